@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The exceptions of piquet: one root, grouped by where the fault lies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """One fault in an input file, with its place.
+
+    Attributes:
+        file: name of the file as the user gave it.
+        line: 1-based, 0 if the fault is about the whole file.
+        column: 1-based, 0 if unknown.
+        message: one sentence.
+        expected: what would have been right, or "".
+        got: what was there, or "".
+        hint: what to do next, or "".
+    """
+
+    file: str
+    line: int
+    column: int
+    message: str
+    expected: str = ""
+    got: str = ""
+    hint: str = ""
+
+    def __str__(self) -> str:
+        """`file:line:column: message`, expected and got, then a blank line and the hint."""
+        place = ":".join(str(part) for part in (self.file, self.line, self.column) if part)
+        lines = [f"{place}: {self.message}"]
+        lines += [f"  expected: {self.expected}"] if self.expected else []
+        lines += [f"  got:      {self.got}"] if self.got else []
+        lines += ["", f"  hint: {self.hint}"] if self.hint else []
+        return "\n".join(lines)
+
+
+class PiquetError(Exception):
+    """Root of all errors that piquet raises on purpose; `problems` holds every reason at once."""
+
+    def __init__(self, message: str, problems: Iterable[Problem] = ()) -> None:
+        """Keep the message and the reasons, sorted by place."""
+        super().__init__(message)
+        self.problems: tuple[Problem, ...] = tuple(sorted(problems))
+
+    def __str__(self) -> str:
+        """Message first, then each reason as a paragraph of its own."""
+        return "\n\n".join([str(self.args[0]), *(str(problem) for problem in self.problems)])
+
+
+class CampaignError(PiquetError):
+    """The campaign file, its pages or its consent list cannot be used as they are."""
+
+
+class FleetError(PiquetError):
+    """The inventory or a survey cannot be used as it is."""
+
+
+class PlanError(PiquetError):
+    """The plan is unsafe, or is not the plan that was reviewed."""
+
+
+class BundleError(PiquetError):
+    """The files for a host cannot be made."""
+
+
+class HostError(PiquetError):
+    """A host answered with a failure, or not in the agreed form."""
