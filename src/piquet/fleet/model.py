@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a fleet is, as values. No file, no network, no clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from piquet.findings import Finding
+
+Provider = Literal["nginx", "apache"]
+
+
+@dataclass(frozen=True, order=True)
+class Listen:
+    """One socket of a vhost.
+
+    Attributes:
+        address: as configured: an IP address (IPv6 without brackets), `0.0.0.0`, `::`, `*` or `unix:…`.
+        port: 0 for a Unix socket.
+        tls: whether it speaks TLS.
+    """
+
+    address: str
+    port: int
+    tls: bool
+
+
+@dataclass(frozen=True)
+class Site:
+    """One name on one server of one host, all its vhosts together.
+
+    Attributes:
+        name: host name or `*.suffix`, lower case, A-labels.
+        provider: which server serves it.
+        listens: sorted, without repeats.
+        hooked: whether every vhost of that name has the hook line (always true on Apache).
+        is_default: whether one of them is also the default server of a socket.
+    """
+
+    name: str
+    provider: Provider
+    listens: tuple[Listen, ...]
+    hooked: bool
+    is_default: bool
+
+
+@dataclass(frozen=True)
+class ServerFacts:
+    """What a host's nginx or Apache is like.
+
+    Attributes:
+        provider: which server.
+        version: as it says itself.
+        dropin_dir: folder whose files the server includes at its top level, or None.
+        modules: names as the server gives them.
+        test_ok: whether the configuration on disk passes the server's own test.
+        test_output: what that test said.
+        running: whether a main process exists.
+        map_hash_max_size: nginx, if the owner sets it.
+        map_hash_bucket_size: nginx, if the owner sets it.
+        open_file_cache: nginx, whether it is on anywhere.
+        use_canonical_name: Apache, whether it is on anywhere.
+        quick_handler_cache: Apache, whether mod_cache answers before everything else.
+        trace: Apache, whether TRACE is answered.
+    """
+
+    provider: Provider
+    version: str
+    dropin_dir: str | None
+    modules: frozenset[str]
+    test_ok: bool
+    test_output: str
+    running: bool
+    map_hash_max_size: int | None = None
+    map_hash_bucket_size: int | None = None
+    open_file_cache: bool = False
+    use_canonical_name: bool = False
+    quick_handler_cache: bool = False
+    trace: bool = False
+
+
+@dataclass(frozen=True)
+class Host:
+    """One host of the inventory.
+
+    Attributes:
+        name: in the inventory.
+        address: where to connect to.
+        sites: sorted by provider and name; empty if there is no survey.
+        servers: sorted by provider.
+        surveyed_at: aware, UTC; None if there is no survey.
+        clock_skew_s: host's clock minus the controller's; None if nobody measured it.
+        findings: of the survey and of reading it.
+    """
+
+    name: str
+    address: str
+    sites: tuple[Site, ...]
+    servers: tuple[ServerFacts, ...]
+    surveyed_at: datetime | None
+    clock_skew_s: float | None
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """All hosts, sorted by name."""
+
+    hosts: tuple[Host, ...]
