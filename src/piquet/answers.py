@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a site answers: the one table.
+
+Configuration (`piquet.render`), probes (`piquet.verify`) and tests all take their truth from here: the
+paths that are ours, the doors, the headers of each answer, the order of the rules. Nothing here opens a
+file, asks the network or reads a clock.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from email.utils import format_datetime
+from typing import Literal
+
+from piquet.campaign.model import Campaign, Doors, Phase
+
+SIGN_HEADER = "X-Piquet"
+"""Header by which an answer is recognised as ours, never by its status alone."""
+
+BYPASS_COOKIE = "piquet_bypass"
+ABOUT_PATH = "/.well-known/piquet.json"
+ASSET_PREFIX = "/.well-known/piquet/"
+BYPASS_PREFIX = "/.well-known/piquet/bypass/"
+STYLE_ASSET = "strike.css"
+
+BUILT_IN_DOORS = ("/.well-known/acme-challenge/", "/robots.txt")
+"""Always open: certificates must renew, and crawlers must keep their rules (RFC 8555 §8.3, RFC 9309 §2.3.1)."""
+
+NOT_A_DOOR = r"^[^?]*(?:\.\.|%2e)"
+"""A target that climbs, in either spelling, is never a door; `..` anywhere, since servers also decode `%2f`."""
+
+HTML_TYPE = "text/html; charset=utf-8"
+PROBLEM_TYPE = "application/problem+json"  # RFC 9457
+WANTS_JSON = r"^(?!.*text/html).*application/(?:[a-z0-9.-]+\+)?json"
+"""An `Accept` that names JSON and not HTML gets JSON; matched without regard to case."""
+
+_VALIDATORS = ("ETag", "Last-Modified", "Accept-Ranges", "Content-Range", "Content-Encoding")
+
+Kind = Literal["page", "json", "about", "asset", "bypass", "usual", "refused"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request as a client sends it.
+
+    Attributes:
+        method: in capitals.
+        target: the request target as sent, path and query, still encoded.
+        host: host name without port, lower case.
+        headers: lower-case names.
+        remote: the client's address as the server sees it.
+    """
+
+    method: str
+    target: str
+    host: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    remote: str = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What must come back.
+
+    Attributes:
+        kind: the row of the table. `usual` = as if we were not there; `refused` = the server may refuse
+            before any rewriting (405), else it is the strike page.
+        status: HTTP status, None where the site decides.
+        headers: headers that must have exactly this value.
+        absent: headers that must not be there.
+        language: language tag of the body, "" where there is none.
+    """
+
+    kind: Kind
+    status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    absent: tuple[str, ...] = ()
+    language: str = ""
+
+
+USUAL = Answer("usual", absent=(SIGN_HEADER,))
+
+
+def sign(campaign: Campaign, phase: Phase) -> str:
+    """Value of `X-Piquet`, e.g. `greve-2026-12-17/1/block`."""
+    return f"{campaign.name}/{phase.number}/{phase.mode}"
+
+
+def retry_after(phase: Phase) -> str:
+    """End of the phase as an HTTP-date. Source: RFC 9110 §10.2.3 and §5.6.7."""
+    return format_datetime(phase.end_at, usegmt=True)
+
+
+def common_headers(campaign: Campaign, phase: Phase) -> dict[str, str]:
+    """Headers of every answer of ours: never stored, never indexed, always recognisable."""
+    return {"Cache-Control": "no-store", "X-Robots-Tag": "noindex", SIGN_HEADER: sign(campaign, phase)}
+
+
+def asset_names(languages: Sequence[str]) -> tuple[str, ...]:
+    """Files served below `/.well-known/piquet/` in a window: the style, and the page in each language."""
+    return (STYLE_ASSET, *(f"{language}.html" for language in languages))
+
+
+def content_type(name: str) -> str:
+    """Content-Type of an asset by its extension."""
+    kinds = {"html": HTML_TYPE, "css": "text/css; charset=utf-8", "json": "application/json"}
+    return kinds[name.rpartition(".")[2]]
+
+
+def door_pattern(doors: Doors, end: str = "$") -> str:
+    """Regular expression (PCRE and Python) for a target that is open to everybody, to be anchored at its start.
+
+    A path ending in `/` opens what is below it; any other opens itself, with a query, and what is below it.
+
+    Args:
+        doors: the campaign's own, added to the built-in ones.
+        end: what ends a target: the end of the text, or a space where a whole request line is matched.
+    """
+    return "(?:" + "|".join(_door(path, end) for path in (*BUILT_IN_DOORS, *doors.paths)) + ")"
+
+
+def pcre_literal(text: str) -> str:
+    """Escape text so that it stands for itself in PCRE and Python, in any quoting of nginx and Apache."""
+    plain = "/_-~"
+    return "".join(
+        char if char.isascii() and (char.isalnum() or char in plain) else f"\\x{ord(char):02x}" for char in text
+    )
+
+
+def language_pattern(languages: Sequence[str], group: str = "language") -> str:
+    """Expression on `Accept-Language` whose named group is the first language of the visitor that we have.
+
+    Entries with `q=0` are skipped; the visitor's order counts, as browsers send it best first.
+    Matched without regard to case. Source: RFC 9110 §12.5.4.
+    """
+    names = "|".join(pcre_literal(name) for name in sorted(languages, key=len, reverse=True))
+    weight = r"(?:; *q=(?!0(?:\.0*)? *(?:,|$))[0-9.]+ *)?"
+    return rf"^(?:[^,]*,)*? *(?P<{group}>{names})(?:-[a-z0-9-]+)? *{weight}(?:,|$)"
+
+
+def pick_language(languages: Sequence[str], accept_language: str) -> str:
+    """The language a visitor gets; the campaign's first one where nothing fits."""
+    found = re.match(language_pattern(languages), accept_language, re.IGNORECASE)
+    by_lower = {name.lower(): name for name in languages}
+    return by_lower[found["language"].lower()] if found else languages[0]
+
+
+def expect(
+    campaign: Campaign, phase: Phase | None, request: Request, secret: str | None, assets: Collection[str]
+) -> Answer:
+    """The row of the table for one request to a *selected* site.
+
+    Args:
+        campaign: what was decided.
+        phase: the phase in force at that instant, None before, between and after.
+        request: what the client sends.
+        secret: the bypass secret, None where the campaign has none.
+        assets: names below `/.well-known/piquet/`.
+    """
+    if phase is None or _is_open(campaign.doors, request, secret):
+        return USUAL
+    own = _own_address(campaign, phase, request, secret, assets)
+    return own or _strike(campaign, phase, request)
+
+
+def _is_open(doors: Doors, request: Request, secret: str | None) -> bool:
+    climbs = re.match(NOT_A_DOOR, request.target, re.IGNORECASE)
+    by_path = not climbs and re.match(door_pattern(doors), request.target)
+    remote = ipaddress.ip_address(request.remote)
+    by_network = any(remote in ipaddress.ip_network(network) for network in doors.networks)
+    return bool(by_path or by_network or (secret and _holds_cookie(request, secret)))
+
+
+def _holds_cookie(request: Request, secret: str) -> bool:
+    pairs = (part.strip() for part in request.headers.get("cookie", "").split(";"))
+    return f"{BYPASS_COOKIE}={secret}" in pairs
+
+
+def _own_address(
+    campaign: Campaign, phase: Phase, request: Request, secret: str | None, assets: Collection[str]
+) -> Answer | None:
+    """The answer for one of our own addresses, None for any other request; only GET and HEAD have them."""
+    path = request.target.partition("?")[0]
+    if request.method not in ("GET", "HEAD"):
+        return None
+    headers = common_headers(campaign, phase)
+    absent = (*_VALIDATORS, "Retry-After")
+    if path == ABOUT_PATH:
+        return Answer("about", 200, {**headers, "Content-Type": "application/json"}, absent)
+    if path.startswith(ASSET_PREFIX) and (name := path[len(ASSET_PREFIX) :]) in assets:
+        return Answer("asset", 200, {**headers, "Content-Type": content_type(name)}, absent)
+    if secret and path == BYPASS_PREFIX + secret:
+        return Answer("bypass", 303, {**headers, "Set-Cookie": bypass_cookie(secret)}, absent)
+    return None
+
+
+def bypass_cookie(secret: str) -> str:
+    """The session cookie that opens the site for a tester. Source: RFC 6265bis §4.1."""
+    return f"{BYPASS_COOKIE}={secret}; Path=/; HttpOnly; SameSite=Lax"
+
+
+def _strike(campaign: Campaign, phase: Phase, request: Request) -> Answer:
+    wants_json = re.match(WANTS_JSON, request.headers.get("accept", ""), re.IGNORECASE)
+    language = pick_language(campaign.languages, request.headers.get("accept-language", ""))
+    kind: Kind = "json" if wants_json else "page"
+    headers = {
+        **common_headers(campaign, phase),
+        "Retry-After": retry_after(phase),
+        "Content-Type": PROBLEM_TYPE if wants_json else HTML_TYPE,
+        "Content-Language": language,
+    }
+    if request.method in ("TRACE", "CONNECT"):
+        return Answer("refused", language=language)
+    return Answer(kind, 503, headers, (*_VALIDATORS, "Set-Cookie"), language)
+
+
+def _door(path: str, end: str) -> str:
+    return pcre_literal(path) if path.endswith("/") else pcre_literal(path) + rf"(?:[/?]|{end})"

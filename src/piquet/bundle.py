@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a host gets: files with their modes and digests, the manifest over them, and the payload that carries it.
+
+Same input, same bytes: no time, no random value and nothing of the controller is in any of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files as package_files
+from importlib.resources.abc import Traversable
+from typing import Any, Literal
+
+from piquet import __version__
+from piquet.campaign.model import Phase
+from piquet.campaign.pages import PageSource
+from piquet.errors import BundleError
+from piquet.plan import Entry, HostPlan, Plan
+from piquet.render import apache, nginx, page, schedule
+from piquet.render.view import CampaignView
+
+AGENT_PATH = "/usr/local/sbin/piquet-host"
+_WWW = "/var/lib/piquet/www"
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+_PROVIDERS = {"nginx": nginx.files, "apache": apache.files}
+
+
+@dataclass(frozen=True)
+class File:
+    """One file or link of a bundle; everything belongs to root.
+
+    Attributes:
+        path: absolute path on the host.
+        kind: `file` or `link`.
+        mode: octal digits, e.g. `0644`; "" for a link.
+        content: bytes of a file, b"" for a link.
+        target: where a link points, "" for a file.
+    """
+
+    path: str
+    kind: Literal["file", "link"] = "file"
+    mode: str = "0644"
+    content: bytes = b""
+    target: str = ""
+
+    @property
+    def sha256(self) -> str:
+        """Digest of the bytes as they are carried, marks not filled in."""
+        return hashlib.sha256(self.content).hexdigest()
+
+    def entry(self) -> dict[str, Any]:
+        """The file's line of the manifest."""
+        if self.kind == "link":
+            return {"path": self.path, "kind": "link", "target": self.target}
+        return {
+            "path": self.path,
+            "kind": "file",
+            "mode": self.mode,
+            "sha256": self.sha256,
+            "size": len(self.content),
+            "fill": page.DIGEST_MARK.encode() in self.content and self.path != AGENT_PATH,
+        }
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """All that one host gets, and the manifest that says so."""
+
+    host: str
+    manifest: bytes
+    files: tuple[File, ...]
+
+    @property
+    def manifest_sha256(self) -> str:
+        """What the plan pins for this host."""
+        return hashlib.sha256(self.manifest).hexdigest()
+
+
+def build_bundles(plan: Plan, pages: Iterable[PageSource], secret: str | None) -> tuple[Bundle, ...]:
+    """One bundle per host of the plan that has something to show.
+
+    Args:
+        plan: what was decided, already checked.
+        pages: the organisers' texts, one per block phase and language.
+        secret: the bypass secret, or None where the campaign has no bypass.
+
+    Raises:
+        BundleError: a page is missing, or a value cannot be written safely.
+    """
+    view = CampaignView(plan.campaign, secret)
+    shared = tuple(_shared_files(view, tuple(pages)))
+    return tuple(_bundle(plan, host, view, shared) for host in plan.hosts if host.entries)
+
+
+def payload(request: Mapping[str, Any], members: Mapping[str, bytes] | None = None) -> bytes:
+    """The agent, a request and what it needs, as one zip that Python runs; same input, same bytes."""
+    return _zip({**_agent_modules(), "request.json": canonical(request), **(members or {})})
+
+
+def stage_payload(bundle: Bundle, document: bytes, request: Mapping[str, Any]) -> bytes:
+    """The payload of `stage`: plan, manifest and every file, named by its digest."""
+    contents = {f"files/{file.sha256}": file.content for file in bundle.files if file.kind == "file"}
+    return payload(request, {"plan.json": document, "manifest.json": bundle.manifest, **contents})
+
+
+@cache
+def agent_zipapp() -> bytes:
+    """`piquet-host` as it is installed: one file, standard library only."""
+    return b"#!/usr/bin/python3\n" + _zip(_agent_modules())
+
+
+def canonical(value: Any) -> bytes:
+    """JSON with sorted keys and no spaces, UTF-8, one newline at the end; what digests are taken of."""
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return (text + "\n").encode()
+
+
+def _shared_files(view: CampaignView, pages: tuple[PageSource, ...]) -> Iterator[File]:
+    """Files that are the same on every host."""
+    yield File(AGENT_PATH, mode="0755", content=agent_zipapp())
+    yield File("/etc/piquet/README", content=schedule.readme(view).encode())
+    for path, (mode, text) in schedule.files(view).items():
+        yield File(path, mode=mode, content=text.encode())
+    for path, target in schedule.LINKS.items():
+        yield File(path, kind="link", mode="", target=target)
+    for phase in view.campaign.phases:
+        yield from _phase_files(view, phase, pages)
+
+
+def _phase_files(view: CampaignView, phase: Phase, pages: tuple[PageSource, ...]) -> Iterator[File]:
+    texts = {
+        f"asset/{phase.number}/piquet.json": page.about(view.campaign, phase),
+        f"asset/{phase.number}/strike.css": page.style(),
+    }
+    for language in view.campaign.languages:
+        html = page.strike_page(view.campaign, phase, _source(pages, phase, language))
+        texts[f"page/{phase.number}/{language}.html"] = html
+        texts[f"asset/{phase.number}/{language}.html"] = html
+        texts[f"page/{phase.number}/{language}.problem"] = page.problem(view.campaign, phase, language)
+    yield from (File(f"{_WWW}/{name}", content=text.encode()) for name, text in texts.items())
+
+
+def _source(pages: tuple[PageSource, ...], phase: Phase, language: str) -> PageSource:
+    for source in pages:
+        if (source.phase, source.language) == (phase.number, language):
+            return source
+    raise BundleError(f"phase {phase.number} has no page in {language!r}")
+
+
+def _bundle(plan: Plan, host: HostPlan, view: CampaignView, shared: tuple[File, ...]) -> Bundle:
+    files = [*shared]
+    shown = {entry.provider for entry in host.entries}
+    for server in host.providers:
+        if server.provider in shown:
+            texts = _PROVIDERS[server.provider](view, host, server)
+            files += [File(path, mode=mode, content=text.encode()) for path, (mode, text) in texts.items()]
+    ordered = tuple(sorted(files, key=lambda file: file.path))
+    return Bundle(host.host, _manifest(plan, host, ordered), ordered)
+
+
+def _manifest(plan: Plan, host: HostPlan, files: tuple[File, ...]) -> bytes:
+    campaign = plan.campaign
+    return canonical(
+        {
+            "piquet_manifest": 1,
+            "host": host.host,
+            "campaign": campaign.name,
+            "contact": campaign.contact,
+            "timezone": campaign.timezone,
+            "providers": sorted({entry.provider for entry in host.entries}),
+            "scheduler": "systemd",
+            "phases": [_phase_entry(phase) for phase in campaign.phases],
+            "entries": [_entry(entry) for entry in host.entries],
+            "files": [file.entry() for file in files],
+        }
+    )
+
+
+def _phase_entry(phase: Phase) -> dict[str, Any]:
+    return {
+        "number": phase.number,
+        "mode": phase.mode,
+        "start": int(phase.start_at.timestamp()),
+        "end": int(phase.end_at.timestamp()),
+    }
+
+
+def _entry(entry: Entry) -> dict[str, Any]:
+    return {
+        "name": entry.name,
+        "key": entry.key,
+        "phases": list(entry.phases),
+        "provider": entry.provider,
+        "probe": vars(entry.probe) if entry.probe else None,
+    }
+
+
+@cache
+def _agent_modules() -> dict[str, bytes]:
+    """The agent's modules under their import names, and the few lines that start it."""
+    head = f'"""piquet-host."""\n\n__version__ = "{__version__}"\n'
+    start = '"""Start piquet-host."""\n\nfrom piquet.host.__main__ import main\n\nraise SystemExit(main())\n'
+    modules = {"piquet/__init__.py": head.encode(), "__main__.py": start.encode()}
+    return {**modules, **dict(_sources(package_files("piquet.host"), "piquet/host"))}
+
+
+def _sources(folder: Traversable, prefix: str) -> Iterator[tuple[str, bytes]]:
+    for item in sorted(folder.iterdir(), key=lambda item: item.name):
+        if item.is_dir() and item.name != "__pycache__":
+            yield from _sources(item, f"{prefix}/{item.name}")
+        elif item.name.endswith(".py"):
+            yield f"{prefix}/{item.name}", item.read_bytes()
+
+
+def _zip(members: Mapping[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in sorted(members):
+            info = zipfile.ZipInfo(name, _EPOCH)
+            info.compress_type = zipfile.ZIP_DEFLATED
+            info.external_attr = 0o644 << 16
+            archive.writestr(info, members[name])
+    return buffer.getvalue()

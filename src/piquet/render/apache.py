@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Apache 2.4 by one file at server level: no virtual host is touched.
+
+A condition (lease, flag, doors) opens one `<If>` for all hosts that mod_alias serves, and the same
+condition stands before rewrite rules that virtual hosts inherit. Needs mod_headers; never loads a module,
+since that would wake `<IfModule>` sections of the sites.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from piquet import answers
+from piquet.fleet.model import ServerFacts
+from piquet.plan import HostPlan, match_site
+from piquet.render.environment import render
+from piquet.render.quoting import apache_regex
+from piquet.render.view import CampaignView, PhaseView
+
+_DIR = "/etc/piquet/apache"
+_REQUEST_LINE = r"^[A-Z]+ (?:https?://[^/? ]*)?"
+_END_OF_PATH = r"[? ]"
+
+
+def files(view: CampaignView, host: HostPlan, server: ServerFacts) -> Mapping[str, tuple[str, str]]:
+    """Path → (mode, text) of the Apache side of one host."""
+    values = {**view.values(), **_conditions(view, host)}
+    texts = {
+        f"{server.dropin_dir}/piquet.conf": ("0644", _text("dropin", "What Apache reads first.", values)),
+        f"{_DIR}/20-decide.conf": ("0644", _text("decide", "Decides which request is shown what.", values)),
+    }
+    if view.secret:
+        texts[f"{_DIR}/10-bypass.conf"] = ("0600", _text("bypass", "The testers' way in.", values))
+    for name in _known_below(host):
+        texts[f"{_DIR}/known/{name}"] = ("0644", "")
+    return texts
+
+
+def _text(template: str, purpose: str, values: Mapping[str, Any]) -> str:
+    return render(f"apache/{template}.conf.j2", purpose=purpose, **values)
+
+
+def _wildcards(host: HostPlan) -> tuple[str, ...]:
+    """Every wildcard name that the host serves, selected or not: the longest one must win."""
+    return tuple(name for name in host.known if name.startswith("*."))
+
+
+def _known_below(host: HostPlan) -> tuple[str, ...]:
+    """Exact names below a wildcard; they follow their own flag only, so a file of their name says: not this one."""
+    exact = (name for name in host.known if not name.startswith("*."))
+    return tuple(name for name in exact if match_site(name, _wildcards(host)))
+
+
+def _flag(host: HostPlan) -> str:
+    """The flag of the requested host: its own, or that of the longest wildcard above it."""
+    own = "-f '/run/piquet/live/%{SERVER_NAME}'"
+    suffixes = "|".join(answers.pcre_literal(name[2:]) for name in sorted(_wildcards(host)))
+    if not suffixes:
+        return own
+    below = rf"%{{SERVER_NAME}} =~ m#^[^.]+(?:\.[^.]+)*?\.({suffixes})$#"
+    return (
+        f"({own} || ({below} && -f '/run/piquet/live/_.$1'"
+        f" && ! -f '{_DIR}/known/%{{SERVER_NAME}}'))"
+    )
+
+
+def _open_conditions(view: CampaignView) -> list[str]:
+    """Conditions that must all hold for the site to be closed to this request."""
+    door = answers.door_pattern(view.campaign.doors, end=" |$")
+    conditions = [
+        f"(%{{THE_REQUEST}} !~ m#{_REQUEST_LINE}{door}#"
+        f" || %{{THE_REQUEST}} =~ m#{answers.NOT_A_DOOR}#i)"
+    ]
+    if view.secret:
+        conditions.append(
+            rf"req_novary('Cookie') !~ m#(?:^|; *){answers.BYPASS_COOKIE}=${{PIQUET_BYPASS}}(?:;|$)#"
+        )
+    return conditions + [f"! (-R '{network}')" for network in view.campaign.doors.networks]
+
+
+def _conditions(view: CampaignView, host: HostPlan) -> dict[str, Any]:
+    rest = " && ".join([_flag(host), *_open_conditions(view)])
+    phases = [{**vars(phase), "condition": f"{_lease(phase)} && {rest}"} for phase in view.phases]
+    return {
+        "phases": phases,
+        "json": f"req_novary('Accept') =~ m#{apache_regex(answers.WANTS_JSON)}#i",
+        "speaks": {name: _speaks(view, name) for name in view.campaign.languages},
+        "own_addresses": _own_addresses(view),
+        "bypass_link": _gets(answers.pcre_literal(answers.BYPASS_PREFIX) + "${PIQUET_BYPASS}"),
+    }
+
+
+def _lease(phase: PhaseView) -> str:
+    """The server's own clock, in microseconds of UTC, which an early RequestHeader wrote over any sent by a client."""
+    return f"req_novary('X-Piquet-At') =~ m#^t={phase.lease}[0-9]{{6}}$#"
+
+
+def _speaks(view: CampaignView, language: str) -> str:
+    pattern = answers.language_pattern(view.campaign.languages)
+    unnamed = pattern.replace("(?P<language>", "(")
+    return f"req_novary('Accept-Language') =~ m#{apache_regex(unnamed)}#i && $1 =~ m#^{language}$#i"
+
+
+def _own_addresses(view: CampaignView) -> list[dict[str, str]]:
+    named = [(answers.ASSET_PREFIX + name, name) for name in view.assets]
+    return [
+        {
+            "name": name,
+            "condition": _gets(answers.pcre_literal(path)),
+            "content_type": answers.content_type(name),
+        }
+        for path, name in [(answers.ABOUT_PATH, "piquet.json"), *named]
+    ]
+
+
+def _gets(path_pattern: str) -> str:
+    line = _REQUEST_LINE.replace("[A-Z]+", "(?:GET|HEAD)")
+    return f"%{{THE_REQUEST}} =~ m#{line}{path_pattern}{_END_OF_PATH}#"

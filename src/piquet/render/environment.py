@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one Jinja environment: undefined names are errors, HTML is escaped, every other text goes through a filter."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from piquet import resources
+from piquet.answers import pcre_literal
+from piquet.render import quoting
+
+
+def render(template: str, **values: Any) -> str:
+    """Render `templates/<template>`; same values, same text.
+
+    Raises:
+        BundleError: a value cannot be quoted for the place where the template puts it.
+    """
+    return _environment().get_template(template).render(**values)
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(resources.templates()),
+        undefined=StrictUndefined,
+        autoescape=lambda name: bool(name and name.endswith(".html.j2")),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(
+        nginx=quoting.nginx_token,
+        nginx_regex=quoting.nginx_regex,
+        nginx_map_key=quoting.nginx_map_key,
+        apache=quoting.apache_argument,
+        apache_regex=quoting.apache_regex,
+        comment=quoting.comment,
+        literal=pcre_literal,
+    )
+    return environment

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Quoting: how a value becomes a token of nginx, Apache, systemd or a comment. Everything rendered goes through here.
+
+A value that cannot be written safely is an error, never something close to it.
+"""
+
+from __future__ import annotations
+
+import re
+
+from piquet.errors import BundleError
+
+_PRINTABLE = re.compile(r"[\x20-\x7e]*\Z")
+_MAP_WORDS = frozenset({"default", "hostnames", "include", "volatile"})
+
+
+def nginx_token(value: str) -> str:
+    r"""A double-quoted nginx token that stands for exactly `value`.
+
+    nginx has no way to write a literal `$` where it expands variables, so templates write variables
+    themselves and values with `$` are refused here.
+
+    Source: nginx `ngx_conf_read_token` (only `\"`, `\'`, `\\`, `\t`, `\r`, `\n` are escapes).
+    """
+    _refuse(value, "nginx", forbidden="$")
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def nginx_regex(pattern: str, flags: str = "~") -> str:
+    """A map's regular expression as a quoted token; `$` is an anchor there, not a variable."""
+    _refuse(pattern, "nginx")
+    return '"' + (flags + pattern).replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def nginx_map_key(value: str) -> str:
+    r"""A literal left side of a `map`: words that `map` reserves get its backslash.
+
+    Source: ngx_http_map_module, "special parameters … should be prefixed by the \ symbol".
+    """
+    return nginx_token("\\" + value if value in _MAP_WORDS else value)
+
+
+def apache_argument(value: str) -> str:
+    r"""A double-quoted Apache directive argument; `${…}` would be a Define and is refused.
+
+    Source: `ap_getword_conf` (only `\\` and an escaped quote are escapes).
+    """
+    _refuse(value, "Apache", forbidden="$")
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def apache_regex(pattern: str) -> str:
+    """The inside of `m#…#` of an Apache expression that itself stands in double quotes."""
+    _refuse(pattern, "Apache", forbidden='#"')
+    if "${" in pattern:
+        raise BundleError(f"cannot be written for Apache: {pattern!r} holds the start of a Define")
+    return pattern
+
+
+def comment(value: str) -> str:
+    """Text for a `#` comment: one line, printable, everything else replaced by `?`."""
+    return "".join(char if char.isprintable() else "?" for char in value)
+
+
+def _refuse(value: str, where: str, forbidden: str = "") -> None:
+    if not _PRINTABLE.match(value) or any(char in value for char in forbidden):
+        raise BundleError(f"cannot be written for {where}: {value!r} holds a character with a meaning of its own")

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where the files beside the code are: templates, roles, playbooks; in a checkout or inside the installed wheel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def root() -> Path:
+    """The folder that holds `templates/`, `roles/`, `playbooks/`, `plugins/` and `inventory.example/`.
+
+    Raises:
+        FileNotFoundError: neither a checkout nor a complete installation surrounds this package.
+    """
+    package = Path(__file__).resolve().parent
+    for candidate in (package / "_data", package.parents[1]):
+        if (candidate / "templates").is_dir():
+            return candidate
+    raise FileNotFoundError(f"piquet's templates are missing beside {package}: reinstall the package")
+
+
+def templates() -> Path:
+    """The folder of Jinja templates."""
+    return root() / "templates"
