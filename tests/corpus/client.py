@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A client that sends exactly the given bytes and keeps exactly the bytes that come back.
+
+Nothing is normalised: the servers run under a clock that the tests hold still, so even `Date`, `Expires` and `Age` must be equal.
+A connection ends when the server closes it; every request therefore asks for that, except those that want to see keep-alive.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from dataclasses import dataclass, field
+
+_TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True)
+class Wire:
+    """What one connection gave: the bytes, and how it ended ("" = closed, else the error's name)."""
+
+    received: bytes
+    ended: str = ""
+
+
+@dataclass(frozen=True)
+class Response:
+    """A response taken apart for the table's checks; header names in lower case, repeated ones kept in order."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    raw: bytes = field(repr=False)
+
+    def values(self, name: str) -> list[str]:
+        """Every value of a header."""
+        return [value for header, value in self.headers if header == name]
+
+
+def exchange(address: str, port: int, sent: bytes, tls_name: str | None = None, source: str = "127.0.0.1") -> Wire:
+    """Send bytes over one connection and read until the server closes it.
+
+    `tls_name` asks for TLS with that name in SNI; the certificate is not checked, it is the test's own. `source` is the local address
+    that the server sees, for the doors by network.
+    """
+    chunks: list[bytes] = []
+    try:
+        with socket.create_connection((address, port), _TIMEOUT_S, (source, 0)) as plain:
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection = _wrapped(plain, tls_name) if tls_name else plain
+            connection.sendall(sent)
+            while chunk := connection.recv(65536):
+                chunks.append(chunk)
+    except ConnectionResetError:
+        return Wire(b"".join(chunks), "reset")
+    except ssl.SSLError as err:
+        return Wire(b"".join(chunks), f"tls {err.reason}")
+    except TimeoutError:
+        return Wire(b"".join(chunks), "timeout")
+    return Wire(b"".join(chunks))
+
+
+def parse(received: bytes) -> Response | None:
+    """Take the first response apart; None if there is no complete head. Chunked bodies are put together."""
+    head, separator, body = received.partition(b"\r\n\r\n")
+    lines = head.split(b"\r\n")
+    if not separator or not lines[0].startswith(b"HTTP/1."):
+        return None
+    headers = tuple((name.decode("latin-1").lower(), value.strip().decode("latin-1")) for name, _, value in (line.partition(b":") for line in lines[1:]))
+    if ("transfer-encoding", "chunked") in headers:
+        body = _unchunked(body)
+    return Response(int(lines[0].split(b" ")[1]), headers, body, received)
+
+
+def _wrapped(plain: socket.socket, name: str) -> ssl.SSLSocket:
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context.wrap_socket(plain, server_hostname=name, suppress_ragged_eofs=True)
+
+
+def _unchunked(body: bytes) -> bytes:
+    whole = b""
+    while body:
+        size, _, rest = body.partition(b"\r\n")
+        length = int(size.split(b";")[0], 16)
+        whole, body = whole + rest[:length], rest[length + 2 :] if length else b""
+    return whole

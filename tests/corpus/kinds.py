@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The vhost kinds as data: what a foreign site can look like, written as its owner would have written it.
+
+Each file in `nginx/` and `apache/` is one complete vhost file. It opens with a comment of `# key: value` lines and holds
+these placeholders, nothing else is replaced:
+
+    @NAME@               the site's host name
+    @HTTP@ @HTTPS@       ports
+    @ROOT@               the document root, a copy of `www/` (plus `<kind>.htaccess` as `.htaccess` where there is one)
+    @UPSTREAM@           address:port of `upstream.py`
+    @CERT@ @KEY@         a TLS certificate for the names, and its key
+
+Keys of the comment: `kind` (one sentence), `sites` (the names that a campaign selects; empty = never selected), `ask` (comma-separated
+`scheme name` pairs to ask), `modules` (what Apache must have loaded).
+
+No process, no network, no clock here: the runner and the demo decide where the files go.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+HERE = Path(__file__).resolve().parent
+DOMAIN = "corpus.example"
+BASE_MODULES = (
+    "mpm_event", "access_compat", "alias", "authn_core", "authz_core", "authz_host", "authz_user", "auth_basic", "authn_file",
+    "autoindex", "dir", "env", "filter", "headers", "mime", "negotiation", "reqtimeout", "setenvif", "socache_shmcb",
+)  # fmt: skip
+_TREE_MTIME_S = 1_700_000_000
+
+Provider = Literal["nginx", "apache"]
+
+
+@dataclass(frozen=True)
+class Places:
+    """What the placeholders stand for on one host; `roots` is the folder that holds one document root per kind."""
+
+    http: int
+    https: int
+    roots: str
+    upstream: str
+    cert: str
+    key: str
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One way to reach a kind: scheme (`http` or `https`) and the host name to ask for."""
+
+    scheme: str
+    host: str
+
+    @property
+    def tls(self) -> bool:
+        """True for https."""
+        return self.scheme == "https"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One vhost file and what its comment says."""
+
+    provider: Provider
+    name: str
+    text: str
+    says: str
+    sites: tuple[str, ...]
+    asks: tuple[Ask, ...]
+    modules: tuple[str, ...]
+    htaccess: Path | None
+
+    def rendered(self, places: Places) -> bytes:
+        """The file with its placeholders filled, line ends as written."""
+        values = {
+            "@NAME@": host_name(self.name),
+            "@HTTP@": str(places.http),
+            "@HTTPS@": str(places.https),
+            "@ROOT@": f"{places.roots}/{self.name}",
+            "@UPSTREAM@": places.upstream,
+            "@CERT@": places.cert,
+            "@KEY@": places.key,
+        }
+        text = self.text
+        for placeholder, value in values.items():
+            text = text.replace(placeholder, value)
+        return text.encode()
+
+
+def host_name(kind: str) -> str:
+    """The host name that stands for @NAME@ in a kind."""
+    return f"{kind}.{DOMAIN}"
+
+
+def load(provider: Provider) -> tuple[Kind, ...]:
+    """Every kind of a server, sorted by file name, so that the default server comes first."""
+    return tuple(_read(provider, path) for path in sorted((HERE / provider).glob("*.conf")))
+
+
+def modules(kinds: tuple[Kind, ...]) -> tuple[str, ...]:
+    """The Apache modules that these kinds need, Debian's usual ones included, in an order in which they can be loaded."""
+    wanted = {module for kind in kinds for module in kind.modules}
+    return BASE_MODULES + tuple(sorted(wanted - set(BASE_MODULES)))
+
+
+def plant_root(kind: Kind, folder: Path) -> None:
+    """Make a kind's document root: `www/` with fixed modification times, so that ETag and Last-Modified repeat."""
+    shutil.copytree(HERE / "www", folder)
+    if kind.htaccess:
+        shutil.copy(kind.htaccess, folder / ".htaccess")
+    for path in (folder, *folder.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+        os.utime(path, (_TREE_MTIME_S, _TREE_MTIME_S))
+
+
+def _read(provider: Provider, path: Path) -> Kind:
+    text = path.read_bytes().decode()
+    head = _comment(text)
+    name = host_name(path.stem)
+    htaccess = path.with_suffix(".htaccess")
+    return Kind(
+        provider=provider,
+        name=path.stem,
+        text=text,
+        says=head["kind"],
+        sites=tuple(head["sites"].replace("@NAME@", name).split()),
+        asks=tuple(Ask(*ask.split()) for ask in head["ask"].replace("@NAME@", name).split(",")),
+        modules=tuple(head.get("modules", "").split()),
+        htaccess=htaccess if htaccess.exists() else None,
+    )
+
+
+def _comment(text: str) -> dict[str, str]:
+    head: dict[str, str] = {}
+    for line in text.splitlines():
+        if not line.startswith("# "):
+            break
+        key, _, value = line[2:].partition(":")
+        head[key] = value.strip()
+    return head

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""nginx and Apache with all their kinds of vhost, planted in a box: start, test, hook, stage, flags.
+
+`Server` knows where a provider's files lie and how it is started; it decides nothing about what is right.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from .box import ADDRESS, Box, free_ports
+from .kinds import HERE, Kind, Places, Provider, modules, plant_root
+
+_SITES = {"nginx": "/etc/nginx/sites-enabled", "apache": "/etc/apache2/sites-enabled"}
+_START = {"nginx": ["/usr/sbin/nginx"], "apache": ["/usr/sbin/apache2", "-D", "FOREGROUND"]}
+_TEST = {"nginx": ["/usr/sbin/nginx", "-t", "-q"], "apache": ["/usr/sbin/apache2", "-t"]}
+_CERT, _KEY = "/etc/ssl/corpus.pem", "/etc/ssl/corpus.key"
+
+
+@dataclass(frozen=True)
+class Server:
+    """One provider in one box with the kinds planted in it; `http` and `https` are its ports."""
+
+    provider: Provider
+    box: Box
+    kinds: tuple[Kind, ...]
+    http: int
+    https: int
+
+    def serving(self) -> AbstractContextManager[None]:
+        """The server running from now on with empty caches, until the context ends."""
+        self.box.clean_caches()
+        return self.box.serving(_START[self.provider], self.http)
+
+    def test(self) -> str:
+        """Test the whole configuration as the agent would; "" if it is good, else what the server says."""
+        done = self.box.run(_TEST[self.provider])
+        return "" if done.returncode == 0 else done.stdout + done.stderr
+
+    def vhost_files(self) -> tuple[Path, ...]:
+        """The owners' files, as paths on the machine."""
+        return tuple(sorted(self.box.path(_SITES[self.provider]).iterdir()))
+
+    def install(self, files: Mapping[str, bytes]) -> None:
+        """Write the bundle's files at their production paths."""
+        for path, content in files.items():
+            self.box.write(path, content)
+
+    def remove(self, files: Sequence[str]) -> None:
+        """Delete files of the bundle."""
+        for path in files:
+            self.box.path(path).unlink()
+
+    def make_flags(self, keys: Sequence[str]) -> None:
+        """What arming makes: one empty file per key in a folder that `live` points to."""
+        folder = self.box.path("/run/piquet/flags.1")
+        folder.mkdir(parents=True, exist_ok=True)
+        for key in keys:
+            (folder / key).touch(0o644)
+        live = self.box.path("/run/piquet/live")
+        live.unlink(missing_ok=True)
+        live.symlink_to("flags.1")
+
+    def drop_flags(self) -> None:
+        """What releases everything at once: `live` unlinked."""
+        self.box.path("/run/piquet/live").unlink(missing_ok=True)
+
+    def errors(self) -> str:
+        """The server's error log, for the report of a failure."""
+        log = self.box.path({"nginx": "/var/log/nginx/error.log", "apache": "/var/log/apache2/error.log"}[self.provider])
+        return log.read_text(errors="replace") if log.exists() else ""
+
+
+def plant(provider: Provider, kinds: tuple[Kind, ...], folder: Path, upstream_port: int) -> Server:
+    """A box with a server and these kinds, as their owners left it: nothing of ours in it yet."""
+    box = Box(folder)
+    http, https = free_ports(2)
+    places = Places(http, https, "/srv", f"{ADDRESS}:{upstream_port}", _CERT, _KEY)
+    make_certificate(box.path(_CERT), box.path(_KEY))
+    for kind in kinds:
+        box.write(f"{_SITES[provider]}/{kind.name}.conf", kind.rendered(places))
+        plant_root(kind, box.path(f"/srv/{kind.name}"))
+    if provider == "nginx":
+        box.write("/etc/nginx/nginx.conf", (HERE / "base/nginx.conf").read_bytes())
+    else:
+        _plant_apache(box, kinds, places)
+    return Server(provider, box, kinds, http, https)
+
+
+def _plant_apache(box: Box, kinds: tuple[Kind, ...], places: Places) -> None:
+    main = (HERE / "base/apache2.conf").read_text()
+    main = main.replace("@HTTP@", str(places.http)).replace("@HTTPS@", str(places.https))
+    box.write("/etc/apache2/apache2.conf", main.encode())
+    for number, module in enumerate(modules(kinds)):
+        line = f"LoadModule {module}_module /usr/lib/apache2/modules/mod_{module}.so\n"
+        box.write(f"/etc/apache2/mods-enabled/{number:02d}-{module}.load", line.encode())
+
+
+def make_certificate(cert: Path, key: Path) -> None:
+    """A throw-away certificate; nobody checks it, the clock of the box being where it is."""
+    argv = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30"]
+    argv += ["-subj", "/CN=corpus.example", "-keyout", str(key), "-out", str(cert)]
+    subprocess.run(argv, check=True, capture_output=True)
+
+
+@contextmanager
+def upstream() -> Iterator[int]:
+    """The application behind the proxying kinds; yields its port."""
+    argv = [sys.executable, str(HERE / "upstream.py"), ADDRESS, "0"]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin and process.stdout
+        yield int(process.stdout.readline())
+        process.stdin.close()
