@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who is what after a step over all hosts; the work is done by `piquet.engine.tally`."""
+
+from __future__ import annotations
+
+from ansible.plugins.action import ActionBase
+from ansible_collections.piquet.fleet.plugins.plugin_utils.inventory import hosts_of_run, registered
+from ansible_collections.piquet.fleet.plugins.plugin_utils.package import engine, preload
+
+preload("tally")
+
+
+class ActionModule(ActionBase):
+    """`piquet.fleet.tally`: see `plugins/modules/tally.yml` for its arguments."""
+
+    BYPASS_HOST_LOOP = True
+    _requires_connection = False
+
+    def run(self, tmp=None, task_vars=None):
+        """Count, show the table, fail when asked to and somebody failed."""
+        result = super().run(tmp, task_vars)
+        tally = engine("tally")
+        _, arguments = self.validate_argument_spec(argument_spec=tally.ARGUMENTS)
+        hosts = hosts_of_run(task_vars)
+        steps = [registered(task_vars, hosts, name) for name in arguments["of"]]
+        undo = registered(task_vars, hosts, arguments["undo"]) if arguments["undo"] else {}
+        result |= tally.attempt(arguments, hosts, steps, undo)
+        if text := result.pop("show", ""):
+            self._display.display(text)
+        return result

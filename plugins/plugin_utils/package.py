@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The way from a thin Ansible plugin to the Python package that does the work."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import suppress
+from importlib import import_module
+from types import ModuleType
+
+from ansible.errors import AnsibleError
+
+
+def engine(module: str) -> ModuleType:
+    """Import `piquet.engine.<module>`, or say how to make it importable."""
+    try:
+        return import_module(f"piquet.engine.{module}")
+    except ImportError as err:
+        raise AnsibleError(
+            f"The Python package piquet cannot be imported by Ansible's own Python ({sys.executable}): {err}. "
+            f"Install it there: `{sys.executable} -m pip install piquet`, or from a checkout "
+            f"`{sys.executable} -m pip install -e PATH-OF-THE-CHECKOUT`."
+        ) from err
+
+
+def preload(module: str) -> None:
+    """Import early, in the process that Ansible forks its workers from, so that not each of them has to."""
+    with suppress(ImportError):
+        import_module(f"piquet.engine.{module}")

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ansible's connection as `piquet.engine.transport.Remote` wants it."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from ansible_collections.piquet.fleet.plugins.plugin_utils.package import engine
+
+
+class AnsibleRemote:
+    """Runs commands through the action's low-level execution, so that `become` works as for every task."""
+
+    def __init__(self, action):
+        """Ask for pipelining on this task's connection; configuration can still forbid it."""
+        self._action = action
+        with suppress(KeyError):
+            action._connection.set_option("pipelining", True)
+
+    @property
+    def can_pipe(self):
+        """False for connections without pipelining (paramiko), `su`, and where a terminal was asked for."""
+        return bool(self._action._connection.is_pipelining_enabled())
+
+    def run(self, command, data, as_root):
+        """Run one shell command; `become` applies when `as_root`."""
+        raw = self._action._low_level_execute_command(command, in_data=data, sudoable=as_root)
+        return engine("answer").Outcome(raw["rc"], raw["stdout"], raw["stderr"])
+
+    def put(self, data, path):
+        """Write a remote file by the connection's own file transfer."""
+        with tempfile.NamedTemporaryFile(prefix="piquet-") as file:
+            Path(file.name).write_bytes(data)
+            self._action._connection.put_file(file.name, path)

@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an engine (Ansible today) does around one agent verb: build the payload, carry it, read the answer.
+
+Engines only carry bytes and report. Everything here is plain Python without Ansible, so that it is
+tested without it and another engine can use the same functions:
+
+* `request`   what is asked of the agent, verb by verb
+* `transport` one remote command with the payload as its input, or copy-run-delete where that cannot be
+* `answer`    the agent's one JSON document, or an error that says what is wrong with the host
+* `result`    the same as an Ansible result: changed, diff, a message that a person can read
+* `survey`    clock skew, the survey file's summary
+* `prepare`   controller side: campaign and inventory to plan, digest and a bundle per host
+* `tally`     who is what, over all hosts
+* `verify`    the command line of `piquet verify`
+* `ansible`   the glue that the action plugins of `piquet.fleet` wrap
+"""

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One agent verb on one host, from the engine's arguments to its result: the edge that reads clock and workdir."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from piquet.bundle import payload
+from piquet.engine.answer import Answer, parse_answer
+from piquet.engine.request import hook_files, make_request
+from piquet.engine.result import as_result
+from piquet.engine.store import read_members
+from piquet.engine.survey import survey_text, with_skew
+from piquet.engine.transport import Remote, deliver
+from piquet.errors import HostError, PiquetError
+from piquet.fleet.workdir import Workdir
+
+DEFAULT_PYTHON = "/usr/bin/python3"
+ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
+    "verb": {"type": "str", "required": True},
+    "python": {"type": "str", "default": DEFAULT_PYTHON},
+    "workdir": {"type": "str"},
+    "plan_digest": {"type": "str"},
+    "only_check": {"type": "bool", "default": False},
+    "max_skew_s": {"type": "float", "default": 2.0},
+}
+"""What an engine may pass, in the form of Ansible's argument specs."""
+
+
+def run_verb(
+    remote: Remote,
+    host: str,
+    arguments: Mapping[str, Any],
+    *,
+    check: bool,
+    diff: bool,
+    clock: Callable[[], float] = time.time,
+) -> dict[str, Any]:
+    """Ask one host's agent for one verb.
+
+    Args:
+        remote: the connection.
+        host: inventory name.
+        arguments: as in `ARGUMENTS`.
+        check: change nothing on the host.
+        diff: have texts before and after in the result.
+        clock: the controller's clock, epoch seconds.
+
+    Returns:
+        An Ansible result; for a verb that looks at the host again also `survey_text`.
+
+    Raises:
+        HostError: the verb lacks what it needs, or the host gave no answer in the agreed form.
+    """
+    verb, python = arguments["verb"], arguments["python"]
+    workdir = Workdir(Path(arguments["workdir"])) if arguments.get("workdir") else None
+    fields, members = _needs(verb, host, arguments, workdir)
+    sent_at = clock()
+    request = make_request(verb, host, sent_at, check=check, diff=diff, **fields)
+    outcome, transport = deliver(remote, payload(request, members), python)
+    answer = parse_answer(outcome, verb, host, python)
+    result = as_result(answer, transport, diff)
+    return result | _keep_survey(answer, host, workdir, check, (sent_at, clock()))
+
+
+def attempt(
+    remote: Remote, host: str, arguments: Mapping[str, Any], *, check: bool, diff: bool
+) -> dict[str, Any]:
+    """`run_verb` for an engine: an error of ours becomes a failed result; `show` is what people should read."""
+    try:
+        result = run_verb(remote, host, arguments, check=check, diff=diff)
+    except PiquetError as err:
+        return {"failed": True, "changed": False, "msg": str(err), "show": f"{host}: {err}"}
+    noteworthy = result["failed"] or arguments["verb"] == "survey" or result["piquet"]["problems"]
+    text = result.get("survey_text") if arguments["verb"] == "survey" and not result["failed"] else None
+    return result | {"show": text or f"{host}: {result['msg']}"} if noteworthy else result
+
+
+def _needs(
+    verb: str, host: str, arguments: Mapping[str, Any], workdir: Workdir | None
+) -> tuple[dict[str, Any], Mapping[str, bytes]]:
+    """What this verb's request and payload hold besides."""
+    if verb == "hook":
+        return {"files": hook_files(host, _workdir(verb, workdir).surveys().get(host))}, {}
+    if verb == "stage":
+        digest = _digest(verb, arguments)
+        return {"plan_digest": digest}, read_members(_workdir(verb, workdir).bundle_dir(digest), host)
+    if verb == "arm":
+        fields = {name: arguments[name] for name in ("only_check", "max_skew_s")}
+        return {"plan_digest": _digest(verb, arguments), **fields}, {}
+    return {}, {}
+
+
+def _keep_survey(
+    answer: Answer, host: str, workdir: Workdir | None, check: bool, round_trip: tuple[float, float]
+) -> dict[str, Any]:
+    """Write down a survey that came with the answer, also after a failure: it is the host as it is now."""
+    if not answer.survey:
+        return {}
+    survey = with_skew(answer.survey, *round_trip)
+    if workdir is not None and not check:
+        workdir.write_survey(host, survey)
+    return {"survey_text": survey_text(host, survey)}
+
+
+def _workdir(verb: str, workdir: Workdir | None) -> Workdir:
+    if workdir is None:
+        raise HostError(f"{verb} needs the controller's working directory\n\n  hint: set piquet_workdir")
+    return workdir
+
+
+def _digest(verb: str, arguments: Mapping[str, Any]) -> str:
+    digest = arguments.get("plan_digest")
+    if not digest:
+        raise HostError(f"{verb} needs a plan digest\n\n  hint: run piquet.fleet.plan first, or set plan_digest")
+    return str(digest)

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A survey as it reaches the controller: the host's clock against ours, and a summary for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from piquet.findings import Finding, as_text, by_weight
+
+
+def clock_skew_s(survey: Mapping[str, Any], sent_at: float, received_at: float) -> float:
+    """How far the host's clock is ahead of the controller's, seconds, as far as one round trip can prove it.
+
+    The host read its clock between `sent_at` and `received_at`, less the time that the survey itself
+    took (its `at` to its status' `now`). Of the skews that fit, the one nearest to zero is given: a slow
+    connection never looks like a wrong clock.
+
+    Args:
+        survey: the agent's document.
+        sent_at: controller's clock before the request, epoch seconds.
+        received_at: controller's clock after the answer, epoch seconds.
+    """
+    at = float(survey["at"])
+    took = max(0.0, float((survey.get("status") or {}).get("now", at)) - at)
+    least, most = at - max(sent_at, received_at - took), at - sent_at
+    if least <= 0 <= most:
+        return 0.0
+    return round(least if least > 0 else most, 3)
+
+
+def with_skew(survey: Mapping[str, Any], sent_at: float, received_at: float) -> dict[str, Any]:
+    """The survey as it is kept on the controller: the agent's document and `skew_s`."""
+    return {**survey, "skew_s": clock_skew_s(survey, sent_at, received_at)}
+
+
+def survey_text(host: str, survey: Mapping[str, Any]) -> str:
+    """What a person wants to know of a surveyed host: system, servers, sites, hooks, findings."""
+    system = survey.get("os") or {}
+    lines = [
+        f"{host}: {system.get('id', '?')} {system.get('version', '?')}, {survey.get('init', '?')}, "
+        f"Python {survey.get('python', '?')}, clock {survey.get('skew_s', 0.0):+.1f} s, "
+        f"{survey.get('timezone', '?')}"
+    ]
+    lines += [_server_line(name, survey[name]) for name in ("nginx", "apache") if survey.get(name)]
+    if not (survey.get("nginx") or survey.get("apache")):
+        lines.append("  no nginx and no Apache found")
+    findings = by_weight(Finding.from_json(record) for record in survey.get("findings") or ())
+    return "\n".join([*lines, *("  " + as_text(f).replace("\n", "\n  ") for f in findings)])
+
+
+def _server_line(name: str, server: Mapping[str, Any]) -> str:
+    """One line on one web server: version, is it running, does its test pass, sites, hooks."""
+    blocks = server.get("blocks") if name == "nginx" else server.get("vhosts")
+    names = {site for block in blocks or () for site in block.get("names") or ()}
+    parts = [
+        f"{name} {server.get('version', '?')}",
+        "running" if server.get("running") else "NOT running",
+        "test passes" if (server.get("test") or {}).get("ok") else "test FAILS",
+        f"{len(blocks or ())} virtual hosts",
+        f"{len(names)} names",
+    ]
+    if name == "nginx":
+        hooked = sum(1 for block in blocks or () if block.get("hooked"))
+        parts.append(f"{hooked} hooked")
+    return "  " + ", ".join(parts)

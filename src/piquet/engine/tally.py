@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who is what, over all hosts of a run: one row per host, one table for people, one verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Word = Literal["ok", "failed", "unreachable", "undone", "skipped", "not run"]
+BAD: frozenset[str] = frozenset({"failed", "unreachable", "undone", "not run"})
+Result = Mapping[str, Any]
+Results = Mapping[str, Result | None]
+"""One registered result per host, None for a host without one."""
+ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
+    "of": {"type": "list", "elements": "str", "required": True},
+    "undo": {"type": "str", "default": ""},
+    "title": {"type": "str", "required": True},
+    "fail": {"type": "bool", "default": True},
+    "show": {"type": "str", "default": "always", "choices": ["always", "bad", "never"]},
+    "advice": {"type": "str", "default": ""},
+}
+"""What an engine may pass, in the form of Ansible's argument specs."""
+
+
+@dataclass(frozen=True, order=True)
+class Row:
+    """One host: how the verb went, the state it is in as far as known, and a sentence."""
+
+    host: str
+    word: Word
+    state: str
+    detail: str
+
+
+def attempt(
+    arguments: Mapping[str, Any], hosts: Iterable[str], steps: Sequence[Results], undo: Results
+) -> dict[str, Any]:
+    """Tally for an engine: the table as `show`, the lists `ok` and `bad`, failed when asked and somebody is bad."""
+    rows = tally(hosts, steps, undo)
+    losers = bad(rows)
+    verdict = f"{arguments['title']}: {len(good(rows))} ok, {len(losers)} not"
+    verdict += f" ({', '.join(losers)})" if losers else ""
+    text = f"{verdict}\n\n{as_table(rows)}"
+    text += f"\n\nhint: {arguments['advice']}" if losers and arguments["advice"] else ""
+    is_shown = arguments["show"] == "always" or (arguments["show"] == "bad" and losers)
+    return {
+        "changed": False,
+        "failed": bool(losers and arguments["fail"]),
+        "msg": verdict,
+        "ok": list(good(rows)),
+        "bad": list(losers),
+        "show": text if is_shown else "",
+    }
+
+
+def tally(hosts: Iterable[str], steps: Sequence[Results], undo: Results) -> tuple[Row, ...]:
+    """One row per host, sorted by name.
+
+    Args:
+        hosts: every host that the run was about.
+        steps: results of one step after the other; the last that was not skipped counts.
+        undo: results of taking the work back, where that was done.
+    """
+    return tuple(sorted(_row(host, _last([step.get(host) for step in steps]), undo.get(host)) for host in set(hosts)))
+
+
+def bad(rows: Iterable[Row]) -> tuple[str, ...]:
+    """The hosts on which the verb did not do its work."""
+    return tuple(row.host for row in rows if row.word in BAD)
+
+
+def good(rows: Iterable[Row]) -> tuple[str, ...]:
+    """The hosts on which the verb did its work."""
+    return tuple(row.host for row in rows if row.word == "ok")
+
+
+def as_table(rows: Iterable[Row]) -> str:
+    """A table in plain text; meaning is never carried by colour."""
+    cells = [("host", "result", "state", ""), *((r.host, r.word, r.state, r.detail) for r in rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(3)]
+    lines = ["  ".join([*(c.ljust(w) for c, w in zip(row, widths, strict=False)), row[3]]) for row in cells]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def state_text(status: Mapping[str, Any]) -> str:
+    """The state of a host in a few words, e.g. `armed, 12 of 12 sites flagged`."""
+    state = str(status.get("state") or "unknown")
+    entries = status.get("entries") or ()
+    if state != "armed":
+        return state
+    flagged = sum(1 for entry in entries if entry.get("flag"))
+    return f"armed, {flagged} of {len(entries)} sites flagged"
+
+
+def _last(results: Sequence[Result | None]) -> Result | None:
+    """The last result that says something: skipped ones only count where there is nothing else."""
+    known = [result for result in results if result is not None]
+    return next((result for result in reversed(known) if not result.get("skipped")), known[-1] if known else None)
+
+
+def _row(host: str, result: Result | None, undo: Result | None) -> Row:
+    row = _plain_row(host, result)
+    if undo is None or undo.get("skipped"):
+        return row
+    undone = _plain_row(host, undo)
+    word: Word = "undone" if row.word == undone.word == "ok" else undone.word if row.word == "ok" else row.word
+    return Row(host, word, undone.state, f"{row.detail}; then taken back: {undone.detail}")
+
+
+def _plain_row(host: str, result: Result | None) -> Row:
+    if result is None:
+        return Row(host, "not run", "unknown", "an earlier step had already ended this host's run")
+    if result.get("unreachable"):
+        return Row(host, "unreachable", "unknown", _first_line(result.get("msg")))
+    if result.get("skipped"):
+        return Row(host, "skipped", "-", "nothing of the campaign is on this host")
+    answer = result.get("piquet") or {}
+    word: Word = "failed" if result.get("failed") else "ok"
+    return Row(host, word, state_text(answer.get("status") or {}), _detail(answer, result))
+
+
+def _detail(answer: Result, result: Result) -> str:
+    """The agent's sentence; for a failure the first problem says more."""
+    problems = [p for p in answer.get("problems") or () if p.get("severity") == "error"]
+    if result.get("failed") and problems:
+        return f"{answer.get('message')}: {problems[0]['subject']}: {problems[0]['message']}"
+    return _first_line(answer.get("message") or result.get("msg"))
+
+
+def _first_line(text: object) -> str:
+    """The first line of a message, for one row of a table."""
+    return str(text or "").strip().partition("\n")[0]

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Carry one payload to one host and run it: one command with the payload as its input, wherever possible."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Protocol
+
+from piquet.engine.answer import Outcome
+from piquet.errors import HostError
+
+PIPED = "one command, payload as its input"
+COPIED = "copied, run, deleted (this connection or become method cannot carry input)"
+_MAKE = "umask 077; exec mktemp /tmp/.piquet.XXXXXXXX"
+
+
+class Remote(Protocol):
+    """A connection to one host, as an engine offers it."""
+
+    @property
+    def can_pipe(self) -> bool:
+        """Whether `run` can feed input to a command that runs as root."""
+
+    def run(self, command: str, data: bytes | None, as_root: bool) -> Outcome:
+        """Run a shell command, with `data` as its standard input."""
+
+    def put(self, data: bytes, path: str) -> None:
+        """Write a file as the login user."""
+
+
+def piped_command(python: str) -> str:
+    """The one remote command: keep the input in a private file, run it, delete it, pass its status on."""
+    script = (
+        f'umask 077; f=$(mktemp /tmp/.piquet.XXXXXXXX) || exit 9; cat >"$f"; '
+        f'{shlex.quote(python)} "$f" --request; rc=$?; rm -f "$f"; exit $rc'
+    )
+    return f"sh -c {shlex.quote(script)}"
+
+
+def copied_command(python: str, path: str) -> str:
+    """Run a payload that was copied to `path`, delete it, pass its status on."""
+    file = shlex.quote(path)
+    script = f"{shlex.quote(python)} {file} --request; rc=$?; rm -f {file}; exit $rc"
+    return f"sh -c {shlex.quote(script)}"
+
+
+def deliver(remote: Remote, payload: bytes, python: str) -> tuple[Outcome, str]:
+    """Run the payload on the host.
+
+    A payload cut short by a lost connection is no valid zip file any more, so Python does not run it.
+
+    Returns:
+        The outcome, and in words how it was carried.
+
+    Raises:
+        HostError: the copy could not be made.
+    """
+    if remote.can_pipe:
+        return remote.run(piped_command(python), payload, as_root=True), PIPED
+    made = remote.run(f"sh -c {shlex.quote(_MAKE)}", None, as_root=False)
+    path = made.stdout.strip().rpartition("\n")[2].strip()
+    if made.rc != 0 or not path.startswith("/tmp/.piquet."):  # noqa: S108 (a name that mktemp has made)
+        raise HostError(f"no file could be made in /tmp on the host\n{made.stderr.strip()}")
+    remote.put(payload, path)
+    return remote.run(copied_command(python, path), None, as_root=True), COPIED
