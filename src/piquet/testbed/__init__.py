@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Real hosts on one machine: systemd-nspawn containers with nginx or Apache, for tests, demo and practice."""
+
+from piquet.testbed.fleet import Fleet, parse_hosts
+from piquet.testbed.host import Host, Provider
+from piquet.testbed.kernel import TestbedError
+from piquet.testbed.sites import CERTIFICATE, KEY, put_certificate, put_sites
+
+__all__ = [
+    "CERTIFICATE",
+    "KEY",
+    "Fleet",
+    "Host",
+    "Provider",
+    "TestbedError",
+    "parse_hosts",
+    "put_certificate",
+    "put_sites",
+]

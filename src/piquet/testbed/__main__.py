@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`python -m piquet.testbed`: hosts to practise on, until they are taken down again."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from piquet.errors import PiquetError
+from piquet.testbed.fleet import Fleet, parse_hosts
+from piquet.testbed.slot import Slot, clean, is_kept, release, slots
+
+
+@click.group()
+def main() -> None:
+    """Boot real test hosts on this machine (root, Debian or Ubuntu)."""
+
+
+@main.command()
+@click.option("--hosts", default="nginx:2,apache:1", show_default=True, help="How many of which server.")
+def up(hosts: str) -> None:
+    """Boot a fleet and leave it running."""
+    fleet = Fleet(parse_hosts(hosts), is_kept=True).start()
+    click.echo(f"{len(fleet.hosts)} hosts in {fleet.boot_s:.1f} s", err=True)
+    for host in fleet:
+        click.echo(f"  {host.name:<10} {host.ip:<15} ssh -F {fleet.ssh_config} {host.name}", err=True)
+    click.echo(f"  take down: python -m piquet.testbed down {fleet.folder.name}", err=True)
+    click.echo(fleet.inventory)
+
+
+@main.command()
+@click.argument("number", type=int, required=False)
+def down(number: int | None) -> None:
+    """Take down the fleet of this number, or every fleet that `up` left running."""
+    chosen = [slot for slot in slots() if (is_kept(slot) if number is None else slot == Slot(number))]
+    if not chosen:
+        raise PiquetError("no such fleet is running" if number is not None else "no fleet is running")
+    for slot in chosen:
+        release(slot)
+        click.echo(f"fleet {slot.number} is down", err=True)
+
+
+@main.command(name="clean")
+def clean_() -> None:
+    """Remove what crashed runs left behind; running fleets are not touched."""
+    for slot in clean():
+        click.echo(f"fleet {slot.number} was left behind and is removed", err=True)
+
+
+if __name__ == "__main__":
+    try:
+        main(prog_name="python -m piquet.testbed")
+    except PiquetError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(1)

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A fleet of test hosts, from nothing to booted and back to nothing.
+
+with Fleet({"nginx": 2, "apache": 1}) as fleet:
+    fleet["nginx1"].run("nginx -t")
+    fleet["nginx1"].power_cut()
+    fleet["nginx1"].boot()
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import cast, get_args
+
+from piquet.testbed import inventory
+from piquet.testbed.authority import Authority, new_authority, ssh_key_pair
+from piquet.testbed.disk import lay_disk
+from piquet.testbed.host import Host, Provider
+from piquet.testbed.image import base_image
+from piquet.testbed.kernel import TestbedError
+from piquet.testbed.slot import Slot, claim, release
+
+MAX_HOSTS = 200
+
+
+def parse_hosts(text: str) -> dict[Provider, int]:
+    """Read `nginx:2,apache:1`.
+
+    Raises:
+        TestbedError: unknown server, no number, or none or too many hosts.
+    """
+    counts: dict[Provider, int] = {}
+    for part in text.split(","):
+        provider, _, number = part.strip().partition(":")
+        if provider not in get_args(Provider) or not (number or "1").isdecimal():
+            raise TestbedError(
+                f"not a kind of host\n  expected: nginx:NUMBER or apache:NUMBER\n  got:      {part}"
+            )
+        counts[cast(Provider, provider)] = int(number or "1")
+    if not 0 < sum(counts.values()) <= MAX_HOSTS:
+        raise TestbedError(f"between 1 and {MAX_HOSTS} hosts, got {sum(counts.values())}")
+    return counts
+
+
+class Fleet:
+    """Booted test hosts; a context manager that gives everything back.
+
+    Attributes:
+        hosts: in the order of the request, nginx1, nginx2, apache1 …
+        boot_s: seconds from the first host's start until the last one had finished booting.
+        slot: what the fleet takes on this machine.
+    """
+
+    def __init__(self, counts: Mapping[Provider, int], *, is_kept: bool = False) -> None:
+        """Describe the fleet; `start` makes it.
+
+        Args:
+            counts: provider → number of hosts.
+            is_kept: the hosts outlive this process, until `python -m piquet.testbed down`.
+        """
+        self._counts = dict(counts)
+        self._is_kept = is_kept
+        self._authority: Authority | None = None
+        self.hosts: tuple[Host, ...] = ()
+        self.boot_s = 0.0
+        self.slot: Slot | None = None
+
+    def __enter__(self) -> Fleet:
+        """Boot all hosts."""
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Give everything back."""
+        self.stop()
+
+    def __getitem__(self, name: str) -> Host:
+        """The host of this name."""
+        return next(host for host in self.hosts if host.name == name)
+
+    def __iter__(self) -> Iterator[Host]:
+        """All hosts."""
+        return iter(self.hosts)
+
+    def of(self, provider: Provider) -> tuple[Host, ...]:
+        """The hosts that run this web server."""
+        return tuple(host for host in self.hosts if host.provider == provider)
+
+    @property
+    def folder(self) -> Path:
+        """Where inventory, ssh configuration, keys and disks are.
+
+        Raises:
+            TestbedError: the fleet was not started.
+        """
+        if self.slot is None:
+            raise TestbedError("the fleet was not started")
+        return self.slot.folder
+
+    @property
+    def inventory(self) -> Path:
+        """Ansible inventory; groups `nginx` and `apache`."""
+        return self.folder / "inventory.yml"
+
+    @property
+    def ssh_config(self) -> Path:
+        """For `ssh -F`."""
+        return self.folder / "ssh_config"
+
+    @property
+    def ca_file(self) -> Path:
+        """PEM of the throw-away authority that signed the sites' certificates."""
+        return self.folder / "ca.pem"
+
+    def issue(self, names: Sequence[str]) -> tuple[str, str]:
+        """Certificate chain and private key (PEM) for host names, signed by the fleet's authority."""
+        if self._authority is None:
+            raise TestbedError("the fleet was not started")
+        return self._authority.issue(names, datetime.now(UTC))
+
+    def start(self) -> Fleet:
+        """Lay the disks and boot all hosts at once.
+
+        Raises:
+            TestbedError: a host did not come up, or a unit on it failed; nothing is left behind.
+        """
+        image = base_image()
+        self.slot = claim(self._is_kept)
+        try:
+            self._lay(image)
+            begin = time.monotonic()
+            with ThreadPoolExecutor(len(self.hosts)) as pool:
+                states = list(pool.map(Host.boot, self.hosts))
+            self.boot_s = time.monotonic() - begin
+            self._require_running(states)
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def stop(self) -> None:
+        """Cut the power of all hosts and give back all that the fleet took. No-op when it was not started."""
+        if self.slot is None:
+            return
+        with ThreadPoolExecutor(max(1, len(self.hosts))) as pool:
+            list(pool.map(Host.power_cut, self.hosts))
+        release(self.slot)
+        self.slot, self.hosts, self._authority = None, (), None
+
+    def _lay(self, image: Path) -> None:
+        """Make keys, disks and the clients' files."""
+        slot = cast(Slot, self.slot)
+        names = [(f"{kind}{n}", kind) for kind, count in self._counts.items() for n in range(1, count + 1)]
+        self.hosts = tuple(
+            Host(name, kind, str(slot.network[10 + n]), slot) for n, (name, kind) in enumerate(names)
+        )
+        self._authority = new_authority(datetime.now(UTC))
+        login_private, login_public = ssh_key_pair()
+        host_keys = {host.name: ssh_key_pair() for host in self.hosts}
+        for host in self.hosts:
+            lay_disk(host, image, host_keys[host.name][0], login_public)
+        (slot.folder / "ssh").mkdir(mode=0o700)
+        self._write("id_ed25519", login_private, 0o600)
+        self._write("ca.pem", self._authority.pem)
+        self._write("known_hosts", inventory.known_hosts(self.hosts, {n: k[1] for n, k in host_keys.items()}))
+        self._write("ssh_config", inventory.ssh_config(self.hosts, slot.folder))
+        self._write("inventory.yml", inventory.ansible_inventory(self.hosts, slot.folder))
+
+    def _write(self, name: str, text: str, mode: int = 0o644) -> None:
+        target = self.folder / name
+        target.touch(mode=mode)
+        target.write_text(text, encoding="utf-8")
+
+    def _require_running(self, states: Sequence[str]) -> None:
+        for host, state in zip(self.hosts, states, strict=True):
+            if state != "running":
+                failed = host.run("systemctl --failed --no-legend; systemctl list-jobs", check=False).stdout
+                raise TestbedError(f"{host.name} is {state} after its boot\n{failed}{host.journal()}")

@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One test host: a booted Debian with systemd as PID 1, an address, a disk that survives, and a power switch."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import tarfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from piquet.testbed.kernel import TestbedError, cgroup_roots, kill_group, remove_group, until
+from piquet.testbed.slot import Slot, end_ssh_master
+
+Provider = Literal["nginx", "apache"]
+BOOT_TIMEOUT_S = 90.0
+OFF_TIMEOUT_S = 30.0
+
+# The control group first, then the container: everything that a host starts is born inside it.
+_LAUNCH = """\
+while [ "$1" != -- ]; do echo $$ >"$1/cgroup.procs" || exit 1; shift; done
+shift
+exec "$@"
+"""
+
+
+@dataclass
+class Host:
+    """A test host. Made by `Fleet`, which lays its disk; off until `boot()`."""
+
+    name: str
+    provider: Provider
+    ip: str
+    slot: Slot
+    _nspawn: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+
+    @property
+    def root(self) -> Path:
+        """The host's disk as this machine sees it; what lies on `/run` and `/tmp` is not in it."""
+        return self.slot.folder / "hosts" / self.name / "root"
+
+    @property
+    def console(self) -> Path:
+        """What the host said on its console, over all boots."""
+        return self.slot.folder / "hosts" / self.name / "console.log"
+
+    # -- power ------------------------------------------------------------------------------------------
+
+    def boot(self) -> str:
+        """Switch on and wait until systemd has started everything.
+
+        Returns:
+            the state as systemd names it: "running", or "degraded" when a unit failed.
+
+        Raises:
+            TestbedError: it is on already, or not reachable in time; the message ends with its console.
+        """
+        if self._nspawn and self._nspawn.poll() is None:
+            raise TestbedError(f"{self.name} is on already")
+        self._start()
+        until(self._answers, f"{self.name} does not answer ssh at {self.ip}", BOOT_TIMEOUT_S)
+        return self.run("systemctl is-system-running --wait", check=False).stdout.strip()
+
+    def power_cut(self) -> None:
+        """Pull the plug: SIGKILL to everything on the host at the same instant. No-op when it is off."""
+        kill_group(self._groups()[0] / "payload")
+        self._wait_off()
+
+    def power_off(self) -> None:
+        """Shut down in order, as `systemctl poweroff` does. No-op when it is off.
+
+        Raises:
+            TestbedError: it did not shut down in time and had to be cut.
+        """
+        if self._nspawn is None:
+            return
+        self._nspawn.send_signal(signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._nspawn.wait(OFF_TIMEOUT_S)
+        is_stuck = self._nspawn.poll() is None
+        self.power_cut()
+        if is_stuck:
+            raise TestbedError(f"{self.name} did not shut down in {OFF_TIMEOUT_S:.0f} s, the plug was pulled")
+
+    def reboot(self) -> str:
+        """Shut down in order and boot again; returns the state as `boot` does."""
+        self.power_off()
+        return self.boot()
+
+    @property
+    def is_on(self) -> bool:
+        """Whether the host's container runs."""
+        return self._nspawn is not None and self._nspawn.poll() is None
+
+    # -- commands and files -----------------------------------------------------------------------------
+
+    def run(
+        self, command: str, *, stdin: bytes | str = b"", check: bool = True, timeout_s: float = 120.0
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a shell command as root over ssh.
+
+        Args:
+            command: given to the shell of root on the host.
+            stdin: what the command reads.
+            check: raise when it fails.
+            timeout_s: after this many seconds `subprocess.TimeoutExpired` is raised.
+
+        Raises:
+            TestbedError: it failed and `check` is set.
+        """
+        done = self._ssh(command, stdin.encode() if isinstance(stdin, str) else stdin, timeout_s)
+        text = subprocess.CompletedProcess(
+            command,
+            done.returncode,
+            done.stdout.decode(errors="replace"),
+            done.stderr.decode(errors="replace"),
+        )
+        if check and text.returncode:
+            raise TestbedError(
+                f"{self.name}: `{command}` failed with exit status {text.returncode}\n{text.stdout}{text.stderr}"
+            )
+        return text
+
+    def read_file(self, path: str) -> bytes:
+        """The bytes of a file on the running host.
+
+        Raises:
+            TestbedError: it cannot be read.
+        """
+        done = self._ssh(f"cat -- {shlex.quote(path)}", b"", 60.0)
+        if done.returncode:
+            raise TestbedError(f"{self.name}: {done.stderr.decode(errors='replace').strip()}")
+        return done.stdout
+
+    def write_file(self, path: str, content: bytes | str, mode: int = 0o644) -> None:
+        """Write one file on the running host, folders included."""
+        self.write_files({path: content}, mode)
+
+    def write_files(self, files: Mapping[str, bytes | str], mode: int = 0o644) -> None:
+        """Write many files in one round trip, folders included; all belong to root."""
+        archive = io.BytesIO()
+        with tarfile.open(fileobj=archive, mode="w") as tar:
+            for path, content in files.items():
+                data = content.encode() if isinstance(content, str) else content
+                entry = tarfile.TarInfo(path.lstrip("/"))
+                entry.size, entry.mode, entry.mtime = len(data), mode, int(time.time())
+                tar.addfile(entry, io.BytesIO(data))
+        self.run("tar --extract --no-same-owner --keep-directory-symlink -C /", stdin=archive.getvalue())
+
+    def journal(self, unit: str = "", lines: int = 50) -> str:
+        """The last lines of the host's journal, for a failure message."""
+        chosen = f"--unit {shlex.quote(unit)}" if unit else ""
+        return self.run(f"journalctl --no-pager --lines {lines} {chosen}", check=False).stdout
+
+    # -- inside -----------------------------------------------------------------------------------------
+
+    def _groups(self) -> list[Path]:
+        return [root / self.slot.machine(self.name) for root in cgroup_roots()]
+
+    def _start(self) -> None:
+        """Start the container in its own control group and session, so that Ctrl-C here does not reach it."""
+        for group in self._groups():
+            group.mkdir(exist_ok=True)
+        nspawn = ["systemd-nspawn", "--quiet", "--boot", f"--directory={self.root}"]
+        nspawn += [f"--machine={self.slot.machine(self.name)}", f"--network-bridge={self.slot.bridge}"]
+        nspawn += ["--register=no", "--keep-unit", "--console=pipe"]
+        nspawn += ["--resolv-conf=off", "--timezone=off", "--link-journal=no"]
+        groups = [str(group) for group in self._groups()]
+        with self.console.open("ab") as console:
+            self._nspawn = subprocess.Popen(
+                ["/bin/sh", "-c", _LAUNCH, "launch", *groups, "--", *nspawn],
+                stdin=subprocess.DEVNULL,
+                stdout=console,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def _answers(self) -> bool:
+        """Whether sshd greets; a container that ended is told at once."""
+        if not self.is_on:
+            said = self.console.read_text(encoding="utf-8", errors="replace")[-2000:]
+            raise TestbedError(f"{self.name} ended while it booted\n{said}")
+        try:
+            with socket.create_connection((self.ip, 22), timeout=1.0) as connection:
+                return connection.recv(4) == b"SSH-"
+        except OSError:
+            return False
+
+    def _wait_off(self) -> None:
+        """Wait for the container's own clean-up, then drop what referred to this boot."""
+        if self._nspawn is not None:
+            try:
+                self._nspawn.wait(OFF_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                self._nspawn.kill()
+                self._nspawn.wait()
+            self._nspawn = None
+        end_ssh_master(self.ssh_socket)
+        for group in self._groups():
+            remove_group(group)
+
+    @property
+    def ssh_socket(self) -> Path:
+        """Control socket of the shared ssh connection, used by `run` and by Ansible alike."""
+        return self.slot.folder / "ssh" / f"{self.ip}.sock"
+
+    def _ssh(self, command: str, stdin: bytes, timeout_s: float) -> subprocess.CompletedProcess[bytes]:
+        config = self.slot.folder / "ssh_config"
+        return subprocess.run(
+            ["ssh", "-F", os.fspath(config), self.name, command],
+            input=stdin,
+            capture_output=True,
+            check=False,
+            timeout=timeout_s,
+        )

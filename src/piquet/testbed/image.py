@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The base image of the test hosts: made once by mmdebstrap from the machine's own mirror, then only read.
+
+The image is a directory that all hosts share as the lower layer of an overlay. Its name is a key over all
+that decides its content, so another package list makes another image and an old one is never changed.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from piquet.testbed.kernel import TestbedError, mounts_below, run
+
+PACKAGES = (
+    "apache2",
+    "ca-certificates",
+    "cron",
+    "curl",
+    "dbus",
+    "iproute2",
+    "libfaketime",
+    "nginx",
+    "openssh-server",
+    "openssl",
+    "procps",
+    "python3",
+    "sudo",
+    "systemd",
+    "systemd-sysv",
+    "tzdata",
+)
+
+# What a shared host usually has loaded; piquet itself never loads a module, so the image must.
+APACHE_MODULES = ("deflate", "expires", "headers", "proxy", "proxy_http", "rewrite", "ssl")
+
+# Run by mmdebstrap with the image's root as $1. Host keys and machine ids belong to a host, not to the image;
+# periodic jobs of the distribution would only disturb measurements.
+HOOKS = (
+    f'chroot "$1" a2enmod --quiet {" ".join(APACHE_MODULES)}',
+    'rm -f "$1"/etc/ssh/ssh_host_*_key* "$1"/etc/apt/sources.list "$1"/etc/apt/apt.conf.d/99mmdebstrap',
+    'systemctl --root="$1" --quiet enable systemd-networkd.service ssh.service',
+    'systemctl --root="$1" --quiet mask apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer '
+    "e2scrub_all.timer fstrim.timer logrotate.timer console-getty.service getty@.service "
+    "systemd-networkd-wait-online.service systemd-resolved.service systemd-timesyncd.service",
+)
+
+
+def cache_dir() -> Path:
+    """Where images are kept: `.cache/` of the checkout, or the user's cache when piquet is installed."""
+    checkout = Path(__file__).resolve().parents[3]
+    if (checkout / "pyproject.toml").is_file():
+        return checkout / ".cache" / "testbed"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "piquet" / "testbed"
+
+
+def image_key(suite: str, packages: Iterable[str] = PACKAGES, hooks: Iterable[str] = HOOKS) -> str:
+    """Name of the image: the suite for people, and a digest over all that decides its content."""
+    content = "\n".join([suite, *sorted(packages), "", *hooks])
+    return f"{suite}-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
+
+
+def suite_of(os_release: str) -> str:
+    """The code name of the running distribution.
+
+    Args:
+        os_release: text of `/etc/os-release`.
+
+    Raises:
+        TestbedError: the distribution has no code name, so it is neither Debian nor Ubuntu.
+
+    Source: os-release(5).
+    """
+    fields = dict(line.split("=", 1) for line in os_release.splitlines() if "=" in line)
+    suite = fields.get("VERSION_CODENAME", "").strip("\"'")
+    if not suite:
+        raise TestbedError(
+            "test hosts need Debian or Ubuntu: /etc/os-release has no VERSION_CODENAME\n"
+            f"  got:      {fields.get('PRETTY_NAME', 'nothing')}"
+        )
+    return suite
+
+
+def source_lines(index_targets: str, suite: str) -> tuple[str, ...]:
+    """The distribution's own package sources, as sources.list(5) lines, without third parties.
+
+    Args:
+        index_targets: `apt-get indextargets` in the form URI|release|component, one target a line.
+        suite: code name whose archives are wanted: the release, its updates and its security fixes.
+
+    Raises:
+        TestbedError: apt knows no mirror of this suite.
+    """
+    wanted = {suite, f"{suite}-updates", f"{suite}-security"}
+    targets = (line.split("|") for line in index_targets.splitlines() if line.count("|") == 2)
+    own = [(uri, release, part) for uri, release, part in targets if release in wanted]
+    lines = dict.fromkeys(
+        f"deb {uri} {release} {part}" for uri, release, part in own if part in {"main", "universe"}
+    )
+    if not lines:
+        raise TestbedError(
+            f"apt on this machine has no source for {suite}\n\n  hint: see /etc/apt/sources.list and sources.list.d"
+        )
+    return tuple(lines)
+
+
+def acquire_options(apt_config: str) -> tuple[str, ...]:
+    """The machine's own proxy, TLS and validity settings of apt, to be used for the image as well.
+
+    Args:
+        apt_config: output of `apt-config dump`.
+    """
+    kept = ("Acquire::http::", "Acquire::https::", "Acquire::Check-")
+    lines = (line.strip() for line in apt_config.splitlines())
+    return tuple(line.rstrip(";") for line in lines if line.startswith(kept) and not line.endswith('"";'))
+
+
+def base_image(cache: Path | None = None) -> Path:
+    """The root directory of the base image, made now if it is not there yet (about a minute).
+
+    Raises:
+        TestbedError: a tool is missing or the image could not be made.
+    """
+    suite = suite_of(Path("/etc/os-release").read_text(encoding="utf-8"))
+    folder = cache or cache_dir()
+    image = folder / image_key(suite)
+    if image.is_dir():
+        return image
+    folder.mkdir(parents=True, exist_ok=True)
+    with _locked(folder / "lock"):
+        if not image.is_dir():
+            _build(image, suite)
+    return image
+
+
+def _build(image: Path, suite: str) -> None:
+    """Make the image under another name and rename it, so that an interrupted build is never used."""
+    partial = image.with_name(f"{image.name}.partial")
+    for mount in mounts_below(partial):
+        run("umount", str(mount))
+    if partial.exists():
+        shutil.rmtree(partial)
+    targets = ("indextargets", "--no-release-info", "--format", "$(REPO_URI)|$(RELEASE)|$(COMPONENT)")
+    sources = source_lines(run("apt-get", *targets, "Created-By: Packages"), suite)
+    options = [f"--aptopt={option}" for option in acquire_options(run("apt-config", "dump"))]
+    options += [f"--customize-hook={hook}" for hook in HOOKS]
+    command = ["mmdebstrap", "--mode=root", "--variant=minbase", "--format=directory", *options]
+    run(*command, f"--include={','.join(PACKAGES)}", suite, str(partial), *sources)
+    partial.rename(image)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold an exclusive lock; it ends with the process, however that ends."""
+    with path.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
