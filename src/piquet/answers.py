@@ -126,7 +126,8 @@ def pcre_literal(text: str) -> str:
     """Escape text so that it stands for itself in PCRE and Python, in any quoting of nginx and Apache."""
     plain = "/_-~"
     return "".join(
-        char if char.isascii() and (char.isalnum() or char in plain) else f"\\x{ord(char):02x}" for char in text
+        char if char.isascii() and (char.isalnum() or char in plain) else f"\\x{ord(char):02x}"
+        for char in text
     )
 
 

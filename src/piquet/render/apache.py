@@ -59,18 +59,14 @@ def _flag(host: HostPlan) -> str:
     if not suffixes:
         return own
     below = rf"%{{SERVER_NAME}} =~ m#^[^.]+(?:\.[^.]+)*?\.({suffixes})$#"
-    return (
-        f"({own} || ({below} && -f '/run/piquet/live/_.$1'"
-        f" && ! -f '{_DIR}/known/%{{SERVER_NAME}}'))"
-    )
+    return f"({own} || ({below} && -f '/run/piquet/live/_.$1' && ! -f '{_DIR}/known/%{{SERVER_NAME}}'))"
 
 
 def _open_conditions(view: CampaignView) -> list[str]:
     """Conditions that must all hold for the site to be closed to this request."""
     door = answers.door_pattern(view.campaign.doors, end=" |$")
     conditions = [
-        f"(%{{THE_REQUEST}} !~ m#{_REQUEST_LINE}{door}#"
-        f" || %{{THE_REQUEST}} =~ m#{answers.NOT_A_DOOR}#i)"
+        f"(%{{THE_REQUEST}} !~ m#{_REQUEST_LINE}{door}# || %{{THE_REQUEST}} =~ m#{answers.NOT_A_DOOR}#i)"
     ]
     if view.secret:
         conditions.append(

@@ -23,8 +23,41 @@ from piquet.campaign.pages import PageSource
 from piquet.render.environment import render
 
 _TAGS = {
-    *("h1", "h2", "h3", "h4", "p", "ul", "ol", "li", "blockquote", "strong", "em", "a", "br", "hr", "code", "pre"),
-    *("dl", "dt", "dd", "abbr", "cite", "q", "small", "sub", "sup", "table", "thead", "tbody", "tr", "th", "td"),
+    *(
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "p",
+        "ul",
+        "ol",
+        "li",
+        "blockquote",
+        "strong",
+        "em",
+        "a",
+        "br",
+        "hr",
+        "code",
+        "pre",
+    ),
+    *(
+        "dl",
+        "dt",
+        "dd",
+        "abbr",
+        "cite",
+        "q",
+        "small",
+        "sub",
+        "sup",
+        "table",
+        "thead",
+        "tbody",
+        "tr",
+        "th",
+        "td",
+    ),
 }
 _ATTRIBUTES = {"a": {"href", "hreflang", "lang"}, "abbr": {"title"}, "q": {"lang"}, "p": {"lang"}}
 _SCHEMES = {"http", "https", "mailto", "tel"}
@@ -35,7 +68,11 @@ DIGEST_MARK = "@PIQUET_PLAN_DIGEST@"
 
 def body_html(source: PageSource) -> str:
     """The organisers' text as harmless HTML."""
-    raw = MarkdownIt("commonmark", {"html": False}).render(source.text) if source.kind == "markdown" else source.text
+    raw = (
+        MarkdownIt("commonmark", {"html": False}).render(source.text)
+        if source.kind == "markdown"
+        else source.text
+    )
     return nh3.clean(
         raw, tags=_TAGS, attributes=_ATTRIBUTES, url_schemes=_SCHEMES, link_rel="noopener noreferrer"
     )

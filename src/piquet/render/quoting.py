@@ -64,4 +64,6 @@ def comment(value: str) -> str:
 
 def _refuse(value: str, where: str, forbidden: str = "") -> None:
     if not _PRINTABLE.match(value) or any(char in value for char in forbidden):
-        raise BundleError(f"cannot be written for {where}: {value!r} holds a character with a meaning of its own")
+        raise BundleError(
+            f"cannot be written for {where}: {value!r} holds a character with a meaning of its own"
+        )
