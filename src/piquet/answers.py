@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import string
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from email.utils import format_datetime
@@ -27,16 +28,17 @@ BYPASS_PREFIX = "/.well-known/piquet/bypass/"
 STYLE_ASSET = "strike.css"
 
 BUILT_IN_DOORS = ("/.well-known/acme-challenge/", "/robots.txt")
-"""Always open: certificates must renew, and crawlers must keep their rules (RFC 8555 §8.3, RFC 9309 §2.3.1)."""
+"""Always open, so that certificates renew (RFC 8555 §8.3) and crawlers keep their rules (RFC 9309 §2.3.1)."""
 
 NOT_A_DOOR = r"^[^?]*(?:\.\.|%2e)"
-"""A target that climbs, in either spelling, is never a door; `..` anywhere, since servers also decode `%2f`."""
+"""A target that climbs is never a door: `..` anywhere, in either spelling, since servers decode `%2f` too."""
 
 HTML_TYPE = "text/html; charset=utf-8"
 PROBLEM_TYPE = "application/problem+json"  # RFC 9457
 WANTS_JSON = r"^(?!.*text/html).*application/(?:[a-z0-9.-]+\+)?json"
 """An `Accept` that names JSON and not HTML gets JSON; matched without regard to case."""
 
+_PLAIN = frozenset(string.ascii_letters + string.digits + "/_-~")
 _VALIDATORS = ("ETag", "Last-Modified", "Accept-Ranges", "Content-Range", "Content-Encoding")
 
 Kind = Literal["page", "json", "about", "asset", "bypass", "usual", "refused"]
@@ -111,7 +113,7 @@ def content_type(name: str) -> str:
 
 
 def door_pattern(doors: Doors, end: str = "$") -> str:
-    """Regular expression (PCRE and Python) for a target that is open to everybody, to be anchored at its start.
+    """Regular expression (PCRE and Python) for a target that is open to everybody; anchor it at its start.
 
     A path ending in `/` opens what is below it; any other opens itself, with a query, and what is below it.
 
@@ -124,11 +126,7 @@ def door_pattern(doors: Doors, end: str = "$") -> str:
 
 def pcre_literal(text: str) -> str:
     """Escape text so that it stands for itself in PCRE and Python, in any quoting of nginx and Apache."""
-    plain = "/_-~"
-    return "".join(
-        char if char.isascii() and (char.isalnum() or char in plain) else f"\\x{ord(char):02x}"
-        for char in text
-    )
+    return "".join(char if char in _PLAIN else f"\x{ord(char):02x}" for char in text)
 
 
 def language_pattern(languages: Sequence[str], group: str = "language") -> str:

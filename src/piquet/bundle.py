@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a host gets: files with their modes and digests, the manifest over them, and the payload that carries it.
+"""What a host gets: files with modes and digests, the manifest over them, and the payload that carries it.
 
 Same input, same bytes: no time, no random value and nothing of the controller is in any of it.
 """

@@ -60,7 +60,7 @@ def errors(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
 
 def as_text(finding: Finding) -> str:
-    """The finding for a person: `error: subject: message`, expected and got, then a blank line and the hint."""
+    """The finding for a person: its sentence, expected and got, then a blank line and the hint."""
     lines = [f"{finding.severity}: {finding.subject}: {finding.message} [{finding.code}]"]
     if finding.expected:
         lines.append(f"  expected: {finding.expected}")

@@ -28,7 +28,7 @@ def files(view: CampaignView, host: HostPlan, server: ServerFacts) -> Mapping[st
     values = {**view.values(), **_conditions(view, host)}
     texts = {
         f"{server.dropin_dir}/piquet.conf": ("0644", _text("dropin", "What Apache reads first.", values)),
-        f"{_DIR}/20-decide.conf": ("0644", _text("decide", "Decides which request is shown what.", values)),
+        f"{_DIR}/20-decide.conf": ("0644", _text("decide", "Decides who is shown what.", values)),
     }
     if view.secret:
         texts[f"{_DIR}/10-bypass.conf"] = ("0600", _text("bypass", "The testers' way in.", values))
@@ -47,7 +47,7 @@ def _wildcards(host: HostPlan) -> tuple[str, ...]:
 
 
 def _known_below(host: HostPlan) -> tuple[str, ...]:
-    """Exact names below a wildcard; they follow their own flag only, so a file of their name says: not this one."""
+    """Exact names below a wildcard: a file of their name says that they follow their own flag only."""
     exact = (name for name in host.known if not name.startswith("*."))
     return tuple(name for name in exact if match_site(name, _wildcards(host)))
 
@@ -88,7 +88,7 @@ def _conditions(view: CampaignView, host: HostPlan) -> dict[str, Any]:
 
 
 def _lease(phase: PhaseView) -> str:
-    """The server's own clock, in microseconds of UTC, which an early RequestHeader wrote over any sent by a client."""
+    """The server's own clock in microseconds of UTC; an early RequestHeader wrote it over a client's own."""
     return f"req_novary('X-Piquet-At') =~ m#^t={phase.lease}[0-9]{{6}}$#"
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The one Jinja environment: undefined names are errors, HTML is escaped, every other text goes through a filter."""
+"""The one Jinja environment: undefined names are errors, HTML is escaped, other text goes through filters."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from datetime import datetime
 
 
 def window_pattern(start_at: datetime, end_at: datetime) -> str:
-    """Alternation that matches the decimal digits of every second in `[start_at, end_at)`, and no other number.
+    """Alternation that matches the digits of every second in `[start_at, end_at)`, and no other number.
 
     Args:
         start_at: first second inside, timezone-aware.

@@ -34,7 +34,7 @@ def files(view: CampaignView, host: HostPlan, server: ServerFacts) -> Mapping[st
         f"{server.dropin_dir}/00-piquet.conf": ("0644", _text("dropin", "What nginx reads first.", values)),
         f"{_HTTP_DIR}/20-decide.conf": (
             "0644",
-            _text("http", "Decides which request is shown what.", values),
+            _text("http", "Decides who is shown what.", values),
         ),
         f"{HOOK_DIR}/piquet.conf": ("0644", _text("server", "Answers in the place of a site.", values)),
     }
@@ -44,7 +44,7 @@ def files(view: CampaignView, host: HostPlan, server: ServerFacts) -> Mapping[st
 
 
 def site_rows(host: HostPlan) -> Rows:
-    """Rows of the map from host name to key; a served but unselected name below a wildcard maps to nothing."""
+    """Rows of the map from host name to key; an unselected name below a wildcard maps to nothing."""
     selected = {entry.name for entry in host.entries if entry.provider == "nginx"}
     wildcards = [name for name in selected if name.startswith("*.")]
     passed = [name for name in host.known if name not in selected and _is_below(name, wildcards)]
@@ -77,7 +77,7 @@ def _values(view: CampaignView, host: HostPlan, server: ServerFacts) -> dict[str
 def _longest_key(bucket_size_bytes: int) -> int:
     """Longest name that fits the table; a longer one would be an [emerg].
 
-    Source: nginx `NGX_HASH_ELT_SIZE`: a pointer, then two bytes and the name, aligned; and one pointer per bucket.
+    Source: nginx `NGX_HASH_ELT_SIZE`: a pointer, two bytes and the name, aligned; one more pointer per bucket.
     """
     return bucket_size_bytes - 2 * 8 - 2
 

@@ -22,43 +22,10 @@ from piquet.campaign.model import Campaign, Phase
 from piquet.campaign.pages import PageSource
 from piquet.render.environment import render
 
-_TAGS = {
-    *(
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "p",
-        "ul",
-        "ol",
-        "li",
-        "blockquote",
-        "strong",
-        "em",
-        "a",
-        "br",
-        "hr",
-        "code",
-        "pre",
-    ),
-    *(
-        "dl",
-        "dt",
-        "dd",
-        "abbr",
-        "cite",
-        "q",
-        "small",
-        "sub",
-        "sup",
-        "table",
-        "thead",
-        "tbody",
-        "tr",
-        "th",
-        "td",
-    ),
-}
+_TAGS = set(
+    "h1 h2 h3 h4 p ul ol li blockquote strong em a br hr code pre dl dt dd abbr cite q small sub sup"
+    " table thead tbody tr th td".split()
+)
 _ATTRIBUTES = {"a": {"href", "hreflang", "lang"}, "abbr": {"title"}, "q": {"lang"}, "p": {"lang"}}
 _SCHEMES = {"http", "https", "mailto", "tel"}
 _RIGHT_TO_LEFT = frozenset({"ar", "fa", "he", "ur", "yi", "ps", "ckb"})
@@ -145,7 +112,7 @@ def _span(campaign: Campaign, phase: Phase) -> dict[str, str]:
 
 
 def _words(language: str) -> Mapping[str, str]:
-    """The page's own few words; English where we have none for the language, with the language's tag as its name."""
+    """The page's own few words; where we have none for the language, English, with the tag as its name."""
     words = _all_words()
     found = words.get(language) or words.get(language.partition("-")[0])
     return found or {**words["en"], "name": language}
