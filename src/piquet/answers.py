@@ -126,7 +126,7 @@ def door_pattern(doors: Doors, end: str = "$") -> str:
 
 def pcre_literal(text: str) -> str:
     """Escape text so that it stands for itself in PCRE and Python, in any quoting of nginx and Apache."""
-    return "".join(char if char in _PLAIN else f"\x{ord(char):02x}" for char in text)
+    return "".join(char if char in _PLAIN else f"\\x{ord(char):02x}" for char in text)
 
 
 def language_pattern(languages: Sequence[str], group: str = "language") -> str:

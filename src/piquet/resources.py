@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where the files beside the code are: templates, roles, playbooks; in a checkout or inside the installed wheel."""
+"""Where the files beside the code are: templates, roles, playbooks; in a checkout or in the wheel."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ def render(template: str, **values: Any) -> str:
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
+    environment = Environment(  # noqa: S701 - HTML is escaped; configuration is quoted by filters
         loader=FileSystemLoader(resources.templates()),
         undefined=StrictUndefined,
         autoescape=lambda name: bool(name and name.endswith(".html.j2")),

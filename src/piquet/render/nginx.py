@@ -77,7 +77,7 @@ def _values(view: CampaignView, host: HostPlan, server: ServerFacts) -> dict[str
 def _longest_key(bucket_size_bytes: int) -> int:
     """Longest name that fits the table; a longer one would be an [emerg].
 
-    Source: nginx `NGX_HASH_ELT_SIZE`: a pointer, two bytes and the name, aligned; one more pointer per bucket.
+    Source: nginx `NGX_HASH_ELT_SIZE`: a pointer, two bytes, the name, aligned; and a pointer per bucket.
     """
     return bucket_size_bytes - 2 * 8 - 2
 

@@ -22,10 +22,9 @@ from piquet.campaign.model import Campaign, Phase
 from piquet.campaign.pages import PageSource
 from piquet.render.environment import render
 
-_TAGS = set(
-    "h1 h2 h3 h4 p ul ol li blockquote strong em a br hr code pre dl dt dd abbr cite q small sub sup"
-    " table thead tbody tr th td".split()
-)
+_TEXT_TAGS = {"h1", "h2", "h3", "h4", "p", "ul", "ol", "li", "blockquote", "hr", "pre", "dl", "dt", "dd"}
+_INLINE_TAGS = {"strong", "em", "a", "br", "code", "abbr", "cite", "q", "small", "sub", "sup"}
+_TAGS = _TEXT_TAGS | _INLINE_TAGS | {"table", "thead", "tbody", "tr", "th", "td"}
 _ATTRIBUTES = {"a": {"href", "hreflang", "lang"}, "abbr": {"title"}, "q": {"lang"}, "p": {"lang"}}
 _SCHEMES = {"http", "https", "mailto", "tel"}
 _RIGHT_TO_LEFT = frozenset({"ar", "fa", "he", "ur", "yi", "ps", "ckb"})

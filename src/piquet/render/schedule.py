@@ -18,7 +18,7 @@ LINKS: Mapping[str, str] = {
     f"{_UNIT_DIR}/timers.target.wants/piquet-reconcile.timer": f"{_UNIT_DIR}/piquet-reconcile.timer",
     f"{_UNIT_DIR}/multi-user.target.wants/piquet-boot.service": f"{_UNIT_DIR}/piquet-boot.service",
 }
-"""What `systemctl enable` would make: path → target. Files of the bundle like all others, so that they leave with it."""
+"""What `systemctl enable` would make: path → target; part of the bundle, so that they leave with it."""
 
 
 def files(view: CampaignView) -> Mapping[str, tuple[str, str]]:

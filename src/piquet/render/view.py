@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What templates may know of a campaign: plain values made from the table of answers, the same for every server."""
+"""What templates may know of a campaign: plain values from the table of answers, the same for each server."""
 
 from __future__ import annotations
 
