@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Quoting: how a value becomes a token of nginx, of Apache, or a comment. All that is rendered goes through here.
+"""Quoting: how a value becomes a token of nginx, of Apache, or a comment; all that is rendered comes by here.
 
 A value that cannot be written safely is an error, never something close to it.
 """
