@@ -88,11 +88,12 @@ class Host:
     Attributes:
         name: in the inventory.
         address: where to connect to.
-        sites: sorted by provider and name; empty if there is no survey.
+        sites: those that may be chosen, sorted by provider and name; empty if there is no survey.
         servers: sorted by provider.
         surveyed_at: aware, UTC; None if there is no survey.
         clock_skew_s: host's clock minus the controller's; None if nobody measured it.
         findings: of the survey and of reading it.
+        served: every name that the host serves, declared or not, sorted.
     """
 
     name: str
@@ -102,6 +103,7 @@ class Host:
     surveyed_at: datetime | None
     clock_skew_s: float | None
     findings: tuple[Finding, ...] = ()
+    served: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

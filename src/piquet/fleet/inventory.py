@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The edge where hosts come from an Ansible inventory: whatever Ansible can read, asked of Ansible itself."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from piquet.errors import FleetError, Problem
+
+TIMEOUT_S = 120
+
+
+def inventory_hosts(inventory: Path | str, limit: str | None = None) -> dict[str, dict[str, Any]]:
+    """The hosts of an inventory and their variables, sorted by name.
+
+    Args:
+        inventory: file, folder, script, or a list such as `web1,web2,`.
+        limit: Ansible's host pattern.
+
+    Raises:
+        FleetError: if Ansible cannot read it, or nothing is left.
+    """
+    command = [_program(), "-i", str(inventory), "--list", *(["--limit", limit] if limit else [])]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+    except subprocess.TimeoutExpired as err:
+        raise _unreadable(inventory, f"ansible-inventory gave no answer in {TIMEOUT_S} s") from err
+    if done.returncode or "Unable to parse" in done.stderr:
+        raise _unreadable(inventory, done.stderr.strip() or f"ansible-inventory ended with {done.returncode}")
+    hosts = _hosts(json.loads(done.stdout))
+    if not hosts:
+        raise _unreadable(inventory, f"no host matches {limit!r}" if limit else "there is no host in it")
+    return hosts
+
+
+def default_workdir(inventory: Path | str) -> Path:
+    """Where surveys and plans are kept: `.piquet` beside the inventory, or here if it is a list of names."""
+    path = Path(inventory)
+    if "," in str(inventory) and not path.exists():
+        return Path(".piquet")
+    return (path if path.is_dir() else path.parent) / ".piquet"
+
+
+def _program() -> str:
+    """`ansible-inventory` of our own Python environment, else the one on the path."""
+    beside = Path(sys.executable).parent / "ansible-inventory"
+    found = str(beside) if beside.is_file() else shutil.which("ansible-inventory")
+    if not found:
+        raise FleetError("ansible-inventory is not installed\n\n  hint: pip install ansible-core")
+    return found
+
+
+def _hosts(listing: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Ansible leaves hosts without variables out of `hostvars`, so groups are looked at too."""
+    variables: dict[str, dict[str, Any]] = listing.get("_meta", {}).get("hostvars", {})
+    named = {host for group, value in listing.items() if group != "_meta" for host in value.get("hosts", ())}
+    return {name: variables.get(name, {}) for name in sorted(named | set(variables))}
+
+
+def _unreadable(inventory: Path | str, reason: str) -> FleetError:
+    return FleetError("the inventory cannot be used", [Problem(str(inventory), 0, 0, reason)])

@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Host variables and surveys → Fleet.
+
+A survey comes from a machine that may be broken or worse: every field is checked for its type, every name
+for its letters. No file, no network, no clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from piquet.campaign.document import shown
+from piquet.campaign.matching import match_site
+from piquet.campaign.names import Refusal, site_name
+from piquet.errors import FleetError, Problem
+from piquet.findings import Finding, by_weight
+from piquet.fleet.model import Fleet, Host, Listen, Provider, ServerFacts, Site
+
+SURVEY_VERSION = 1
+T = TypeVar("T")
+_CATCH_ALL = frozenset({"", "_", "*"})
+_MAX_NAMED = 5
+
+
+def read_fleet(hosts: Mapping[str, Mapping[str, Any]], surveys: Mapping[str, Mapping[str, Any]]) -> Fleet:
+    """Put the inventory and the surveys together.
+
+    Args:
+        hosts: inventory name → host variables; `ansible_host` and `piquet_sites` are used.
+        surveys: inventory name → survey document with `skew_s`; those of other hosts are ignored.
+
+    Raises:
+        FleetError: with every host whose variables or survey are not in the agreed form.
+    """
+    found, problems = [], []
+    for name in sorted(hosts):
+        try:
+            found.append(_host(name, hosts[name], surveys.get(name)))
+        except _FormError as err:
+            problems.append(Problem(name, 0, 0, err.message, err.expected, err.got, err.hint))
+    if problems:
+        raise FleetError("the fleet cannot be used as it is", problems)
+    return Fleet(tuple(found))
+
+
+class _FormError(Exception):
+    """A host's data is not in the agreed form."""
+
+    def __init__(self, message: str, expected: str = "", got: str = "", hint: str = "") -> None:
+        super().__init__(message)
+        self.message, self.expected, self.got, self.hint = message, expected, got, hint
+
+
+def _host(name: str, variables: Mapping[str, Any], survey: Mapping[str, Any] | None) -> Host:
+    address = str(variables.get("ansible_host") or name)
+    if "{{" in address:
+        raise _FormError(
+            "`ansible_host` holds a template", "an address or a name", address, "write the value itself"
+        )
+    declared = _declared(variables.get("piquet_sites"))
+    if survey is None:
+        return Host(name, address, (), (), None, None)
+    try:
+        return _surveyed(name, address, declared, survey)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as err:
+        reason = f"{type(err).__name__}: {err}"
+        hint = "run the survey verb again with this version of piquet"
+        raise _FormError("its survey is not in the agreed form", "", shown(reason), hint) from err
+
+
+def _declared(value: Any) -> tuple[str, ...] | None:
+    """The names that the inventory narrows a host to; None for no narrowing."""
+    if value is None:
+        return None
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise _FormError("`piquet_sites` is not a list of names", "[www.example.org, …]", shown(value))
+    try:
+        return tuple(sorted({site_name(item) for item in value}))
+    except Refusal as err:
+        raise _FormError(f"`piquet_sites`: {err.message}", err.expected, shown(value), err.hint) from err
+
+
+def _surveyed(name: str, address: str, declared: tuple[str, ...] | None, survey: Mapping[str, Any]) -> Host:
+    if survey["piquet_survey"] != SURVEY_VERSION:
+        raise ValueError(f"survey version {survey['piquet_survey']!r}, not {SURVEY_VERSION}")
+    servers: list[ServerFacts] = []
+    sites: list[Site] = []
+    unusable: set[str] = set()
+    for provider, vhosts_key in (("nginx", "blocks"), ("apache", "vhosts")):
+        server = survey.get(provider)
+        if server is not None:
+            servers.append(_facts(provider, server))  # type: ignore[arg-type]
+            sites += _sites(provider, server[vhosts_key], unusable)  # type: ignore[arg-type]
+    findings = [_finding(record) for record in survey.get("findings") or ()]
+    served = sorted({site.name for site in sites})
+    chosen, missing = _narrow(sites, declared)
+    findings += _unusable(name, unusable) + [_not_served(name, site) for site in missing]
+    skew_s = survey.get("skew_s")
+    return Host(
+        name=name,
+        address=address,
+        sites=tuple(sorted(chosen, key=lambda site: (site.provider, site.name))),
+        servers=tuple(sorted(servers, key=lambda server: server.provider)),
+        surveyed_at=datetime.fromtimestamp(float(survey["at"]), UTC),
+        clock_skew_s=None if skew_s is None else float(skew_s),
+        findings=by_weight(findings),
+        served=tuple(served),
+    )
+
+
+def _facts(provider: Provider, server: Mapping[str, Any]) -> ServerFacts:
+    http = server.get("http") or {}
+    return ServerFacts(
+        provider=provider,
+        version=_typed(server["version"], str),
+        dropin_dir=_optional(server["dropin_dir"], str),
+        modules=frozenset(_typed(module, str) for module in server["modules"]),
+        test_ok=_typed(server["test"]["ok"], bool),
+        test_output=_typed(server["test"].get("output", ""), str),
+        running=_typed(server["running"], bool),
+        map_hash_max_size=_optional(http.get("map_hash_max_size"), int),
+        map_hash_bucket_size=_optional(http.get("map_hash_bucket_size"), int),
+        open_file_cache=_typed(http.get("open_file_cache", False), bool),
+        use_canonical_name=_typed(server.get("use_canonical_name", False), bool),
+        quick_handler_cache=_typed(server.get("quick_handler_cache", False), bool),
+        trace=_typed(server.get("trace", False), bool),
+    )
+
+
+def _sites(provider: Provider, vhosts: Iterable[Mapping[str, Any]], unusable: set[str]) -> list[Site]:
+    """One site per name; names that cannot be a site are added to `unusable`."""
+    by_name: dict[str, list[Mapping[str, Any]]] = {}
+    for vhost in vhosts:
+        for name in _names(vhost["names"], unusable):
+            by_name.setdefault(name, []).append(vhost)
+    return [_site(provider, name, group) for name, group in by_name.items()]
+
+
+def _site(provider: Provider, name: str, vhosts: list[Mapping[str, Any]]) -> Site:
+    listens = [listen for vhost in vhosts for listen in vhost["listens"]]
+    return Site(
+        name=name,
+        provider=provider,
+        listens=tuple(sorted({_listen(listen) for listen in listens})),
+        hooked=provider == "apache" or all(vhost["hooked"] in ("ours", "owner") for vhost in vhosts),
+        is_default=any(_typed(listen.get("default", False), bool) for listen in listens),
+    )
+
+
+def _listen(record: Mapping[str, Any]) -> Listen:
+    return Listen(
+        _typed(record["address"], str), _typed(record["port"] or 0, int), _typed(record["tls"], bool)
+    )
+
+
+def _names(raw: Iterable[Any], unusable: set[str]) -> Iterator[str]:
+    """The sites that a vhost's names stand for."""
+    for text in dict.fromkeys(_typed(name, str) for name in raw):
+        if text in _CATCH_ALL:
+            continue
+        bare = text.rpartition("://")[2].partition(":")[0].removesuffix(".")
+        try:
+            if text.startswith("~"):
+                raise Refusal("a regular expression", "a name")
+            spread = (bare[1:], f"*{bare}") if bare.startswith(".") else (bare,)
+            yield from (site_name(name) for name in spread)
+        except Refusal:
+            unusable.add(text)
+
+
+def _narrow(sites: list[Site], declared: tuple[str, ...] | None) -> tuple[list[Site], list[str]]:
+    """The declared sites, and the declared names that nobody serves; a wildcard serves what is below it."""
+    if declared is None:
+        return sites, []
+    chosen: list[Site] = []
+    served: set[str] = set()
+    for provider in sorted({site.provider for site in sites}):
+        own = {site.name: site for site in sites if site.provider == provider}
+        for name in declared:
+            fits = match_site(name, own.keys())
+            if fits:
+                chosen.append(replace(own[fits], name=name))
+                served.add(name)
+    return chosen, [name for name in declared if name not in served]
+
+
+def _finding(record: Mapping[str, Any]) -> Finding:
+    finding = Finding.from_json(record)
+    if finding.severity not in ("error", "warning", "info"):
+        raise ValueError(f"severity {finding.severity!r}")
+    return finding
+
+
+def _unusable(host: str, names: set[str]) -> list[Finding]:
+    if not names:
+        return []
+    some = ", ".join(shown(name) for name in sorted(names)[:_MAX_NAMED])
+    more = f" and {len(names) - _MAX_NAMED} more" if len(names) > _MAX_NAMED else ""
+    message = "names that are no host name cannot be chosen; requests for them stay as usual"
+    hint = "where such a site matters, add its host name to the vhost"
+    return [Finding("warning", "name-not-a-site", host, message, "host names or *.suffix", some + more, hint)]
+
+
+def _not_served(host: str, site: str) -> Finding:
+    message = f"{site} is declared in the inventory, but no server of this host serves it"
+    hint = "correct `piquet_sites`, or run the survey verb again if the site is new"
+    return Finding("error", "site-not-served", host, message, hint=hint)
+
+
+def _typed(value: Any, kind: type[T]) -> T:
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise TypeError(f"{kind.__name__} expected, got {value!r}")
+    return value
+
+
+def _optional(value: Any, kind: type[T]) -> T | None:
+    return None if value is None else _typed(value, kind)

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The edge where the controller keeps what it learnt and decided: surveys, plans, bundles, baselines.
+
+Bundles hold the bypass secret, so the folder is private and ignores itself in git.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote
+
+from piquet.errors import FleetError, PlanError, Problem
+
+
+class Workdir:
+    """One folder; made when first written to.
+
+    `surveys/HOST.json` · `plans/DIGEST/` (plan.json, a bundle per host) · `baselines/CAMPAIGN.json`
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Name the folder; nothing is touched yet."""
+        self.path = path
+
+    def surveys(self) -> dict[str, dict[str, Any]]:
+        """Inventory name → the latest survey, as it was written.
+
+        Raises:
+            FleetError: if one of them is not JSON.
+        """
+        found, problems = {}, []
+        for file in sorted((self.path / "surveys").glob("*.json")):
+            try:
+                found[unquote(file.stem)] = json.loads(file.read_text("utf-8"))
+            except ValueError as err:
+                hint = "delete it and run the survey verb again"
+                problems.append(Problem(str(file), 0, 0, f"this is not a survey: {err}", hint=hint))
+        if problems:
+            raise FleetError("the surveys cannot be used", problems)
+        return found
+
+    def write_survey(self, host: str, survey: Mapping[str, Any]) -> Path:
+        """Keep a host's survey in the place of the one before."""
+        text = json.dumps(survey, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+        return self.write(f"surveys/{quote(host, safe='')}.json", text.encode())
+
+    def bundle_dir(self, digest: str) -> Path:
+        """The folder of one plan and its bundles; may not exist yet."""
+        return self.path / "plans" / digest
+
+    def write_plan(self, digest: str, document: bytes) -> Path:
+        """Keep a plan's canonical document."""
+        return self.write(f"plans/{digest}/plan.json", document)
+
+    def plan_document(self, digest: str) -> bytes:
+        """The canonical document of a plan.
+
+        Raises:
+            PlanError: if there is none of that digest.
+        """
+        try:
+            return (self.bundle_dir(digest) / "plan.json").read_bytes()
+        except FileNotFoundError as err:
+            raise PlanError(f"there is no plan {digest} in {self.path}\n\n  hint: run `piquet plan`") from err
+
+    def baseline(self, campaign: str) -> Path:
+        """The file for the fingerprints of a campaign's sites; may not exist yet."""
+        return self.path / "baselines" / f"{campaign}.json"
+
+    def write(self, name: str, content: bytes) -> Path:
+        """Write a private file below the folder, whole or not at all."""
+        target = self.path / name
+        self._make()
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+        Path(temporary).replace(target)
+        return target
+
+    def _make(self) -> None:
+        self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        ignore = self.path / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text("*\n", "utf-8")
