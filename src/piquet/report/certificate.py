@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The return certificate: did every site come back as it was, at every door of every host?
+
+Made from the comparison with the baseline; JSON for machines, a sentence and a table for people. No file,
+no network, no clock.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from piquet.verify.baseline import WEIGHT, Baseline, Returned, Verdict
+from piquet.verify.observation import Target, Unreachable
+
+FORMAT = 1
+_TIME = "%Y-%m-%d %H:%M:%SZ"
+_WORDS: Mapping[Verdict, str] = {
+    "identical": "identical",
+    "stable": "identical in all that does not change by itself",
+    "unknown": "not in the baseline",
+    "different": "different",
+    "unreachable": "unreachable",
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One site at one door of one host.
+
+    Attributes:
+        target: where.
+        verdict: the worst of its paths.
+        returned: its paths, as compared.
+    """
+
+    target: Target
+    verdict: Verdict
+    returned: tuple[Returned, ...]
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """The whole fleet's return.
+
+    Attributes:
+        campaign: name.
+        at: aware, UTC; when the sites were asked.
+        baseline_at: aware, UTC; when the baseline was taken.
+        rows: in the order asked.
+        not_asked: places that cannot be asked from outside.
+        missing: places of the baseline that nobody asked again (no longer in the survey).
+    """
+
+    campaign: str
+    at: datetime
+    baseline_at: datetime
+    rows: tuple[Row, ...]
+    not_asked: tuple[Unreachable, ...]
+    missing: int
+
+    @property
+    def is_clean(self) -> bool:
+        """True if every row is identical, at least in its stable parts, and nothing is missing."""
+        return bool(self.rows) and not self.missing and all(WEIGHT[row.verdict] <= 1 for row in self.rows)
+
+
+def make_certificate(
+    baseline: Baseline,
+    returned: Iterable[Returned],
+    at: datetime,
+    baseline_at: datetime,
+    not_asked: Iterable[Unreachable] = (),
+) -> Certificate:
+    """Gather the compared replies by target."""
+    by_target: dict[Target, list[Returned]] = {}
+    for one in returned:
+        by_target.setdefault(one.reply.target, []).append(one)
+    rows = tuple(Row(t, _worst(found), tuple(found)) for t, found in by_target.items())
+    missing = _doors(baseline) - {(t.host, t.address, t.port, t.name) for t in by_target}
+    return Certificate(baseline.campaign, at, baseline_at, rows, tuple(not_asked), len(missing))
+
+
+def summary(certificate: Certificate) -> str:
+    """One sentence for people."""
+    counts = Counter(row.verdict for row in certificate.rows)
+    sites = len({row.target.site for row in certificate.rows})
+    hosts = len({row.target.host for row in certificate.rows})
+    scope = f"{_count(sites, 'site')} on {_count(hosts, 'host')}, {_count(len(certificate.rows), 'door')}"
+    parts = [f"{counts[verdict]} {_WORDS[verdict]}" for verdict in WEIGHT if counts[verdict]]
+    parts += [f"{certificate.missing} of the baseline not asked again"] if certificate.missing else []
+    told = "; ".join(parts) or "nothing to compare"
+    opening = "Every site came back" if certificate.is_clean else "Not every site came back as it was"
+    return f"{opening}: {scope}: {told}."
+
+
+def as_text(certificate: Certificate) -> str:
+    """The certificate for people: summary, then each row that is not plainly identical."""
+    head = [
+        f"Return certificate of {certificate.campaign}",
+        f"asked {certificate.at:{_TIME}}, baseline of {certificate.baseline_at:{_TIME}}",
+        summary(certificate),
+    ]
+    lines = [line for row in certificate.rows if row.verdict != "identical" for line in _row_lines(row)]
+    seen = [
+        f"  not asked: {one.site} on {one.host}, {one.place}: {one.reason}" for one in certificate.not_asked
+    ]
+    return "\n".join([*head, *lines, *seen])
+
+
+def to_json(certificate: Certificate) -> dict[str, Any]:
+    """The certificate as a document; instants in RFC 3339, UTC."""
+    counts = Counter(row.verdict for row in certificate.rows)
+    return {
+        "piquet_return_certificate": FORMAT,
+        "campaign": certificate.campaign,
+        "at": certificate.at.isoformat(),
+        "baseline_at": certificate.baseline_at.isoformat(),
+        "clean": certificate.is_clean,
+        "summary": summary(certificate),
+        "counts": {verdict: counts[verdict] for verdict in WEIGHT},
+        "missing": certificate.missing,
+        "rows": [_row_json(row) for row in certificate.rows],
+        "not_asked": [
+            {name: getattr(u, name) for name in u.__dataclass_fields__} for u in certificate.not_asked
+        ],
+    }
+
+
+def _worst(found: Iterable[Returned]) -> Verdict:
+    return max((one.verdict for one in found), key=WEIGHT.__getitem__)
+
+
+def _doors(baseline: Baseline) -> set[tuple[str, str, int, str]]:
+    return {(key.host, key.address, key.port, key.name) for key in baseline.prints}
+
+
+def _row_lines(row: Row) -> Iterator[str]:
+    yield f"  {_WORDS[row.verdict]}: {row.target.label}"
+    for one in row.returned:
+        for difference in one.found:
+            yield f"    {one.reply.question.label}: {difference.field}"
+            yield f"      expected: {difference.expected}"
+            yield f"      got:      {difference.got}"
+        if one.volatile and not one.found:
+            left_out = ", ".join(one.volatile)
+            yield f"    {one.reply.question.label}: not compared, changes by itself: {left_out}"
+
+
+def _row_json(row: Row) -> dict[str, Any]:
+    return {
+        "host": row.target.host,
+        "address": row.target.address,
+        "port": row.target.port,
+        "tls": row.target.tls,
+        "site": row.target.site,
+        "name": row.target.name,
+        "verdict": row.verdict,
+        "paths": [
+            {
+                "path": one.reply.question.path,
+                "verdict": one.verdict,
+                "differences": [difference.__dict__ for difference in one.found],
+                "volatile": list(one.volatile),
+            }
+            for one in row.returned
+        ],
+    }
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How every site answered before the strike, kept as fingerprints, and the comparison afterwards.
+
+A baseline is taken twice a moment apart: what differs between the takes changes by itself and is not
+compared. Where that is the body, its lines are taken twice too, and those that stay must still be there
+afterwards. Only `GET`s without our cookie are kept. No file, no network, no clock.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from piquet.errors import FleetError
+from piquet.verify.fingerprint import Difference, differences, fingerprint, volatile_fields
+from piquet.verify.observation import UNKNOWN_SITE, Observation, Question, Reply, Target
+
+FORMAT = 1
+Verdict = Literal["identical", "stable", "different", "unreachable", "unknown"]
+WEIGHT: Mapping[Verdict, int] = {"identical": 0, "stable": 1, "unknown": 2, "different": 3, "unreachable": 4}
+
+
+@dataclass(frozen=True, order=True)
+class Key:
+    """What a fingerprint belongs to: one path of one name at one door of one host."""
+
+    host: str
+    address: str
+    port: int
+    tls: bool
+    name: str
+    path: str
+
+    @classmethod
+    def of(cls, target: Target, question: Question) -> Key:
+        """The place of a reply; its request headers do not count."""
+        return cls(target.host, target.address, target.port, target.tls, target.name, question.path)
+
+
+@dataclass(frozen=True)
+class Print:
+    """One fingerprint.
+
+    Attributes:
+        fields: of the first take.
+        volatile: names of fields that changed by themselves, sorted.
+        lines: digests of the body's lines that stayed, only where the body changes by itself.
+    """
+
+    fields: Mapping[str, str]
+    volatile: tuple[str, ...] = ()
+    lines: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """All fingerprints of a campaign's fleet.
+
+    Attributes:
+        campaign: name of the campaign.
+        taken_at: epoch seconds, UTC, when the first take began.
+        prints: by place.
+    """
+
+    campaign: str
+    taken_at: float
+    prints: Mapping[Key, Print] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Returned:
+    """How one path of one target came back.
+
+    Attributes:
+        reply: what it answers now.
+        verdict: `identical`; `stable` = equal in all that does not change by itself; `different`;
+            `unreachable` = no answer now though there was one; `unknown` = not in the baseline.
+        found: the differences.
+        volatile: what was not compared.
+    """
+
+    reply: Reply
+    verdict: Verdict
+    found: tuple[Difference, ...] = ()
+    volatile: tuple[str, ...] = ()
+
+
+def make_baseline(
+    campaign: str, taken_at: float, first: Iterable[Reply], second: Iterable[Reply]
+) -> Baseline:
+    """Two takes of the same questions as one baseline; lines are added by `with_lines`."""
+    again = {Key.of(r.target, r.question): r.observation for r in second}
+    prints = {}
+    for reply in first:
+        key, fields = Key.of(reply.target, reply.question), fingerprint(reply.observation)
+        changed = volatile_fields(fields, fingerprint(again.get(key, reply.observation)))
+        prints[key] = Print(fields, tuple(sorted(changed)))
+    return Baseline(campaign, taken_at, prints)
+
+
+def with_lines(baseline: Baseline, first: Iterable[Reply], second: Iterable[Reply]) -> Baseline:
+    """The baseline with the lines that two more takes of the changing bodies have in common."""
+    again = {Key.of(r.target, r.question): r.observation.lines for r in second}
+    prints = dict(baseline.prints)
+    for reply in first:
+        key = Key.of(reply.target, reply.question)
+        lines = reply.observation.lines & again.get(key, frozenset())
+        prints[key] = Print(prints[key].fields, prints[key].volatile, lines)
+    return Baseline(baseline.campaign, baseline.taken_at, prints)
+
+
+def compare(baseline: Baseline, reply: Reply) -> Returned:
+    """One reply against the baseline."""
+    before = baseline.prints.get(Key.of(reply.target, reply.question))
+    if before is None:
+        return Returned(reply, "unknown")
+    if reply.observation.is_unreached and before.fields.get("error") != reply.observation.error:
+        was = f"status {before.fields.get('status', 'none')}"
+        return Returned(reply, "unreachable", (Difference("answer", was, reply.observation.error),))
+    found = differences(before.fields, fingerprint(reply.observation), frozenset(before.volatile))
+    found += _lost_lines(before, reply.observation)
+    verdict: Verdict = "different" if found else "stable" if before.volatile else "identical"
+    return Returned(reply, verdict, found, before.volatile)
+
+
+def certificate_trouble(baseline: Baseline | None, target: Target) -> str | None:
+    """What was wrong with a target's certificate at the baseline; None if nothing was or nothing is known."""
+    if baseline is None:
+        return None
+    front = baseline.prints.get(Key.of(target, Question("GET", "/")))
+    return front.fields.get("certificate") if front else None
+
+
+def write_baseline(baseline: Baseline) -> str:
+    """The baseline as JSON, one place a line, sorted."""
+    lines = (
+        json.dumps(
+            {
+                **key.__dict__,
+                "fields": dict(one.fields),
+                "volatile": one.volatile,
+                "lines": sorted(one.lines),
+            },
+            sort_keys=True,
+        )
+        for key, one in sorted(baseline.prints.items())
+    )
+    head = json.dumps({"campaign": baseline.campaign, "taken_at": baseline.taken_at})[1:-1]
+    body = ",\n".join(lines)
+    return f'{{"piquet_baseline": {FORMAT}, {head}, "prints": [\n{body}\n]}}\n'
+
+
+def read_baseline(text: str) -> Baseline:
+    """A baseline from its JSON.
+
+    Raises:
+        FleetError: not a baseline of this format.
+    """
+    try:
+        document: Mapping[str, Any] = json.loads(text)
+        if document["piquet_baseline"] != FORMAT:
+            raise FleetError(
+                f"a baseline of format {document['piquet_baseline']}, this piquet reads {FORMAT}"
+            )
+        prints = dict(_read_print(record) for record in document["prints"])
+        return Baseline(str(document["campaign"]), float(document["taken_at"]), prints)
+    except (ValueError, KeyError, TypeError) as error:
+        raise FleetError(f"not a baseline: {error!r}; take it again") from error
+
+
+def unanswered(baseline: Baseline) -> int:
+    """How many places gave no answer when the baseline was taken."""
+    return sum(1 for one in baseline.prints.values() if "error" in one.fields)
+
+
+def is_kept(reply: Reply) -> bool:
+    """Tell whether a reply can be compared: a GET of a site that people may ask for."""
+    return reply.question.method == "GET" and reply.target.site != UNKNOWN_SITE
+
+
+def _lost_lines(before: Print, observation: Observation) -> tuple[Difference, ...]:
+    lost = before.lines - observation.lines
+    if not lost:
+        return ()
+    return (
+        Difference(
+            "lines of the body", f"{len(before.lines)} that do not change", f"{len(lost)} of them gone"
+        ),
+    )
+
+
+def _read_print(record: Mapping[str, Any]) -> tuple[Key, Print]:
+    key = Key(**{name: record[name] for name in Key.__dataclass_fields__})
+    return key, Print(dict(record["fields"]), tuple(record["volatile"]), frozenset(record["lines"]))

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What makes two answers the same: a handful of named fields per answer.
+
+Left out is only what differs between any two answers (Date) or belongs to one connection (RFC 9110
+section 7.6.1). Of a cookie only the name and attributes count, since its value is a session. `Expires`
+counts twice, absolute and as distance from Date: servers make it either way, and the two takes of a baseline
+tell which. No file, no network, no clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+
+from piquet.verify.observation import Observation
+
+_LEFT_OUT = frozenset(
+    {"date", "connection", "keep-alive", "proxy-connection", "transfer-encoding", "age", "expires"}
+)
+_OF_THE_BODY = frozenset({"body", "size", "header content-length", "header etag", "header content-md5"})
+_COOKIE_TIMES = frozenset({"expires", "max-age"})
+ABSENT = "(absent)"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One field of an answer that is not as it was."""
+
+    field: str
+    expected: str
+    got: str
+
+
+def fingerprint(observation: Observation) -> Mapping[str, str]:
+    """The fields of an answer by name: status, body, size, certificate, error, and one per header."""
+    fields = {
+        "status": str(observation.status or ""),
+        "body": observation.sha256,
+        "size": str(observation.size),
+        "error": observation.error,
+        "certificate": observation.certificate,
+        **dict(_headers(observation)),
+    }
+    return {name: value for name, value in fields.items() if value}
+
+
+def volatile_fields(first: Mapping[str, str], second: Mapping[str, str]) -> frozenset[str]:
+    """Fields that changed by themselves between two takes of an untouched site.
+
+    A body that changes takes its length and validators with it, also where these happened to agree.
+    """
+    changed = {name for name in {*first, *second} if first.get(name) != second.get(name)}
+    return frozenset(changed | _OF_THE_BODY if "body" in changed else changed)
+
+
+def differences(
+    before: Mapping[str, str], after: Mapping[str, str], volatile: frozenset[str]
+) -> tuple[Difference, ...]:
+    """The fields that are not as before, volatile ones left out, sorted by name."""
+    names = sorted({*before, *after} - volatile)
+    pairs = ((name, before.get(name, ABSENT), after.get(name, ABSENT)) for name in names)
+    return tuple(Difference(name, old, new) for name, old, new in pairs if old != new)
+
+
+def _headers(observation: Observation) -> Iterator[tuple[str, str]]:
+    for name in sorted({name for name, _ in observation.headers}):
+        values = [value for key, value in observation.headers if key == name]
+        if name == "set-cookie":
+            yield "cookies", " | ".join(sorted(_cookie(value) for value in values))
+        elif name == "expires":
+            yield "header expires", " | ".join(values)
+            yield "expires after date", _distance(observation, values[0])
+        elif name not in _LEFT_OUT:
+            yield f"header {name}", " | ".join(values)
+
+
+def _cookie(value: str) -> str:
+    """Name and lasting attributes of a Set-Cookie value: `session; Path=/; HttpOnly`."""
+    pair, *attributes = (part.strip() for part in value.split(";"))
+    kept = [a for a in attributes if a.partition("=")[0].lower() not in _COOKIE_TIMES]
+    return "; ".join([pair.partition("=")[0], *kept])
+
+
+def _distance(observation: Observation, expires: str) -> str:
+    """Seconds from Date to Expires, "" where either is no date (`0`, `-1`)."""
+    try:
+        then, now = (parsedate_to_datetime(text) for text in (expires, observation.header("date") or ""))
+        return f"{(then - now).total_seconds():.0f} s"
+    except (ValueError, TypeError):
+        return ""

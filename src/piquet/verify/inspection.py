@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One inspection of a fleet: ask everything once, judge every reply, compare with the baseline.
+
+`inspect` and `take_baseline` are the two things that `piquet verify` does; `judged` is their pure part.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from piquet.answers import Answer
+from piquet.errors import FleetError
+from piquet.findings import Finding, by_weight
+from piquet.verify.baseline import (
+    Baseline,
+    Key,
+    Returned,
+    certificate_trouble,
+    compare,
+    is_kept,
+    make_baseline,
+    with_lines,
+)
+from piquet.verify.expectations import Expectations, phase_at
+from piquet.verify.judge import judge, judge_certificate, judge_return, odd_pages
+from piquet.verify.observation import Pace, Reply, Target
+from piquet.verify.probe import Prober
+from piquet.verify.questions import jobs
+from piquet.verify.questions import with_lines as asking_lines
+from piquet.verify.sweep import DEFAULT_CONCURRENCY, ignore_progress, sweep
+
+TAKES_APART_S = 2.0
+"""At least so far apart, so that headers made from the current second differ between the takes."""
+
+Progress = Callable[[str, int], Callable[[int], None]]
+"""Called with a title and a total before each sweep; returns what is called with each step done."""
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What one inspection found.
+
+    Attributes:
+        findings: by weight.
+        returned: one per reply that could be compared with the baseline.
+        pace: probes and seconds.
+    """
+
+    findings: tuple[Finding, ...]
+    returned: tuple[Returned, ...]
+    pace: Pace
+
+
+def no_progress(title: str, total: int) -> Callable[[int], None]:
+    """Show nothing."""
+    return ignore_progress
+
+
+async def inspect(
+    prober: Prober,
+    targets: Sequence[Target],
+    expectations: Expectations,
+    baseline: Baseline | None = None,
+    concurrency: int = DEFAULT_CONCURRENCY,
+    progress: Progress = no_progress,
+) -> Inspection:
+    """Ask every target what the moment calls for, and judge the replies.
+
+    Args:
+        prober: an open one.
+        targets: whom.
+        expectations: what is right.
+        baseline: how the sites answered before, None if nobody took it.
+        concurrency: how many targets are asked at the same time.
+        progress: how to show it.
+    """
+    campaign, secret = expectations.campaign, expectations.secret
+    asked = jobs(targets, campaign, secret, expectations.is_in_window(time.time()))
+    if baseline:
+        asked = asking_lines(asked, {key for key, one in baseline.prints.items() if one.lines})
+    total = sum(len(job.questions) for job in asked)
+    swept = await sweep(prober, asked, concurrency, progress("asking", total))
+    findings, returned = judged(swept.replies, expectations, baseline)
+    return Inspection(findings, returned, swept.pace)
+
+
+async def take_baseline(
+    prober: Prober,
+    targets: Sequence[Target],
+    expectations: Expectations,
+    concurrency: int = DEFAULT_CONCURRENCY,
+    progress: Progress = no_progress,
+) -> tuple[Baseline, Pace]:
+    """How every site answers now, with what changes by itself told apart.
+
+    Raises:
+        FleetError: a site is answered by a strike at this moment, so that this is no time for a baseline.
+    """
+    taken_at, asked = time.time(), jobs(targets, expectations.campaign, None, in_window=False)
+    total = sum(len(job.questions) for job in asked)
+    first = await sweep(prober, asked, concurrency, progress("first take", total))
+    _refuse_strike(first.replies)
+    await asyncio.sleep(max(0.0, TAKES_APART_S - first.pace.seconds))
+    second = await sweep(prober, asked, concurrency, progress("second take", total))
+    _refuse_strike(second.replies)
+    kept = [[reply for reply in swept.replies if is_kept(reply)] for swept in (first, second)]
+    baseline = make_baseline(expectations.campaign.name, taken_at, *kept)
+    changing = {key for key, one in baseline.prints.items() if "body" in one.volatile}
+    if changing:
+        only = tuple(job for job in asked if any(Key.of(job.target, q) in changing for q in job.questions))
+        lined = asking_lines(only, changing)
+        takes = [(await sweep(prober, lined, concurrency, ignore_progress)).replies for _ in range(2)]
+        baseline = with_lines(baseline, *([r for r in take if r.question.keep_lines] for take in takes))
+    return baseline, Pace(first.pace.probes + second.pace.probes, first.pace.seconds + second.pace.seconds)
+
+
+def judged(
+    replies: Iterable[Reply], expectations: Expectations, baseline: Baseline | None
+) -> tuple[tuple[Finding, ...], tuple[Returned, ...]]:
+    """Findings by weight, and one `Returned` per reply that should be as usual; pure."""
+    findings: list[Finding] = []
+    returned: list[Returned] = []
+    pages: list[tuple[Reply, Answer]] = []
+    with_certificate: dict[Target, Reply] = {}
+    for reply in replies:
+        with_certificate.setdefault(reply.target, reply)
+        answers = expectations.answers(reply)
+        wrong = judge(reply, answers)
+        if not wrong and len(answers) == 1:
+            pages.append((reply, answers[0]))
+        if baseline and is_kept(reply) and all(answer.kind == "usual" for answer in answers):
+            row = compare(baseline, reply)
+            returned.append(row)
+            if row.verdict != "unknown" and not reply.observation.ours:
+                wrong = judge_return(reply, row.found)
+        findings += wrong
+    for target, reply in with_certificate.items():
+        trouble = judge_certificate(reply, certificate_trouble(baseline, target))
+        findings += [trouble] if trouble else []
+    return by_weight((*findings, *odd_pages(pages))), tuple(returned)
+
+
+def running_phase(expectations: Expectations, now: float) -> str:
+    """The phase in force at `now` (epoch seconds) for people: `phase 1 (block)`, "" if there is none."""
+    phase = phase_at(expectations.campaign.phases, now)
+    return f"phase {phase.number} ({phase.mode})" if phase else ""
+
+
+def _refuse_strike(replies: Iterable[Reply]) -> None:
+    """No baseline may be taken while a strike answers anywhere.
+
+    Raises:
+        FleetError: one does.
+    """
+    for reply in replies:
+        if reply.observation.ours:
+            where, sign = reply.target.label, reply.observation.ours
+            raise FleetError(f"no baseline now: {where} is answered by a strike (X-Piquet: {sign})")

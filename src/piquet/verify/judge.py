@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Is an answer right? One reply against the table's answer, or against how the site answered before.
+
+No file, no network, no clock. Each finding names the site, the host, the door, what was expected and what
+came instead.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+
+from piquet.answers import Answer
+from piquet.findings import Finding, Severity
+from piquet.verify.fingerprint import Difference
+from piquet.verify.observation import OURS, UNKNOWN_SITE, Reply
+
+_WORDS = {
+    "page": "the strike page",
+    "json": "the strike's JSON",
+    "about": "what this campaign is",
+    "asset": "a file of the strike page",
+    "bypass": "the bypass link",
+    "usual": "the site as usual",
+}
+_STOPPED = "`piquet status` tells whether the host is armed or was stopped by hand"
+_RELEASE = (
+    "end it now with `piquet rollback`, or on the host: rm -f /run/piquet/live /var/lib/piquet/armed.json"
+)
+
+
+def judge(reply: Reply, answers: Sequence[Answer]) -> tuple[Finding, ...]:
+    """What is wrong with a reply, empty if it is right by any of `answers`.
+
+    Args:
+        reply: what was asked and what came.
+        answers: every answer that would be right, the likely one first; at least one.
+    """
+    verdicts = [tuple(_against(reply, answer)) for answer in answers]
+    return verdicts[0] if all(verdicts) else ()
+
+
+def judge_certificate(reply: Reply, was: str | None) -> Finding | None:
+    """A finding if the certificate does not fit the name; a warning only, if it was like that before.
+
+    Args:
+        reply: any reply of a TLS target.
+        was: what was wrong with it when the baseline was taken, None without a baseline.
+    """
+    trouble = reply.observation.certificate
+    if not trouble or reply.target.site == UNKNOWN_SITE:
+        return None
+    return Finding(
+        "warning" if was == trouble else "error",
+        "certificate",
+        reply.target.label,
+        "the certificate is not valid for this name, visitors see a warning instead of the site",
+        expected=f"a certificate for {reply.target.name} from a known authority",
+        got=trouble,
+        hint="the site's owner can tell; for an authority of your own give --ca FILE",
+    )
+
+
+def judge_return(reply: Reply, found: Iterable[Difference]) -> tuple[Finding, ...]:
+    """One finding per field in which a site that should be as usual is not as it was at the baseline."""
+    return tuple(
+        Finding(
+            "error",
+            "not-as-before",
+            reply.target.label,
+            f"{reply.question.label}: {difference.field} is not as it was at the baseline",
+            expected=difference.expected,
+            got=difference.got,
+            hint="the site's owner may have changed it since; if not, compare with the host's own files",
+        )
+        for difference in found
+    )
+
+
+def odd_pages(replies: Iterable[tuple[Reply, Answer]]) -> tuple[Finding, ...]:
+    """Sites whose strike page has other bytes than the same page on most sites.
+
+    The page of a phase and language is one file, the same on every host of the fleet.
+    """
+    groups: dict[tuple[str, ...], list[Reply]] = defaultdict(list)
+    for reply, answer in replies:
+        if answer.kind == "page" and reply.observation.sha256 and reply.question.method != "HEAD":
+            groups[reply.observation.ours, answer.language].append(reply)
+    return tuple(finding for group in groups.values() for finding in _minority(group))
+
+
+def _minority(group: Sequence[Reply]) -> Iterator[Finding]:
+    counts = Counter((r.observation.sha256, r.observation.size) for r in group)
+    (common, size), times = min(counts.items(), key=lambda item: (-item[1], item[0]))
+    for reply in group:
+        if reply.observation.sha256 != common:
+            yield _finding(
+                reply,
+                "page-differs",
+                f"{reply.question.label} shows another strike page than most sites",
+                f"{size} bytes, sha256 {common[:16]}… as in {times} answers",
+                f"{reply.observation.size} bytes, sha256 {reply.observation.sha256[:16]}…",
+            )
+
+
+def _against(reply: Reply, answer: Answer) -> Iterator[Finding]:
+    observation, asked = reply.observation, reply.question.label
+    if observation.error:
+        if reply.target.site != UNKNOWN_SITE:
+            message = f"{asked} got no answer" if not observation.is_unreached else "cannot be reached"
+            is_maybe_usual = answer.kind == "usual" and not observation.is_unreached
+            severity: Severity = "warning" if is_maybe_usual else "error"
+            hint = (
+                "some sites close the connection on purpose: a baseline would tell" if is_maybe_usual else ""
+            )
+            yield _finding(reply, "no-answer", message, _words(answer), observation.error, hint, severity)
+    elif answer.kind == "usual":
+        if observation.ours:
+            message = f"{asked} is answered by the strike, though the site should be as usual"
+            got = f"{observation.status} with X-Piquet: {observation.ours}"
+            yield _finding(reply, "strike-outside", message, "no X-Piquet header", got, _RELEASE)
+    elif answer.kind != "refused":
+        yield from _strike(reply, answer)
+
+
+def _strike(reply: Reply, answer: Answer) -> Iterator[Finding]:
+    """Findings on an answer that should be ours: whose, status, headers, unwanted headers, body."""
+    observation, asked = reply.observation, reply.question.label
+    if not observation.ours:
+        message = f"{asked} is not answered by the strike"
+        wanted = next((value for name, value in answer.headers.items() if name.lower() == OURS), "")
+        expected = f"{answer.status} {_words(answer)}, X-Piquet: {wanted}"
+        got = f"{observation.status}, {observation.size} bytes, without X-Piquet"
+        yield _finding(reply, "not-on-strike", message, expected, got, _STOPPED)
+        return
+    if observation.status != answer.status:
+        message = f"{asked}: {_words(answer)} has the wrong status"
+        yield _finding(reply, "wrong-status", message, str(answer.status), str(observation.status))
+    for name, wanted in answer.headers.items():
+        if (value := observation.header(name.lower())) != wanted:
+            message = (
+                f"{asked}: {_words(answer)} has a wrong {name}" if value else f"{asked}: {name} is missing"
+            )
+            yield _finding(
+                reply, "wrong-header", message, f"{name}: {wanted}", f"{name}: {value or '(absent)'}"
+            )
+    for name in answer.absent:
+        if value := observation.header(name.lower()):
+            message = f"{asked}: {_words(answer)} must not have {name}"
+            yield _finding(reply, "unwanted-header", message, f"no {name}", f"{name}: {value}")
+    if answer.kind != "bypass" and reply.question.method != "HEAD" and not observation.size:
+        yield _finding(reply, "empty-body", f"{asked}: {_words(answer)} is empty", "a body", "0 bytes")
+
+
+def _words(answer: Answer) -> str:
+    return _WORDS.get(answer.kind, answer.kind)
+
+
+def _finding(
+    reply: Reply,
+    code: str,
+    message: str,
+    expected: str,
+    got: str,
+    hint: str = "",
+    severity: Severity = "error",
+) -> Finding:
+    return Finding(severity, code, reply.target.label, message, expected, got, hint)

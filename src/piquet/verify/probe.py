@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The IO edge: one request to one address, one observation; nothing is judged here.
+
+A site's name is never looked up: we connect to the target's address and say the name in SNI and Host.
+Redirects are not followed, bodies not decompressed, cookies not kept, no proxy used.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import socket
+import ssl
+import time
+from collections.abc import Iterable
+from types import TracebackType
+
+import aiohttp
+from yarl import URL
+
+from piquet import __version__
+from piquet.verify.observation import UNKNOWN_SITE, Observation, Question, Target
+
+BODY_LIMIT_BYTES = 32 * 1024 * 1024
+_USER_AGENT = f"piquet-verify/{__version__}"
+_SKIP = frozenset({"User-Agent", "Accept", "Accept-Encoding", "Content-Type"})
+
+
+class Prober:
+    """An asynchronous context that asks questions; one per run.
+
+    Connections are kept open between the questions to one target, and between targets of one plain-HTTP
+    door, as browsers do. A POST always gets a fresh one, since it may not be repeated.
+    """
+
+    def __init__(self, timeout_s: float = 10.0, ca_file: str | None = None) -> None:
+        """Prepare TLS.
+
+        Args:
+            timeout_s: for one request, from connecting to the last byte.
+            ca_file: certificate authorities in PEM that count besides the system's own.
+
+        Raises:
+            OSError: the file cannot be read, or holds no certificate (`ssl.SSLError`).
+        """
+        self._timeout = aiohttp.ClientTimeout(total=timeout_s, sock_connect=timeout_s / 2)
+        self._checked = ssl.create_default_context()
+        if ca_file:
+            self._checked.load_verify_locations(cafile=ca_file)
+        self._unchecked = ssl._create_unverified_context()  # noqa: S323 - judged first, see _certificate
+        self._certificates: dict[tuple[str, int, str], str] = {}
+
+    async def __aenter__(self) -> Prober:
+        """Open the two pools of connections."""
+        self._kept, self._fresh = self._session(is_fresh=False), self._session(is_fresh=True)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close every connection."""
+        await self._kept.close()
+        await self._fresh.close()
+
+    async def ask(self, target: Target, question: Question, is_last: bool = False) -> Observation:
+        """Ask one question; whatever goes wrong on the way is an observation too.
+
+        Args:
+            target: whom.
+            question: what.
+            is_last: nothing more is coming for this target, so that a TLS connection is not kept for nobody.
+        """
+        key = (target.address, target.port, target.name)
+        is_judged = target.tls and target.site != UNKNOWN_SITE
+        trouble = self._certificates.get(key, "") if is_judged else ""
+        context = self._checked if is_judged and not trouble else self._unchecked
+        sent_at = time.time()
+        try:
+            return await self._request(target, question, context, trouble, is_last)
+        except aiohttp.ClientConnectorCertificateError as error:
+            self._certificates[key] = _certificate(error)
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            return Observation(None, (), "", 0, sent_at, time.time(), _reason(error), trouble)
+        return await self.ask(target, question, is_last)
+
+    async def _request(
+        self,
+        target: Target,
+        question: Question,
+        context: ssl.SSLContext,
+        trouble: str,
+        is_last: bool,
+    ) -> Observation:
+        session = self._fresh if question.method == "POST" else self._kept
+        headers = {"host": target.authority, "user-agent": _USER_AGENT, **dict(question.headers)}
+        if target.tls and is_last:
+            headers["connection"] = "close"
+        sent_at = time.time()
+        async with session.request(
+            question.method,
+            _url(target, question.path),
+            headers=headers,
+            skip_auto_headers=_SKIP,
+            allow_redirects=False,
+            ssl=context,
+            server_hostname=target.name if target.tls else None,
+        ) as response:
+            first_byte_at = time.time()
+            body = await _body(response)
+            received = tuple((name.lower(), value) for name, value in response.headers.items())
+            return Observation(
+                response.status,
+                received,
+                hashlib.sha256(body).hexdigest(),
+                len(body),
+                sent_at,
+                first_byte_at,
+                certificate=trouble,
+                lines=_lines(body) if question.keep_lines else frozenset(),
+            )
+
+    def _session(self, is_fresh: bool) -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(limit=0, force_close=is_fresh)
+        return aiohttp.ClientSession(
+            connector=connector,
+            timeout=self._timeout,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            trust_env=False,
+            max_line_size=65536,
+            max_field_size=65536,
+        )
+
+
+def source_addresses(addresses: Iterable[str]) -> dict[str, str]:
+    """Our own address on the way to each address (no packet is sent); none where there is no way."""
+    found = {}
+    for address in set(addresses):
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.connect((address, 9))
+                found[address] = str(probe.getsockname()[0])
+            except OSError:
+                continue
+    return found
+
+
+def _url(target: Target, path: str) -> URL:
+    address = f"[{target.address}]" if ":" in target.address else target.address
+    return URL(f"{'https' if target.tls else 'http'}://{address}:{target.port}{path}", encoded=True)
+
+
+async def _body(response: aiohttp.ClientResponse) -> bytes:
+    """The body as sent, cut at the limit."""
+    length = response.content_length
+    if length is not None and length <= BODY_LIMIT_BYTES:
+        return await response.read()
+    parts, size = [], 0
+    async for part in response.content.iter_chunked(65536):
+        parts.append(part)
+        size += len(part)
+        if size > BODY_LIMIT_BYTES:
+            break
+    return b"".join(parts)[:BODY_LIMIT_BYTES]
+
+
+def _lines(body: bytes) -> frozenset[str]:
+    """Short digests of the lines of a body."""
+    return frozenset(hashlib.blake2b(line, digest_size=6).hexdigest() for line in body.splitlines())
+
+
+def _certificate(error: aiohttp.ClientConnectorCertificateError) -> str:
+    cause = error.certificate_error
+    return str(getattr(cause, "verify_message", "") or cause)
+
+
+def _reason(error: Exception) -> str:
+    """`kind: detail` for a request that got no answer, the same words each time for the same cause."""
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return "connect: no connection within half the time limit"
+    if isinstance(error, asyncio.TimeoutError):
+        return "timeout: no complete answer within the time limit"
+    if isinstance(error, aiohttp.ClientSSLError):
+        return f"tls: {getattr(error.os_error, 'reason', None) or error.os_error}"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return f"connect: {error.os_error.strerror or error.os_error}"
+    if isinstance(error, aiohttp.ClientResponseError | ValueError):
+        return f"protocol: {type(error).__name__}"
+    return "closed: the connection was closed before the answer was complete"

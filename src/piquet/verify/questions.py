@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What to ask a site so that every row of the table of answers is seen at least once.
+
+The addresses and doors come from `piquet.answers`; what is right comes from `expectations`. No file, no
+network, no clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable
+from dataclasses import replace
+
+from piquet.answers import ABOUT_PATH, ASSET_PREFIX, BUILT_IN_DOORS, BYPASS_COOKIE, BYPASS_PREFIX, STYLE_ASSET
+from piquet.campaign.model import Campaign
+from piquet.verify.baseline import Key
+from piquet.verify.observation import ACCEPT_HTML, UNKNOWN_SITE, Job, Question, Target
+
+DEEP_PATH = "/piquet-verify/deep/path.html?page=2"
+FRONT = Question("GET", "/", (ACCEPT_HTML,))
+
+
+def jobs(
+    targets: Iterable[Target], campaign: Campaign, secret: str | None, in_window: bool
+) -> tuple[Job, ...]:
+    """Every target with its questions.
+
+    Args:
+        targets: whom to ask.
+        campaign: its languages and doors decide what is worth asking.
+        secret: the bypass secret, None where the campaign has none.
+        in_window: a phase is in force, so the selected sites are asked the strike's questions too.
+    """
+    usual = usual_questions(campaign)
+    strike = (*usual, *strike_questions(campaign, secret))
+    by_kind = {True: strike, False: usual}
+    return tuple(
+        Job(t, (FRONT,) if t.site == UNKNOWN_SITE else by_kind[bool(in_window and t.phases)]) for t in targets
+    )
+
+
+def with_lines(jobs: Iterable[Job], places: Container[Key]) -> tuple[Job, ...]:
+    """The same jobs, asking for the body's lines at the places whose body changes by itself."""
+    return tuple(
+        Job(job.target, tuple(replace(q, keep_lines=Key.of(job.target, q) in places) for q in job.questions))
+        for job in jobs
+    )
+
+
+def usual_questions(campaign: Campaign) -> tuple[Question, ...]:
+    """Harmless GETs that any site can be asked at any time; also what a baseline remembers.
+
+    Our own addresses are among them: before the start and after the end they belong to the site.
+    """
+    doors = (path + "piquet-verify" if path.endswith("/") else path for path in BUILT_IN_DOORS)
+    own = (ABOUT_PATH, ASSET_PREFIX, ASSET_PREFIX + "x", ASSET_PREFIX + STYLE_ASSET)
+    paths = dict.fromkeys((DEEP_PATH, *own, *doors, *campaign.doors.paths))
+    return (FRONT, *(Question("GET", path, (ACCEPT_HTML,)) for path in paths))
+
+
+def strike_questions(campaign: Campaign, secret: str | None) -> tuple[Question, ...]:
+    """What only a site on strike is asked: methods, JSON, languages, walking out of a door, the bypass."""
+    climb = BUILT_IN_DOORS[0] + "../piquet-verify"
+    found = [
+        Question("HEAD", "/", (ACCEPT_HTML,)),
+        Question("GET", "/", (("accept", "application/json"),)),
+        Question("GET", climb, (ACCEPT_HTML,)),
+        Question("POST", "/", (ACCEPT_HTML,), is_late=True),
+    ]
+    found += [Question("GET", "/", (ACCEPT_HTML, ("accept-language", code))) for code in campaign.languages]
+    if secret:
+        found.append(Question("GET", "/", (ACCEPT_HTML, ("cookie", f"{BYPASS_COOKIE}={secret}"))))
+        found.append(Question("GET", BYPASS_PREFIX + secret, (ACCEPT_HTML,)))
+    return tuple(found)

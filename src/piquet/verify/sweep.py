@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ask a whole fleet once: thousands of questions, at most so many at a time.
+
+One worker asks all questions of one target in their order, so that a target's connection is used again and
+a door that nobody answers at costs one time limit, not one per question. Touches network and clock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from piquet.verify.observation import Job, Observation, Pace, Reply, Target
+from piquet.verify.probe import Prober
+
+DEFAULT_CONCURRENCY = 128
+GIVE_UP_AFTER = 8
+"""So many failed connections to a door without any success, and its other targets are not tried."""
+
+
+@dataclass(frozen=True)
+class Swept:
+    """All replies, in the order of the jobs, and the pace."""
+
+    replies: tuple[Reply, ...]
+    pace: Pace
+
+
+def ignore_progress(done: int) -> None:
+    """Take no notice of how many questions have just been asked; the default of `sweep`."""
+
+
+async def sweep(
+    prober: Prober,
+    jobs: Sequence[Job],
+    concurrency: int = DEFAULT_CONCURRENCY,
+    on_done: Callable[[int], None] = ignore_progress,
+) -> Swept:
+    """Ask every question of every job once; late ones only of a target whose `GET /` was answered by us.
+
+    Args:
+        prober: an open one.
+        jobs: whom and what.
+        concurrency: how many targets are asked at the same time.
+        on_done: called with the number of questions just dealt with, asked or given up.
+    """
+    begun = time.perf_counter()
+    found: list[list[Reply]] = [[] for _ in jobs]
+    waiting = iter(range(len(jobs)))
+    doors = _Doors()
+
+    async def work() -> None:
+        for place in waiting:
+            async for reply in _one(prober, jobs[place], doors):
+                found[place].append(reply)
+            on_done(len(jobs[place].questions))
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(min(concurrency, len(jobs))):
+            group.create_task(work())
+    replies = tuple(reply for part in found for reply in part)
+    return Swept(replies, Pace(len(replies), time.perf_counter() - begun))
+
+
+class _Doors:
+    """Which doors (address and port) have never answered, so that a host that is down costs little time."""
+
+    def __init__(self) -> None:
+        self._failed: Counter[tuple[str, int]] = Counter()
+        self._alive: set[tuple[str, int]] = set()
+
+    def is_dead(self, target: Target) -> bool:
+        door = (target.address, target.port)
+        return door not in self._alive and self._failed[door] >= GIVE_UP_AFTER
+
+    def note(self, target: Target, observation: Observation) -> None:
+        door = (target.address, target.port)
+        if observation.is_unreached:
+            self._failed[door] += 1
+        else:
+            self._alive.add(door)
+
+
+async def _one(prober: Prober, job: Job, doors: _Doors) -> AsyncIterator[Reply]:
+    """The replies of one target, until it turns out to be out of reach."""
+    ours = ""
+    ordered = sorted(job.questions, key=lambda question: question.is_late)
+    for place, question in enumerate(ordered):
+        if question.is_late and not ours:
+            return
+        if doors.is_dead(job.target):
+            now = time.time()
+            error = f"connect: not tried, {GIVE_UP_AFTER} other connections to this port had failed"
+            yield Reply(job.target, question, Observation(None, (), "", 0, now, now, error))
+            return
+        is_last = place == len(ordered) - 1
+        seen = await prober.ask(job.target, question, is_last)
+        doors.note(job.target, seen)
+        if question.method == "GET" and question.path == "/" and place == 0:
+            ours = seen.ours
+        yield Reply(job.target, question, seen)
+        if seen.is_unreached:
+            return
+
+
+def questions_in(jobs: Iterable[Job]) -> int:
+    """How many questions a sweep will ask at most."""
+    return sum(len(job.questions) for job in jobs)
