@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`piquet check`: is the campaign sound, as far as it can be told without a fleet?"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from piquet.campaign.load import LoadedCampaign, load_campaign
+from piquet.campaign.windows import local_text
+from piquet.cli.exit_codes import OK, PLAN
+from piquet.findings import as_text, by_weight, errors
+from piquet.plan.gates import campaign_findings
+
+
+@click.command("check")
+@click.argument("campaign", type=click.Path(path_type=Path, dir_okay=False), default="campaign.yml")
+def command(campaign: Path) -> int:
+    """Check the file CAMPAIGN, its consent list and its pages."""
+    loaded = load_campaign(campaign)
+    click.echo(summary(loaded))
+    found = by_weight(campaign_findings(loaded.campaign, datetime.now(UTC)))
+    for finding in found:
+        click.echo(f"\n{as_text(finding)}", err=True)
+    return PLAN if errors(found) else OK
+
+
+def summary(loaded: LoadedCampaign) -> str:
+    """What was understood, for a person: name, languages, and each window in local time and UTC."""
+    campaign = loaded.campaign
+    lines = [f"{campaign.name}: {len(loaded.pages)} pages in {', '.join(campaign.languages)}"]
+    for phase in campaign.phases:
+        lines.append(f"  phase {phase.number} {phase.mode}, {phase.end_at - phase.start_at} long")
+        for word, at in (("from", phase.start_at), ("to", phase.end_at)):
+            lines.append(f"    {word:4} {local_text(at, campaign.timezone)} = {at:%Y-%m-%d %H:%M:%S} UTC")
+    return "\n".join(lines)

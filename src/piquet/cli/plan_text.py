@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A plan for people and for programs."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from piquet.campaign.windows import local_text
+from piquet.findings import as_text
+from piquet.plan import HostPlan, Plan
+
+_SHOWN = 8
+
+
+def print_plan(plan: Plan, digest: str | None, show_all: bool) -> None:
+    """Windows, hosts with their sites, findings and digest on standard output."""
+    console = Console(highlight=False, markup=False, soft_wrap=not Console().is_terminal)
+    console.print(_windows(plan))
+    console.print(_hosts(plan, show_all))
+    for finding in plan.findings:
+        console.print(f"\n{as_text(finding)}")
+    sites = len({entry.name for host in plan.hosts for entry in host.entries})
+    hosts = sum(bool(host.entries) for host in plan.hosts)
+    console.print(f"\n{plan.campaign.name}: {sites} sites on {hosts} hosts")
+    console.print(f"digest {digest}" if digest else "no digest: this plan is refused")
+
+
+def as_json(plan: Plan, digest: str | None) -> str:
+    """The same for programs; `digest` is null if the plan is refused. Instants are RFC 3339 in UTC."""
+    value = {
+        "campaign": plan.campaign.name,
+        "timezone": plan.campaign.timezone,
+        "digest": digest,
+        "phases": [
+            {"number": phase.number, "mode": phase.mode, "start": phase.start_at.isoformat()}
+            | {"end": phase.end_at.isoformat()}
+            for phase in plan.campaign.phases
+        ],
+        "hosts": [_host_json(host) for host in plan.hosts],
+        "findings": [finding.to_json() for finding in plan.findings],
+    }
+    return json.dumps(value, ensure_ascii=False, indent=2)
+
+
+def _windows(plan: Plan) -> Table:
+    zone = plan.campaign.timezone
+    table = Table("phase", "shows", f"from, {zone}", f"to, {zone}", "from, UTC", "to, UTC")
+    for phase in plan.campaign.phases:
+        window = (phase.start_at, phase.end_at)
+        local = [local_text(at, zone) for at in window]
+        table.add_row(str(phase.number), phase.mode, *local, *(f"{at:%Y-%m-%d %H:%M:%S}" for at in window))
+    return table
+
+
+def _hosts(plan: Plan, show_all: bool) -> Table:
+    table = Table("host", "server", "phases", "sites", "names")
+    for host in plan.hosts:
+        groups: dict[tuple[str, tuple[int, ...]], list[str]] = {}
+        for entry in host.entries:
+            groups.setdefault((entry.provider, entry.phases), []).append(entry.name)
+        for (provider, phases), names in sorted(groups.items()):
+            count = str(len(names))
+            table.add_row(host.host, provider, ", ".join(map(str, phases)), count, _names(names, show_all))
+        if not groups:
+            table.add_row(host.host, "-", "-", "0", "as usual")
+    return table
+
+
+def _names(names: list[str], show_all: bool) -> str:
+    shown = names if show_all else names[:_SHOWN]
+    more = [f"… and {len(names) - len(shown)} more (--all)"] if len(names) > len(shown) else []
+    return "\n".join([*shown, *more])
+
+
+def _host_json(host: HostPlan) -> dict[str, Any]:
+    entries = [
+        {"name": entry.name, "provider": entry.provider, "phases": list(entry.phases)}
+        for entry in host.entries
+    ]
+    return {"host": host.host, "address": host.address, "entries": entries}
