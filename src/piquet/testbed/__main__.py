@@ -9,6 +9,7 @@ import click
 
 from piquet.errors import PiquetError
 from piquet.testbed.fleet import Fleet, parse_hosts
+from piquet.testbed.image import base_image, image_path
 from piquet.testbed.slot import Slot, clean, is_kept, release, slots
 
 
@@ -39,6 +40,15 @@ def down(number: int | None) -> None:
     for slot in chosen:
         release(slot)
         click.echo(f"fleet {slot.number} is down", err=True)
+
+
+@main.command()
+@click.option("--check", is_flag=True, help="Make nothing; exit status 1 when it would have to be made.")
+def image(check: bool) -> None:
+    """Make the base image of the hosts (about a minute, once) and print where it is."""
+    if check and not image_path().is_dir():
+        sys.exit(1)
+    click.echo(base_image())
 
 
 @main.command(name="clean")

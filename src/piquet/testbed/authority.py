@@ -15,6 +15,18 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.x509.oid import NameOID
 
+_PEM = serialization.Encoding.PEM
+_SIGNS = x509.KeyUsage(
+    key_cert_sign=True,
+    crl_sign=True,
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    encipher_only=False,
+    decipher_only=False,
+)
 LIFE = timedelta(
     days=7
 )  # longer than any test run; a clock moved back or forth by a day still finds it valid
@@ -30,17 +42,24 @@ class Authority:
     @property
     def pem(self) -> str:
         """The authority's own certificate, for clients."""
-        return self.certificate.public_bytes(serialization.Encoding.PEM).decode()
+        return self.certificate.public_bytes(_PEM).decode()
 
     def issue(self, names: Sequence[str], at: datetime) -> tuple[str, str]:
-        """Certificate chain and private key, both PEM, for host names (wildcards allowed)."""
+        """Certificate chain and private key, both PEM, for host names (wildcards allowed).
+
+        Args:
+            names: at least one.
+            at: the present, aware.
+        """
         key = ec.generate_private_key(ec.SECP256R1())
-        builder = _builder(names[0], self.certificate.subject, key.public_key(), at)
+        builder = _builder(
+            _name(names[0]), self.certificate.subject, key.public_key(), self.key.public_key(), at
+        )
+        builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         builder = builder.add_extension(
             x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), False
         )
-        certificate = builder.sign(self.key, hashes.SHA256())
-        chain = certificate.public_bytes(serialization.Encoding.PEM).decode() + self.pem
+        chain = builder.sign(self.key, hashes.SHA256()).public_bytes(_PEM).decode() + self.pem
         form = serialization.PrivateFormat.PKCS8
         return chain, key.private_bytes(_PEM, form, serialization.NoEncryption()).decode()
 
@@ -52,9 +71,10 @@ def new_authority(at: datetime) -> Authority:
         at: the present, aware.
     """
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "piquet test hosts, throw-away CA")])
-    builder = _builder(name.rfc4514_string().removeprefix("CN="), name, key.public_key(), at)
+    name = _name("piquet test hosts (throw-away authority)")
+    builder = _builder(name, name, key.public_key(), key.public_key(), at)
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+    builder = builder.add_extension(_SIGNS, critical=True)
     return Authority(key, builder.sign(key, hashes.SHA256()))
 
 
@@ -66,14 +86,25 @@ def ssh_key_pair() -> tuple[str, str]:
     return private.decode(), key.public_key().public_bytes(serialization.Encoding.OpenSSH, form).decode()
 
 
-_PEM = serialization.Encoding.PEM
+def _name(common_name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
 
 
 def _builder(
-    common_name: str, issuer: x509.Name, key: ec.EllipticCurvePublicKey, at: datetime
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePublicKey,
+    issuer_key: ec.EllipticCurvePublicKey,
+    at: datetime,
 ) -> x509.CertificateBuilder:
-    """What every certificate of ours has: both key identifiers are needed by strict verifiers (Python 3.13)."""
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+    """What every certificate of ours has; strict verifiers want both key identifiers.
+
+    Source: RFC 5280 section 4.2.1.1 and 4.2.1.2.
+    """
     builder = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(key)
     builder = builder.serial_number(x509.random_serial_number())
-    return builder.not_valid_before(at.astimezone(UTC) - LIFE).not_valid_after(at.astimezone(UTC) + LIFE)
+    builder = builder.not_valid_before(at.astimezone(UTC) - LIFE).not_valid_after(at.astimezone(UTC) + LIFE)
+    builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+    return builder.add_extension(
+        x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key), critical=False
+    )

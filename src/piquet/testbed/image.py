@@ -120,21 +120,24 @@ def acquire_options(apt_config: str) -> tuple[str, ...]:
     return tuple(line.rstrip(";") for line in lines if line.startswith(kept) and not line.endswith('"";'))
 
 
-def base_image(cache: Path | None = None) -> Path:
+def image_path() -> Path:
+    """Where the base image for this machine's own suite is, or will be."""
+    return cache_dir() / image_key(suite_of(Path("/etc/os-release").read_text(encoding="utf-8")))
+
+
+def base_image() -> Path:
     """The root directory of the base image, made now if it is not there yet (about a minute).
 
     Raises:
         TestbedError: a tool is missing or the image could not be made.
     """
-    suite = suite_of(Path("/etc/os-release").read_text(encoding="utf-8"))
-    folder = cache or cache_dir()
-    image = folder / image_key(suite)
+    image = image_path()
     if image.is_dir():
         return image
-    folder.mkdir(parents=True, exist_ok=True)
-    with _locked(folder / "lock"):
+    image.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(image.parent / "lock"):
         if not image.is_dir():
-            _build(image, suite)
+            _build(image, suite_of(Path("/etc/os-release").read_text(encoding="utf-8")))
     return image
 
 

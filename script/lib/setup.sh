@@ -1,0 +1,114 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+# What every script needs before it starts: tools of the distribution, the virtual environment, the image of the
+# test hosts. Sourced; changes into the checkout. Quiet when all is there; what fails is shown with its own words.
+#
+#   setup_tools       Python environment with locked versions, piquet itself, the collection by its full name
+#   setup_packages …  packages of the distribution
+#   setup_servers     nginx and Apache on this machine, installed but not started
+#   setup_hosts       what boots test hosts, and their base image
+
+cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
+export LC_ALL=C.UTF-8 # Ansible refuses other encodings, and messages are compared
+export PATH="$PWD/.venv/bin:$PATH:/usr/sbin:/sbin"
+
+fail() {
+  printf 'error: %s\n' "$1" >&2
+  [ -z "${2-}" ] || printf '\nhint: %s\n' "$2" >&2
+  exit 1
+}
+
+# quietly TITLE COMMAND…: run one step; its output is shown only when it fails.
+quietly() {
+  local title=$1 log
+  shift
+  log=$(mktemp)
+  printf '%s … ' "$title" >&2
+  if "$@" >"$log" 2>&1 </dev/null; then
+    printf 'done\n' >&2
+    rm -f "$log"
+  else
+    printf 'failed\n\n' >&2
+    tail -n 40 "$log" >&2
+    rm -f "$log"
+    fail "$title failed: $*"
+  fi
+}
+
+# Two scripts started at once must not build the same environment.
+setup_lock() {
+  mkdir -p .cache
+  exec 9>.cache/setup.lock
+  flock 9
+}
+
+setup_unlock() {
+  exec 9>&-
+}
+
+is_installed() {
+  [ "$(dpkg-query --show --showformat '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+setup_packages() {
+  local package missing=()
+  for package in "$@"; do
+    is_installed "$package" || missing+=("$package")
+  done
+  [ "${#missing[@]}" -gt 0 ] || return 0
+  command -v apt-get >/dev/null || fail "this needs Debian or Ubuntu: there is no apt-get" "install by hand: ${missing[*]}"
+  [ "$(id -u)" -eq 0 ] || fail "packages are missing: ${missing[*]}" "run it as root, or: sudo apt-get install ${missing[*]}"
+  quietly "package lists" apt-get update
+  quietly "install ${missing[*]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get install --yes --no-install-recommends "${missing[@]}"
+}
+
+# Tests start servers of their own on ports of their own. A service that was not here before must not start, now or
+# at the next boot; one that was here is not touched.
+setup_servers() {
+  local unit policy=/usr/sbin/policy-rc.d new=()
+  for unit in nginx apache2; do
+    is_installed "$unit" || new+=("$unit")
+  done
+  if [ "${#new[@]}" -gt 0 ] && [ ! -e "$policy" ] && [ "$(id -u)" -eq 0 ]; then
+    trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod 755 "$policy"
+  fi
+  setup_packages nginx apache2 libfaketime openssl curl
+  [ "${#new[@]}" -gt 0 ] || return 0
+  rm -f "$policy"
+  trap - EXIT
+  [ ! -d /run/systemd/system ] || quietly "leave ${new[*]} off" systemctl disable "${new[@]}"
+}
+
+setup_tools() {
+  python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
+    fail "Python 3.11 or later is needed as python3" "Debian 12, Ubuntu 24.04 and later have it: apt-get install python3"
+  python3 -c 'import ensurepip, venv' 2>/dev/null || setup_packages python3-venv
+  local stamp
+  stamp=$({ pwd; python3 --version; cat requirements.lock pyproject.toml; } | sha256sum)
+  [ "$(cat .venv/.stamp 2>/dev/null)" = "$stamp" ] && return 0
+  if [ "$(.venv/bin/python --version 2>/dev/null)" != "$(python3 --version)" ]; then
+    quietly "Python environment" python3 -m venv --clear .venv
+  fi
+  local pip=(.venv/bin/python -m pip --disable-pip-version-check --quiet install)
+  quietly "locked Python packages" "${pip[@]}" --require-hashes --requirement requirements.lock
+  quietly "piquet" "${pip[@]}" --no-deps --no-build-isolation --editable .
+  link_collection
+  printf '%s\n' "$stamp" >.venv/.stamp
+}
+
+# Ansible finds piquet.fleet by its full name from any folder, straight from this checkout.
+link_collection() {
+  local packages
+  packages=$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+  mkdir -p "$packages/ansible_collections/piquet"
+  ln -sfn "$PWD" "$packages/ansible_collections/piquet/fleet"
+}
+
+setup_hosts() {
+  [ "$(id -u)" -eq 0 ] || fail "test hosts need root" "run it again with sudo"
+  setup_packages systemd-container mmdebstrap iproute2 openssh-client ca-certificates
+  python -m piquet.testbed image --check 2>/dev/null || quietly "base image of the test hosts" python -m piquet.testbed image
+}

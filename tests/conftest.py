@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What holds for all tests: which run, that none is silently left out, and one fleet of real hosts for the session."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Generator, Iterator
+from typing import TypeVar
+
+import hypothesis
+import pytest
+
+from piquet.testbed import Fleet
+
+# Two busy cores: an example is not wrong because it was slow. The same examples each time: a red run can be repeated.
+hypothesis.settings.register_profile("piquet", deadline=None, derandomize=True, database=None)
+hypothesis.settings.load_profile("piquet")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--long`."""
+    parser.addoption("--long", action="store_true", help="run the full matrix too")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Without `--long`, the tests marked `long` are not chosen (and counted as deselected)."""
+    if config.getoption("--long"):
+        return
+    left_out = [item for item in items if item.get_closest_marker("long")]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that cannot run here fails: a skipped promise looks like a kept one."""
+    report = yield
+    return _without_skip(report)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """The same for a whole file."""
+    report = yield
+    return _without_skip(report)
+
+
+Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
+
+
+def _without_skip(report: Report) -> Report:
+    if report.outcome == "skipped" and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, which counts as failed here: {report.longreprtext or report.longrepr}"
+    return report
+
+
+@pytest.fixture(scope="session")
+def fleet(request: pytest.FixtureRequest) -> Iterator[Fleet]:
+    """Two nginx hosts and one Apache host, booted when the first test asks for them.
+
+    Tests share it: what a test puts on a host it takes off again, and a host that it cut it boots again.
+    """
+    with Fleet({"nginx": 2, "apache": 1}) as booted:
+        capture = request.config.pluginmanager.getplugin("capturemanager")
+        with capture.global_and_fixture_disabled():
+            print(f"\nfleet of {len(booted.hosts)} hosts booted in {booted.boot_s:.1f} s", file=sys.stderr)
+        yield booted
