@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command line of piquet-host, for timers, for the controller, and for somebody at the machine.
+
+`piquet-host --request` answers the request inside the zip file that is running; the rest is for people:
+`status [--json] · survey · arm DIGEST · reconcile [--boot] · rollback · remove`. Exit code 0 if all is well.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any, Dict, List, Optional
+
+from piquet.host import request
+from piquet.host.errors import AgentError
+from piquet.host.machine import this_machine
+from piquet.host.outcome import Request
+
+
+def main(arguments: Optional[List[str]] = None) -> int:
+    """Run one verb; return the exit code."""
+    options = _parser().parse_args(arguments)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a lost connection must not stop a verb half-way
+    os.umask(0o022)
+    if options.request:
+        return _answer_request()
+    if options.verb is None:
+        _parser().print_help(sys.stderr)
+        return 2
+    return _answer_person(options)
+
+
+def _answer_request() -> int:
+    """The controller's way in: one JSON document on stdout."""
+    try:
+        asked = request.from_payload(Path(sys.argv[0]))
+    except AgentError as error:
+        return _print(request.refusal(error))
+    return _print(request.respond(this_machine("controller"), asked))
+
+
+def _print(response: Dict[str, Any]) -> int:
+    sys.stdout.write(json.dumps(response, ensure_ascii=True, sort_keys=True) + "\n")
+    sys.stdout.flush()
+    return 0 if response["ok"] else 1
+
+
+def _answer_person(options: argparse.Namespace) -> int:
+    """Timers and people: a sentence, and what is wrong; JSON where asked for."""
+    machine = this_machine(_role(options))
+    response: Dict[str, Any]
+    asked = Request(options.verb, options=_options(options))
+    if options.verb == "reconcile":
+        outcome = request.carry_out(machine, asked)
+        problems = [finding.to_json() for finding in outcome.findings]
+        response = {"ok": outcome.is_ok, "message": outcome.message, "problems": problems}
+    else:
+        response = request.respond(machine, asked)
+    if getattr(options, "json", False) or options.verb == "survey":
+        return _print_part(response, options.verb)
+    return _tell(response)
+
+
+def _print_part(response: Dict[str, Any], part: str) -> int:
+    """The status or the survey alone; the whole response if there is none."""
+    if not response["ok"] or part not in response:
+        return _print(response)
+    sys.stdout.write(json.dumps(response[part], ensure_ascii=False, sort_keys=True, indent=2) + "\n")
+    return 0
+
+
+def _tell(response: Dict[str, Any]) -> int:
+    """For a person: the sentence on stdout, problems on stderr."""
+    for problem in response["problems"]:
+        sys.stderr.write(f"{problem['severity']}: {problem['subject']}: {problem['message']}\n")
+        sys.stderr.write(f"  hint: {problem['hint']}\n" if "hint" in problem else "")
+    sys.stdout.write(f"{response['message']}\n")
+    return 0 if response["ok"] else 1
+
+
+def _role(options: argparse.Namespace) -> str:
+    """Who is asking, as the journal has it."""
+    if options.verb == "reconcile":
+        return "boot" if options.boot else "schedule"
+    return "root"
+
+
+def _options(options: argparse.Namespace) -> Dict[str, Any]:
+    return {
+        "boot": getattr(options, "boot", False),
+        "plan_digest": getattr(options, "digest", ""),
+    }
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="piquet-host", description="The agent of piquet on this host.")
+    parser.add_argument("--request", action="store_true", help="answer the request in the running zip file")
+    verbs = parser.add_subparsers(dest="verb")
+    verbs.add_parser("status", help="what this host is in").add_argument("--json", action="store_true")
+    verbs.add_parser("survey", help="what this host serves, as JSON")
+    verbs.add_parser("arm", help="arm the staged plan").add_argument("digest")
+    verbs.add_parser("reconcile", help="for timers").add_argument("--boot", action="store_true")
+    verbs.add_parser("rollback", help="back to normal now")
+    verbs.add_parser("remove", help="back to normal, and delete all of piquet")
+    return parser
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Apache 2.4 as a provider: test, graceful reload, and a survey. No virtual host is ever touched."""
+
+from __future__ import annotations
+
+import glob
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+from piquet.host import apache_config, commands, processes
+from piquet.host.apache_config import Statement, Vhost
+from piquet.host.commands import Result
+from piquet.host.findings import Finding
+from piquet.host.paths import Paths
+from piquet.host.platforms import Platform
+from piquet.host.servers import Server, Survey
+
+NEEDED_MODULES = ("alias_module", "headers_module")
+
+
+class Apache(Server):
+    """The Apache of this machine."""
+
+    name = "apache"
+
+    def __init__(self, platform: Platform, paths: Paths) -> None:
+        """Nothing is read yet."""
+        super().__init__()
+        self.platform = platform
+        self.paths = paths
+        self._answers: Dict[str, Result] = {}
+
+    def is_present(self) -> bool:
+        """Whether it is installed with a configuration that exists."""
+        return commands.exists(self.platform.apache) and self._main_conf().is_file()
+
+    def forget(self) -> None:
+        """Files have changed."""
+        super().forget()
+        self._answers.clear()
+
+    def ask(self, *options: str) -> str:
+        """What the server prints for some options; asked once until `forget`."""
+        key = " ".join(options)
+        if key not in self._answers:
+            self._answers[key] = commands.run([*self.platform.apache, *options])
+        return self._answers[key].output
+
+    def master(self) -> Optional[processes.Process]:
+        """The process that its pid file names."""
+        pid_file = _quoted(r'PidFile: "(.*)"', self.ask("-t", "-D", "DUMP_RUN_CFG"))
+        names = [p for p in [pid_file, *self._fallback_pid_files()] if p]
+        found = (processes.from_pid_file(Path(p), program) for p in names for program in ("apache", "httpd"))
+        return next((master for master in found if master), None)
+
+    def survey(self) -> Optional[Survey]:
+        """Everything of the survey's `apache` part."""
+        if not self.is_present():
+            return None
+        tested, rows = self.test(), self._global_statements()
+        modules = sorted(re.findall(r"^ (\w+_module) \(", self.ask("-M"), re.MULTILINE))
+        vhosts, others = self._vhosts(rows, modules)
+        document: Dict[str, Any] = {
+            "version": _quoted(r"Server version: Apache/(\S+)", self.ask("-v")),
+            "modules": modules,
+            "running": self.is_running(),
+            "test": {"ok": tested.ok, "output": tested.output[-4000:]},
+            "dropin_dir": self._dropin_folder(rows),
+            "use_canonical_name": _last(rows, "usecanonicalname", "off") == "on",
+            "quick_handler_cache": _is_quick_cache(rows, modules),
+            "trace": _last(rows, "traceenable", "on") != "off",
+            "vhosts": vhosts,
+        }
+        caches = ("mod_cache",) if "cache_module" in modules and _has(rows, "cacheenable") else ()
+        return Survey(document, tuple(_findings(document, others)), caches)
+
+    def _test(self) -> Result:
+        return commands.run([*self.platform.apache, "-t"])
+
+    def _reload(self) -> Result:
+        return commands.run(self.platform.apache_reload)
+
+    def _judge_age(self, are_new: Sequence[bool]) -> bool:
+        """Old workers finish their requests for as long as these take: one new worker is enough."""
+        return any(are_new)
+
+    def _fallback_pid_files(self) -> List[str]:
+        """Where to look while the configuration is too broken to say it."""
+        if "-f" in self.platform.apache:
+            rows = apache_config.statements(self._text(str(self._main_conf())))
+            return [row.words[0] for row in rows if row.name == "pidfile" and row.words]
+        return ["/run/apache2/apache2.pid", "/run/httpd/httpd.pid", "/run/httpd.pid"]
+
+    def _main_conf(self) -> Path:
+        command = self.platform.apache
+        if "-f" in command:
+            return Path(command[command.index("-f") + 1])
+        text = self.ask("-V")
+        root = _quoted(r'HTTPD_ROOT="(.*)"', text) or "/etc/apache2"
+        return Path(root) / (_quoted(r'SERVER_CONFIG_FILE="(.*)"', text) or "apache2.conf")
+
+    def _root(self) -> Path:
+        """ServerRoot, to which relative names refer."""
+        text = self.ask("-t", "-D", "DUMP_RUN_CFG")
+        return Path(_quoted(r'ServerRoot: "(.*)"', text) or str(self._main_conf().parent))
+
+    def _text(self, name: str) -> str:
+        try:
+            return Path(name).read_text("utf-8", "replace")
+        except OSError:
+            return ""
+
+    def _follow(self, pattern: str) -> List[str]:
+        """Texts that an Include names; a folder stands for all files in it."""
+        path = self._root() / pattern
+        pattern = f"{path}/*" if path.is_dir() else str(path)
+        names = sorted(glob.glob(pattern))  # noqa: PTH207 - the pattern may be absolute
+        return [self._text(name) for name in names if Path(name).is_file()]
+
+    def _global_statements(self) -> List[Statement]:
+        """Every statement of every file that the server says it read."""
+        names = apache_config.included_files(self.ask("-t", "-D", "DUMP_INCLUDES")) or [
+            str(self._main_conf())
+        ]
+        return [row for name in dict.fromkeys(names) for row in apache_config.statements(self._text(name))]
+
+    def _dropin_folder(self, rows: List[Statement]) -> Optional[str]:
+        """The folder of an `IncludeOptional …/conf-enabled/*.conf` or `conf.d/*.conf` of the main file."""
+        patterns = [row.words[0] for row in rows if row.name in ("include", "includeoptional") and row.words]
+        for pattern in patterns:
+            folder = (self._root() / pattern).parent
+            if pattern.endswith("*.conf") and folder.name in ("conf-enabled", "conf.d") and folder.is_dir():
+                return str(folder)
+        return None
+
+    def _vhosts(
+        self, rows: List[Statement], modules: List[str]
+    ) -> Tuple[List[Dict[str, Any]], List[Tuple[str, str]]]:
+        """The virtual hosts, and names that no campaign can select with their place."""
+        protocols = apache_config.listen_protocols(rows)
+        records, others = [], []
+        for vhost in self._known_vhosts(rows, protocols):
+            self._complete(vhost, protocols, "ssl_module" in modules)
+            names, strange = apache_config.split_names(vhost.names)
+            others += [(f"{vhost.file}:{vhost.line}", name) for name in strange]
+            records.append(_record(vhost, names))
+        return records, others
+
+    def _known_vhosts(self, rows: List[Statement], protocols: Dict[int, str]) -> List[Vhost]:
+        """As the server prints them; a server without any is its own main host."""
+        found = apache_config.parse_vhosts(self.ask("-t", "-D", "DUMP_VHOSTS"))
+        names = [row.words[0].lower() for row in rows if row.name == "servername" and row.words]
+        if not found and names:
+            main = re.sub(r":\d+$", "", names[0])
+            found = [Vhost("0.0.0.0", p, str(self._main_conf()), 1, [main], True) for p in protocols]  # noqa: S104
+        expanded = []
+        for vhost in found:
+            ports = [vhost.port] if vhost.port else sorted(protocols)
+            expanded += [replace(vhost, port=port, names=list(vhost.names)) for port in ports]
+        return expanded
+
+    def _complete(self, vhost: Vhost, protocols: Dict[int, str], has_ssl: bool) -> None:
+        """Add from the text what the server does not print."""
+        section = apache_config.section_at(self._text(vhost.file), vhost.line, self._follow)
+        written = apache_config.names_in(section)
+        if written and not any(row.name == "servername" for row in section):
+            vhost.names = vhost.names[1:]
+        elif not written and section:
+            vhost.names = []
+        vhost.names += [name for name in written if "${" not in name]
+        engine = apache_config.ssl_engine(section)
+        vhost.tls = engine if engine is not None else has_ssl and protocols.get(vhost.port) == "https"
+
+
+def _record(vhost: Vhost, names: List[str]) -> Dict[str, Any]:
+    """A virtual host as the survey writes it."""
+    listen = {"address": vhost.address, "port": vhost.port, "tls": vhost.tls, "default": vhost.is_default}
+    return {"file": vhost.file, "line": vhost.line, "names": names, "listens": [listen]}
+
+
+def _findings(document: Dict[str, Any], others: List[Tuple[str, str]]) -> List[Finding]:
+    """What stands in the way."""
+    found = []
+    if document["dropin_dir"] is None:
+        message = "The main configuration includes no folder of *.conf files in which ours could lie."
+        found.append(
+            Finding("error", "no-dropin-folder", "apache", message, "IncludeOptional conf-enabled/*.conf")
+        )
+    for name in NEEDED_MODULES:
+        if name not in document["modules"]:
+            hint = "we load no module ourselves: that would wake other people's <IfModule> sections"
+            found.append(
+                Finding("error", "module-missing", "apache", f"Apache runs without {name}.", hint=hint)
+            )
+    if document["use_canonical_name"]:
+        message = "UseCanonicalName On: an alias follows the flag of its vhost's ServerName."
+        found.append(Finding("warning", "use-canonical-name", "apache", message))
+    if document["quick_handler_cache"]:
+        message = "mod_cache answers before anything else: what it holds is shown during a block."
+        found.append(Finding("warning", "quick-handler-cache", "apache", message, "CacheQuickHandler off"))
+    found += [
+        Finding("info", "name-not-selectable", place, "A name that no campaign can select.", got=name)
+        for place, name in others
+    ]
+    return found
+
+
+def _is_quick_cache(rows: List[Statement], modules: List[str]) -> bool:
+    used = "cache_module" in modules and _has(rows, "cacheenable")
+    return used and _last(rows, "cachequickhandler", "on") != "off"
+
+
+def _has(rows: List[Statement], name: str) -> bool:
+    return any(row.name == name for row in rows)
+
+
+def _last(rows: List[Statement], name: str, default: str) -> str:
+    """The first word of the last statement with a name, in lower case."""
+    values = [row.words[0].lower() for row in rows if row.name == name and row.words]
+    return values[-1] if values else default
+
+
+def _quoted(pattern: str, text: str) -> str:
+    match = re.search(pattern, text)
+    return match.group(1) if match else ""

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Arm: the point of commitment. Every check first, all reasons at once; then flags, in steps that end in a release."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any, Dict, List, Optional
+
+from piquet.host import armed, files, hook_watch, manifest, reconcile, release, servers, stage, state
+from piquet.host.armed import Armed
+from piquet.host.errors import StateError
+from piquet.host.findings import Finding, errors
+from piquet.host.lock import locked
+from piquet.host.machine import Machine, boot_id, recover
+from piquet.host.manifest import Manifest
+from piquet.host.outcome import Outcome, Request
+
+MAX_SKEW_S = 2.0
+
+
+def run(machine: Machine, request: Request) -> Outcome:
+    """Check; unless only that was asked for, arm."""
+    received_at = machine.now()
+    is_dry = request.is_check or bool(request.options.get("only_check"))
+    with contextlib.nullcontext() if request.is_check else locked(machine.paths):
+        findings = [] if request.is_check else recover(machine, request.verb)
+        if not request.is_check:
+            findings += reconcile.apply(machine, request.verb)[1]
+        digest = str(request.options.get("plan_digest", ""))
+        current = _armed(machine)
+        if current is not None and current.plan_digest == digest:
+            return Outcome(False, "Armed with this plan already.", tuple(findings))
+        findings += refusals(machine, request, digest, current, received_at)
+        if errors(findings):
+            return Outcome(False, "Not armed: see the problems.", tuple(findings))
+        if is_dry:
+            return Outcome(request.is_check, "Everything is ready to be armed.", tuple(findings))
+        findings += _arm(machine, request.verb, digest)
+    if errors(findings):
+        return Outcome(False, "Arming failed; every site is as usual.", tuple(findings))
+    return Outcome(True, "Armed.", tuple(findings))
+
+
+def _armed(machine: Machine) -> Optional[Armed]:
+    try:
+        return armed.read(machine.paths)
+    except StateError:
+        return None
+
+
+def refusals(
+    machine: Machine, request: Request, digest: str, current: Optional[Armed], received_at: float
+) -> List[Finding]:
+    """Every reason not to arm, and what somebody should know."""
+    if current is not None:
+        message = f"The host is armed with another plan, of {current.campaign}."
+        return [
+            Finding("error", "armed", "armed.json", message, digest, current.plan_digest, "rollback first")
+        ]
+    installed, staged = state.read_or_none(machine.paths.installed), manifest.staged(machine.paths)
+    if installed is None or staged is None:
+        return [Finding("error", "not-staged", "/etc/piquet", "Nothing is staged here.", hint="stage first")]
+    if installed.get("plan_digest") != digest:
+        message, got = "Another plan is staged here.", str(installed.get("plan_digest"))
+        return [Finding("error", "other-plan", "/etc/piquet", message, digest, got, "stage this plan")]
+    found = manifest.faults(machine.paths, digest)
+    found += _clock(machine, request, staged, received_at)
+    found += [f for name in staged.providers for f in _server(machine, name, staged)]
+    found += _hooks(machine, staged)
+    if staged.scheduler == "systemd" and not machine.schedule.timer()[0]:
+        message = "The timer is not active: nothing would watch the window."
+        found.append(
+            Finding("error", "timer-inactive", "piquet-reconcile.timer", message, hint="stage again")
+        )
+    return found
+
+
+def _clock(machine: Machine, request: Request, staged: Manifest, received_at: float) -> List[Finding]:
+    """The window is measured by this host's own clock."""
+    found = []
+    if machine.now() >= staged.end:
+        message = "The last phase has ended already."
+        found.append(Finding("error", "past", staged.campaign, message, got=f"end {staged.end}"))
+    skew = abs(received_at - request.at) if request.at is not None else 0.0
+    limit = float(request.options.get("max_skew_s", MAX_SKEW_S))
+    if skew > limit:
+        message = "This host's clock differs from the controller's."
+        expected, hint = f"at most {limit:g} s", "start time synchronisation (chrony, systemd-timesyncd)"
+        found.append(Finding("error", "clock-skew", "clock", message, expected, f"{skew:.1f} s", hint))
+    return found
+
+
+def _server(machine: Machine, name: str, staged: Manifest) -> List[Finding]:
+    """Whether a server would really show the strike."""
+    server = machine.servers.get(name)
+    if server is None or not server.is_present():
+        return [Finding("error", "server-missing", name, f"{name} is not installed here.")]
+    found = [] if server.test().ok else [servers.broken(name, server.test().output)]
+    if not server.is_running():
+        found.append(Finding("error", "not-running", name, f"{name} is not running."))
+    elif name in stage.not_loaded(machine, staged):
+        message = f"{name} has not loaded what was staged."
+        found.append(Finding("error", "not-loaded", name, message, hint="stage again, or reload it"))
+    return found
+
+
+def _hooks(machine: Machine, staged: Manifest) -> List[Finding]:
+    """Every server block of every selected nginx site must carry the hook."""
+    blocks = hook_watch.selected_blocks(machine)
+    served = {name for block in blocks for name in block.names}
+    found = [
+        Finding(
+            "error",
+            "not-served",
+            entry.name,
+            "No server block of nginx serves it any more.",
+            hint="survey, plan",
+        )
+        for entry in staged.entries
+        if entry.provider == "nginx" and entry.name not in served
+    ]
+    for block in blocks:
+        place = f"{block.file}:{block.line}"
+        if block.hooked is None:
+            message = "The server block of a selected site has no hook."
+            names = ", ".join(block.names)
+            found.append(Finding("error", "not-hooked", place, message, got=names, hint="run hook"))
+        elif block.before_hook:
+            message = "The hook is not the first thing in its block: what stands before it wins."
+            found.append(Finding("error", "hook-not-first", place, message, got=", ".join(block.before_hook)))
+    return found
+
+
+def _arm(machine: Machine, verb: str, digest: str) -> List[Finding]:
+    """Put the flags up; any failure takes them down again."""
+    staged = manifest.staged(machine.paths)
+    if staged is None:
+        return [Finding("error", "not-staged", "/etc/piquet", "Nothing is staged here.")]
+    new = armed.begin(staged, digest, machine.now(), boot_id(machine), _watch(machine))
+    try:
+        files.remove(machine.paths.boundaries)
+        reconcile.put_up(machine, new, new.expected(machine.now()))
+        files.remove(machine.paths.ended)
+    except OSError as error:
+        finding = Finding(
+            "error", "not-armed", str(machine.paths.armed), "It could not be armed.", got=str(error)
+        )
+        return [finding, *release.disarm(machine, verb, "arming failed")]
+    machine.log(verb, "armed", campaign=new.campaign, plan_digest=digest, entries=len(new.entries))
+    return []
+
+
+def _watch(machine: Machine) -> Dict[str, Any]:
+    """Stamps of the files that carry the hook."""
+    return hook_watch.stamp(sorted({str(block.file) for block in hook_watch.selected_blocks(machine)}))

@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Files changed so that a power cut leaves the old bytes or the new ones, never a mixture.
+
+A `Change` says what a path should be. Writing goes to a name with a leading dot beside the target (no server's
+glob matches it), is fsynced, then renamed; mode, owner and extended attributes (ACLs, SELinux labels) of a
+replaced file are kept. Temporary names are fixed, so that a recovery can find and delete them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Dict, Iterable, List, Optional
+
+FILE, LINK, GONE = "file", "link", "gone"
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a path should be afterwards.
+
+    Attributes:
+        path: where, with symlinks in its folder already resolved.
+        kind: `file`, `link` or `gone`.
+        data: bytes of a file.
+        mode: permission bits, or None to keep those of the file that is there.
+        target: of a link.
+    """
+
+    path: Path
+    kind: str
+    data: bytes = b""
+    mode: Optional[int] = None
+    target: str = ""
+
+
+def sha256(data: bytes) -> str:
+    """Hexadecimal digest."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def temporary(path: Path) -> Path:
+    """The hidden name beside `path` under which its next content is written."""
+    return path.with_name(f".{path.name}.piquet")
+
+
+def is_there(path: Path) -> bool:
+    """Whether anything has this name, a dangling link included."""
+    return os.path.lexists(str(path))
+
+
+def is_done(change: Change) -> bool:
+    """Whether the path already is what the change asks for."""
+    path = change.path
+    if change.kind == GONE:
+        return not is_there(path)
+    if change.kind == LINK:
+        return path.is_symlink() and os.readlink(str(path)) == change.target
+    if path.is_symlink() or not path.is_file() or path.read_bytes() != change.data:
+        return False
+    return change.mode is None or stat.S_IMODE(path.stat().st_mode) == change.mode
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames and removals in a folder survive a power cut."""
+    descriptor = os.open(str(folder), os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _extended(path: Path) -> Dict[str, bytes]:
+    """Extended attributes; empty where the file system has none."""
+    try:
+        return {name: os.getxattr(str(path), name) for name in os.listxattr(str(path))}
+    except OSError:
+        return {}
+
+
+def _dress(temporary_path: Path, like: Path, mode: Optional[int]) -> None:
+    """Give the new file the owner and attributes of the one it replaces, and the mode asked for."""
+    if like.is_file() and not like.is_symlink():
+        old = like.stat()
+        if (old.st_uid, old.st_gid) != (os.geteuid(), os.getegid()):
+            os.chown(str(temporary_path), old.st_uid, old.st_gid)
+        temporary_path.chmod(stat.S_IMODE(old.st_mode) if mode is None else mode)
+        for name, value in _extended(like).items():
+            with contextlib.suppress(OSError):  # a label that policy sets by itself
+                os.setxattr(str(temporary_path), name, value)
+    else:
+        temporary_path.chmod(0o644 if mode is None else mode)
+
+
+def write(path: Path, data: bytes, mode: Optional[int] = None) -> None:
+    """Replace or make one file; the folder is not synced yet.
+
+    Raises:
+        OSError: no space, read-only or immutable; the old file is then untouched.
+    """
+    temp = temporary(path)
+    with contextlib.suppress(FileNotFoundError):
+        temp.unlink()
+    descriptor = os.open(str(temp), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        _dress(temp, path, mode)
+        temp.rename(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temp.unlink()
+        raise
+
+
+def write_now(path: Path, data: bytes, mode: int) -> None:
+    """Replace one file of our own and make that durable at once."""
+    write(path, data, mode)
+    sync_folder(path.parent)
+
+
+def link(path: Path, target: str) -> None:
+    """Make or replace a symbolic link by one rename."""
+    temp = temporary(path)
+    with contextlib.suppress(FileNotFoundError):
+        temp.unlink()
+    temp.symlink_to(target)
+    temp.rename(path)
+
+
+def remove(path: Path) -> bool:
+    """Delete a name if it is there; tell whether it was."""
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def perform(change: Change) -> None:
+    """Make the path what the change asks for."""
+    if change.kind == FILE:
+        write(change.path, change.data, change.mode)
+    elif change.kind == LINK:
+        link(change.path, change.target)
+    else:
+        remove(change.path)
+
+
+def make_folder(path: Path, mode: int) -> List[Path]:
+    """Make a folder and what is missing above it (0755), whatever the umask; return the new ones, outermost first."""
+    missing = [p for p in [path, *path.parents] if not p.exists()]
+    for folder in reversed(missing):
+        folder.mkdir()
+        folder.chmod(mode if folder == path else 0o755)
+        sync_folder(folder.parent)
+    return list(reversed(missing))
+
+
+def missing_folders(paths: Iterable[Path]) -> List[Path]:
+    """Folders that do not exist yet but would hold `paths`, outermost first."""
+    folders = {p for path in paths for p in path.parents if not p.exists()}
+    return sorted(folders, key=lambda p: (len(p.parts), str(p)))
+
+
+def remove_empty(folders: Iterable[Path]) -> None:
+    """Take away folders that we made, innermost first, where nobody has put anything in."""
+    for folder in sorted(folders, key=lambda p: -len(p.parts)):
+        with contextlib.suppress(OSError):
+            folder.rmdir()

@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Hook and unhook: our one line into every server block of nginx, and exactly that line out again.
+
+Both are one transaction over all files, with nginx's own test before it is kept. A file that is not as it was surveyed
+is refused, since somebody is working on it. Apache needs no hook.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Set, Tuple
+
+from piquet.host import files, hooks, outcome, servers, state, transaction
+from piquet.host.errors import AgentError
+from piquet.host.files import Change
+from piquet.host.findings import Finding, errors
+from piquet.host.lock import locked
+from piquet.host.machine import Machine, recover, undo
+from piquet.host.nginx_tokens import ConfigSyntaxError
+from piquet.host.outcome import Outcome, Request
+
+
+def hook(machine: Machine, request: Request) -> Outcome:
+    """Insert the line where it is missing, in the files that were surveyed."""
+    with contextlib.nullcontext() if request.is_check else locked(machine.paths):
+        found = [] if request.is_check else recover(machine, request.verb)
+        if not machine.nginx.is_present():
+            return Outcome(False, "There is no nginx here; nothing to hook.", tuple(found))
+        changes, more = _insertions(machine, request.options.get("files", {}))
+        return _carry_out(machine, request, changes, [*found, *more], "hooked")
+
+
+def unhook(machine: Machine, request: Request) -> Outcome:
+    """Take the line out of every file that carries it."""
+    with contextlib.nullcontext() if request.is_check else locked(machine.paths):
+        found = [] if request.is_check else recover(machine, request.verb)
+        return _carry_out(machine, request, removals(machine), found, "unhooked")
+
+
+def removals(machine: Machine) -> List[Change]:
+    """What takes every line of ours out: in files that we hooked, and wherever else a copy of the line is."""
+    include = machine.paths.hook_include
+    changes = []
+    for path in sorted(hooked_files(machine)):
+        text = path.read_bytes()
+        changes.append(Change(path, files.FILE, hooks.remove(text, include)))
+    return changes
+
+
+def hooked_files(machine: Machine) -> Set[Path]:
+    """Files with a line of ours in them, whether nginx reads them (still) or not."""
+    record = state.read_or_none(machine.paths.hooks) or {"files": {}}
+    texts = machine.nginx.configuration().files if machine.nginx.is_present() else {}
+    candidates = {Path(name) for name in record["files"]} | set(texts)
+    existing = {Path(os.path.realpath(str(path))) for path in candidates if path.is_file()}
+    return {path for path in existing if hooks.has_ours(path.read_bytes(), machine.paths.hook_include)}
+
+
+def _insertions(machine: Machine, surveyed: Mapping[str, str]) -> Tuple[List[Change], List[Finding]]:
+    """New texts of the surveyed files, and every reason not to write them."""
+    configuration = machine.nginx.configuration()
+    findings = list(configuration.findings)
+    changes = []
+    for path, context in sorted(configuration.contexts.items()):
+        if not any(block.file == path and block.hooked is None for block in configuration.blocks):
+            continue
+        if str(path) not in surveyed:
+            message = "It has come since the survey and was left alone."
+            findings.append(
+                Finding("warning", "not-surveyed", str(path), message, hint="survey again, then hook")
+            )
+            continue
+        change, finding = _insertion(machine, path, context, surveyed[str(path)])
+        changes += [change] if change else []
+        findings += [finding] if finding else []
+    gone = [name for name in surveyed if Path(name) not in configuration.files]
+    findings += [Finding("warning", "file-gone", name, "nginx does not read it any more.") for name in gone]
+    return changes, findings
+
+
+def _insertion(
+    machine: Machine, path: Path, context: str, digest: str
+) -> Tuple[Change | None, Finding | None]:
+    """The change of one file, or why it is refused."""
+    text = machine.nginx.configuration().files[path]
+    include = machine.paths.hook_include
+    if digest not in (files.sha256(text), files.sha256(hooks.remove(text, include))):
+        message, hint = "It was changed since the survey.", "survey again, then hook"
+        return None, Finding("error", "file-changed", str(path), message, digest, files.sha256(text), hint)
+    if path.stat().st_nlink > 1:
+        message = "It has several hard links; replacing it would split them."
+        return None, Finding(
+            "error", "hard-links", str(path), message, hint="put the include line in yourself"
+        )
+    try:
+        return Change(path, files.FILE, hooks.insert(text, context, include)), None
+    except (ConfigSyntaxError, hooks.RemainsError) as error:
+        return None, Finding("error", "not-hookable", str(path), "Our line cannot be put in.", got=str(error))
+
+
+def _carry_out(
+    machine: Machine, request: Request, changes: List[Change], findings: List[Finding], done: str
+) -> Outcome:
+    """Check mode, or one transaction with test and reload."""
+    shown = outcome.diff(changes) if request.wants_diff else ()
+    if errors(findings):
+        return Outcome(False, f"Nothing was {done}: see the problems.", tuple(findings))
+    if not changes:
+        _forget_if_clean(machine, request)
+        return Outcome(False, f"Everything was {done} already.", tuple(findings))
+    if request.is_check:
+        return Outcome(True, f"{len(changes)} files would be {done}.", tuple(findings), shown)
+    findings += _transact(machine, request.verb, changes)
+    if errors(findings):
+        return Outcome(False, f"Nothing was {done}; every file is as it was.", tuple(findings))
+    machine.log(request.verb, done, files=[str(change.path) for change in changes])
+    return Outcome(True, f"{len(changes)} files {done}.", tuple(findings), shown)
+
+
+def _forget_if_clean(machine: Machine, request: Request) -> None:
+    """After an unhook with nothing left to take out, drop the list."""
+    if request.verb == "unhook" and not request.is_check and machine.paths.hooks.exists():
+        files.remove(machine.paths.hooks)
+
+
+def _transact(machine: Machine, verb: str, changes: List[Change]) -> List[Finding]:
+    """Write, test, reload, keep; on any failure put everything back.
+
+    Where somebody had broken the configuration before, unhook still goes on (without a reload), hook does not.
+    """
+    before = machine.nginx.test() if machine.nginx.is_present() else None
+    was_broken = before is not None and not before.ok
+    if was_broken and verb == "hook":
+        return [servers.broken("nginx", before.output if before else "")]
+    failures: List[Finding] = []
+    try:
+        transaction.apply(machine.paths, verb, [*changes, _list_change(machine, verb, changes)], ["nginx"])
+        failures = [] if was_broken else _test_and_reload(machine)
+    except (OSError, AgentError) as error:
+        failures = [Finding("error", "not-written", str(machine.paths.hooks), str(error))]
+    if failures:
+        machine.log(verb, "failed", findings=[f.to_json() for f in failures])
+        return [*failures, *undo(machine)]
+    transaction.commit(machine.paths)
+    machine.nginx.forget()
+    message = (
+        "nginx was not reloaded: somebody has broken its configuration; its workers keep the empty include."
+    )
+    return [Finding("warning", "not-reloaded", "nginx", message)] if was_broken else []
+
+
+def _list_change(machine: Machine, verb: str, changes: List[Change]) -> Change:
+    """The list of hooked files, as part of the same transaction."""
+    if verb == "unhook":
+        return Change(machine.paths.hooks, files.GONE)
+    record: Dict[str, Any] = state.read_or_none(machine.paths.hooks) or {"piquet_hooks": 1, "files": {}}
+    for change in changes:
+        text = change.path.read_bytes()
+        record["files"][str(change.path)] = {
+            "before": files.sha256(hooks.remove(text, machine.paths.hook_include)),
+            "after": files.sha256(change.data),
+        }
+    return Change(machine.paths.hooks, files.FILE, state.encode(record), 0o600)
+
+
+def _test_and_reload(machine: Machine) -> List[Finding]:
+    """nginx's own judgement on the new files."""
+    machine.nginx.forget()
+    tested = machine.nginx.test()
+    if not tested.ok:
+        return [servers.broken("nginx", tested.output)]
+    try:
+        machine.nginx.reload()
+        return []
+    except AgentError as error:
+        return list(error.findings)

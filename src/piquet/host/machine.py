@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""This machine as verbs see it: places, servers, schedule, clock, and who is asking."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from typing import Any, Callable, Dict, Iterable, List, Optional
+
+from piquet.host import files, hooks, journal, state, transaction
+from piquet.host.apache import Apache
+from piquet.host.errors import AgentError
+from piquet.host.findings import Finding
+from piquet.host.nginx import Nginx
+from piquet.host.paths import Paths
+from piquet.host.platforms import Platform, parse_os_release, platform_of
+from piquet.host.schedule import Schedule
+from piquet.host.servers import Server
+
+
+@dataclass
+class Machine:
+    """Everything with an edge, in one place; tests make one with a root of their own."""
+
+    paths: Paths
+    platform: Platform
+    os_release: Dict[str, str]
+    nginx: Nginx
+    apache: Apache
+    schedule: Schedule
+    role: str
+    clock: Callable[[], float] = time.time
+
+    @property
+    def servers(self) -> Dict[str, Server]:
+        """Every kind of server that we know."""
+        return {"nginx": self.nginx, "apache": self.apache}
+
+    def present(self) -> Dict[str, Server]:
+        """Those that are installed."""
+        return {name: server for name, server in self.servers.items() if server.is_present()}
+
+    def chosen(self, names: Iterable[str]) -> List[Server]:
+        """Servers by name; an unknown name is the null server, which does nothing."""
+        return [self.servers.get(name, Server()) for name in names]
+
+    def now(self) -> float:
+        """Epoch seconds."""
+        return self.clock()
+
+    def log(self, verb: str, event: str, **facts: Any) -> None:
+        """Journal one thing."""
+        journal.append(self.paths, self.now(), self.role, verb, event, **facts)
+
+
+def this_machine(
+    role: str,
+    paths: Optional[Paths] = None,
+    platform: Optional[Platform] = None,
+    clock: Callable[[], float] = time.time,
+) -> Machine:
+    """Look at where we run."""
+    paths = paths or Paths()
+    try:
+        os_release = dict(parse_os_release(paths.os_release.read_text("utf-8", "replace")))
+    except OSError:
+        os_release = {}
+    platform = platform or platform_of(os_release)
+    nginx, apache = Nginx(platform, paths), Apache(platform, paths)
+    return Machine(paths, platform, os_release, nginx, apache, Schedule(platform.systemctl), role, clock)
+
+
+def boot_id(machine: Machine) -> str:
+    """This boot's name."""
+    return state.boot_id(machine.paths)
+
+
+def settle(machine: Machine, names: Iterable[str]) -> List[Finding]:
+    """After files were put back: units, test, reload where the test passes; say what does not work."""
+    machine.schedule.read_units()
+    findings: List[Finding] = []
+    for server in machine.chosen(names):
+        server.forget()
+        if not server.is_running():
+            continue
+        tested = server.test()
+        if not tested.ok:
+            message = f"{server.name} was not reloaded, since its configuration does not pass its own test."
+            findings.append(Finding("error", "not-reloaded", server.name, message, got=tested.output[-2000:]))
+            continue
+        try:
+            server.reload()
+        except AgentError as error:
+            findings += error.findings
+    return findings
+
+
+def undo(machine: Machine) -> List[Finding]:
+    """Undo the open transaction: files, then servers; it stays open if a file could not be put back."""
+    record = transaction.record(machine.paths)
+    include = machine.paths.hook_include
+    is_hook = record.get("verb") == "hook"
+    findings = transaction.undo(
+        machine.paths, (lambda _, text: hooks.remove(text, include)) if is_hook else None
+    )
+    findings += settle(machine, record.get("servers", []))
+    if not any(finding.code == "not-restored" for finding in findings):
+        transaction.commit(machine.paths)
+    return findings
+
+
+def recover(machine: Machine, verb: str) -> List[Finding]:
+    """Undo what a crash left unfinished; never raises, since a release must go on."""
+    files.remove(files.temporary(machine.paths.checkpoint)) if machine.paths.lib.is_dir() else None
+    if not transaction.is_open(machine.paths):
+        return []
+    try:
+        interrupted = transaction.record(machine.paths).get("verb", "?")
+        findings = undo(machine)
+    except (AgentError, OSError) as error:
+        finding = Finding("error", "not-recovered", str(machine.paths.checkpoint), str(error))
+        machine.log(verb, "recovery-failed", error=str(error))
+        return [finding]
+    machine.log(verb, "recovered", interrupted=interrupted, findings=[f.to_json() for f in findings])
+    message = f"An interrupted {interrupted} was undone first."
+    return [Finding("info", "recovered", os.uname().nodename, message), *findings]

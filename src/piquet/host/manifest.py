@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The manifest: what the bundle of this host holds, and whether it still lies there untouched."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from typing import Any, Dict, List, Mapping, Optional, Tuple
+
+from piquet.host import files, state
+from piquet.host.files import Change
+from piquet.host.findings import Finding
+from piquet.host.paths import PLACEHOLDER, Paths
+
+_OWN_FOLDERS = ("/etc/piquet/", "/var/lib/piquet/", "/usr/local/sbin/", "/etc/systemd/", "/etc/cron.d/")
+_INCLUDED_FOLDER = "/etc/piquet/nginx/server/"
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One phase; instants in epoch seconds, the end belongs to no phase."""
+
+    number: int
+    mode: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One selected name of this host; `probe` is where to ask the local server for it."""
+
+    name: str
+    key: str
+    phases: Tuple[int, ...]
+    provider: str
+    probe: Optional[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The document, with what verbs need of it."""
+
+    document: Mapping[str, Any]
+
+    @property
+    def campaign(self) -> str:
+        """Its name."""
+        return str(self.document["campaign"])
+
+    @property
+    def phases(self) -> Tuple[Phase, ...]:
+        """By number."""
+        found = (Phase(p["number"], p["mode"], p["start"], p["end"]) for p in self.document["phases"])
+        return tuple(sorted(found, key=lambda p: p.number))
+
+    @property
+    def entries(self) -> Tuple[Entry, ...]:
+        """Selected names of this host."""
+        return tuple(
+            Entry(e["name"], e["key"], tuple(e["phases"]), e["provider"], e.get("probe"))
+            for e in self.document["entries"]
+        )
+
+    @property
+    def files(self) -> Tuple[Mapping[str, Any], ...]:
+        """Files and links as the manifest lists them."""
+        return tuple(self.document["files"])
+
+    @property
+    def providers(self) -> Tuple[str, ...]:
+        """Web servers that the bundle configures."""
+        return tuple(self.document["providers"])
+
+    @property
+    def scheduler(self) -> str:
+        """`systemd` or `cron`."""
+        return str(self.document["scheduler"])
+
+    @property
+    def end(self) -> int:
+        """End of the last phase."""
+        return max(phase.end for phase in self.phases)
+
+    def ends(self) -> Dict[str, int]:
+        """For each entry's key the end of its last phase."""
+        end_of = {phase.number: phase.end for phase in self.phases}
+        return {e.key: max(end_of[n] for n in e.phases) for e in self.entries if e.phases}
+
+    def server_files(self) -> Tuple[str, ...]:
+        """Our own files that a web server reads as configuration."""
+        paths = (str(f["path"]) for f in self.files)
+        return tuple(
+            p
+            for p in paths
+            if p.endswith(".conf") and (p.startswith(_INCLUDED_FOLDER) or not p.startswith(_OWN_FOLDERS))
+        )
+
+
+def staged(paths: Paths) -> Optional[Manifest]:
+    """The manifest that was staged, if it can be read."""
+    document = state.read_or_none(paths.manifest)
+    return Manifest(document) if document else None
+
+
+def fill(data: bytes, digest: str) -> bytes:
+    """Put the plan digest where the bundle leaves room for it (the bundle cannot know it)."""
+    return data.replace(PLACEHOLDER, digest.encode("ascii"))
+
+
+def change_for(paths: Paths, record: Mapping[str, Any], data: bytes, digest: str) -> Change:
+    """What a manifest's record asks for on this host."""
+    path = paths.at(record["path"])
+    if record["kind"] == "link":
+        return Change(path, files.LINK, target=record["target"])
+    return Change(path, files.FILE, fill(data, digest) if record["fill"] else data, int(record["mode"], 8))
+
+
+def faults(paths: Paths, digest: str) -> List[Finding]:
+    """Why what lies on this host is not what was staged: digest → plan → manifest → each file."""
+    document = state.read_or_none(paths.manifest)
+    plan = state.read_or_none(paths.plan)
+    if document is None or plan is None:
+        return [_fault("/etc/piquet", "Manifest or plan is missing or cannot be read.")]
+    if files.sha256(paths.plan.read_bytes()) != digest:
+        return [_fault("/etc/piquet/plan.json", "It is not the plan with this digest.")]
+    promised = plan.get("hosts", {}).get(document.get("host"), {}).get("manifest")
+    if promised != files.sha256(paths.manifest.read_bytes()):
+        return [_fault("/etc/piquet/manifest.json", "It is not the manifest that the plan promises.")]
+    records = Manifest(document).files
+    return [_fault(str(r["path"]), reason) for r in records for reason in _faults_of(paths, r, digest)]
+
+
+def _fault(path: str, message: str) -> Finding:
+    return Finding("error", "not-intact", path, message, hint="stage again")
+
+
+def _faults_of(paths: Paths, record: Mapping[str, Any], digest: str) -> List[str]:
+    """Why one file is not as staged."""
+    path = paths.at(record["path"])
+    if record["kind"] == "link":
+        is_same = path.is_symlink() and os.readlink(str(path)) == record["target"]
+        return [] if is_same else ["The link is missing or leads elsewhere."]
+    if path.is_symlink() or not path.is_file():
+        return ["The file is missing."]
+    data, status = path.read_bytes(), path.stat()
+    if record["fill"]:
+        data = data.replace(digest.encode("ascii"), PLACEHOLDER)
+    found = [] if files.sha256(data) == record["sha256"] else ["Its content was changed."]
+    if stat.S_IMODE(status.st_mode) != int(record["mode"], 8) or status.st_uid != os.geteuid():
+        found.append("Its mode or owner was changed.")
+    return found

@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""nginx as a provider: test, reload, and a survey of its modules, names, hooks and what stands in our way."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Sequence, Set, Tuple
+
+from piquet.host import commands, files, nginx_config, processes
+from piquet.host.commands import Result
+from piquet.host.findings import Finding
+from piquet.host.nginx_config import Block, Configuration
+from piquet.host.paths import Paths
+from piquet.host.platforms import Platform
+from piquet.host.servers import Server, Survey
+
+DROPIN = "00-piquet.conf"
+_DEFAULT_MODULES = (
+    "access auth_basic autoindex browser charset empty_gif fastcgi geo grpc gzip limit_conn limit_req map memcached"
+    " mirror proxy referer rewrite scgi split_clients ssi upstream_hash upstream_ip_hash upstream_keepalive"
+    " upstream_least_conn upstream_random upstream_zone userid uwsgi"
+)
+
+
+class Nginx(Server):
+    """The nginx of this machine."""
+
+    name = "nginx"
+
+    def __init__(self, platform: Platform, paths: Paths) -> None:
+        """Nothing is read yet."""
+        super().__init__()
+        self.platform = platform
+        self.paths = paths
+        self._read: Optional[Configuration] = None
+        self._version: Optional[str] = None
+
+    def is_present(self) -> bool:
+        """Whether it is installed and has a configuration."""
+        return commands.exists(self.platform.nginx) and self.conf.is_file()
+
+    def version_text(self) -> str:
+        """What `nginx -V` prints."""
+        if self._version is None:
+            self._version = commands.run([self.platform.nginx[0], "-V"]).output
+        return self._version
+
+    @property
+    def conf(self) -> Path:
+        """The main configuration file: `-c` of the platform's command, else compiled in."""
+        command = self.platform.nginx
+        if "-c" in command:
+            return Path(command[command.index("-c") + 1])
+        return Path(_option(self.version_text(), "conf-path") or "/etc/nginx/nginx.conf")
+
+    def configuration(self) -> Configuration:
+        """The files as they are; read once until `forget`."""
+        if self._read is None:
+            self._read = nginx_config.read(self.conf, self.paths.hook_include)
+        return self._read
+
+    def forget(self) -> None:
+        """Files have changed."""
+        super().forget()
+        self._read = None
+
+    def blocks(self) -> List[Block]:
+        """Server blocks of http."""
+        return self.configuration().blocks
+
+    def master(self) -> Optional[processes.Process]:
+        """The process that its pid file names."""
+        pids = [d.arguments[0] for d in self.configuration().main if d.name == "pid" and d.arguments]
+        pid_file = Path((pids or [_option(self.version_text(), "pid-path") or "/run/nginx.pid"])[-1])
+        return processes.from_pid_file(pid_file, "nginx")
+
+    def survey(self) -> Optional[Survey]:
+        """Everything of the survey's `nginx` part."""
+        if not self.is_present():
+            return None
+        configuration, tested = self.configuration(), self.test()
+        document: Dict[str, Any] = {
+            "version": _first(r"nginx version: \S+?/(\S+)", self.version_text()),
+            "modules": sorted(modules(self.version_text(), configuration)),
+            "running": self.is_running(),
+            "test": {"ok": tested.ok, "output": tested.output[-4000:]},
+            "conf": str(self.conf),
+            "dropin_dir": dropin_folder(configuration),
+            "http": http_facts(configuration),
+            "files": {str(b.file): files.sha256(configuration.files[b.file]) for b in configuration.blocks},
+            "blocks": [block_record(block) for block in configuration.blocks],
+        }
+        return Survey(document, tuple(_findings(configuration, document)), _caches(configuration))
+
+    def _test(self) -> Result:
+        return commands.run([*self.platform.nginx, "-t"])
+
+    def _reload(self) -> Result:
+        return commands.run(self.platform.nginx_reload)
+
+    def _workers(self, master: processes.Process) -> List[processes.Process]:
+        return [p for p in super()._workers(master) if p.title.endswith("worker process")]
+
+
+def modules(version_text: str, configuration: Configuration) -> Set[str]:
+    """Modules that can be used: compiled in, or dynamic and loaded; names such as `http_ssl`."""
+    found = {f"http_{name}" for name in _DEFAULT_MODULES.split()}
+    found |= set(re.findall(r"--with-((?:http|stream|mail)_\w+?)_module(?=\s|$)", version_text))
+    found -= set(re.findall(r"--without-((?:http|stream|mail)_\w+?)_module", version_text))
+    loaded = (d.arguments[0] for d in configuration.main if d.name == "load_module" and d.arguments)
+    return found | {name for path in loaded for name in re.findall(r"ngx_(\w+?)_module\.so$", path)}
+
+
+def dropin_folder(configuration: Configuration) -> Optional[str]:
+    """The folder of files that http includes as `…/conf.d/*.conf` (or `http.d`)."""
+    for pattern in configuration.includes:
+        folder, _, name = pattern.rpartition("/")
+        if name in ("*.conf", "*") and folder.endswith((".d",)) and Path(folder).is_dir():
+            return folder
+    return None
+
+
+def http_facts(configuration: Configuration) -> Dict[str, Any]:
+    """What the owner set at http level and we must not set again."""
+    owners = {d.name: d.arguments for path, d in configuration.http if path.name != DROPIN}
+
+    def number(name: str) -> Optional[int]:
+        words = owners.get(name)
+        return int(words[0]) if words and words[0].isdigit() else None
+
+    caches = [owners.get("open_file_cache"), *configuration.inner.get("open_file_cache", [])]
+    return {
+        "map_hash_max_size": number("map_hash_max_size"),
+        "map_hash_bucket_size": number("map_hash_bucket_size"),
+        "open_file_cache": any(words and words[0] != "off" for words in caches),
+    }
+
+
+def block_record(block: Block) -> Dict[str, Any]:
+    """A block as the survey writes it."""
+    listens = [
+        {"address": x.address, "port": x.port, "tls": x.tls, "default": x.is_default} for x in block.listens
+    ]
+    return {
+        "file": str(block.file),
+        "line": block.line,
+        "offset": block.offset,
+        "names": list(block.names),
+        "listens": listens,
+        "hooked": block.hooked,
+    }
+
+
+def _findings(configuration: Configuration, document: Dict[str, Any]) -> List[Finding]:
+    """What stands in the way."""
+    found = list(configuration.findings)
+    if document["dropin_dir"] is None:
+        message = "http includes no folder of *.conf files in which ours could lie."
+        found.append(
+            Finding("error", "no-dropin-folder", document["conf"], message, "include …/conf.d/*.conf;")
+        )
+    if document["http"]["open_file_cache"]:
+        message = "open_file_cache is used: a flag taken away is seen late, so rollback also reloads."
+        found.append(Finding("warning", "open-file-cache", "nginx", message))
+    for name in ("http_map", "http_rewrite", "http_geo"):
+        if name not in document["modules"]:
+            found.append(Finding("error", "module-missing", "nginx", f"nginx was built without {name}."))
+    for block in configuration.blocks:
+        found += _block_findings(block)
+    return found
+
+
+def _block_findings(block: Block) -> List[Finding]:
+    place, found = f"{block.file}:{block.line}", []
+    if block.before_hook:
+        message = "The hook is not the first thing in its block: what stands before it wins."
+        found.append(Finding("error", "hook-not-first", place, message, got=", ".join(block.before_hook)))
+    if block.others:
+        message = "Names that no campaign can select are served here."
+        found.append(Finding("info", "name-not-selectable", place, message, got=", ".join(block.others)))
+    if not block.listens:
+        found.append(Finding("info", "no-tcp-listen", place, "The block listens on no TCP address."))
+    return found
+
+
+def _caches(configuration: Configuration) -> Tuple[str, ...]:
+    """Caches of nginx itself."""
+    used = {d.name for _, d in configuration.http} | set(configuration.inner)
+    return tuple(
+        sorted(n for n in ("proxy_cache", "fastcgi_cache", "uwsgi_cache", "scgi_cache") if n in used)
+    )
+
+
+def _option(version_text: str, name: str) -> Optional[str]:
+    return _first(rf"--{name}=(\S+)", version_text) or None
+
+
+def _first(pattern: str, text: str) -> str:
+    match = re.search(pattern, text)
+    return match.group(1) if match else ""
+
+
+def covering(blocks: Sequence[Block], names: Set[str]) -> List[Block]:
+    """Blocks that serve one of the names (wildcards as they are written)."""
+    return [block for block in blocks if names.intersection(block.names)]

@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""nginx's configuration as the files hold it: includes followed, each file once, server blocks with their bytes.
+
+`nginx -T` prints texts that are not the files' bytes and gives no offsets, so the files themselves are read. Includes
+are globs relative to the folder of nginx.conf; symlinks are resolved, since the file behind them is what a hook must
+change. Snippets included inside a server block are read for names and listens as if they stood there.
+
+Source: nginx documentation, core module, `include`; ngx_http_core_module, `listen` and `server_name`.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import socket
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Dict, Iterable, Iterator, List, Optional, Tuple
+
+from piquet.host import hooks
+from piquet.host.findings import Finding
+from piquet.host.nginx_tokens import ConfigSyntaxError, Directive, Server, parse
+
+_HOST_NAME = re.compile(r"^(\*\.)?([a-z0-9_]([a-z0-9_-]*[a-z0-9_])?\.)*[a-z0-9]([a-z0-9-]*[a-z0-9])?$")
+_ADDRESS = re.compile(r"^(?:(?P<address>\[[^]]*\]|[^:]*):)?(?P<first>\d+)(?:-(?P<last>\d+))?$")
+_MAX_PORTS = 64
+ANY = "0.0.0.0"  # noqa: S104 - what a survey writes for every IPv4 address
+
+
+@dataclass(frozen=True)
+class Listen:
+    """One address that a block listens on; `address` is 0.0.0.0 or :: for all."""
+
+    address: str
+    port: int
+    tls: bool
+    is_default: bool
+
+
+@dataclass(frozen=True)
+class Block:
+    """One server block of http.
+
+    Attributes:
+        file: with symlinks resolved.
+        line: of the word `server`, 1-based.
+        offset: of the byte after its brace.
+        names: host names and `*.` wildcards, lower case.
+        others: names that no campaign can select (regular expressions, `www.*`).
+        listens: TCP addresses.
+        hooked: `ours`, `owner` or None.
+        before_hook: names of directives that act before a misplaced hook.
+    """
+
+    file: Path
+    line: int
+    offset: int
+    names: Tuple[str, ...]
+    others: Tuple[str, ...]
+    listens: Tuple[Listen, ...]
+    hooked: Optional[str]
+    before_hook: Tuple[str, ...]
+
+
+@dataclass
+class Configuration:
+    """What was read.
+
+    Attributes:
+        files: bytes of every file, by real path.
+        contexts: `main` or `http`, by real path, for files that hold server blocks.
+        blocks: server blocks in the order of reading.
+        main: directives at the top, includes replaced by what they hold.
+        http: directives of http, without server blocks, with the file that each came from.
+        includes: globs included at http level, made absolute.
+        inner: directives inside server blocks (any depth) as (name, arguments), for the caches and open_file_cache.
+        findings: files that cannot be read.
+    """
+
+    files: Dict[Path, bytes] = field(default_factory=dict)
+    contexts: Dict[Path, str] = field(default_factory=dict)
+    blocks: List[Block] = field(default_factory=list)
+    main: List[Directive] = field(default_factory=list)
+    http: List[Tuple[Path, Directive]] = field(default_factory=list)
+    includes: List[str] = field(default_factory=list)
+    inner: Dict[str, List[Tuple[str, ...]]] = field(default_factory=dict)
+    findings: List[Finding] = field(default_factory=list)
+
+
+def read(conf: Path, include: str = hooks.INCLUDE) -> Configuration:
+    """Read nginx.conf and all that it includes; faults become findings, reading goes on."""
+    reader = _Reader(conf, include)
+    reader.file(conf, "main")
+    return reader.configuration
+
+
+class _Reader:
+    """Follows includes and remembers every parsed file."""
+
+    def __init__(self, conf: Path, include: str) -> None:
+        self.folder = conf.parent
+        self.include = include
+        self.configuration = Configuration()
+        self.parsed: Dict[Path, Tuple[Directive, ...]] = {}
+        self.visited: set[Tuple[Path, str]] = set()
+
+    def file(self, path: Path, context: str) -> None:
+        """Read a file included in `main` or `http`, unless it was already."""
+        real = Path(os.path.realpath(str(path)))
+        if (real, context) not in self.visited:
+            self.visited.add((real, context))
+            self.directives(self.load(real), real, context)
+
+    def load(self, real: Path) -> Tuple[Directive, ...]:
+        """The file's directives; none if it cannot be read."""
+        if real not in self.parsed:
+            self.parsed[real] = ()
+            try:
+                text = real.read_bytes()
+                self.configuration.files[real] = text
+                self.parsed[real] = parse(text)
+            except (OSError, ConfigSyntaxError) as error:
+                message = "This part of nginx's configuration cannot be read."
+                self.configuration.findings.append(
+                    Finding("error", "nginx-unreadable", str(real), message, got=str(error))
+                )
+        return self.parsed[real]
+
+    def directives(self, directives: Iterable[Directive], real: Path, context: str) -> None:
+        """Sort directives into main, http and server blocks."""
+        for directive in directives:
+            if directive.name == "include" and directive.arguments:
+                self.included(directive.arguments[0], context)
+            elif context == "main" and directive.name == "http":
+                self.directives(directive.children, real, "http")
+                self.configuration.contexts.setdefault(real, "main")
+            elif context == "http" and directive.name == "server" and directive.body is not None:
+                self.configuration.contexts.setdefault(real, "http")
+                self.configuration.blocks.append(self.block(Server(directive, directive.body), real))
+            elif context == "main":
+                self.configuration.main.append(directive)
+            else:
+                self.configuration.http.append((real, directive))
+
+    def included(self, pattern: str, context: str) -> None:
+        """Follow an include in main or http."""
+        if context == "http":
+            self.configuration.includes.append(self.absolute(pattern))
+        for path in self.matches(pattern):
+            self.file(path, context)
+
+    def absolute(self, pattern: str) -> str:
+        return str(self.folder / pattern)
+
+    def matches(self, pattern: str) -> List[Path]:
+        """Files that a glob names, sorted as nginx sorts them."""
+        names = sorted(glob.glob(self.absolute(pattern)))  # noqa: PTH207 - the pattern may be absolute
+        return [Path(name) for name in names]
+
+    def inside(self, directives: Iterable[Directive], depth: int = 0) -> Iterator[Directive]:
+        """Directives of a server block, snippets in place of their includes; our own files are not followed."""
+        for directive in directives:
+            if directive.name != "include" or not directive.arguments or depth > 8:
+                yield directive
+                continue
+            if directive.arguments[0].startswith(self.include.rpartition("/")[0]):
+                yield directive
+                continue
+            for path in self.matches(directive.arguments[0]):
+                yield from self.inside(self.load(Path(os.path.realpath(str(path)))), depth + 1)
+
+    def block(self, server: Server, real: Path) -> Block:
+        """Read one server block."""
+        text = self.configuration.files[real]
+        directives = list(self.inside(server.directive.children))
+        self.note(directives)
+        names, others = _names(d.arguments for d in directives if d.name == "server_name")
+        hooked, before = self.hook(server, text, directives)
+        return Block(
+            real, server.directive.line, server.body, names, others, _listens(directives), hooked, before
+        )
+
+    def hook(
+        self, server: Server, text: bytes, directives: List[Directive]
+    ) -> Tuple[Optional[str], Tuple[str, ...]]:
+        """Whose hook the block carries, and what stands before it."""
+        folder = self.include.rpartition("/")[0]
+        place = next(
+            (
+                i
+                for i, d in enumerate(directives)
+                if d.name == "include" and d.arguments[0].startswith(folder)
+            ),
+            None,
+        )
+        if place is None:
+            return None, ()
+        acting = {"return", "rewrite", "if", "set", "break"}
+        before = tuple(d.name for d in directives[:place] if d.name in acting)
+        return ("ours" if hooks.is_ours(text, server, self.include) else "owner"), before
+
+    def note(self, directives: Iterable[Directive]) -> None:
+        """Remember what is used inside server blocks."""
+        for directive in directives:
+            if directive.name in (
+                "open_file_cache",
+                "proxy_cache",
+                "fastcgi_cache",
+                "uwsgi_cache",
+                "scgi_cache",
+            ):
+                self.configuration.inner.setdefault(directive.name, []).append(directive.arguments)
+            if directive.children:
+                self.note(directive.children)
+
+
+def _names(arguments: Iterable[Tuple[str, ...]]) -> Tuple[Tuple[str, ...], Tuple[str, ...]]:
+    """Names that can be selected, and those that cannot; `.x` is `x` and `*.x`, `_` and "" are nothing."""
+    names: List[str] = []
+    others: List[str] = []
+    for word in (word for words in arguments for word in words):
+        name = socket.gethostname().lower() if word == "$hostname" else word.lower()
+        if name.startswith(".") and _HOST_NAME.match(name[1:]):
+            names += [name[1:], "*" + name]
+        elif name not in ("", "_"):
+            (names if _HOST_NAME.match(name) else others).append(name)
+    return tuple(dict.fromkeys(names)), tuple(dict.fromkeys(others))
+
+
+def _listens(directives: Iterable[Directive]) -> Tuple[Listen, ...]:
+    """TCP addresses; without `listen`, *:80. Sockets and QUIC are left out."""
+    directives = list(directives)
+    is_all_tls = any(d.name == "ssl" and d.arguments == ("on",) for d in directives)
+    found = [d.arguments for d in directives if d.name == "listen" and d.arguments]
+    listens = [listen for words in found or [("80",)] for listen in _listen(words, is_all_tls)]
+    return tuple(dict.fromkeys(listens))
+
+
+def _listen(words: Tuple[str, ...], is_all_tls: bool) -> Iterator[Listen]:
+    """One `listen` directive, with a range of ports as many."""
+    options = set(words[1:])
+    place = (
+        words[0] if re.search(r"[:\]]?\d+$", words[0]) and not words[0].endswith("]") else words[0] + ":80"
+    )
+    if place.startswith("unix:") or "quic" in options:
+        return
+    if re.match(r"^\d+(\.\d+){3}$", place):
+        place += ":80"
+    match = _ADDRESS.match(place)
+    if match is None:
+        return
+    address = (match.group("address") or "").strip("[]*")
+    first = int(match.group("first"))
+    last = min(int(match.group("last") or first), first + _MAX_PORTS)
+    for port in range(first, last + 1):
+        is_default = bool(options & {"default_server", "default"})
+        yield Listen(address or ANY, port, is_all_tls or "ssl" in options, is_default)

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where everything of ours lies on a host, below an optional root (tests only).
+
+`/etc/piquet` holds what was staged, `/var/lib/piquet` pages and state, `/run/piquet` the flags: the last one
+vanishes with a reboot, which is why a flag can never outlive what put it there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+PLACEHOLDER = b"@PIQUET_PLAN_DIGEST@"
+
+
+@dataclass(frozen=True)
+class Paths:
+    """All places; `root` is "" on a real host."""
+
+    root: str = ""
+
+    def at(self, path: str) -> Path:
+        """The file that a manifest calls `path` (absolute)."""
+        return Path(self.root + path)
+
+    @property
+    def etc(self) -> Path:
+        """What was staged: configuration, manifest, plan."""
+        return self.at("/etc/piquet")
+
+    @property
+    def lib(self) -> Path:
+        """Pages, and the agent's state."""
+        return self.at("/var/lib/piquet")
+
+    @property
+    def run(self) -> Path:
+        """Flags; gone after a reboot."""
+        return self.at("/run/piquet")
+
+    @property
+    def live(self) -> Path:
+        """The link that switches every site of the host by one rename."""
+        return self.run / "live"
+
+    @property
+    def lock(self) -> Path:
+        """One agent at a time."""
+        return self.at("/run/lock/piquet.lock")
+
+    @property
+    def manifest(self) -> Path:
+        """What the bundle holds (0600)."""
+        return self.etc / "manifest.json"
+
+    @property
+    def plan(self) -> Path:
+        """The plan whose sha256 is the plan digest (0600)."""
+        return self.etc / "plan.json"
+
+    @property
+    def armed(self) -> Path:
+        """Exists while the host is armed, and only then."""
+        return self.lib / "armed.json"
+
+    @property
+    def ended(self) -> Path:
+        """What `armed.json` became when the host was disarmed."""
+        return self.lib / "ended.json"
+
+    @property
+    def installed(self) -> Path:
+        """Every file and folder that stage made."""
+        return self.lib / "installed.json"
+
+    @property
+    def hooks(self) -> Path:
+        """Foreign files that carry our one line."""
+        return self.lib / "hooks.json"
+
+    @property
+    def boundaries(self) -> Path:
+        """Which starts and ends were already looked at."""
+        return self.lib / "boundaries.json"
+
+    @property
+    def checkpoint(self) -> Path:
+        """The unfinished transaction, if there is one."""
+        return self.lib / "checkpoint" / "steps.json"
+
+    @property
+    def journal(self) -> Path:
+        """One JSON record per line."""
+        return self.lib / "journal.jsonl"
+
+    @property
+    def moved_away(self) -> Path:
+        """Where an escalation puts our own server configuration."""
+        return self.lib / "moved-away"
+
+    @property
+    def agent(self) -> Path:
+        """The installed agent."""
+        return self.at("/usr/local/sbin/piquet-host")
+
+    @property
+    def boot_id(self) -> Path:
+        """The kernel's name for this boot."""
+        return self.at("/proc/sys/kernel/random/boot_id")
+
+    @property
+    def os_release(self) -> Path:
+        """The operating system's own description."""
+        return self.at("/etc/os-release")
+
+    @property
+    def hook_include(self) -> str:
+        """The glob that the hook line includes; it stays valid when nothing matches."""
+        return f"{self.etc}/nginx/server/*.conf"

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Processes of this machine, read from /proc: is a server running, and since when do its workers."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import FrozenSet, Iterator, List, NamedTuple, Optional
+
+_PROC = Path("/proc")
+
+
+class Process(NamedTuple):
+    """One process; `started_s` is seconds since boot (suspend included), never wall-clock time."""
+
+    pid: int
+    parent: int
+    started_s: float
+    title: str
+
+
+def uptime_s() -> float:
+    """Seconds since boot on the clock that /proc/PID/stat uses."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def process(pid: int) -> Optional[Process]:
+    """One process, or None if there is none (any more), or only its remains.
+
+    Source: proc(5), /proc/PID/stat fields 3, 4 and 22.
+    """
+    try:
+        fields = (_PROC / str(pid) / "stat").read_text("utf-8", "replace").rpartition(")")[2].split()
+        title = (_PROC / str(pid) / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+    except OSError:
+        return None
+    if fields[0] == "Z":
+        return None
+    return Process(pid, int(fields[1]), int(fields[19]) / os.sysconf("SC_CLK_TCK"), title.strip())
+
+
+def all_processes() -> Iterator[Process]:
+    """Every process that we may see."""
+    for entry in _PROC.iterdir():
+        found = process(int(entry.name)) if entry.name.isdigit() else None
+        if found:
+            yield found
+
+
+def children(pid: int) -> List[Process]:
+    """Direct children of a process, by pid."""
+    return sorted(p for p in all_processes() if p.parent == pid)
+
+
+def names() -> FrozenSet[str]:
+    """Names of all running programs."""
+    found = set()
+    for entry in _PROC.iterdir():
+        if entry.name.isdigit():
+            try:
+                found.add((entry / "comm").read_text("utf-8", "replace").strip())
+            except OSError:
+                continue
+    return frozenset(found)
+
+
+def from_pid_file(path: Path, program: str) -> Optional[Process]:
+    """The running process that a pid file names, if it really is that program."""
+    try:
+        pid = int(path.read_text(encoding="ascii").split()[0])
+    except (OSError, ValueError, IndexError):
+        return None
+    found = process(pid)
+    return found if found and program in found.title else None

@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reconcile: what the timer calls every minute, at every boundary and at boot. It only ever takes flags away.
+
+`decide` is the whole rule, as a function of facts: no clock, no file. The one thing that puts flags up is the first
+reconcile after a boot, and only if the host is armed, the end is not past, nothing was stopped and everything staged
+is intact. Whatever is in doubt is a release:
+
+* `live` gone in the same boot: somebody stopped the host by hand; it is disarmed for good
+* a flag gone in the same boot: somebody stopped that entry; recorded, or the host disarmed if that cannot be written
+* flags were being put up when the power went, or the agent died: what is not live stays down
+* `armed.json` cannot be read: as if it were gone
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import FrozenSet, List, Optional, Tuple, Union
+
+from piquet.host import armed, flags, hook_watch, manifest, release, state
+from piquet.host.armed import Armed
+from piquet.host.errors import AgentError, StateError
+from piquet.host.findings import Finding
+from piquet.host.lock import locked
+from piquet.host.machine import Machine, boot_id, recover
+from piquet.host.outcome import Outcome, Request
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that `decide` may look at.
+
+    Attributes:
+        now: epoch seconds.
+        boot_id: of this boot.
+        armed: what the host is armed with, None if it is not.
+        is_unreadable: it is armed with something that cannot be read.
+        flags: keys whose flag is up, None if `live` leads nowhere.
+        has_live: whether anything is called `live`.
+        is_intact: whether all that was staged is untouched; only looked at after a boot.
+    """
+
+    now: float
+    boot_id: str
+    armed: Optional[Armed]
+    is_unreadable: bool
+    flags: Optional[FrozenSet[str]]
+    has_live: bool
+    is_intact: bool
+
+
+@dataclass(frozen=True)
+class TakeAllDown:
+    """Remove every flag."""
+
+
+@dataclass(frozen=True)
+class Disarm:
+    """Remove every flag and end the armed state for good."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class TakeDown:
+    """Remove single flags."""
+
+    keys: FrozenSet[str]
+
+
+@dataclass(frozen=True)
+class RecordStop:
+    """Remember that entries were stopped by hand."""
+
+    keys: FrozenSet[str]
+
+
+@dataclass(frozen=True)
+class CompleteBoot:
+    """Remember that the flags of this boot are all up."""
+
+
+@dataclass(frozen=True)
+class PutUp:
+    """Make the flags of this boot: the only action that blocks anything."""
+
+    keys: FrozenSet[str]
+
+
+Action = Union[TakeAllDown, Disarm, TakeDown, RecordStop, CompleteBoot, PutUp]
+
+
+def decide(facts: Facts) -> Tuple[Action, ...]:
+    """What to do, in this order."""
+    if facts.is_unreadable:
+        return (Disarm("unreadable"),)
+    if facts.armed is None:
+        return (TakeAllDown(),) if facts.has_live else ()
+    if facts.now >= facts.armed.end:
+        return (Disarm("ended"),)
+    if facts.armed.boot_id != facts.boot_id:
+        return _after_boot(facts, facts.armed)
+    return _same_boot(facts, facts.armed)
+
+
+def _same_boot(facts: Facts, current: Armed) -> Tuple[Action, ...]:
+    """Compare flags with what should be up; what is missing was taken away by somebody."""
+    expected = current.expected(facts.now)
+    up = facts.flags or frozenset()
+    if not expected & up:
+        return (Disarm("stopped by hand"),)
+    actions: List[Action] = [] if current.is_complete else [CompleteBoot()]
+    if expected - up:
+        actions.append(RecordStop(expected - up))
+    if up - expected:
+        actions.append(TakeDown(up - expected))
+    return tuple(actions)
+
+
+def _after_boot(facts: Facts, current: Armed) -> Tuple[Action, ...]:
+    """The one time that flags are made; a /run that outlived the boot can only take some away."""
+    if not facts.is_intact:
+        return (Disarm("not intact"),)
+    expected = current.expected(facts.now)
+    keys = expected if facts.flags is None else expected & facts.flags
+    if not keys:
+        return (Disarm("stopped by hand"),)
+    stop: Tuple[Action, ...] = (RecordStop(expected - keys),) if expected - keys else ()
+    return (*stop, PutUp(keys))
+
+
+def run(machine: Machine, request: Request) -> Outcome:
+    """Decide, do it, then look at the boundaries that have passed."""
+    is_boot = bool(request.options.get("boot"))
+    with locked(machine.paths):
+        findings = recover(machine, request.verb)
+        actions, found = apply(machine, request.verb)
+        findings += found
+        if not is_boot:  # at boot the web server is not up yet
+            findings += hook_watch.look(machine, request.verb)
+            findings += release.confirm(machine, request.verb)
+    names = ", ".join(type(action).__name__ for action in actions) or "nothing to do"
+    return Outcome(bool(actions), f"Reconciled: {names}.", tuple(findings))
+
+
+def apply(machine: Machine, verb: str) -> Tuple[Tuple[Action, ...], List[Finding]]:
+    """Gather facts, decide and act; also what `arm` does first, so that it never builds on a stale state."""
+    facts = gather(machine)
+    actions = decide(facts)
+    findings: List[Finding] = []
+    for action in actions:
+        findings += _perform(machine, verb, action)
+    return actions, findings
+
+
+def gather(machine: Machine) -> Facts:
+    """Look at clock, boot, state and flags."""
+    paths, current, is_unreadable = machine.paths, None, False
+    try:
+        current = armed.read(paths)
+    except StateError:
+        is_unreadable = True
+    boot = boot_id(machine)
+    is_intact = True
+    if current is not None and current.boot_id != boot:
+        is_intact = not manifest.faults(paths, current.plan_digest)
+    has_live = paths.live.is_symlink() or paths.live.exists()
+    return Facts(machine.now(), boot, current, is_unreadable, flags.up(paths), has_live, is_intact)
+
+
+def put_up(machine: Machine, current: Armed, keys: FrozenSet[str]) -> Armed:
+    """Flags up, in three durable steps: begun, up, complete. A crash between them ends in a release.
+
+    Raises:
+        OSError: one of the steps could not be done; the caller decides what that means.
+    """
+    boot = boot_id(machine)
+    state.write(machine.paths.armed, current.in_boot(boot, is_complete=False).to_json())
+    flags.put_up(machine.paths, sorted(keys))
+    complete = current.in_boot(boot, is_complete=True)
+    state.write(machine.paths.armed, complete.to_json())
+    return complete
+
+
+def _perform(machine: Machine, verb: str, action: Action) -> List[Finding]:
+    """Do one action."""
+    if isinstance(action, Disarm):
+        return release.disarm(machine, verb, action.reason)
+    if isinstance(action, TakeAllDown):
+        machine.log(verb, "flags-without-arming")
+        return release.flags_down(machine)
+    try:
+        _perform_small(machine, verb, action)
+        return []
+    except (OSError, AgentError) as error:
+        message = "The state could not be written, so the host was released."
+        finding = Finding("error", "state-not-written", str(machine.paths.armed), message, got=str(error))
+        return [finding, *release.disarm(machine, verb, "state not written")]
+
+
+def _perform_small(machine: Machine, verb: str, action: Action) -> None:
+    """Do an action that leaves the host armed."""
+    if isinstance(action, TakeDown):
+        flags.take_down(machine.paths, action.keys)
+        machine.log(verb, "flags-taken-down", keys=sorted(action.keys))
+        return
+    current = armed.read(machine.paths)
+    if current is None:
+        return
+    if isinstance(action, RecordStop):
+        state.write(machine.paths.armed, current.without(action.keys, machine.now()).to_json())
+        machine.log(verb, "stopped-by-hand", keys=sorted(action.keys))
+    elif isinstance(action, CompleteBoot):
+        state.write(machine.paths.armed, current.in_boot(current.boot_id, is_complete=True).to_json())
+    elif isinstance(action, PutUp):
+        put_up(machine, current, action.keys)
+        machine.log(verb, "flags-put-up-after-boot", count=len(action.keys))

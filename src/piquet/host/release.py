@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Taking everything away, and making sure of it: flags, armed state, then what the local server really answers.
+
+Nothing here may be stopped by somebody else's mistake: a broken configuration, a full or read-only disk and a dead
+server are said, and the rest goes on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import time
+from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+from piquet.host import armed, boundaries, files, flags, manifest, probe, state
+from piquet.host.armed import Armed
+from piquet.host.boundaries import Boundary
+from piquet.host.errors import AgentError
+from piquet.host.findings import Finding
+from piquet.host.machine import Machine
+from piquet.host.manifest import Manifest
+
+_TRIES = 4
+_PAUSE_S = 0.5
+
+
+def flags_down(machine: Machine) -> List[Finding]:
+    """Take all flags away; try each on its own if the one link resists."""
+    try:
+        flags.take_all_down(machine.paths)
+        return []
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            flags.take_down(machine.paths, flags.up(machine.paths) or ())
+        if not flags.up(machine.paths):
+            return []
+        hint = "as root: rm -rf /run/piquet; else stop the web server: the window ends by itself"
+        live, message = str(machine.paths.live), "It cannot be removed."
+        return [Finding("error", "flags-stay", live, message, got=str(error), hint=hint)]
+
+
+def disarm(machine: Machine, verb: str, reason: str) -> List[Finding]:
+    """Flags first (that is what visitors see), then for good."""
+    findings = flags_down(machine)
+    failure = state.disarm(machine.paths, reason, machine.now())
+    if failure is not None:
+        hint = f"as root: rm -f {machine.paths.live} {machine.paths.armed}"
+        message = "The flags are gone, but the host could not be disarmed."
+        place, got = str(machine.paths.armed), str(failure)
+        findings.append(Finding("error", "not-disarmed", place, message, got=got, hint=hint))
+    machine.log(verb, "disarmed", reason=reason, findings=[f.to_json() for f in findings])
+    return findings
+
+
+def confirm(machine: Machine, verb: str) -> List[Finding]:
+    """Look at every boundary that is due; escalate if a site is ours that must not be."""
+    current, is_armed = _subject(machine)
+    staged = manifest.staged(machine.paths)
+    if current is None or staged is None or staged.campaign != current.campaign:
+        return []
+    seen = _seen(machine, current)
+    due = boundaries.due(current.phases, machine.now(), is_armed, seen["confirmed"])
+    findings: List[Finding] = []
+    for boundary in due:
+        is_confirmed, found = _look(machine, verb, boundary, current, staged, seen)
+        findings += found
+        if is_confirmed:
+            seen["confirmed"].append(boundary.name)
+    if due:
+        with contextlib.suppress(OSError):
+            state.write(machine.paths.boundaries, seen)
+    return findings
+
+
+def _subject(machine: Machine) -> Tuple[Optional[Armed], bool]:
+    """What the host is armed with, or was last."""
+    try:
+        current = armed.read(machine.paths)
+    except AgentError:
+        current = None
+    return (current, True) if current else (armed.read_ended(machine.paths), False)
+
+
+def _seen(machine: Machine, current: Armed) -> Dict[str, Any]:
+    """Confirmed boundaries of this arming; one of an earlier arming counts for nothing."""
+    record = state.read_or_none(machine.paths.boundaries) or {}
+    if record.get("armed_at") != current.armed_at:
+        record = {"armed_at": current.armed_at}
+    return {"confirmed": [], "told": [], **record}
+
+
+def _look(
+    machine: Machine, verb: str, boundary: Boundary, current: Armed, staged: Manifest, seen: Dict[str, Any]
+) -> Tuple[bool, List[Finding]]:
+    """Confirm one boundary by asking one site per server; tell the journal once."""
+    wants_ours = boundary.kind == boundaries.START
+    excluded = current.stopped if wants_ours else ()
+    asked = []
+    for entry in boundaries.witnesses(staged.entries, boundary.phase, excluded):
+        answer = _ask(entry.probe or {}, current.campaign, boundary.phase, wants_ours)
+        asked.append(
+            {"site": entry.name, "ours": answer.is_of(current.campaign, boundary.phase), **vars(answer)}
+        )
+    is_confirmed = all(row["ours"] == wants_ours for row in asked)
+    event = f"{boundary.kind}-{'confirmed' if is_confirmed else 'not-confirmed'}"
+    if f"{boundary.name}/{event}" not in seen["told"]:
+        seen["told"].append(f"{boundary.name}/{event}")
+        machine.log(verb, event, phase=boundary.phase, answers=asked)
+    if is_confirmed or wants_ours:
+        return is_confirmed, [] if is_confirmed else [_not_begun(boundary, asked)]
+    return _escalate_and_look(machine, verb, boundary, current, staged)
+
+
+def _ask(target: Any, campaign: str, phase: int, wants_ours: bool) -> probe.Answer:
+    """Ask a few times, since a switch may be milliseconds away."""
+    for attempt in range(_TRIES):
+        answer = probe.ask(target)
+        if answer.is_of(campaign, phase) == wants_ours or answer.error:
+            break
+        time.sleep(_PAUSE_S if attempt < _TRIES - 1 else 0)
+    return answer
+
+
+def _not_begun(boundary: Boundary, asked: Sequence[Dict[str, Any]]) -> Finding:
+    got = "; ".join(f"{row['site']}: {row['error'] or row['status']}" for row in asked)
+    message = f"Phase {boundary.phase} has begun, but the local server does not show it."
+    return Finding("warning", "start-not-confirmed", "localhost", message, "our header", got)
+
+
+def _escalate_and_look(
+    machine: Machine, verb: str, boundary: Boundary, current: Armed, staged: Manifest
+) -> Tuple[bool, List[Finding]]:
+    """A site is still ours: take everything away, then look again."""
+    findings = disarm(machine, verb, "escalated") if machine.paths.armed.exists() else flags_down(machine)
+    findings += escalate(machine, verb, staged)
+    targets = boundaries.witnesses(staged.entries, boundary.phase, ())
+    answers = [_ask(entry.probe or {}, current.campaign, boundary.phase, False) for entry in targets]
+    is_gone = not any(answer.is_of(current.campaign, boundary.phase) for answer in answers)
+    machine.log(
+        verb, "escalated", phase=boundary.phase, gone=is_gone, findings=[f.to_json() for f in findings]
+    )
+    if not is_gone:
+        message = "A site still answers as ours after flags and configuration were taken away."
+        hint = "restart the web server once its configuration passes its own test"
+        findings.append(Finding("error", "still-ours", "localhost", message, hint=hint))
+    return is_gone, findings
+
+
+def escalate(machine: Machine, verb: str, staged: Manifest) -> List[Finding]:
+    """Replace our own server configuration by nothing; reload only what passes its own test."""
+    moved = [path for path in staged.server_files() if files.is_there(machine.paths.at(path))]
+    for path in moved:
+        _move_away(machine, path)
+    machine.log(verb, "configuration-moved-away", files=moved)
+    findings: List[Finding] = []
+    for server in machine.chosen(staged.providers):
+        server.forget()
+        tested = server.test()
+        try:
+            if tested.ok:
+                server.reload()
+            else:
+                message = f"{server.name} was not reloaded: somebody has broken its configuration."
+                findings.append(
+                    Finding("warning", "not-reloaded", server.name, message, got=tested.output[-2000:])
+                )
+        except AgentError as error:
+            findings += error.findings
+    return findings
+
+
+def _move_away(machine: Machine, path: str) -> None:
+    """Keep one of our files where no server reads it; without space for that, delete it."""
+    source = machine.paths.at(path)
+    try:
+        machine.paths.moved_away.mkdir(mode=0o700, exist_ok=True)
+        shutil.copyfile(str(source), str(machine.paths.moved_away / path.strip("/").replace("/", "_")))
+    except OSError:
+        pass
+    with contextlib.suppress(OSError):
+        files.remove(source)

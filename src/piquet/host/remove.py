@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Remove: rollback, unhook, delete all that is ours, and prove that nothing is left.
+
+The order keeps every moment safe: flags and arming first; then the timer, without the lock (stopping the boot unit runs
+reconcile, which takes it); then hooks and files as one transaction with test and reload; then the folders; the agent's
+own file last.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import List
+
+from piquet.host import files, hooking, outcome, rollback, servers, state, transaction
+from piquet.host.errors import AgentError
+from piquet.host.files import Change
+from piquet.host.findings import Finding, errors
+from piquet.host.lock import locked
+from piquet.host.machine import Machine, recover, undo
+from piquet.host.outcome import Outcome, Request
+
+
+def run(machine: Machine, request: Request) -> Outcome:
+    """Take everything back."""
+    if request.is_check:
+        changes = outcome.pending([*hooking.removals(machine), *_deletions(machine), *_agent(machine)])
+        shown = outcome.diff(changes) if request.wants_diff else ()
+        return Outcome(bool(changes), f"{len(changes)} files would be taken back.", diff=shown)
+    was_there = bool(leftovers(machine))
+    findings = list(rollback.run(machine, request).findings)
+    machine.schedule.stop()
+    with locked(machine.paths):
+        findings += recover(machine, request.verb)
+        failures = _transact(machine, request.verb)
+        findings += failures
+        if not errors(failures):
+            _delete_folders(machine)
+    machine.schedule.read_units()
+    machine.schedule.forget_failures()
+    if not errors(failures):
+        files.remove(machine.paths.agent)
+        files.remove(machine.paths.lock)
+    left = leftovers(machine)
+    findings += [Finding("error", "left", str(path), "It is still there.") for path in left]
+    return Outcome(was_there, _sentence(was_there, bool(left)), tuple(findings))
+
+
+def _sentence(was_there: bool, is_left: bool) -> str:
+    if is_left:
+        return "Not everything could be taken back: see what is left."
+    return "Removed: nothing of piquet is left." if was_there else "Nothing of piquet was here."
+
+
+def leftovers(machine: Machine) -> List[Path]:
+    """All of ours that is on this machine."""
+    paths = machine.paths
+    own = [change.path for change in _deletions(machine)] + [paths.etc, paths.lib, paths.run, paths.agent]
+    return sorted({path for path in own if files.is_there(path)} | hooking.hooked_files(machine))
+
+
+def _deletions(machine: Machine) -> List[Change]:
+    """Every installed file but the agent, which must run to the end."""
+    record = state.read_or_none(machine.paths.installed) or {"files": []}
+    found = [machine.paths.at(name) for name in record["files"]]
+    return [Change(path, files.GONE) for path in found if path != machine.paths.agent]
+
+
+def _agent(machine: Machine) -> List[Change]:
+    return [Change(machine.paths.agent, files.GONE)]
+
+
+def _transact(machine: Machine, verb: str) -> List[Finding]:
+    """Hooks and files in one step; kept if every server still passes the test that it passed before."""
+    changes = outcome.pending([*hooking.removals(machine), *_deletions(machine)])
+    present = machine.present()
+    were_broken = {name for name, server in present.items() if not server.test().ok}
+    if not changes:
+        return []
+    try:
+        transaction.apply(machine.paths, verb, changes, list(present))
+        failures = [f for n, s in present.items() for f in _take_up(s, n in were_broken)]
+    except OSError as error:
+        failures = [Finding("error", "not-written", str(machine.paths.etc), str(error))]
+    if errors(failures):
+        machine.log(verb, "failed", findings=[f.to_json() for f in failures])
+        return [*failures, *(undo(machine) if transaction.is_open(machine.paths) else [])]
+    transaction.commit(machine.paths)
+    return failures
+
+
+def _take_up(server: servers.Server, was_broken: bool) -> List[Finding]:
+    """Test and reload one server; one that somebody else broke is left as it runs."""
+    server.forget()
+    tested = server.test()
+    if was_broken and not tested.ok:
+        message = (
+            f"{server.name} was not reloaded: somebody has broken its configuration. What it runs is inert."
+        )
+        return [Finding("warning", "not-reloaded", server.name, message, got=tested.output[-2000:])]
+    if not tested.ok:
+        return [servers.broken(server.name, tested.output)]
+    try:
+        server.reload()
+        return []
+    except AgentError as error:
+        return list(error.findings)
+
+
+def _delete_folders(machine: Machine) -> None:
+    """Our three folders, and those that were made for single files, where they are empty."""
+    record = state.read_or_none(machine.paths.installed) or {"folders": []}
+    for folder in (machine.paths.etc, machine.paths.run, machine.paths.lib):
+        shutil.rmtree(str(folder), ignore_errors=True)
+    files.remove_empty(Path(name) for name in record["folders"])

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The agent protocol: one request in, one JSON document out, whatever happens.
+
+The request and what belongs to it lie in the zip file that is being run, so that one command carries everything.
+"""
+
+from __future__ import annotations
+
+import json
+import traceback
+import zipfile
+from pathlib import Path
+from typing import Any, Callable, Dict, Mapping, Optional
+
+from piquet.host import arm, hooking, reconcile, remove, rollback, stage, status, survey
+from piquet.host.errors import AgentError, PayloadError
+from piquet.host.findings import Finding
+from piquet.host.machine import Machine
+from piquet.host.outcome import Outcome, Request
+
+VERBS: Mapping[str, Callable[[Machine, Request], Outcome]] = {
+    "survey": survey.run,
+    "hook": hooking.hook,
+    "unhook": hooking.unhook,
+    "stage": stage.run,
+    "arm": arm.run,
+    "status": status.run,
+    "rollback": rollback.run,
+    "remove": remove.run,
+    "reconcile": reconcile.run,
+}
+
+
+def from_payload(path: Path) -> Request:
+    """Read `request.json` and its members out of the running zip file.
+
+    Raises:
+        PayloadError: there is none, or it is no request.
+    """
+    try:
+        with zipfile.ZipFile(str(path)) as archive:
+            members = {name: archive.read(name) for name in archive.namelist() if _is_member(name)}
+        document = json.loads(members.pop("request.json"))
+        return parse(document, members)
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise PayloadError(f"The payload holds no usable request: {error!r}.") from error
+
+
+def _is_member(name: str) -> bool:
+    return name in ("request.json", "plan.json", "manifest.json") or name.startswith("files/")
+
+
+def parse(document: Mapping[str, Any], members: Optional[Mapping[str, bytes]] = None) -> Request:
+    """A request as a value; what is not common to all verbs becomes an option.
+
+    Raises:
+        PayloadError: an unknown verb.
+    """
+    verb = str(document.get("verb"))
+    if verb not in VERBS:
+        raise PayloadError(f"There is no verb {verb!r}.")
+    common = ("verb", "check", "diff", "at", "host")
+    at = document.get("at")
+    return Request(
+        verb,
+        bool(document.get("check")),
+        bool(document.get("diff")),
+        float(at) if at is not None else None,
+        str(document.get("host", "")),
+        {key: value for key, value in document.items() if key not in common},
+        members or {},
+    )
+
+
+def carry_out(machine: Machine, request: Request) -> Outcome:
+    """Run the verb; an exception becomes an outcome that says so."""
+    try:
+        return VERBS[request.verb](machine, request)
+    except AgentError as error:
+        fallback = Finding("error", "refused", request.verb, error.message)
+        return Outcome(False, error.message, error.findings or (fallback,))
+    except Exception as error:  # the protocol promises one document, whatever happens
+        trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+        finding = Finding(
+            "error", "internal", request.verb, f"piquet-host failed: {error!r}.", got=trace[-4000:]
+        )
+        return Outcome(False, finding.message, (finding,))
+
+
+def respond(machine: Machine, request: Request) -> Dict[str, Any]:
+    """Carry a request out and make the response of the agent protocol."""
+    outcome = carry_out(machine, request)
+    response: Dict[str, Any] = {
+        "piquet": 1,
+        "verb": request.verb,
+        "ok": outcome.is_ok,
+        "changed": outcome.is_changed,
+        "check": request.is_check,
+        "message": outcome.message,
+        "problems": [finding.to_json() for finding in outcome.findings],
+        "diff": list(outcome.diff),
+        "status": outcome.survey["status"] if outcome.survey else _status(machine),
+    }
+    if outcome.survey:
+        response["survey"] = outcome.survey
+    return response
+
+
+def _status(machine: Machine) -> Dict[str, Any]:
+    """The status, or why there is none; never an exception after the work is done."""
+    try:
+        return status.document(machine)
+    except Exception as error:
+        return {"state": "unknown", "error": repr(error)}
+
+
+def refusal(error: AgentError, verb: str = "?") -> Dict[str, Any]:
+    """The response to something that is no request."""
+    finding = Finding("error", "bad-request", "payload", error.message)
+    return {
+        "piquet": 1,
+        "verb": verb,
+        "ok": False,
+        "changed": False,
+        "check": False,
+        "message": error.message,
+        "problems": [finding.to_json()],
+        "diff": [],
+        "status": {},
+    }

@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Stage: put the inert bundle in its place, as one transaction with one test and one reload.
+
+The chain of trust is checked first: plan digest → plan.json → this host's manifest → each file. Files of an earlier
+bundle that the new one does not have are deleted in the same transaction. Nothing that a visitor sees changes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from typing import Any, Dict, List, Mapping, Tuple
+
+from piquet.host import armed, files, manifest, outcome, processes, reconcile, servers, state, transaction
+from piquet.host.errors import AgentError, PayloadError
+from piquet.host.files import Change
+from piquet.host.findings import Finding, errors
+from piquet.host.lock import locked
+from piquet.host.machine import Machine, boot_id, recover, undo
+from piquet.host.manifest import Manifest
+from piquet.host.outcome import Outcome, Request
+from piquet.host.schedule import UNIT_FOLDER
+
+
+def run(machine: Machine, request: Request) -> Outcome:
+    """Verify the payload, compare with what is there, write what differs."""
+    digest = str(request.options.get("plan_digest", ""))
+    bundle = open_payload(request, digest)
+    with contextlib.nullcontext() if request.is_check else locked(machine.paths):
+        findings = [] if request.is_check else recover(machine, request.verb)
+        if not request.is_check:
+            findings += reconcile.apply(machine, request.verb)[1]
+        findings += refusals(machine, bundle)
+        if errors(findings):
+            return Outcome(False, "Nothing was staged: see the problems.", tuple(findings))
+        changes = outcome.pending(wanted(machine, request, bundle, digest))
+        shown = outcome.diff(changes) if request.wants_diff else ()
+        if request.is_check:
+            message = f"{len(changes)} files would change." if changes else "Everything is staged already."
+            return Outcome(bool(changes), message, tuple(findings), shown)
+        if not changes and is_loaded(machine, bundle):
+            return Outcome(False, "Everything is staged already.", tuple(findings))
+        failures = _transact(machine, request.verb, bundle, digest, changes)
+    if errors(failures):
+        return Outcome(False, "Staging failed; every file is as it was.", (*findings, *failures))
+    return Outcome(
+        True, f"Staged: {len(changes)} files changed, nothing visible.", (*findings, *failures), shown
+    )
+
+
+def open_payload(request: Request, digest: str) -> Manifest:
+    """The manifest, once plan, manifest and every file are what the digest promises.
+
+    Raises:
+        PayloadError: with every mismatch.
+    """
+    plan, document = request.members.get("plan.json", b""), request.members.get("manifest.json", b"")
+    if files.sha256(plan) != digest:
+        raise _mismatch("plan.json", digest, files.sha256(plan))
+    try:
+        host = str(json.loads(document)["host"])
+        promised = json.loads(plan)["hosts"][host]["manifest"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise PayloadError("The plan does not know the host that this bundle is for.") from error
+    if promised != files.sha256(document) or (request.host and host != request.host):
+        raise _mismatch("manifest.json", promised, files.sha256(document))
+    bundle = Manifest(json.loads(document))
+    wrong = [r for r in bundle.files if r["kind"] == "file" and not _is_right(request, r)]
+    if wrong:
+        raise _mismatch(str(wrong[0]["path"]), str(wrong[0]["sha256"]), "other bytes, or none")
+    return bundle
+
+
+def _is_right(request: Request, record: Mapping[str, Any]) -> bool:
+    data = request.members.get(f"files/{record['sha256']}")
+    return data is not None and files.sha256(data) == record["sha256"]
+
+
+def _mismatch(name: str, expected: str, got: str) -> PayloadError:
+    message = f"{name} is not what the plan promises; nothing was written."
+    return PayloadError(message, [Finding("error", "payload-mismatch", name, message, expected, got)])
+
+
+def refusals(machine: Machine, bundle: Manifest) -> List[Finding]:
+    """Why this bundle cannot be staged now."""
+    findings: List[Finding] = []
+    try:
+        current = armed.read(machine.paths)
+    except AgentError:
+        current = None
+    if current is not None and machine.now() < current.end:
+        message = f"The host is armed with {current.campaign}."
+        findings.append(Finding("error", "armed", machine.paths.armed.name, message, hint="rollback first"))
+    for name in bundle.providers:
+        server = machine.servers.get(name)
+        if server is None or not server.is_present():
+            findings.append(Finding("error", "server-missing", name, f"{name} is not installed here."))
+        elif not server.test().ok:
+            findings.append(servers.broken(name, server.test().output))
+        elif not server.is_running():
+            findings.append(
+                Finding("warning", "not-running", name, f"{name} is not running; it was not reloaded.")
+            )
+    return findings
+
+
+def wanted(machine: Machine, request: Request, bundle: Manifest, digest: str) -> List[Change]:
+    """What every path of the bundle, and of the one before it, should be."""
+    paths = machine.paths
+    changes = [
+        manifest.change_for(paths, record, request.members.get(f"files/{record.get('sha256')}", b""), digest)
+        for record in bundle.files
+    ]
+    changes.append(Change(paths.manifest, files.FILE, request.members["manifest.json"], 0o600))
+    changes.append(Change(paths.plan, files.FILE, request.members["plan.json"], 0o600))
+    new = {change.path for change in changes}
+    before = state.read_or_none(paths.installed) or {"files": []}
+    old = [paths.at(name) for name in before["files"]]
+    return changes + [Change(path, files.GONE) for path in old if path not in new]
+
+
+def is_loaded(machine: Machine, bundle: Manifest) -> bool:
+    """Whether every running server has taken up what was staged last."""
+    return not not_loaded(machine, bundle)
+
+
+def not_loaded(machine: Machine, bundle: Manifest) -> Tuple[str, ...]:
+    """Running servers whose workers are older than what was staged."""
+    record = state.read_or_none(machine.paths.installed) or {}
+    staged = record.get("staged", {})
+    if staged.get("boot_id") != boot_id(machine):
+        return ()
+    running = [server for server in machine.chosen(bundle.providers) if server.is_running()]
+    return tuple(s.name for s in running if not s.is_loaded_since(float(staged["uptime_s"])))
+
+
+def _installed(machine: Machine, bundle: Manifest, digest: str, changes: List[Change]) -> Change:
+    """The list of all that is ours, with the moment since which workers must have started."""
+    before = state.read_or_none(machine.paths.installed) or {}
+    folders = [str(path) for path in files.missing_folders(change.path for change in changes)]
+    record: Dict[str, Any] = {
+        "piquet_installed": 1,
+        "campaign": bundle.campaign,
+        "plan_digest": digest,
+        "files": [str(r["path"]) for r in bundle.files]
+        + ["/etc/piquet/manifest.json", "/etc/piquet/plan.json"],
+        "folders": sorted({*before.get("folders", []), *folders}),
+        "staged": {"boot_id": boot_id(machine), "uptime_s": round(processes.uptime_s(), 2)},
+    }
+    return Change(machine.paths.installed, files.FILE, state.encode(record), 0o600)
+
+
+def _transact(
+    machine: Machine, verb: str, bundle: Manifest, digest: str, changes: List[Change]
+) -> List[Finding]:
+    """Write, test, reload, keep; on any failure put everything back."""
+    try:
+        record = _installed(machine, bundle, digest, changes)
+        transaction.apply(machine.paths, verb, [*changes, record], bundle.providers)
+        failures = _take_up(machine, bundle, changes)
+    except (OSError, AgentError) as error:
+        found = error.findings if isinstance(error, AgentError) else ()
+        failures = [*found] or [Finding("error", "not-written", str(machine.paths.etc), str(error))]
+    if errors(failures):
+        machine.log(verb, "failed", findings=[f.to_json() for f in failures])
+        return [*failures, *undo(machine)] if transaction.is_open(machine.paths) else failures
+    transaction.commit(machine.paths)
+    machine.log(verb, "staged", campaign=bundle.campaign, plan_digest=digest, files=len(changes))
+    return failures
+
+
+def _take_up(machine: Machine, bundle: Manifest, changes: List[Change]) -> List[Finding]:
+    """Let servers and timers take up what was written.
+
+    Raises:
+        ConfigurationError: a server did not.
+    """
+    for server in machine.chosen(bundle.providers):
+        server.forget()
+        tested = server.test()
+        if not tested.ok:
+            return [servers.broken(server.name, tested.output)]
+    for server in machine.chosen(bundle.providers):
+        server.reload()
+    if bundle.scheduler == "systemd" and (_has_units(machine, changes) or not machine.schedule.timer()[0]):
+        started = machine.schedule.take_up()
+        if not started.ok:
+            message = "The timer could not be started; only the lease would end the window."
+            return [Finding("error", "timer-not-started", "systemd", message, got=started.output[-500:])]
+    return []
+
+
+def _has_units(machine: Machine, changes: List[Change]) -> bool:
+    folder = str(machine.paths.at(UNIT_FOLDER))
+    return any(str(change.path).startswith(folder) for change in changes)

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The agent's state files: small JSON documents, 0600, replaced as a whole.
+
+`armed.json` is the one that matters: the host is armed exactly while it exists. Disarming renames it, because
+a rename needs no disk space; whatever goes wrong there, the flags are gone already.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from pathlib import Path
+from typing import Any, Dict, Optional
+
+from piquet.host import files
+from piquet.host.errors import StateError
+from piquet.host.paths import Paths
+
+Record = Dict[str, Any]
+
+
+def read(path: Path) -> Optional[Record]:
+    """The document, or None where there is none.
+
+    Raises:
+        StateError: it is there but is not a JSON object.
+    """
+    try:
+        document = json.loads(path.read_bytes().decode("utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise StateError(f"{path} cannot be read: {error}.") from error
+    if not isinstance(document, dict):
+        raise StateError(f"{path} is not a JSON object.")
+    return document
+
+
+def read_or_none(path: Path) -> Optional[Record]:
+    """The document, or None where there is none that can be read."""
+    try:
+        return read(path)
+    except StateError:
+        return None
+
+
+def encode(document: Record) -> bytes:
+    """Canonical: sorted keys, no spaces, a newline at the end."""
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return (text + "\n").encode("utf-8")
+
+
+def write(path: Path, document: Record) -> None:
+    """Replace a state file durably."""
+    ensure_folder(path.parent)
+    files.write_now(path, encode(document), 0o600)
+
+
+def ensure_folder(folder: Path) -> None:
+    """Make the state folder: passable (pages lie below it), not listable."""
+    if not folder.is_dir():
+        files.make_folder(folder, 0o711 if folder.name == "piquet" else 0o700)
+
+
+def boot_id(paths: Paths) -> str:
+    """The kernel's name for this boot; a container without one counts as one endless boot."""
+    try:
+        return paths.boot_id.read_text(encoding="ascii").strip()
+    except OSError:
+        return "unknown"
+
+
+def disarm(paths: Paths, reason: str, at: float) -> Optional[OSError]:
+    """Make the host unarmed for good; return the error if even that failed.
+
+    First the rename (no space needed), else the removal; the reason is added afterwards if it can be written.
+    """
+    error: Optional[OSError] = None
+    try:
+        paths.armed.replace(paths.ended)
+    except FileNotFoundError:
+        return None
+    except OSError:
+        try:
+            paths.armed.unlink()
+        except OSError as failure:
+            error = failure
+    with contextlib.suppress(OSError):
+        files.sync_folder(paths.lib)
+    if error is None:
+        _say_why(paths, reason, at)
+    return error
+
+
+def _say_why(paths: Paths, reason: str, at: float) -> None:
+    """Add reason and time to `ended.json`; losing them is no reason to fail."""
+    with contextlib.suppress(OSError):
+        write(paths.ended, {**(read_or_none(paths.ended) or {}), "reason": reason, "ended_at": at})

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Status: what this host is in, for the controller's table and for somebody at the machine. Reads, never writes."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Mapping, Optional
+
+from piquet.host import armed, flags, hook_watch, journal, manifest, state, transaction
+from piquet.host.armed import Armed
+from piquet.host.errors import StateError
+from piquet.host.findings import Finding
+from piquet.host.machine import Machine, boot_id
+from piquet.host.manifest import Manifest
+from piquet.host.outcome import Outcome, Request
+
+MANDATE = "record only, signatures not checked"
+
+
+def run(machine: Machine, request: Request) -> Outcome:
+    """The status is part of every response; this verb adds what is wrong."""
+    current = document(machine)
+    return Outcome(False, sentence(current), tuple(_findings(machine, current)))
+
+
+def document(machine: Machine) -> Dict[str, Any]:
+    """The STATUS of the agent protocol."""
+    paths, staged = machine.paths, manifest.staged(machine.paths)
+    installed = state.read_or_none(paths.installed)
+    current = _armed(machine)
+    active, next_at = machine.schedule.timer()
+    return {
+        "state": _state(machine, installed),
+        "campaign": staged.campaign if staged else None,
+        "plan_digest": installed.get("plan_digest") if installed else None,
+        "armed_at": current.armed_at if current else None,
+        "live": flags.up(paths) is not None,
+        "entries": _entries(machine, staged, current),
+        "phases": [vars(phase) for phase in staged.phases] if staged else [],
+        "now": machine.now(),
+        "boot_id": boot_id(machine),
+        "hooked": _hooked(machine, staged),
+        "timer": {"active": active, "next": next_at},
+        "servers": _servers(machine),
+        "journal": journal.last(paths),
+        "mandate": MANDATE,
+    }
+
+
+def sentence(current: Mapping[str, Any]) -> str:
+    """The status in one sentence."""
+    up = sum(entry["flag"] for entry in current["entries"])
+    words = {
+        "absent": "Nothing of piquet is staged here.",
+        "staged": "Staged, not armed: every site is as usual.",
+        "armed": f"Armed: {up} of {len(current['entries'])} entries have their flag.",
+        "stopped": "Stopped: every site is as usual and stays so until somebody arms again.",
+        "ended": "Ended: every site is as usual.",
+    }
+    return words[current["state"]]
+
+
+def _state(machine: Machine, installed: Optional[Mapping[str, Any]]) -> str:
+    """One of absent, staged, armed, stopped, ended."""
+    if machine.paths.armed.exists():
+        return "armed"
+    if installed is None:
+        return "absent"
+    last = state.read_or_none(machine.paths.ended)
+    if last is None or last.get("plan_digest") != installed.get("plan_digest"):
+        return "staged"
+    return "ended" if last.get("reason") == "ended" else "stopped"
+
+
+def _armed(machine: Machine) -> Optional[Armed]:
+    try:
+        return armed.read(machine.paths)
+    except StateError:
+        return None
+
+
+def _entries(machine: Machine, staged: Optional[Manifest], current: Optional[Armed]) -> List[Dict[str, Any]]:
+    up, stopped = flags.up(machine.paths) or frozenset(), current.stopped if current else {}
+    entries = staged.entries if staged else ()
+    return [{"key": e.key, "flag": e.key in up, "stopped": e.key in stopped} for e in entries]
+
+
+def _hooked(machine: Machine, staged: Optional[Manifest]) -> Dict[str, Any]:
+    """Blocks of selected sites, or of all sites while nothing is staged."""
+    if not machine.nginx.is_present():
+        return {"blocks": 0, "hooked": 0, "missing": []}
+    blocks = hook_watch.selected_blocks(machine) if staged else machine.nginx.blocks()
+    missing = [hook_watch.place(block) for block in blocks if block.hooked is None]
+    return {"blocks": len(blocks), "hooked": len(blocks) - len(missing), "missing": missing}
+
+
+def _servers(machine: Machine) -> Dict[str, Any]:
+    return {
+        name: {"running": server.is_running(), "test_ok": server.test().ok}
+        for name, server in machine.present().items()
+    }
+
+
+def _findings(machine: Machine, current: Mapping[str, Any]) -> List[Finding]:
+    """What is wrong with what is staged or armed."""
+    found: List[Finding] = []
+    if transaction.is_open(machine.paths):
+        message = "A transaction was interrupted; the next verb that writes undoes it first."
+        found.append(Finding("warning", "interrupted", str(machine.paths.checkpoint), message))
+    if current["state"] in ("staged", "armed") and current["plan_digest"]:
+        found += [_as_warning(f) for f in manifest.faults(machine.paths, str(current["plan_digest"]))]
+        found += [hook_watch.finding(record) for record in current["hooked"]["missing"]]
+    if current["live"] and current["state"] != "armed":
+        message = "Flags are up although the host is not armed; reconcile takes them away."
+        found.append(Finding("warning", "flags-without-arming", str(machine.paths.live), message))
+    return found
+
+
+def _as_warning(finding: Finding) -> Finding:
+    """Status reports; it does not fail because of what it reports."""
+    return Finding("warning", finding.code, finding.subject, finding.message, hint=finding.hint)
