@@ -8,7 +8,7 @@ no network, no clock.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -74,13 +74,23 @@ def make_certificate(
     at: datetime,
     baseline_at: datetime,
     not_asked: Iterable[Unreachable] = (),
+    hosts: Collection[str] | None = None,
 ) -> Certificate:
-    """Gather the compared replies by target."""
+    """Gather the compared replies by target.
+
+    Args:
+        baseline: what was compared with.
+        returned: one per compared reply.
+        at: aware, UTC; when the sites were asked.
+        baseline_at: aware, UTC; when the baseline was taken.
+        not_asked: places that cannot be asked from outside.
+        hosts: those that were asked; places of other hosts are not missing. None: all of the baseline.
+    """
     by_target: dict[Target, list[Returned]] = {}
     for one in returned:
         by_target.setdefault(one.reply.target, []).append(one)
     rows = tuple(Row(t, _worst(found), tuple(found)) for t, found in by_target.items())
-    missing = _doors(baseline) - {(t.host, t.address, t.port, t.name) for t in by_target}
+    missing = _doors(baseline, hosts) - {(t.host, t.address, t.port, t.name) for t in by_target}
     return Certificate(baseline.campaign, at, baseline_at, rows, tuple(not_asked), len(missing))
 
 
@@ -134,8 +144,9 @@ def _worst(found: Iterable[Returned]) -> Verdict:
     return max((one.verdict for one in found), key=WEIGHT.__getitem__)
 
 
-def _doors(baseline: Baseline) -> set[tuple[str, str, int, str]]:
-    return {(key.host, key.address, key.port, key.name) for key in baseline.prints}
+def _doors(baseline: Baseline, hosts: Collection[str] | None) -> set[tuple[str, str, int, str]]:
+    keys = (key for key in baseline.prints if hosts is None or key.host in hosts)
+    return {(key.host, key.address, key.port, key.name) for key in keys}
 
 
 def _row_lines(row: Row) -> Iterator[str]:

@@ -90,14 +90,24 @@ class Returned:
 def make_baseline(
     campaign: str, taken_at: float, first: Iterable[Reply], second: Iterable[Reply]
 ) -> Baseline:
-    """Two takes of the same questions as one baseline; lines are added by `with_lines`."""
+    """Two takes of the same questions as one baseline; lines are added by `with_lines`.
+
+    A door that cannot be reached leaves no print: nobody knows how it answers when all is well.
+    """
     again = {Key.of(r.target, r.question): r.observation for r in second}
     prints = {}
-    for reply in first:
+    for reply in (r for r in first if not r.observation.is_unreached):
         key, fields = Key.of(reply.target, reply.question), fingerprint(reply.observation)
         changed = volatile_fields(fields, fingerprint(again.get(key, reply.observation)))
         prints[key] = Print(fields, tuple(sorted(changed)))
     return Baseline(campaign, taken_at, prints)
+
+
+def merge(old: Baseline, new: Baseline) -> Baseline:
+    """The new baseline, and of the old one the hosts that were not asked this time."""
+    hosts = {key.host for key in new.prints}
+    kept = {key: one for key, one in old.prints.items() if key.host not in hosts}
+    return Baseline(new.campaign, new.taken_at, {**kept, **new.prints})
 
 
 def with_lines(baseline: Baseline, first: Iterable[Reply], second: Iterable[Reply]) -> Baseline:
@@ -168,11 +178,6 @@ def read_baseline(text: str) -> Baseline:
         return Baseline(str(document["campaign"]), float(document["taken_at"]), prints)
     except (ValueError, KeyError, TypeError) as error:
         raise FleetError(f"not a baseline: {error!r}; take it again") from error
-
-
-def unanswered(baseline: Baseline) -> int:
-    """How many places gave no answer when the baseline was taken."""
-    return sum(1 for one in baseline.prints.values() if "error" in one.fields)
 
 
 def is_kept(reply: Reply) -> bool:

@@ -24,13 +24,13 @@ from piquet.verify.baseline import (
     make_baseline,
     with_lines,
 )
-from piquet.verify.expectations import Expectations, phase_at
+from piquet.verify.expectations import Expectations
 from piquet.verify.judge import judge, judge_certificate, judge_return, odd_pages
 from piquet.verify.observation import Pace, Reply, Target
 from piquet.verify.probe import Prober
 from piquet.verify.questions import jobs
 from piquet.verify.questions import with_lines as asking_lines
-from piquet.verify.sweep import DEFAULT_CONCURRENCY, ignore_progress, sweep
+from piquet.verify.sweep import DEFAULT_CONCURRENCY, ignore_progress, questions_in, sweep
 
 TAKES_APART_S = 2.0
 """At least so far apart, so that headers made from the current second differ between the takes."""
@@ -81,7 +81,7 @@ async def inspect(
     asked = jobs(targets, campaign, secret, expectations.is_in_window(time.time()))
     if baseline:
         asked = asking_lines(asked, {key for key, one in baseline.prints.items() if one.lines})
-    total = sum(len(job.questions) for job in asked)
+    total = questions_in(asked)
     swept = await sweep(prober, asked, concurrency, progress("asking", total))
     findings, returned = judged(swept.replies, expectations, baseline)
     return Inspection(findings, returned, swept.pace)
@@ -93,14 +93,14 @@ async def take_baseline(
     expectations: Expectations,
     concurrency: int = DEFAULT_CONCURRENCY,
     progress: Progress = no_progress,
-) -> tuple[Baseline, Pace]:
-    """How every site answers now, with what changes by itself told apart.
+) -> tuple[Baseline, tuple[Target, ...]]:
+    """How every site answers now, with what changes by itself told apart, and who could not be reached.
 
     Raises:
         FleetError: a site is answered by a strike at this moment, so that this is no time for a baseline.
     """
     taken_at, asked = time.time(), jobs(targets, expectations.campaign, None, in_window=False)
-    total = sum(len(job.questions) for job in asked)
+    total = questions_in(asked)
     first = await sweep(prober, asked, concurrency, progress("first take", total))
     _refuse_strike(first.replies)
     await asyncio.sleep(max(0.0, TAKES_APART_S - first.pace.seconds))
@@ -114,7 +114,7 @@ async def take_baseline(
         lined = asking_lines(only, changing)
         takes = [(await sweep(prober, lined, concurrency, ignore_progress)).replies for _ in range(2)]
         baseline = with_lines(baseline, *([r for r in take if r.question.keep_lines] for take in takes))
-    return baseline, Pace(first.pace.probes + second.pace.probes, first.pace.seconds + second.pace.seconds)
+    return baseline, tuple({r.target: None for r in kept[0] if r.observation.is_unreached})
 
 
 def judged(
@@ -141,12 +141,6 @@ def judged(
         trouble = judge_certificate(reply, certificate_trouble(baseline, target))
         findings += [trouble] if trouble else []
     return by_weight((*findings, *odd_pages(pages))), tuple(returned)
-
-
-def running_phase(expectations: Expectations, now: float) -> str:
-    """The phase in force at `now` (epoch seconds) for people: `phase 1 (block)`, "" if there is none."""
-    phase = phase_at(expectations.campaign.phases, now)
-    return f"phase {phase.number} ({phase.mode})" if phase else ""
 
 
 def _refuse_strike(replies: Iterable[Reply]) -> None:

@@ -8,10 +8,11 @@ site itself listens on. No file, no network, no clock.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
 
 from piquet.fleet.model import Fleet, Host, Listen, Site
-from piquet.plan import Plan, match_site
+from piquet.plan import HostPlan, Plan, match_site
 from piquet.verify.observation import UNKNOWN_SITE, Target, Unreachable
 
 UNKNOWN_NAME = "piquet-unknown-name.invalid"
@@ -21,44 +22,53 @@ _ANY = frozenset({"", "*", "_default_"})
 
 
 def targets_of(fleet: Fleet, plan: Plan) -> tuple[tuple[Target, ...], tuple[Unreachable, ...]]:
-    """Every site of the fleet at every door, selected or not, and what cannot be asked from here.
+    """Every name with a treatment of its own at every door, selected or not, and what cannot be asked from here.
 
     Each door is also asked once for a name that nobody serves: the strike must never answer for it.
     Targets take turns among the hosts, so that no host gets all the load at once.
     """
-    phases = {(h.host, e.provider, e.name): e.phases for h in plan.hosts for e in h.entries}
-    unreachable: list[Unreachable] = []
+    unreachable: dict[Unreachable, None] = {}
     per_host: list[list[Target]] = []
-    for host in fleet.hosts:
+    for host, host_plan in zip(fleet.hosts, plan.hosts, strict=True):
         found: dict[Target, None] = {}
-        for site in host.sites:
-            selected = phases.get((host.name, site.provider, site.name), ())
-            for item in _of_site(host, site, selected):
-                if isinstance(item, Unreachable):
-                    unreachable.append(item)
-                else:
-                    found[item] = None
+        for item in _of_host(host, host_plan):
+            if isinstance(item, Unreachable):
+                unreachable[item] = None
+            else:
+                found[item] = None
         per_host.append([*found, *_unknown_names(found)])
-    return tuple(_take_turns(per_host)), tuple(dict.fromkeys(unreachable))
+    return tuple(_take_turns(per_host)), tuple(unreachable)
 
 
-def concrete_name(site: str, known: Iterable[str]) -> str | None:
-    """A host name that falls to `site` among the names a host serves, None if there is none.
+def concrete_name(site: str, known: Collection[str]) -> str | None:
+    """Find a host name that falls to `site` among the names a host knows, None if there is none.
 
     An exact site is its own name; below a wildcard one is made up that no other known name takes.
     """
-    known = tuple(known)
     if not site.startswith("*."):
         return site if _is_host_name(site) else None
-    for number in range(1, 100):
-        name = f"piquet-probe{'' if number == 1 else number}.{site[2:]}"
-        if match_site(name, known) == site:
-            return name
-    return None
+    names = (f"piquet-probe{number or ''}{site[1:]}" for number in range(100))
+    return next((name for name in names if match_site(name, known) == site), None)
 
 
-def _of_site(host: Host, site: Site, phases: tuple[int, ...]) -> Iterator[Target | Unreachable]:
-    name = concrete_name(site.name, [other.name for other in host.sites])
+def _of_host(host: Host, plan: HostPlan) -> Iterator[Target | Unreachable]:
+    """Its sites, and the names below a wildcard site that the campaign treats by themselves."""
+    phases = {(entry.provider, entry.name): entry.phases for entry in plan.entries}
+    known = frozenset(plan.known)
+    for provider in sorted({site.provider for site in host.sites}):
+        own = {site.name: site for site in host.sites if site.provider == provider}
+        for name in sorted(own.keys() | (known - set(host.served))):
+            above = match_site(name, own.keys())
+            if above:
+                yield from _of_site(
+                    host, replace(own[above], name=name), known, phases.get((provider, name), ())
+                )
+
+
+def _of_site(
+    host: Host, site: Site, known: Collection[str], phases: tuple[int, ...]
+) -> Iterator[Target | Unreachable]:
+    name = concrete_name(site.name, known)
     if name is None:
         yield Unreachable(host.name, site.name, "", "no host name to ask for")
         return
@@ -67,8 +77,12 @@ def _of_site(host: Host, site: Site, phases: tuple[int, ...]) -> Iterator[Target
         where, reason = _address(host, listen)
         if where:
             yield Target(host.name, where, listen.port, listen.tls, site.name, name, phases)
-        elif not (listen.address in _ANY_V6 and any(port == listen.port for _, port in doors)):
-            yield Unreachable(host.name, site.name, f"{listen.address}:{listen.port}", reason)
+        elif not (listen.address.strip("[]") in _ANY_V6 and any(port == listen.port for _, port in doors)):
+            yield Unreachable(host.name, site.name, _place(listen), reason)
+
+
+def _place(listen: Listen) -> str:
+    return f"{listen.address}:{listen.port}" if listen.port else listen.address
 
 
 def _address(host: Host, listen: Listen) -> tuple[str, str]:

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What one inspection found, as text for people and as a document. No file, no network, no clock."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from piquet.campaign.model import Campaign
+from piquet.findings import as_text as finding_text
+from piquet.report.certificate import Certificate
+from piquet.report.certificate import as_text as certificate_text
+from piquet.report.certificate import to_json as certificate_json
+from piquet.verify.expectations import Moment, phase_at
+from piquet.verify.inspection import Inspection
+from piquet.verify.observation import UNKNOWN_SITE, Target, Unreachable
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Report:
+    """One inspection and everything it stands on.
+
+    Attributes:
+        campaign: what was decided.
+        at: aware, UTC; when the asking began.
+        moment: as what the answers were judged.
+        targets: who was asked.
+        unreachable: who cannot be asked from here.
+        inspection: what was found.
+        certificate: the return certificate, None while it is not time for one.
+        has_baseline: whether answers could be compared with those before the strike.
+    """
+
+    campaign: Campaign
+    at: datetime
+    moment: Moment
+    targets: Sequence[Target]
+    unreachable: Sequence[Unreachable]
+    inspection: Inspection
+    certificate: Certificate | None
+    has_baseline: bool
+
+    @property
+    def is_ok(self) -> bool:
+        """True if there is no error, and the certificate, if any, is clean."""
+        is_clean = self.certificate is None or self.certificate.is_clean
+        return is_clean and not any(finding.severity == "error" for finding in self.inspection.findings)
+
+
+def as_text(report: Report) -> str:
+    """The report for people: what was asked, each finding, what could not be asked, the verdict last."""
+    return "\n".join(_lines(report))
+
+
+def to_json(report: Report) -> dict[str, Any]:
+    """The report as a document; instants in RFC 3339, UTC."""
+    pace = report.inspection.pace
+    return {
+        "piquet_verify": FORMAT,
+        "campaign": report.campaign.name,
+        "at": report.at.isoformat(),
+        "moment": report.moment,
+        "in_force": _in_force(report),
+        "ok": report.is_ok,
+        "targets": len(report.targets),
+        "probes": pace.probes,
+        "seconds": round(pace.seconds, 3),
+        "baseline": report.has_baseline,
+        "findings": [finding.to_json() for finding in report.inspection.findings],
+        "not_asked": [
+            {name: getattr(one, name) for name in one.__dataclass_fields__} for one in report.unreachable
+        ],
+        "certificate": certificate_json(report.certificate) if report.certificate else None,
+    }
+
+
+def _lines(report: Report) -> Iterator[str]:
+    pace = report.inspection.pace
+    yield f"{report.campaign.name} at {report.at:%Y-%m-%d %H:%M:%S} UTC: {_in_force(report)}"
+    yield f"asked {_scope(report.targets)}: {pace.probes} probes in {pace.seconds:.1f} s"
+    for finding in report.inspection.findings:
+        yield f"\n{finding_text(finding)}"
+    if report.unreachable:
+        yield f"\nnot asked, as it cannot be reached from outside ({len(report.unreachable)}):"
+    for one in report.unreachable:
+        yield f"  {one.site} on {one.host}{', ' + one.place if one.place else ''}: {one.reason}"
+    if not report.has_baseline:
+        yield "\nno baseline: sites that should be as usual were only checked for being without the strike"
+    if report.certificate:
+        yield f"\n{certificate_text(report.certificate)}"
+    yield f"\n{_verdict(report)}"
+
+
+def _in_force(report: Report) -> str:
+    """What the answers were judged as, for people."""
+    if report.moment in ("before", "after"):
+        return f"every site should be as usual ({report.moment} the strike)"
+    phase = phase_at(report.campaign.phases, report.at.timestamp())
+    if phase is None:
+        return "no phase is in force, every site should be as usual"
+    return f"phase {phase.number} ({phase.mode}) is in force until {phase.end_at:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _scope(targets: Sequence[Target]) -> str:
+    asked = [target for target in targets if target.site != UNKNOWN_SITE]
+    selected = len({(t.host, t.site) for t in asked if t.phases})
+    total = len({(t.host, t.site) for t in asked})
+    hosts = len({target.host for target in asked})
+    return f"{total} sites ({selected} selected) on {hosts} hosts at {len(asked)} doors"
+
+
+def _verdict(report: Report) -> str:
+    counts = Counter(finding.severity for finding in report.inspection.findings)
+    told = ", ".join(f"{counts[s]} {s}{'s' * (counts[s] > 1)}" for s in ("error", "warning") if counts[s])
+    if report.is_ok:
+        return f"every site answers as it should{f' ({told})' if told else ''}"
+    return f"NOT as it should be: {told or 'see the certificate'}"

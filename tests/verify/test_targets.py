@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which doors are knocked on, and which are only reported."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from piquet.campaign.model import Campaign, Selection
+from piquet.fleet.model import Fleet, Host, Listen, Site
+from piquet.plan import make_plan
+from piquet.verify.observation import UNKNOWN_SITE, Target, Unreachable
+from piquet.verify.targets import concrete_name, targets_of
+
+V4 = Listen("0.0.0.0", 80, False)
+V6 = Listen("::", 80, False)
+TLS = Listen("0.0.0.0", 443, True)
+
+
+def site(name: str, *listens: Listen) -> Site:
+    """A hooked nginx site."""
+    return Site(name, "nginx", listens, hooked=True, is_default=False)
+
+
+def host(*sites: Site, address: str = "192.0.2.1", name: str = "web1") -> Host:
+    """A surveyed host."""
+    at = datetime(2026, 12, 1, tzinfo=UTC)
+    return Host(name, address, sites, (), at, 0.0, (), tuple(sorted(one.name for one in sites)))
+
+
+def ask(campaign: Campaign, *hosts: Host) -> tuple[tuple[Target, ...], tuple[Unreachable, ...]]:
+    """Targets for a fleet, without those for unknown names."""
+    fleet = Fleet(hosts)
+    targets, unreachable = targets_of(fleet, make_plan(campaign, fleet, datetime.now(UTC)))
+    return tuple(target for target in targets if target.site != UNKNOWN_SITE), unreachable
+
+
+def test_every_door_once(ahead: Campaign) -> None:
+    """A site on two ports of both families is asked once per port at the inventory's address."""
+    targets, unreachable = ask(ahead, host(site("www.example.org", V4, V6, TLS)))
+    assert [(t.address, t.port, t.tls, t.phases) for t in targets] == [
+        ("192.0.2.1", 80, False, (1,)),
+        ("192.0.2.1", 443, True, (1,)),
+    ]
+    assert unreachable == ()
+
+
+def test_an_address_of_its_own(ahead: Campaign) -> None:
+    """A site that listens on one address is asked there, IPv6 too."""
+    own = Listen("192.0.2.77", 8080, False), Listen("2001:db8::7", 80, False)
+    targets, _ = ask(ahead, host(site("www.example.org", *own)))
+    assert {target.door for target in targets} == {"192.0.2.77:8080 (http)", "[2001:db8::7]:80 (http)"}
+    assert {target.authority for target in targets} == {"www.example.org:8080", "www.example.org"}
+
+
+@pytest.mark.parametrize(
+    ("listen", "reason"),
+    [
+        (Listen("127.0.0.1", 8080, False), "a loopback address, not reachable from outside"),
+        (Listen("::1", 8080, False), "a loopback address, not reachable from outside"),
+        (Listen("unix:/run/x.sock", 0, False), "a unix socket, not reachable from outside"),
+        (V6, "IPv6 only, the inventory has no such address"),
+    ],
+)
+def test_out_of_reach_is_reported(ahead: Campaign, listen: Listen, reason: str) -> None:
+    """What no visitor from outside could reach is reported and not asked."""
+    targets, unreachable = ask(ahead, host(site("www.example.org", listen)))
+    assert targets == ()
+    assert [one.reason for one in unreachable] == [reason]
+
+
+def test_loopback_is_asked_on_this_machine(ahead: Campaign) -> None:
+    """Where the inventory itself says 127.0.0.1, loopback is reachable."""
+    targets, _ = ask(
+        ahead, host(site("www.example.org", Listen("127.0.0.1", 8080, False)), address="127.0.0.1")
+    )
+    assert [target.door for target in targets] == ["127.0.0.1:8080 (http)"]
+
+
+def test_names_below_a_wildcard(ahead: Campaign) -> None:
+    """An excluded name below a wildcard is asked too, as not selected; the wildcard by a name of its own."""
+    sites = Selection(include=("*",), exclude=("urgent.blogs.example.org",), consent={})
+    wild = site("*.blogs.example.org", V4)
+    targets, _ = ask(replace(ahead, sites=sites), host(wild, site("piquet-probe.blogs.example.org", V4)))
+    assert {(t.site, t.name, t.phases) for t in targets} == {
+        ("*.blogs.example.org", "piquet-probe1.blogs.example.org", (1,)),
+        ("piquet-probe.blogs.example.org", "piquet-probe.blogs.example.org", (1,)),
+        ("urgent.blogs.example.org", "urgent.blogs.example.org", ()),
+    }
+
+
+def test_hosts_take_turns_and_strangers_are_asked(ahead: Campaign) -> None:
+    """Targets alternate between hosts; each door is also asked for a name that nobody serves."""
+    hosts = [
+        host(site("a.example.org", V4), site("b.example.org", V4), name=name) for name in ("web1", "web2")
+    ]
+    fleet = Fleet(tuple(hosts))
+    targets, _ = targets_of(fleet, make_plan(ahead, fleet, datetime.now(UTC)))
+    assert [target.host for target in targets] == ["web1", "web2"] * 3
+    assert [target.site for target in targets[-2:]] == [UNKNOWN_SITE] * 2
+    assert all(target.phases == () for target in targets[-2:])
+
+
+def test_no_name_to_ask_for() -> None:
+    """A pattern that is no host name has no name; a made-up name never falls to another site."""
+    assert concrete_name("~^www\\d+", frozenset()) is None
+    known = frozenset({"*.example.org", "*.piquet-probe.example.org", "piquet-probe.example.org"})
+    assert concrete_name("*.example.org", known) == "piquet-probe1.example.org"

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`watch` tells when a real server went on strike and came back."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+
+import pytest
+
+from piquet.campaign.model import Campaign
+from piquet.verify.observation import Observation, Target
+from piquet.verify.probe import Prober
+from piquet.verify.watch import Timeline, watch
+
+from .servers import free_ports, start_nginx, strike_lines
+
+NAMES = [f"site{number}.example.org" for number in range(20)]
+
+
+def test_switch_times_of_a_real_server(folder: Path, running: Campaign) -> None:
+    """On and off by a flag: each site's brackets hold the true instants, and are narrow."""
+    (port,) = free_ports(1)
+    lines = strike_lines(running)
+    blocks = [f"server {{ listen 127.0.0.1:{port}; server_name {name}; {lines} }}" for name in NAMES]
+    server = start_nginx(folder, "".join(blocks), [port])
+    targets = [Target("web1", "127.0.0.1", port, False, name, name, (1,)) for name in NAMES]
+    switched: list[float] = []
+
+    async def switch() -> None:
+        for is_on in (True, False):
+            await asyncio.sleep(0.7)
+            server.strike(is_on)
+            switched.append(time.time())
+
+    async def run() -> tuple[Timeline, ...]:
+        async with Prober(5.0) as prober:
+            switching = asyncio.create_task(switch())
+            seen = await watch(prober, targets, time.time() + 2.1, 0.05)
+            await switching
+            return seen
+
+    try:
+        timelines = asyncio.run(run())
+    finally:
+        server.stop()
+    on_at, off_at = switched
+    for timeline in timelines:
+        assert len(timeline.runs) == 1 and timeline.samples > 20 and timeline.silent == 0
+        (run_,) = timeline.runs
+        assert run_.before is not None and run_.after is not None
+        assert run_.before.sent_at <= on_at <= run_.first_ours.first_byte_at + 0.02
+        assert run_.last_ours.sent_at <= off_at <= run_.after.first_byte_at + 0.02
+        assert timeline.signs == {"greve-test/1/block"}
+        assert timeline.seconds_outside([(on_at - 0.02, off_at + 0.02)]) == 0
+        assert timeline.seconds_outside([(on_at, off_at - 0.5)]) == pytest.approx(0.5, abs=0.2)
+        assert timeline.seconds_missed([(on_at, off_at)]) < 0.01
+        assert timeline.seconds_missed([(on_at - 0.4, off_at)]) == pytest.approx(0.4, abs=0.2)
+
+
+def observation(at: float, is_ours: bool) -> Observation:
+    """An answer that took no time."""
+    headers = (("x-piquet", "greve-test/1/block"),) if is_ours else ()
+    return Observation(503 if is_ours else 200, headers, "", 0, at, at + 0.01)
+
+
+def test_a_single_late_answer_counts() -> None:
+    """One strike answer long after the end is time outside the window, though it is no longer stretch."""
+    timeline = Timeline(Target("web1", "192.0.2.1", 80, False, "a.example.org", "a.example.org", (1,)))
+    for at, is_ours in [(0, False), (1, True), (2, True), (3, False), (9, True), (10, False)]:
+        timeline.note(observation(at, is_ours))
+    timeline.note(Observation(None, (), "", 0, 11, 11, "connect: refused"))
+    assert (timeline.samples, timeline.silent, len(timeline.runs)) == (6, 1, 2)
+    assert timeline.seconds_outside([(0.5, 2.5)]) == pytest.approx(0.01)
+    assert timeline.first_ours_at == pytest.approx(1.01)
+    assert timeline.last_ours_at == 9
