@@ -17,7 +17,17 @@ from pathlib import Path
 
 import pytest
 
-from piquet.testbed import CERTIFICATE, KEY, Fleet, Host, TestbedError, put_certificate, put_sites
+from piquet.testbed import (
+    CERTIFICATE,
+    KEY,
+    Fleet,
+    Host,
+    Provider,
+    TestbedError,
+    put_certificate,
+    put_sites,
+    reload_server,
+)
 from piquet.testbed.kernel import cgroup_roots, mounts_below
 from piquet.testbed.slot import RUN, Slot, slots
 
@@ -39,6 +49,15 @@ fleet = Fleet({"nginx": 1}).start()
 print(fleet.folder.name, flush=True)
 time.sleep(300)
 """
+
+
+_ANSWER = {
+    "nginx": ("/etc/nginx/conf.d", "server {{ listen 8081; return 200 {}; }}\n"),
+    "apache": (
+        "/etc/apache2/conf-enabled",
+        'Listen 8081\n<VirtualHost *:8081>\nRedirect 200 /\nErrorDocument 200 "{}"\n</VirtualHost>\n',
+    ),
+}
 
 
 def traces(slot: Slot) -> dict[str, list[str]]:
@@ -138,7 +157,21 @@ def test_sites_answer_with_a_certificate_of_the_fleet(fleet: Fleet) -> None:
     ):
         tls.sendall(b"GET / HTTP/1.0\r\n\r\n")
         assert tls.makefile("rb").read().endswith(b"served")
-    host.run(f"rm {path} && systemctl reload nginx")
+    host.run(f"rm {path}")
+    reload_server(host, "nginx")
+
+
+@pytest.mark.parametrize(("name", "provider"), [("nginx1", "nginx"), ("apache1", "apache")])
+def test_new_sites_answer_as_soon_as_they_are_put(fleet: Fleet, name: str, provider: Provider) -> None:
+    """The first request after `put_sites` already meets the new configuration, ten times in a row."""
+    host = fleet[name]
+    folder, block = _ANSWER[provider]
+    for number in range(10):
+        put_sites(host, provider, [(f"{folder}/answer.conf", block.format(number))])
+        answer = urllib.request.urlopen(f"http://{host.ip}:8081/", timeout=10).read()
+        assert answer.strip() == str(number).encode()
+    host.run(f"rm {folder}/answer.conf")
+    reload_server(host, provider)
 
 
 def test_a_refused_configuration_is_told_in_the_servers_words(fleet: Fleet) -> None:
@@ -152,24 +185,11 @@ def test_a_refused_configuration_is_told_in_the_servers_words(fleet: Fleet) -> N
 
 def test_ansible_reaches_every_host(fleet: Fleet) -> None:
     """The inventory works as it is, from any folder and without the user's own ssh settings."""
-    command = [
-        "ansible",
-        "all",
-        "-i",
-        str(fleet.inventory),
-        "-m",
-        "ansible.builtin.command",
-        "-a",
-        "hostname",
-    ]
-    environment = {
-        "PATH": os.environ["PATH"],
-        "HOME": "/nonexistent",
-        "ANSIBLE_HOME": str(fleet.folder / "ansible"),
-    }
-    done = subprocess.run(
-        command, capture_output=True, text=True, cwd="/", env=environment | {"LC_ALL": "C.UTF-8"}
-    )
+    ansible = Path(sys.executable).with_name("ansible")
+    command = [ansible, "all", "-i", fleet.inventory, "-m", "ansible.builtin.command", "-a", "hostname"]
+    home = {"HOME": "/nonexistent", "ANSIBLE_HOME": str(fleet.folder / "ansible")}
+    environment = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", **home}
+    done = subprocess.run(command, capture_output=True, text=True, cwd="/", env=environment)
     assert (done.returncode, done.stdout.count("CHANGED")) == (0, 3), done.stdout + done.stderr
 
 

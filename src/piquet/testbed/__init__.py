@@ -4,7 +4,7 @@
 from piquet.testbed.fleet import Fleet, parse_hosts
 from piquet.testbed.host import Host, Provider
 from piquet.testbed.kernel import TestbedError
-from piquet.testbed.sites import CERTIFICATE, KEY, put_certificate, put_sites
+from piquet.testbed.sites import CERTIFICATE, KEY, put_certificate, put_sites, reload_server
 
 __all__ = [
     "CERTIFICATE",
@@ -16,4 +16,5 @@ __all__ = [
     "parse_hosts",
     "put_certificate",
     "put_sites",
+    "reload_server",
 ]

@@ -11,6 +11,23 @@ from piquet.testbed.host import Host, Provider
 CERTIFICATE = "/etc/ssl/certs/testbed-sites.pem"
 KEY = "/etc/ssl/private/testbed-sites.key"
 
+# A reload returns before anything changed. It is over when none of the workers of before takes connections any more:
+# each is gone, or (nginx) says in its title that it is shutting down.
+_RELOAD = """\
+main=$(systemctl show --property MainPID --value {unit})
+before=$(pgrep --parent "$main")
+systemctl reload {unit} || exit
+for _ in $(seq 300); do
+  left=0
+  for worker in $before; do
+    grep -qsv 'shutting down' "/proc/$worker/cmdline" && left=1
+  done
+  [ $left = 0 ] && [ -n "$(pgrep --parent "$main")" ] && exit 0
+  sleep 0.05
+done
+echo "{unit} still has its workers of before the reload" >&2
+exit 1
+"""
 _CHECK = {"nginx": "nginx -t", "apache": "apache2ctl configtest"}
 _UNIT = {"nginx": "nginx.service", "apache": "apache2.service"}
 
@@ -27,7 +44,17 @@ def put_sites(host: Host, provider: Provider, sites: Iterable[tuple[str, str]]) 
         TestbedError: the server refuses the configuration; the message holds what it says.
     """
     host.write_files(dict(sites))
-    host.run(f"{_CHECK[provider]} && systemctl reload {_UNIT[provider]}")
+    host.run(_CHECK[provider])
+    reload_server(host, provider)
+
+
+def reload_server(host: Host, provider: Provider) -> None:
+    """Reload and wait until every new connection meets the new configuration.
+
+    Raises:
+        TestbedError: the server refused, or went on with its old workers.
+    """
+    host.run(_RELOAD.format(unit=_UNIT[provider]))
 
 
 def put_certificate(fleet: Fleet, host: Host, names: Sequence[str]) -> None:
