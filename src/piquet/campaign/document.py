@@ -34,7 +34,7 @@ Path = tuple[str | int, ...]
 MAX_DEPTH = 12
 MAX_CHARACTERS = 256 * 1024
 _INTEGER = re.compile(r"[-+]?[0-9]{1,18}|0o[0-7]{1,18}|0x[0-9a-fA-F]{1,16}")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]{1,3})?")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]{1,18}|[0-9]{1,18}(\.[0-9]{0,18})?)([eE][-+]?[0-9]{1,2})?")
 _WORDS = {"": None, "~": None, "null": None, "true": True, "false": False}
 
 
@@ -209,9 +209,8 @@ def _syntax_problem(file: str, err: MarkedYAMLError) -> Problem:
         hint = "indent with spaces; YAML does not accept tabs there"
     elif "mapping values" in str(err.problem):
         hint = "a value that holds `: ` must be quoted"
-    return Problem(
-        file, line, column, f"this is not YAML: {err.problem}", got=str(err.context or ""), hint=hint
-    )
+    reason = ", ".join(str(part) for part in (err.context, err.problem) if part)
+    return Problem(file, line, column, f"this is not YAML: {reason}", hint=hint)
 
 
 def _character_problem(file: str, text: str, position: int) -> Problem:

@@ -48,7 +48,7 @@ def site_name(text: str) -> str:
     """
     name = text.lower()
     bare = name.removeprefix("*.")
-    if not bare.isascii():
+    if not text.isascii():
         raise Refusal("this name is not in ASCII", "the name as DNS has it (an A-label)", _a_label_hint(name))
     if len(name) > 253:
         raise Refusal("this name is too long", "at most 253 characters")

@@ -167,11 +167,13 @@ class _Reader:
         length = self._word((*path, "duration"), windows.duration)
         end_at = self._word((*path, "end"), windows.instant, tz)
         if start_at and end_at and end_at <= start_at:
-            self._note((*path, "end"), "the phase ends before it begins", f"after {_local(start_at, tz)}")
+            self._note((*path, "end"), "the end is not after the start", f"after {_local(start_at, tz)}")
             return None
         if start_at and length:
             if length > timedelta(days=3660):
-                self._note((*path, "duration"), "this is too long", "less than ten years")
+                self._note(
+                    (*path, "duration"), "this is too long", "at most ten years", f"{length.days} days"
+                )
                 return None
             return start_at + length
         return end_at

@@ -62,7 +62,8 @@ def _missing_keys(document: Document, path: Path, error: ValidationError) -> Ite
     owner = f"`{path[-1]}`" if path and isinstance(path[-1], str) else "the campaign"
     if len(path) == 2 and path[0] == "phases":
         mode = error.instance.get("mode") if isinstance(error.instance, dict) else None
-        owner = f"a {mode} phase" if mode in ("block", "occupy", "banner") else "a phase"
+        article = "an" if mode == "occupy" else "a"
+        owner = f"{article} {mode} phase" if mode in ("block", "occupy", "banner") else "a phase"
     expected = campaign_schema()["properties"].get(key, {}).get("description", "") if not path else ""
     yield (*path, key), document.problem(path, f"{owner} needs the key {key!r}", expected=expected)
 
@@ -78,8 +79,8 @@ def _wrong_value(document: Document, path: Path, error: ValidationError) -> Prob
         "maxItems": "this list is too long",
     }
     message = messages.get(str(error.validator), "this value is not accepted")
-    hint = "put it in quotes" if error.validator == "type" and _should_be_text(schema, error.instance) else ""
-    got = "" if isinstance(error.instance, dict | list) else shown(error.instance)
+    hint = "put it in quotes" if _lacks_quotes(schema, error.instance) else ""
+    got = "" if isinstance(error.instance, dict | list | None) else shown(error.instance)
     return document.problem(path, message, expected=schema.get("description", ""), got=got, hint=hint)
 
 
@@ -88,8 +89,9 @@ def _schema(error: ValidationError) -> dict[str, Any]:
     return cast("dict[str, Any]", error.schema)
 
 
-def _should_be_text(schema: dict[str, Any], value: object) -> bool:
-    return schema.get("type") == "string" and isinstance(value, int | float)
+def _lacks_quotes(schema: dict[str, Any], value: object) -> bool:
+    """Whether a number would be accepted as text."""
+    return isinstance(value, int | float) and Draft202012Validator(schema).is_valid(str(value))
 
 
 def _kind(value: object) -> str:

@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command line: what is printed where, what is written, and the exit codes that scripts rely on."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+import piquet.cli
+from piquet.campaign.load import load_campaign
+from piquet.cli import COMMANDS, exit_codes, run
+from piquet.errors import BundleError, CampaignError, FleetError, HostError, PiquetError, PlanError
+from piquet.fleet.workdir import Workdir
+from piquet.plan import plan_digest
+
+from .samples import block, campaign_text, nginx, survey
+
+NOW = datetime.now(UTC)
+
+
+def soon(**parts: str) -> str:
+    """The example campaign with a window that begins tomorrow."""
+    start = (NOW + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%S")
+    phases = f"[{{mode: block, start: {start}, duration: 24h, page: pages/greve}}]"
+    return campaign_text(**({"timezone": "UTC", "phases": phases} | parts))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A sound campaign, an inventory of two hosts, and their surveys."""
+    pages = tmp_path / "pages/greve"
+    pages.mkdir(parents=True)
+    for language in ("fr", "en"):
+        (pages / f"{language}.md").write_text("# Grève\n", "utf-8")
+    (tmp_path / "campaign.yml").write_text(soon(open="{bypass: true}"), "utf-8")
+    (tmp_path / "hosts.ini").write_text("web1\nweb2\n")
+    blocks = (block(1, "www.example.org"), block(9, "*.blogs.example.org"))
+    keep(tmp_path, "web1", nginx=nginx(*blocks))
+    keep(tmp_path, "web2")
+    return tmp_path
+
+
+def keep(folder: Path, host: str, **changes: Any) -> None:
+    """Keep a survey made now."""
+    Workdir(folder / ".piquet").write_survey(host, survey(at=NOW.timestamp(), **changes))
+
+
+def plan(folder: Path, *more: str) -> int:
+    """Run `piquet plan` on that folder."""
+    return run(["plan", str(folder / "campaign.yml"), "-i", str(folder / "hosts.ini"), *more])
+
+
+def test_an_example_is_sound_and_never_overwrites(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`init` then `check` is all well; a second `init` writes nothing and says what is in the way."""
+    folder = tmp_path / "new/greve"
+    assert run(["init", str(folder)]) == 0
+    assert run(["check", str(folder / "campaign.yml")]) == 0
+    before = {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+    assert "bypass.key" in before[folder / ".gitignore"].decode()
+    (folder / "pages/greve/it.md").unlink()
+    assert run(["init", str(folder)]) == exit_codes.CAMPAIGN
+    assert not (folder / "pages/greve/it.md").exists()
+    assert [file for file in folder.rglob("*") if file.is_file() and file.read_bytes() != before[file]] == []
+    assert "campaign.yml: this file is there already" in capsys.readouterr().err
+
+
+def test_the_example_has_a_page_in_each_of_its_languages(tmp_path: Path) -> None:
+    """No page is left over, none is missing."""
+    run(["init", str(tmp_path)])
+    loaded = load_campaign(tmp_path / "campaign.yml")
+    assert {page.language for page in loaded.pages} == {file.stem for file in tmp_path.glob("pages/greve/*")}
+
+
+def test_check_shows_both_clocks(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Local time with its offset, and UTC."""
+    phases = "[{mode: block, start: 2099-07-01T00:00, duration: 90m, page: pages/greve}]"
+    (folder / "campaign.yml").write_text(campaign_text(phases=phases), "utf-8")
+    assert run(["check", str(folder / "campaign.yml")]) == 0
+    expected = "from 2099-07-01 00:00:00 +0200 = 2099-06-30 22:00:00 UTC"
+    assert expected in capsys.readouterr().out
+
+
+def test_check_tells_all_problems(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """On standard error, with places; nothing on standard output; exit code 3."""
+    (folder / "campaign.yml").write_text(soon(contact="x", languages="[fr, en, es]"), "utf-8")
+    assert run(["check", str(folder / "campaign.yml")]) == exit_codes.CAMPAIGN
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert re.search(r"campaign\.yml:\d+:\d+: there is no page in es", said.err)
+    assert re.search(r"campaign\.yml:\d+:\d+: this is not an address to contact", said.err)
+
+
+def test_check_refuses_what_cannot_be_shown_yet(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A sound file may ask for a mode that this version lacks."""
+    phases = "[{mode: banner, start: 2099-07-01T00:00, duration: 1h, style: bar, message: messages/x}]"
+    (folder / "campaign.yml").write_text(campaign_text(phases=phases), "utf-8")
+    assert run(["check", str(folder / "campaign.yml")]) == exit_codes.PLAN
+    assert "mode-not-built" in capsys.readouterr().err
+
+
+def test_a_plan_is_printed_and_kept(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Who shows what, when; document and bundles under the digest; again the same digest."""
+    assert plan(folder) == 0
+    said = capsys.readouterr().out
+    digest = re.search(r"^digest ([0-9a-f]{64})$", said, re.MULTILINE)
+    assert digest
+    assert "*.blogs.example.org" in said
+    kept = Workdir(folder / ".piquet")
+    document = kept.plan_document(digest[1])
+    assert plan_digest(document) == digest[1]
+    assert list(json.loads(document)["hosts"]) == ["web1"]
+    assert [file.stem for file in kept.bundle_dir(digest[1]).iterdir() if file.name != "plan.json"] == [
+        "web1"
+    ]
+    assert plan(folder) == 0
+    assert digest[0] in capsys.readouterr().out
+
+
+def test_a_plan_for_programs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """JSON and nothing else on standard output; RFC 3339 in UTC."""
+    assert plan(folder, "--json") == 0
+    value = json.loads(capsys.readouterr().out)
+    assert [host["host"] for host in value["hosts"]] == ["web1", "web2"]
+    assert value["phases"][0]["start"] == (NOW + timedelta(days=1)).replace(microsecond=0).isoformat()
+    assert re.fullmatch("[0-9a-f]{64}", value["digest"])
+
+
+def test_an_unsafe_plan_is_shown_and_not_kept(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The table is there, the digest is not, nothing is written, exit code 5."""
+    keep(folder, "web1", nginx=nginx(block(1, "www.example.org", hooked=None)))
+    assert plan(folder) == exit_codes.PLAN
+    said = capsys.readouterr()
+    assert "no digest: this plan is refused" in said.out
+    assert "[not-hooked]" in said.err
+    assert not (folder / ".piquet/plans").exists()
+    assert not (folder / "bypass.key").exists()
+
+
+def test_a_limit_leaves_hosts_out(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As Ansible's own."""
+    assert plan(folder, "--json", "--limit", "web1") == 0
+    assert [host["host"] for host in json.loads(capsys.readouterr().out)["hosts"]] == ["web1"]
+
+
+def test_an_inventory_that_is_none(folder: Path) -> None:
+    """Exit code 4."""
+    assert run(["plan", str(folder / "campaign.yml"), "-i", str(folder / "nowhere")]) == exit_codes.FLEET
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], ["plan"], ["check", "--nonsense"], ["init", "a", "b"]])
+def test_wrong_command_lines(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit code 2, said on standard error."""
+    assert run(arguments) == exit_codes.USAGE
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("Usage: piquet")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], *([name, "--help"] for name in COMMANDS)])
+def test_help(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Every verb explains itself."""
+    assert run(arguments) == 0
+    assert "piquet" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (CampaignError("x"), 3), (FleetError("x"), 4), (PlanError("x"), 5), (BundleError("x"), 6), (HostError("x"), 7),
+        (PiquetError("x"), 1), (KeyboardInterrupt(), 130), (click.Abort(), 130), (click.UsageError("x"), 2),
+        (OSError("disk full"), 70),
+    ],
+)  # fmt: skip
+def test_exit_codes(error: BaseException, code: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one table: each kind of fault has its own code, and ends without a traceback."""
+
+    def fail(**_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(piquet.cli.cli, "main", fail)
+    assert code == run([])
+
+
+def test_an_error_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bug shows its traceback, to be reported."""
+
+    def fail(**_: Any) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(piquet.cli.cli, "main", fail)
+    with pytest.raises(ZeroDivisionError):
+        run([])

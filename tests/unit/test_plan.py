@@ -1,0 +1,327 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who shows what, and what stops a plan: each gate with a case on which it fires and one on which it is silent."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import piquet.plan.gates
+from piquet.campaign.model import Campaign, Phase
+from piquet.errors import PlanError
+from piquet.findings import Finding
+from piquet.plan import Entry, Plan, Probe, make_plan, plan_digest, plan_document, raise_if_unsafe
+
+from .samples import AT, apache, block, campaign, fleet, nginx, survey
+
+SITES = nginx(block(1, "www.example.org"), block(9, "shop.example.org"), block(20, "*.blogs.example.org"))
+Survey = dict[str, Any]
+
+
+def plan_of(asked: Campaign | None = None, at: datetime = AT, **surveys: Survey | None) -> Plan:
+    """The plan for these hosts, or for one sound host."""
+    return make_plan(asked or campaign(), fleet(surveys or {"web1": survey(nginx=SITES)}), at)
+
+
+def shown(plan: Plan) -> list[str]:
+    """Names of the first host that show something."""
+    return [entry.name for entry in plan.hosts[0].entries]
+
+
+def codes(plan: Plan) -> dict[str, str]:
+    """Code → severity of all findings."""
+    return {finding.code: finding.severity for finding in plan.findings}
+
+
+def test_a_sound_plan_has_nothing_to_say() -> None:
+    """Every gate is silent at once, and the plan passes."""
+    plan = plan_of()
+    assert plan.findings == ()
+    raise_if_unsafe(plan)
+
+
+def test_entries_in_full() -> None:
+    """Key, phases, server, and how the host asks itself: the plain socket first, below a wildcard a free name."""
+    blocks = (block(1, "www.example.org", port=443, tls=True), block(5, "www.example.org", port=8080))
+    wild = block(9, "*.blogs.example.org", "piquet-probe-1.blogs.example.org")
+    ipv6 = {**block(1, "v6.example.org"), "listens": [{"address": "::", "port": 80, "tls": False}]}
+    unix = {**block(1, "u.example.org"), "listens": [{"address": "unix:/run/x", "port": 0, "tls": False}]}
+    plan = plan_of(None, web1=survey(nginx=nginx(*blocks, wild), apache=apache(ipv6, unix)))
+    local = "127.0.0.1"
+    probe = "piquet-probe-1.blogs.example.org"
+    expected = (
+        Entry("u.example.org", "u.example.org", (1,), "apache", None),
+        Entry("v6.example.org", "v6.example.org", (1,), "apache", Probe("::1", 80, False, "v6.example.org")),
+        Entry("*.blogs.example.org", "_.blogs.example.org", (1,), "nginx",
+              Probe(local, 80, False, "piquet-probe-2.blogs.example.org")),
+        Entry(probe, probe, (1,), "nginx", Probe(local, 80, False, probe)),
+        Entry("www.example.org", "www.example.org", (1,), "nginx", Probe(local, 8080, False, "www.example.org")),
+    )  # fmt: skip
+    assert expected == plan.hosts[0].entries
+
+
+@pytest.mark.parametrize(
+    ("sites", "consent", "expected"),
+    [
+        ('{include: ["*"]}', None, ["*.blogs.example.org", "shop.example.org", "www.example.org"]),
+        ("{include: [www.example.org]}", None, ["www.example.org"]),
+        (
+            '{include: ["*.example.org"], exclude: [shop.example.org]}',
+            None,
+            ["*.blogs.example.org", "www.example.org"],
+        ),
+        ('{include: ["*", www.example.org], exclude: ["*.example.org"]}', None, []),
+        ('{include: ["*.blogs.example.org"]}', None, ["*.blogs.example.org"]),
+        ("{include: [a.blogs.example.org]}", None, ["a.blogs.example.org"]),
+        ('{include: ["*.x.blogs.example.org"]}', None, ["*.x.blogs.example.org"]),
+        ('{include: ["*"], consent: c.csv}', "www.example.org,in\nshop.example.org,out", ["www.example.org"]),
+        (
+            '{include: ["*"], consent: c.csv}',
+            "*,in\nshop.example.org,message",
+            ["*.blogs.example.org", "www.example.org"],
+        ),
+        (
+            '{include: ["*.blogs.example.org"], consent: c.csv}',
+            "*.blogs.example.org,in\nb.blogs.example.org,out\nc.blogs.example.org,in",
+            ["*.blogs.example.org", "c.blogs.example.org"],
+        ),
+    ],
+)
+def test_which_sites_are_meant(sites: str, consent: str | None, expected: list[str]) -> None:
+    """Patterns choose, exclude wins, silence is no consent, names below a wildcard can be treated by themselves."""
+    asked = campaign(f"site,answer\n{consent}" if consent else None, sites=sites)
+    assert expected == shown(plan_of(asked))
+
+
+def test_what_is_left_out_below_a_wildcard_is_known() -> None:
+    """Or else it would fall to the wildcard: by exclude, by consent, or because the inventory narrows the host."""
+    sites = '{include: ["*"], exclude: [a.blogs.example.org, "*.x.blogs.example.org"], consent: c.csv}'
+    asked = campaign("site,answer\n*,in\nb.blogs.example.org,out", sites=sites)
+    served = nginx(block(1, "*.blogs.example.org"), block(5, "own.blogs.example.org"))
+    hosts = fleet({"web1": survey(nginx=served)}, piquet_sites=["*.blogs.example.org"])
+    plan = make_plan(asked, hosts, AT)
+    left_out = {f"{name}.blogs.example.org" for name in ("a", "b", "own", "*.x")}
+    assert shown(plan) == ["*.blogs.example.org"]
+    assert left_out == set(plan.hosts[0].known) - {"*.blogs.example.org"}
+
+
+def test_a_name_served_by_itself_is_not_drawn_from_the_wildcard() -> None:
+    """`own.blogs` has a vhost of its own on Apache behind; the wildcard is nginx's."""
+    surveys = survey(
+        nginx=nginx(block(1, "*.blogs.example.org")), apache=apache(block(1, "own.blogs.example.org"))
+    )
+    plan = plan_of(campaign(sites="{include: [own.blogs.example.org]}"), web1=surveys)
+    assert [(entry.name, entry.provider) for entry in plan.hosts[0].entries] == [
+        ("own.blogs.example.org", "apache")
+    ]
+
+
+def one(**changes: Any) -> dict[str, Survey | None]:
+    """A fleet of one host whose survey is changed."""
+    return {"web1": survey(**({"nginx": SITES} | changes))}
+
+
+def on_apache(**changes: Any) -> dict[str, Survey | None]:
+    """A fleet of one Apache host whose facts are changed."""
+    return one(nginx=None, apache=apache(block(1, "www.example.org"), **changes))
+
+
+def on_nginx(**changes: Any) -> dict[str, Survey | None]:
+    """A fleet of one nginx host whose facts are changed."""
+    return one(nginx=SITES | changes)
+
+
+def phases(*windows: str) -> dict[str, str]:
+    """Block phases from `start duration` pairs."""
+    items = (window.split() for window in windows)
+    listed = ", ".join(
+        f"{{mode: block, start: {start}, duration: {length}, page: p}}" for start, length in items
+    )
+    return {"phases": f"[{listed}]"}
+
+
+CACHE_ON = {"map_hash_max_size": None, "map_hash_bucket_size": None, "open_file_cache": True}
+STARVED = {"dropin_dir": None}
+MANDATE = {"mandate": "{decision: general-assembly, decided_on: 2026-12-12}"}
+OCCUPY = {"phases": "[{mode: occupy, start: 2026-12-17T00:00, duration: 1h, page: p, paths: [/]}]"}
+BANNER = {"phases": "[{mode: banner, start: 2026-12-17T00:00, duration: 1h, style: bar, message: m}]"}
+Case = tuple[str, str, Mapping[str, str], Mapping[str, Survey | None]]
+
+FIRES: list[Case] = [
+    ("window-past", "error", phases("2026-12-16T11:00 2h"), {}),
+    ("window-past", "warning", phases("2026-12-16T11:00 2h", "2026-12-17T00:00 1h"), {}),
+    ("window-begun", "warning", phases("2026-12-16T13:00 1h"), {}),
+    ("window-too-long", "error", phases("2026-12-17T00:00 86401s"), {}),
+    ("mode-not-built", "error", OCCUPY, {}),
+    ("mode-not-built", "error", BANNER, {}),
+    ("mandate-record-only", "info", MANDATE, {}),
+    ("site-unknown", "error", {"sites": '{include: ["*", www.exmaple.org]}'}, {}),
+    ("site-unknown", "error", {"sites": '{include: ["*", "*.exmaple.org"]}'}, {}),
+    ("exclude-unknown", "warning", {"sites": '{include: ["*"], exclude: [www.exmaple.org]}'}, {}),
+    ("nothing-chosen", "error", {"sites": '{include: ["*"], exclude: ["*"]}'}, {}),
+    ("share-too-large", "error", {"limits": "{max_share: 99%}"}, {}),
+    ("no-survey", "error", {}, {"web1": survey(nginx=SITES), "web2": None}),
+    ("survey-old", "warning", {}, one(at=(AT - timedelta(hours=25)).timestamp())),
+    ("clock-skew", "error", {}, one(skew_s=2.1)),
+    ("clock-skew", "error", {}, one(skew_s=-2.1)),
+    ("clock-unknown", "warning", {}, one(skew_s=None)),
+    ("not-hooked", "error", {}, one(nginx=nginx(block(1, "www.example.org", hooked=None)))),
+    ("not-hooked", "error", {"sites": "{include: [a.example.org]}"},
+     one(nginx=nginx(block(1, "*.example.org", hooked=None)))),
+    ("server-not-running", "error", {}, on_nginx(running=False)),
+    ("server-not-running", "error", {}, on_apache(running=False)),
+    ("config-broken", "error", {}, on_nginx(test={"ok": False, "output": "[emerg] x"})),
+    ("no-dropin-dir", "error", {}, on_nginx(dropin_dir=None)),
+    ("no-dropin-dir", "error", {}, on_apache(dropin_dir=None)),
+    ("headers-module-missing", "error", {}, on_apache(modules=["alias_module"])),
+    ("canonical-name", "warning", {}, on_apache(use_canonical_name=True)),
+    ("quick-handler-cache", "warning", {}, on_apache(quick_handler_cache=True)),
+    ("open-file-cache", "warning", {}, on_nginx(http=CACHE_ON)),
+]  # fmt: skip
+
+SILENT: list[Case] = [
+    ("window-past", "", phases("2026-12-16T13:00 1s"), {}),
+    ("window-begun", "", phases("2026-12-16T13:00:01 1h"), {}),
+    ("window-too-long", "", phases("2026-12-17T00:00 1d"), {}),
+    ("mode-not-built", "", {}, {}),
+    ("mandate-record-only", "", {}, {}),
+    ("site-unknown", "", {"sites": '{include: [WWW.example.org, x.blogs.example.org, "*.example.org"]}'}, {}),
+    ("exclude-unknown", "", {"sites": '{include: ["*"], exclude: [x.blogs.example.org]}'}, {}),
+    ("nothing-chosen", "", {"sites": "{include: [www.example.org]}"}, {}),
+    ("share-too-large", "", {"sites": "{include: [www.example.org]}", "limits": "{max_share: 34%}"}, {}),
+    ("no-survey", "", {}, {}),
+    ("survey-old", "", {}, one(at=(AT - timedelta(hours=24)).timestamp())),
+    ("clock-skew", "", {}, one(skew_s=-2.0)),
+    ("clock-unknown", "", {}, one(skew_s=0.0)),
+    ("not-hooked", "", {"sites": "{include: [www.example.org]}"},
+     one(nginx=nginx(block(1, "www.example.org"), block(5, "other.example.org", hooked=None)))),
+    ("not-hooked", "", {}, one(nginx=nginx(block(1, "www.example.org", hooked="owner")))),
+    ("server-not-running", "", {"sites": "{include: [www.example.org]}"}, one(apache=apache(running=False))),
+    ("config-broken", "", {"sites": "{include: [www.example.org]}"}, one(apache=apache(test={"ok": False}))),
+    ("no-dropin-dir", "", {"sites": "{include: [www.example.org]}"}, one(apache=apache(dropin_dir=None))),
+    ("headers-module-missing", "", {}, on_apache()),
+    ("canonical-name", "", {}, on_apache()),
+    ("quick-handler-cache", "", {}, on_apache()),
+    ("open-file-cache", "", {}, one()),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("code", "severity", "parts", "surveys"), FIRES)
+def test_gates_fire(code: str, severity: str, parts: Mapping[str, str], surveys: Mapping[str, Any]) -> None:
+    """One thing wrong, and the gate for it speaks with the weight it should have."""
+    assert severity == codes(plan_of(campaign(**parts), **surveys)).get(code)
+
+
+@pytest.mark.parametrize(("code", "severity", "parts", "surveys"), SILENT)
+def test_gates_are_silent(
+    code: str, severity: str, parts: Mapping[str, str], surveys: Mapping[str, Any]
+) -> None:
+    """Just not wrong, or on a server that shows nothing: no word of it."""
+    assert code not in codes(plan_of(campaign(**parts), **surveys))
+
+
+def test_consent_is_told() -> None:
+    """Silence, a message only, and strangers on the list."""
+    consent = "site,answer\nwww.example.org,in\nshop.example.org,message\nwww.exmaple.org,in"
+    found = codes(plan_of(campaign(consent, sites='{include: ["*"], consent: c.csv}')))
+    assert found == {
+        "consent-missing": "warning",
+        "consent-message-only": "info",
+        "consent-unknown": "warning",
+    }
+    everybody = plan_of(campaign("site,answer\n*,in", sites='{include: ["*"], consent: c.csv}'))
+    assert not everybody.findings
+
+
+def test_overlapping_phases_are_refused_however_they_were_made() -> None:
+    """The campaign file's reader refuses them too; a plan does not rely on it."""
+    asked = campaign()
+    first = asked.phases[0]
+    second = Phase(2, "block", first.end_at - timedelta(seconds=1), first.end_at + timedelta(hours=1), "p")
+    assert codes(plan_of(replace(asked, phases=(first, second)))) == {"phases-overlap": "error"}
+    touching = replace(second, start_at=first.end_at)
+    assert not codes(plan_of(replace(asked, phases=(first, touching))))
+
+
+def test_every_gate_has_both_cases() -> None:
+    """A new gate without a case for each side makes this fail."""
+    source = Path(piquet.plan.gates.__file__).read_text("utf-8")
+    made = set(re.findall(r'"(?:error|warning|info)", "([a-z-]+)"', source)) | {
+        "site-unknown",
+        "exclude-unknown",
+    }
+    elsewhere = {"consent-missing", "consent-unknown", "consent-message-only", "phases-overlap"}
+    assert made - elsewhere == {case[0] for case in FIRES} == {case[0] for case in SILENT}
+
+
+def test_findings_of_surveys_are_passed_on() -> None:
+    """Once, and even from a host that shows nothing."""
+    note = Finding("error", "disk-full", "web2", "no space left")
+    other = survey(findings=[note.to_json(), note.to_json()])
+    assert plan_of(None, web1=survey(nginx=SITES), web2=other).findings == (note,)
+
+
+def test_an_unsafe_plan_is_refused_with_every_reason() -> None:
+    """Errors only, with their way out; warnings are no reason."""
+    plan = plan_of(campaign(**phases("2026-12-16T11:00 2h")), **one(skew_s=9.0), web2=None)
+    with pytest.raises(PlanError) as caught:
+        raise_if_unsafe(plan)
+    assert [problem.file for problem in caught.value.problems] == ["phase 1", "web1", "web2"]
+    assert "piquet.fleet.survey" in str(caught.value)
+
+
+def test_thousands_of_sites_are_one_line_per_host() -> None:
+    """Nobody reads three thousand errors."""
+    many = nginx(*(block(n, f"s{n}.example.org", hooked=None) for n in range(3000)))
+    plan = plan_of(None, web1=survey(nginx=many))
+    assert [finding.code for finding in plan.findings] == ["not-hooked"]
+    assert plan.findings[0].message.startswith("3000 sites")
+    assert plan.findings[0].got.endswith("and 2995 more")
+
+
+def test_the_document_is_canonical_and_holds_the_meaning() -> None:
+    """Sorted keys, no spaces, one newline; epoch seconds; every manifest."""
+    document = plan_document(plan_of(campaign(**MANDATE)), {"web1": "ab" * 32})
+    value = json.loads(document)
+    again = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")) + "\n"
+    start = int(datetime(2026, 12, 16, 23, tzinfo=UTC).timestamp())
+    assert document == again.encode()
+    assert (value["phases"][0]["start"], value["phases"][0]["end"]) == (start, start + 86400)
+    assert value["hosts"]["web1"]["manifest"] == "ab" * 32
+    assert value["hosts"]["web1"]["entries"][0]["key"] == "_.blogs.example.org"
+
+
+def test_the_digest_follows_the_meaning_and_nothing_else() -> None:
+    """Another hour or another order of the file: the same. Another byte anywhere that matters: another."""
+    base = plan_of()
+    same = [
+        plan_of(at=AT + timedelta(hours=20)),
+        plan_of(campaign(sites='{include: ["*", www.example.org]}')),
+    ]
+    other = [
+        plan_of(campaign(**phases("2026-12-17T00:00:01 24h"))),
+        plan_of(campaign(contact="mailto:a@example.org")),
+        plan_of(campaign(open="{bypass: true}")),
+        plan_of(campaign(sites='{include: ["*"], exclude: [shop.example.org]}')),
+        plan_of(campaign(**MANDATE)),
+    ]
+    manifests = {"web1": "0" * 64}
+    digests = [plan_digest(plan_document(plan, manifests)) for plan in (base, *same, *other)]
+    changed = plan_digest(plan_document(base, {"web1": "1" * 64}))
+    assert set(digests[:3]) == {digests[0]}
+    assert len({*digests[2:], changed}) == 7
+
+
+def test_a_document_for_other_hosts_is_refused() -> None:
+    """Neither a host without a manifest nor a manifest without a host."""
+    with pytest.raises(PlanError, match="web1"):
+        plan_document(plan_of(), {})
+    with pytest.raises(PlanError, match="web9"):
+        plan_document(plan_of(), {"web1": "0" * 64, "web9": "0" * 64})

@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The way of the data, kept by looking at every import: the core opens nothing, and nothing points backwards."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import piquet
+
+ROOT = Path(piquet.__file__).parent
+MODULES = {
+    ".".join(("piquet", *file.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__"): file
+    for file in sorted(ROOT.rglob("*.py"))
+}
+WAY = (
+    "piquet.errors", "piquet.findings", "piquet.campaign", "piquet.fleet", "piquet.plan", "piquet.answers",
+    "piquet.resources", "piquet.render", "piquet.bundle", "piquet.engine", "piquet.verify", "piquet.report",
+    "piquet.testbed", "piquet.cli",
+)  # fmt: skip
+"""A module may import from its own folder and from those to its left."""
+
+CONSTANTS = {"piquet.bundle": {".read_bytes"}, "piquet.render.page": {".read_text"}}
+"""Modules that read files of the package itself: the agent's source, the words of the pages."""
+
+EDGES = frozenset(
+    {"piquet.campaign.load", "piquet.campaign.schema", "piquet.fleet.inventory", "piquet.fleet.workdir"}
+)
+"""Where the core meets disk and processes; `schema` reads one constant of the package."""
+
+CORE = sorted(
+    name
+    for name in MODULES
+    if name.startswith(("piquet.campaign", "piquet.fleet", "piquet.plan", "piquet.render"))
+    or name in ("piquet.errors", "piquet.findings", "piquet.answers", "piquet.bundle")
+    if name not in EDGES
+)
+WORLD = frozenset(
+    (
+        *(
+            "os",
+            "pathlib",
+            "io",
+            "shutil",
+            "tempfile",
+            "glob",
+            "time",
+            "socket",
+            "ssl",
+            "subprocess",
+            "asyncio",
+        ),
+        *(
+            "threading",
+            "requests",
+            "urllib",
+            "http",
+            "aiohttp",
+            "random",
+            "secrets",
+            "uuid",
+            "platform",
+            "getpass",
+        ),
+        *("signal", "logging"),
+    )
+)
+IN_MEMORY = {
+    "io": {"StringIO", "BytesIO"},
+    "pathlib": {"PurePosixPath"},
+    "urllib": {"quote", "unquote", "urlsplit"},
+}
+CLOCKS = frozenset({"now", "utcnow", "today", "time", "monotonic", "perf_counter", "localtime", "gmtime"})
+OPENERS = frozenset({"open", "input", "print", "exec", "eval", "__import__", "breakpoint"})
+METHODS = frozenset(
+    {"read_text", "read_bytes", "write_text", "write_bytes", "unlink", "mkdir", "environ", "getenv"}
+)
+
+
+def imports(name: str) -> Iterator[str]:
+    """Every module that a module imports, absolute, also those imported late."""
+    for node in ast.walk(ast.parse(MODULES[name].read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{name} imports relatively"
+            yield node.module or ""
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def place(name: str) -> int | None:
+    """Where a module stands on the way of the data; None for the package itself."""
+    fits = [number for number, folder in enumerate(WAY) if f"{name}.".startswith(f"{folder}.")]
+    return fits[0] if fits else None
+
+
+def faults(tree: ast.AST) -> Iterator[str]:
+    """What a module of the core may not do: reach for the world, read a clock, open anything."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name.partition(".")[0] in WORLD - {"io"})
+        elif isinstance(node, ast.ImportFrom):
+            top = str(node.module).partition(".")[0]
+            allowed = IN_MEMORY.get(top, set())
+            yield from (
+                f"{top}.{alias.name}" for alias in node.names if top in WORLD and alias.name not in allowed
+            )
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in OPENERS:
+            yield f"{node.func.id}()"
+        elif isinstance(node, ast.Attribute) and node.attr in CLOCKS | METHODS | {
+            "open",
+            "open_code",
+            "FileIO",
+        }:
+            yield f".{node.attr}"
+
+
+def test_every_part_has_its_place() -> None:
+    """A new folder has to say where on the way it stands; the agent stands beside it, on another machine."""
+    lost = [name for name in MODULES if place(name) is None and not name.startswith("piquet.host")]
+    assert lost == ["piquet"]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_no_import_goes_against_the_way(name: str) -> None:
+    """A module knows what comes before it, never what comes after; nobody imports the agent, nor it anybody."""
+    ours = sorted({other for other in imports(name) if other in MODULES and other != "piquet"})
+    if name.startswith("piquet.host"):
+        assert [other for other in ours if not other.startswith("piquet.host")] == []
+    else:
+        assert [other for other in ours if (place(other) or 0) > (place(name) or 0)] == []
+        assert [other for other in ours if other.startswith("piquet.host")] == []
+
+
+@pytest.mark.parametrize("name", CORE)
+def test_the_core_opens_nothing_and_reads_no_clock(name: str) -> None:
+    """Same input, same output, on any machine at any hour."""
+    allowed = CONSTANTS.get(name, set())
+    assert [
+        fault for fault in faults(ast.parse(MODULES[name].read_text("utf-8"))) if fault not in allowed
+    ] == []
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import os", "import os.path", "from pathlib import Path", "import subprocess", "from time import time",
+        "from datetime import datetime\ndatetime.now()", "import datetime\ndatetime.date.today()", "open('x')",
+        "from importlib.resources import files\nfiles('x').read_text()", "import io\nio.open('x')",
+        "from urllib.request import urlopen", "import socket", "def late():\n    import requests",
+    ],
+)  # fmt: skip
+def test_the_policy_sees(code: str) -> None:
+    """Each way around the rule is noticed."""
+    assert list(faults(ast.parse(code)))
+
+
+@pytest.mark.parametrize(
+    "code", ["import io\nio.StringIO()", "from pathlib import PurePosixPath", "import json, re"]
+)
+def test_the_policy_lets_pass(code: str) -> None:
+    """What stays in memory is allowed."""
+    assert not list(faults(ast.parse(code)))
+
+
+def test_pages_of_pure_modules_are_in_the_core() -> None:
+    """The list above is not empty by mistake."""
+    expected = {"piquet.campaign.model", "piquet.campaign.parse", "piquet.fleet.read", "piquet.plan.make"}
+    assert expected <= set(CORE)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_file_says_its_licence_and_its_purpose(name: str) -> None:
+    """The first line is the licence, the next thing a docstring."""
+    text = MODULES[name].read_text("utf-8")
+    assert text.startswith("# SPDX-License-Identifier: GPL-3.0-or-later\n")
+    assert ast.get_docstring(ast.parse(text))
