@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.piquet.fleet.plugins.plugin_utils.package import engine, preload
 from ansible_collections.piquet.fleet.plugins.plugin_utils.inventory import host_variables
+from ansible_collections.piquet.fleet.plugins.plugin_utils.package import engine, preload
 
 preload("prepare")
 

@@ -7,6 +7,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+from ansible.errors import AnsibleError
 from ansible_collections.piquet.fleet.plugins.plugin_utils.package import engine
 
 
@@ -16,7 +17,7 @@ class AnsibleRemote:
     def __init__(self, action):
         """Ask for pipelining on this task's connection; configuration can still forbid it."""
         self._action = action
-        with suppress(KeyError):
+        with suppress(KeyError, AnsibleError):  # a connection without that option
             action._connection.set_option("pipelining", True)
 
     @property

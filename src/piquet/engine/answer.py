@@ -76,7 +76,9 @@ def parse_answer(outcome: Outcome, verb: str, host: str, python: str) -> Answer:
         )
     answer = _answer(document)
     if answer.ok and outcome.rc != 0:
-        raise HostError(f"{host} said ok but the agent ended with status {outcome.rc}\n{_tail(outcome.stderr)}")
+        raise HostError(
+            f"{host} said ok but the agent ended with status {outcome.rc}\n{_tail(outcome.stderr)}"
+        )
     return answer
 
 
@@ -120,7 +122,10 @@ def _why_no_answer(outcome: Outcome, host: str, python: str) -> str:
     elif "SyntaxError" in said or "ImportError" in said or "ModuleNotFoundError" in said:
         reason, hint = f"{python} cannot run the agent", "set piquet_python to a complete Python 3.8 or later"
     else:
-        reason, hint = f"the agent ended with status {outcome.rc} and no answer", "see what the host printed above"
+        reason, hint = (
+            f"the agent ended with status {outcome.rc} and no answer",
+            "see what the host printed above",
+        )
     return f"{host}: {reason}\n{_tail(said)}\n\n  hint: {hint}"
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from piquet.bundle import Bundle, build_bundles
-from piquet.campaign.load import bypass_secret, load_campaign
+from piquet.campaign.load import LoadedCampaign, bypass_secret, load_campaign
 from piquet.engine.store import write_members
 from piquet.errors import PiquetError, PlanError
 from piquet.findings import Finding, as_text, by_weight
@@ -52,7 +52,9 @@ class Prepared:
         return {"plan.json": self.document, "manifest.json": bundle.manifest, **files}
 
 
-def prepare(campaign_file: Path, hosts: Mapping[str, Mapping[str, Any]], workdir: Workdir, at: datetime) -> Prepared:
+def prepare(
+    campaign_file: Path, hosts: Mapping[str, Mapping[str, Any]], workdir: Workdir, at: datetime
+) -> Prepared:
     """Read the campaign and the kept surveys, make plan, bundles and digest.
 
     Args:
@@ -68,10 +70,27 @@ def prepare(campaign_file: Path, hosts: Mapping[str, Mapping[str, Any]], workdir
     surveys = {host: survey for host, survey in workdir.surveys().items() if host in hosts}
     plan = make_plan(loaded.campaign, read_fleet(hosts, surveys), at)
     raise_if_unsafe(plan)
-    secret = bypass_secret(campaign_file) if loaded.campaign.doors.bypass else None
+    return build(plan, loaded)
+
+
+def build(plan: Plan, loaded: LoadedCampaign) -> Prepared:
+    """Bundles, document and digest of a plan that was judged safe.
+
+    Raises:
+        BundleError: a page or a value cannot be written.
+        CampaignError: the bypass secret cannot be made or read.
+    """
+    secret = bypass_secret(loaded.path) if plan.campaign.doors.bypass else None
     bundles = build_bundles(plan, loaded.pages, secret)
     document = plan_document(plan, {bundle.host: bundle.manifest_sha256 for bundle in bundles})
     return Prepared(plan, document, plan_digest(document), bundles)
+
+
+def keep(prepared: Prepared, workdir: Workdir) -> None:
+    """Write plan and bundles down for `stage`, under the digest."""
+    workdir.write_plan(prepared.digest, prepared.document)
+    for bundle in prepared.bundles:
+        write_members(workdir, prepared.digest, bundle.host, prepared.members(bundle))
 
 
 def attempt(
@@ -96,8 +115,7 @@ def attempt(
     except PiquetError as err:
         return {"failed": True, "changed": False, "msg": str(err), "show": str(err)}
     if arguments["bundles"]:
-        for bundle in prepared.bundles:
-            write_members(workdir.bundle_dir(prepared.digest), bundle.host, prepared.members(bundle))
+        keep(prepared, workdir)
     return {
         "changed": False,
         "digest": prepared.digest,

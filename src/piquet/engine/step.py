@@ -10,7 +10,7 @@ from typing import Any
 
 from piquet.bundle import payload
 from piquet.engine.answer import Answer, parse_answer
-from piquet.engine.request import hook_files, make_request
+from piquet.engine.request import VERBS, hook_files, make_request
 from piquet.engine.result import as_result
 from piquet.engine.store import read_members
 from piquet.engine.survey import survey_text, with_skew
@@ -20,7 +20,7 @@ from piquet.fleet.workdir import Workdir
 
 DEFAULT_PYTHON = "/usr/bin/python3"
 ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
-    "verb": {"type": "str", "required": True},
+    "verb": {"type": "str", "required": True, "choices": list(VERBS)},
     "python": {"type": "str", "default": DEFAULT_PYTHON},
     "workdir": {"type": "str"},
     "plan_digest": {"type": "str"},
@@ -87,7 +87,7 @@ def _needs(
         return {"files": hook_files(host, _workdir(verb, workdir).surveys().get(host))}, {}
     if verb == "stage":
         digest = _digest(verb, arguments)
-        return {"plan_digest": digest}, read_members(_workdir(verb, workdir).bundle_dir(digest), host)
+        return {"plan_digest": digest}, read_members(_workdir(verb, workdir), digest, host)
     if verb == "arm":
         fields = {name: arguments[name] for name in ("only_check", "max_skew_s")}
         return {"plan_digest": _digest(verb, arguments), **fields}, {}
@@ -115,5 +115,7 @@ def _workdir(verb: str, workdir: Workdir | None) -> Workdir:
 def _digest(verb: str, arguments: Mapping[str, Any]) -> str:
     digest = arguments.get("plan_digest")
     if not digest:
-        raise HostError(f"{verb} needs a plan digest\n\n  hint: run piquet.fleet.plan first, or set plan_digest")
+        raise HostError(
+            f"{verb} needs a plan digest\n\n  hint: run piquet.fleet.plan first, or set plan_digest"
+        )
     return str(digest)

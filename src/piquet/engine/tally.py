@@ -62,7 +62,8 @@ def tally(hosts: Iterable[str], steps: Sequence[Results], undo: Results) -> tupl
         steps: results of one step after the other; the last that was not skipped counts.
         undo: results of taking the work back, where that was done.
     """
-    return tuple(sorted(_row(host, _last([step.get(host) for step in steps]), undo.get(host)) for host in set(hosts)))
+    rows = (_row(host, _last([step.get(host) for step in steps]), undo.get(host)) for host in set(hosts))
+    return tuple(sorted(rows))
 
 
 def bad(rows: Iterable[Row]) -> tuple[str, ...]:
@@ -96,7 +97,8 @@ def state_text(status: Mapping[str, Any]) -> str:
 def _last(results: Sequence[Result | None]) -> Result | None:
     """The last result that says something: skipped ones only count where there is nothing else."""
     known = [result for result in results if result is not None]
-    return next((result for result in reversed(known) if not result.get("skipped")), known[-1] if known else None)
+    telling = [result for result in known if not result.get("skipped")] or known
+    return telling[-1] if telling else None
 
 
 def _row(host: str, result: Result | None, undo: Result | None) -> Row:
@@ -104,7 +106,7 @@ def _row(host: str, result: Result | None, undo: Result | None) -> Row:
     if undo is None or undo.get("skipped"):
         return row
     undone = _plain_row(host, undo)
-    word: Word = "undone" if row.word == undone.word == "ok" else undone.word if row.word == "ok" else row.word
+    word = row.word if row.word != "ok" else "undone" if undone.word == "ok" else undone.word
     return Row(host, word, undone.state, f"{row.detail}; then taken back: {undone.detail}")
 
 

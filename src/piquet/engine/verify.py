@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run `piquet verify` for an engine, over exactly the hosts that it knows, whatever inventory they come from."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
+    "campaign": {"type": "path", "required": True},
+    "workdir": {"type": "path", "required": True},
+    "hosts": {"type": "str", "default": "all"},
+    "moment": {"type": "str", "default": "now", "choices": ["now", "before", "during", "after"]},
+    "baseline": {"type": "str", "default": "auto", "choices": ["auto", "take", "compare", "ignore"]},
+    "ca": {"type": "path", "default": ""},
+}
+"""What an engine may pass, in the form of Ansible's argument specs."""
+_START = "from piquet.cli import main; main()"
+
+
+def verify_command(arguments: Mapping[str, Any], inventory: Path) -> list[str]:
+    """The command line: this Python's own piquet, on an inventory file made for it."""
+    files = [arguments["campaign"], "-i", str(inventory), "--workdir", arguments["workdir"]]
+    moment = [f"--{arguments['moment']}"]
+    baseline = [] if arguments["baseline"] == "auto" else ["--baseline", arguments["baseline"]]
+    authority = ["--ca", arguments["ca"]] if arguments["ca"] else []
+    return [sys.executable, "-c", _START, "verify", *files, *moment, *baseline, *authority]
+
+
+def attempt(arguments: Mapping[str, Any], hosts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Ask all sites; failed when the command says that not all is as it should be.
+
+    Args:
+        arguments: as in `ARGUMENTS`.
+        hosts: inventory name → host variables.
+
+    Returns:
+        An Ansible result; `show` is what the command said.
+    """
+    with tempfile.TemporaryDirectory(prefix="piquet-") as folder:
+        inventory = Path(folder) / "hosts.json"
+        inventory.write_text(json.dumps({"all": {"hosts": hosts}}), "utf-8")
+        done = subprocess.run(
+            verify_command(arguments, inventory), capture_output=True, text=True, check=False
+        )
+    text = "\n".join(part.strip() for part in (done.stdout, done.stderr) if part.strip())
+    failed = done.returncode != 0
+    verdict = (
+        f"piquet verify ended with status {done.returncode}" if failed else "every site answers as it should"
+    )
+    return {"changed": False, "failed": failed, "rc": done.returncode, "msg": verdict, "show": text}

@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the plugins wrap: requests, answers, results, clock skew, tallies; without Ansible and without hosts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from piquet.engine.answer import Answer, Change, Outcome, parse_answer
+from piquet.engine.request import hook_files, make_request
+from piquet.engine.result import as_result
+from piquet.engine.store import read_members, write_members
+from piquet.engine.survey import clock_skew_s, survey_text, with_skew
+from piquet.engine.tally import as_table, attempt, bad, good, tally
+from piquet.errors import BundleError, HostError
+from piquet.findings import Finding
+from piquet.fleet.workdir import Workdir
+
+PYTHON = "/usr/bin/python3"
+
+
+def document(**fields: Any) -> str:
+    """An agent's answer to status, as it prints it."""
+    base = {
+        "piquet": 1,
+        "verb": "status",
+        "ok": True,
+        "changed": False,
+        "message": "all is well",
+        "problems": [],
+    }
+    return json.dumps(base | fields)
+
+
+def parse(rc: int, stdout: str, stderr: str = "") -> Answer:
+    """Read an answer of host `web1` to status."""
+    return parse_answer(Outcome(rc, stdout, stderr), "status", "web1", PYTHON)
+
+
+def test_answer_is_found_among_what_a_login_shell_prints() -> None:
+    """Greetings before and after do not matter, nor does JSON that is not ours."""
+    answer = parse(0, "Welcome {to} us\n{}\n" + document(message="here") + "\nbye\n")
+    assert (answer.ok, answer.message) == (True, "here")
+
+
+def test_a_failed_answer_keeps_its_problems() -> None:
+    """Exit status 1 with an answer is an answer: the problems and hints reach people."""
+    problem = {
+        "severity": "error",
+        "code": "config-broken",
+        "subject": "web1",
+        "message": "no",
+        "hint": "mend it",
+    }
+    answer = parse(1, document(ok=False, problems=[problem]))
+    assert answer.problems == (Finding("error", "config-broken", "web1", "no", hint="mend it"),)
+    assert answer.text() == "all is well\nerror: web1: no [config-broken]\n\n  hint: mend it"
+
+
+@pytest.mark.parametrize(
+    ("rc", "stdout", "stderr", "said"),
+    [
+        (9, "", "mktemp: No space left on device", "hint: free space there"),
+        (127, "", "sh: 1: /usr/bin/python3: not found", "hint: set piquet_python"),
+        (1, "", "sudo: a password is required", "hint: check ansible_become_*"),
+        (1, "", "ModuleNotFoundError: No module named 'zlib'", "cannot run the agent"),
+        (1, "", "SyntaxError: invalid syntax", "hint: set piquet_python to a complete Python 3.8"),
+        (137, "", "Killed", "ended with status 137 and no answer"),
+        (0, document(ok=True, verb="arm"), "", "verb 'arm'; expected protocol 1, verb 'status'"),
+        (0, document(piquet=2), "", "answered protocol 2"),
+        (3, document(), "Traceback: late", "said ok but the agent ended with status 3"),
+    ],
+)
+def test_no_answer_says_why_and_what_to_do(rc: int, stdout: str, stderr: str, said: str) -> None:
+    """The host is named, the likely reason too, and what the host printed is shown."""
+    with pytest.raises(HostError) as caught:
+        parse(rc, stdout, stderr)
+    assert said in str(caught.value) and "web1" in str(caught.value)
+    assert stderr in str(caught.value)
+
+
+def test_an_answer_is_not_ok_by_being_truthy() -> None:
+    """Only a JSON true is a yes: a broken agent does not pass."""
+    assert parse(1, document(ok="false")).ok is False
+
+
+def test_request_holds_what_the_agent_needs_and_refuses_unknown_verbs() -> None:
+    """Check and diff travel in the request; a typing mistake never reaches a host."""
+    assert make_request("arm", "web1", 5.5, check=True, plan_digest="d") == {
+        "verb": "arm", "check": True, "diff": False, "at": 5.5, "host": "web1", "plan_digest": "d",
+    }  # fmt: skip
+    with pytest.raises(HostError, match="no verb of the agent"):
+        make_request("armed", "web1", 0.0)
+
+
+def test_hook_sends_surveyed_digests_and_wants_a_survey() -> None:
+    """Without a survey nothing is edited; an Apache host has no file to edit."""
+    assert hook_files("web1", {"nginx": {"files": {"/etc/nginx/nginx.conf": "ab"}}}) == {
+        "/etc/nginx/nginx.conf": "ab"
+    }
+    assert hook_files("web1", {"nginx": None}) == {}
+    with pytest.raises(HostError, match=r"(?s)web1 has not been surveyed.*hint: run the survey verb"):
+        hook_files("web1", None)
+
+
+def test_result_is_in_ansibles_terms() -> None:
+    """Changed and failed are the agent's, the diff has Ansible's keys and only when asked for."""
+    changes = (Change("/b", None, "new\n"), Change("/a", "old\n", None))
+    answer = Answer("hook", True, True, "hooked", (), changes, {"state": "absent"}, {})
+    result = as_result(answer, "piped", show_diff=True)
+    assert (result["changed"], result["failed"], result["msg"]) == (True, False, "hooked")
+    assert result["diff"] == [
+        {"before_header": "/a", "after_header": "/dev/null", "before": "old\n", "after": ""},
+        {"before_header": "/dev/null", "after_header": "/b", "before": "", "after": "new\n"},
+    ]
+    assert "diff" not in as_result(answer, "piped", show_diff=False)
+
+
+@pytest.mark.parametrize(
+    ("at", "now", "expected"),
+    [
+        (1000.5, 1003.5, 0.0),  # read within the round trip: nothing proved
+        (1005.0, 1008.0, 4.0),  # ahead: at least by what the round trip cannot explain
+        (995.0, 998.0, -5.0),  # behind, read at once at the earliest
+        (1001.5, 1004.5, 0.5),  # the survey itself took 3 of the 4 seconds
+    ],
+)
+def test_skew_is_what_one_round_trip_proves(at: float, now: float, expected: float) -> None:
+    """A slow connection or a long survey never looks like a wrong clock; a wrong clock does."""
+    survey = {"at": at, "status": {"now": now}}
+    assert clock_skew_s(survey, 1000.0, 1004.0) == expected
+    assert with_skew(survey, 1000.0, 1004.0) == {**survey, "skew_s": expected}
+
+
+def test_survey_summary_tells_what_matters() -> None:
+    """Servers, counts, hooks, clock and findings, the worst first."""
+    finding = {
+        "severity": "warning",
+        "code": "cache",
+        "subject": "web1",
+        "message": "a cache",
+        "hint": "purge",
+    }
+    survey = {
+        "os": {"id": "debian", "version": "12"}, "init": "systemd", "python": "3.11.2", "timezone": "UTC",
+        "skew_s": -3.0, "findings": [finding], "apache": None,
+        "nginx": {"version": "1.22.1", "running": True, "test": {"ok": False},
+                  "blocks": [{"names": ["a.example", "b.example"], "hooked": "ours"}, {"names": ["a.example"]}]},
+    }  # fmt: skip
+    assert survey_text("web1", survey) == (
+        "web1: debian 12, systemd, Python 3.11.2, clock -3.0 s, UTC\n"
+        "  nginx 1.22.1, running, test FAILS, 2 virtual hosts, 2 names, 1 hooked\n"
+        "  warning: web1: a cache [cache]\n  \n    hint: purge"
+    )
+
+
+def test_members_are_kept_privately_and_come_back_the_same(tmp_path: Path) -> None:
+    """Bundles hold the bypass secret: nobody else reads them; a missing one says what to do."""
+    workdir, members = Workdir(tmp_path / "w"), {"plan.json": b"{}\n", "files/ab": bytes(range(256))}
+    file = write_members(workdir, "d" * 64, "web/1", members)
+    assert file.stat().st_mode & 0o777 == 0o600 and file.parent.stat().st_mode & 0o077 == 0
+    assert read_members(workdir, "d" * 64, "web/1") == members
+    with pytest.raises(BundleError, match="no bundle for web2"):
+        read_members(workdir, "d" * 64, "web2")
+    file.write_bytes(file.read_bytes()[:-30])
+    with pytest.raises(BundleError, match="damaged"):
+        read_members(workdir, "d" * 64, "web/1")
+
+
+def ok(state: str = "armed") -> dict[str, Any]:
+    """A registered result of a host that did well."""
+    entries = [{"key": "a", "flag": True}, {"key": "b", "flag": False}]
+    return {"changed": True, "piquet": {"message": "done", "status": {"state": state, "entries": entries}}}
+
+
+SKIPPED = {"skipped": True, "changed": False}
+UNREACHABLE = {"unreachable": True, "msg": "Connection refused\nmore"}
+FAILED = {"failed": True, "msg": "no"}
+
+
+def test_every_host_is_in_the_table_with_its_own_word() -> None:
+    """Unreachable, failed, skipped and lost hosts are told apart, and counted right."""
+    rows = tally("edcba", [{"a": ok(), "b": UNREACHABLE, "c": FAILED, "d": SKIPPED}], {})
+    assert [(row.host, row.word) for row in rows] == [
+        ("a", "ok"), ("b", "unreachable"), ("c", "failed"), ("d", "skipped"), ("e", "not run"),
+    ]  # fmt: skip
+    assert (good(rows), bad(rows)) == (("a",), ("b", "c", "e"))
+    assert as_table(rows).splitlines()[:3] == [
+        "host  result       state",
+        "a     ok           armed, 1 of 2 sites flagged  done",
+        "b     unreachable  unknown                      Connection refused",
+    ]
+
+
+def test_the_last_step_that_was_not_skipped_counts() -> None:
+    """A host that failed the check and was then left out is still a failure."""
+    rows = tally("ab", [{"a": FAILED, "b": ok("staged")}, {"a": SKIPPED, "b": ok()}], {})
+    assert [(row.word, row.state) for row in rows] == [
+        ("failed", "unknown"),
+        ("ok", "armed, 1 of 2 sites flagged"),
+    ]
+
+
+def test_a_host_whose_work_was_taken_back_is_no_success() -> None:
+    """Undone hosts show the state after the undoing; an undoing that failed shows."""
+    arm, undo = {"a": ok(), "b": FAILED, "c": ok(), "d": SKIPPED}, {"a": ok("stopped"), "b": ok("stopped")}
+    rows = tally("abcd", [arm], undo | {"c": UNREACHABLE, "d": SKIPPED})
+    assert [(row.word, row.state) for row in rows] == [
+        ("undone", "stopped"), ("failed", "stopped"), ("unreachable", "unknown"), ("skipped", "-"),
+    ]  # fmt: skip
+    assert bad(rows) == ("a", "b", "c")
+
+
+@pytest.mark.parametrize(
+    ("fail", "show", "failed", "is_shown"), [(True, "bad", True, True), (False, "never", False, False)]
+)
+def test_verdict_fails_only_when_asked(fail: bool, show: str, failed: bool, is_shown: bool) -> None:
+    """A tally in the middle of a role counts silently; the one at its end decides."""
+    arguments = {"title": "Armed", "fail": fail, "show": show, "advice": "look"}
+    result = attempt(arguments, "ab", [{"a": ok(), "b": FAILED}], {})
+    assert (result["failed"], bool(result["show"]), result["ok"], result["bad"]) == (
+        failed,
+        is_shown,
+        ["a"],
+        ["b"],
+    )
+    assert attempt(arguments, "a", [{"a": ok()}], {})["failed"] is False

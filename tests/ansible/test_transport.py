@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Carrying a payload through real shells: one command, private files, nothing left behind."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from piquet.engine.answer import Outcome
+from piquet.engine.transport import COPIED, PIPED, deliver, piped_command
+
+ECHO = b"import json, os, sys\nprint(json.dumps([sys.argv, os.stat(sys.argv[0]).st_mode & 0o777]))\nsys.exit(3)\n"
+
+
+class ThisMachine:
+    """A `Remote` that is this machine; counts its round trips."""
+
+    def __init__(self, can_pipe: bool) -> None:
+        self.can_pipe = can_pipe
+        self.trips: list[str] = []
+
+    def run(self, command: str, data: bytes | None, as_root: bool) -> Outcome:
+        """Run by sh, as a connection would."""
+        self.trips.append("root" if as_root else "user")
+        done = subprocess.run(command, shell=True, input=data, capture_output=True, check=False)
+        return Outcome(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    def put(self, data: bytes, path: str) -> None:
+        """Write the file, as a connection would."""
+        self.trips.append("put")
+        Path(path).write_bytes(data)
+
+
+def left_over() -> set[Path]:
+    """Payload files in /tmp."""
+    return set(Path("/tmp").glob(".piquet.*"))
+
+
+@pytest.mark.parametrize(
+    ("can_pipe", "trips", "words"), [(True, ["root"], PIPED), (False, ["user", "put", "root"], COPIED)]
+)
+def test_payload_runs_privately_and_leaves_nothing(can_pipe: bool, trips: list[str], words: str) -> None:
+    """One round trip where the connection can; otherwise copied, and it says so. Exit status is passed on."""
+    remote, before = ThisMachine(can_pipe), left_over()
+    outcome, transport = deliver(remote, ECHO, sys.executable)
+    (file, flag), mode = json.loads(outcome.stdout)
+    assert (outcome.rc, flag, mode, transport, remote.trips) == (3, "--request", 0o600, words, trips)
+    assert file.startswith("/tmp/.piquet.") and left_over() - before == set()
+
+
+def test_interpreter_with_blanks_in_its_path(tmp_path: Path) -> None:
+    """The path is quoted, whatever it holds."""
+    python = tmp_path / "my 'python' $HOME"
+    python.symlink_to(sys.executable)
+    outcome, _ = deliver(ThisMachine(True), b"print('ran')\n", str(python))
+    assert (outcome.rc, outcome.stdout) == (0, "ran\n")
+
+
+def test_a_payload_cut_short_is_not_run(tmp_path: Path) -> None:
+    """A zip file without its end is no program: a lost connection never runs half a payload."""
+    from piquet.bundle import payload
+
+    whole = payload({"verb": "status"}, {"files/x": bytes(100_000)})
+    done = subprocess.run(
+        piped_command(sys.executable), shell=True, input=whole[:-40], capture_output=True, check=False
+    )
+    assert done.returncode != 0 and done.stdout == b""
