@@ -21,6 +21,8 @@ async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
     """Read one request, answer it, close."""
     try:
         head = await reader.readuntil(b"\r\n\r\n")
+        if b"100-continue" in head:
+            writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         body = await _body(reader, head)
         writer.write(respond(head, body))
         await writer.drain()

@@ -1,0 +1,251 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A real campaign over the corpus: the bundle of a server's kinds, its installation, and what each request must get.
+
+The bundle is piquet's own, byte for byte; what an answer must be comes from piquet's table of answers. Which names are selected
+is worked out here once more, by the words of the design and not by piquet's code.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from piquet import answers
+from piquet.bundle import File, build_bundles
+from piquet.campaign.model import Campaign, Doors, Limits, Phase, Selection
+from piquet.campaign.pages import PageSource
+from piquet.fleet.model import ServerFacts
+from piquet.host import hooks
+from piquet.plan import Entry, HostPlan, Plan
+
+from .cases import Case
+from .client import Response, Wire, parse
+from .kinds import BASE_MODULES, Ask, Kind, modules
+from .servers import Server
+
+SECRET = "0123456789abcdef0123456789abcdef"
+LANGUAGES = ("fr", "en", "es")
+DEFAULT_WINDOW = (datetime(2026, 12, 16, 23, tzinfo=UTC), datetime(2026, 12, 17, 23, tzinfo=UTC))
+_DIGEST = "d" * 64
+_WWW = "/var/lib/piquet/www/"
+_HOUR_MS = 3_600_000
+_NGINX_DEFAULT_MODULES = (
+    "http_access http_auth_basic http_autoindex http_browser http_charset http_empty_gif http_fastcgi http_geo http_grpc http_gzip "
+    "http_limit_conn http_limit_req http_map http_memcached http_mirror http_proxy http_referer http_rewrite http_scgi http_split_clients "
+    "http_ssi http_userid http_uwsgi"
+).split()
+
+Mutation = Callable[[str, bytes], bytes]
+"""Path and bytes of a rendered file → the bytes to install instead."""
+
+
+@dataclass(frozen=True)
+class Picket:
+    """One campaign with one or more block phases on one server.
+
+    Attributes:
+        kinds: of the server, selected or not.
+        campaign: all that was decided.
+        files: the bundle, as the agent would write it: the plan digest filled in.
+        keys: flag names of the selected entries.
+        hooked: whether `hook` puts the line in; a planted fault leaves it out.
+    """
+
+    kinds: tuple[Kind, ...]
+    campaign: Campaign
+    files: Mapping[str, File]
+    keys: tuple[str, ...]
+    hooked: bool = True
+    contents: Mapping[str, bytes] = field(default_factory=dict)
+
+    @property
+    def before_ms(self) -> int:
+        """An hour before the first start."""
+        return _ms(self.campaign.phases[0].start_at) - _HOUR_MS
+
+    @property
+    def inside_ms(self) -> int:
+        """The middle of the first window, in whole seconds."""
+        phase = self.campaign.phases[0]
+        return _ms(phase.start_at + timedelta(seconds=(phase.end_at - phase.start_at).total_seconds() // 2))
+
+    @property
+    def after_ms(self) -> int:
+        """An hour after the last end."""
+        return _ms(self.campaign.phases[-1].end_at) + _HOUR_MS
+
+    def phase_at(self, at_ms: int) -> Phase | None:
+        """The phase whose `[start, end)` holds an instant."""
+        return next((p for p in self.campaign.phases if _ms(p.start_at) <= at_ms < _ms(p.end_at)), None)
+
+    def hook(self, server: Server) -> None:
+        """Put the line into the owners' server blocks by the agent's own function; nothing to do for Apache."""
+        if server.provider == "nginx" and self.hooked:
+            for path in server.vhost_files():
+                path.write_bytes(hooks.insert(path.read_bytes(), "http"))
+
+    def stage(self, server: Server) -> None:
+        """Install the bundle at its production paths.
+
+        Raises:
+            AssertionError: the server refuses the configuration.
+        """
+        for path, content in self.contents.items():
+            server.box.write(path, content, int(self.files[path].mode, 8))
+        assert server.test() == ""
+
+    def withdraw(self, server: Server) -> None:
+        """Take the bundle and the line away again."""
+        server.drop_flags()
+        server.remove(tuple(self.contents))
+        if server.provider == "nginx":
+            for path in server.vhost_files():
+                path.write_bytes(hooks.remove(path.read_bytes()))
+
+    def is_selected(self, host: str) -> bool:
+        """Whether a host name is a selected site: exact names first, then the longest wildcard above it."""
+        known = {name for kind in self.kinds for name in names_of(kind)}
+        selected = {name for kind in self.kinds for name in kind.sites}
+        above = ["*." + host.split(".", n)[n] for n in range(1, host.count(".") + 1)]
+        found = next((name for name in (host, *above) if name in known), None)
+        return found in selected
+
+    def expected(self, way: Ask, case: Case, at_ms: int) -> answers.Answer | None:
+        """The row of the table for a request at an instant; None where the table has none."""
+        if not self.is_selected(way.host):
+            return answers.USUAL
+        if case.meaning is None:
+            return None
+        headers = {name.lower(): value for name, value in case.headers}
+        request = answers.Request(case.method, case.meaning, way.host, headers, case.source)
+        assets = answers.asset_names(self.campaign.languages)
+        return answers.expect(self.campaign, self.phase_at(at_ms), request, SECRET, assets)
+
+    def is_usual(self, way: Ask, case: Case) -> bool:
+        """Whether the site itself must answer inside the window."""
+        answer = self.expected(way, case, self.inside_ms)
+        return answer is not None and answer.kind == "usual"
+
+    def deviation(self, way: Ask, case: Case, got: Wire, unhooked: Wire, usual: Wire | None, at_ms: int | None = None) -> tuple[str, bytes, bytes] | None:
+        """What is wrong with an answer, as (reason, expected, got); None if nothing is.
+
+        Args:
+            way: scheme and host asked.
+            case: what was asked.
+            got: what came.
+            unhooked: what the server without us answered.
+            usual: what it answered when asked only what the table calls usual, for limits and caches.
+            at_ms: the instant, by default the middle of the window.
+        """
+        answer = self.expected(way, case, self.inside_ms if at_ms is None else at_ms)
+        if answer is not None and answer.kind == "usual":
+            site = usual or unhooked
+            return None if got == site else ("usual, but not identical", site.received, got.received)
+        response = parse(got.received)
+        if answer is None or answer.kind == "refused":
+            is_ours = response is not None and response.values("x-piquet")
+            return None if is_ours or got == unhooked else ("neither ours nor as usual", unhooked.received, got.received)
+        if response is None:
+            return f"{answer.kind}: no answer ({got.ended})", b"", got.received
+        wrong = self._wrong(answer, case, response)
+        return (f"{answer.kind}: {'; '.join(wrong)}", str(answer.status).encode(), got.received) if wrong else None
+
+    def _wrong(self, answer: answers.Answer, case: Case, response: Response) -> list[str]:
+        wrong = [] if response.status == answer.status else [f"status {response.status}"]
+        for name, value in answer.headers.items():
+            if response.values(name.lower()) != [value]:
+                wrong.append(f"{name} {response.values(name.lower())}")
+        wrong += [f"{name} is there" for name in answer.absent if response.values(name.lower())]
+        if answer.kind == "bypass" and [v.rpartition("/")[2] for v in response.values("location")] != [""]:
+            wrong.append(f"Location {response.values('location')}")
+        body = self._body(answer, case)
+        if body is not None and response.body != (b"" if case.method == "HEAD" else body):
+            wrong.append(f"body of {len(response.body)} bytes instead of {len(body)}")
+        length = response.values("content-length")
+        if length and body is not None and length != [str(len(body))]:
+            wrong.append(f"Content-Length {length}")
+        return wrong
+
+    def _body(self, answer: answers.Answer, case: Case) -> bytes | None:
+        number = answer.headers[answers.SIGN_HEADER].split("/")[1]
+        if answer.kind in ("page", "json"):
+            return self.contents[f"{_WWW}page/{number}/{answer.language}.{'html' if answer.kind == 'page' else 'problem'}"]
+        if answer.kind == "about":
+            return self.contents[f"{_WWW}asset/{number}/piquet.json"]
+        if answer.kind == "asset":
+            path = (case.meaning or "").partition("?")[0]
+            return self.contents[f"{_WWW}asset/{number}/{path.removeprefix(answers.ASSET_PREFIX)}"]
+        return None
+
+
+def picket(server: Server, *windows: tuple[datetime, datetime], mutation: Mutation | None = None, hooked: bool = True) -> Picket:
+    """A campaign over a server's kinds: one block phase per window (start, end), `/api/` and one network open, a bypass."""
+    phases = tuple(Phase(n, "block", start, end, page="pages/greve") for n, (start, end) in enumerate(windows or (DEFAULT_WINDOW,), 1))
+    campaign = Campaign(
+        name="greve-2026-12-17",
+        timezone="Europe/Paris",
+        languages=LANGUAGES,
+        contact="https://example.org/greve",
+        phases=phases,
+        sites=Selection(("*",), (), {}),
+        doors=Doors(("/api/",), ("127.0.0.9/32",), True),
+        limits=Limits(timedelta(days=8), 100),
+        mandate=None,
+    )
+    sites = sorted({name for kind in server.kinds for name in kind.sites})
+    entries = tuple(Entry(name, key(name), tuple(p.number for p in phases), server.provider, None) for name in sites)
+    known = tuple(sorted({name for kind in server.kinds for name in names_of(kind)}))
+    plan = Plan(campaign, (HostPlan("corpus", "127.0.0.1", (facts(server),), entries, known),), ())
+    pages = [PageSource(p.number, name, f"pages/greve/{name}.md", "markdown", f"# Grève · {name}\n\nPhase {p.number}.\n") for p in phases for name in LANGUAGES]
+    (bundle,) = build_bundles(plan, pages, SECRET)
+    files = {file.path: file for file in bundle.files if file.kind == "file"}
+    contents = {path: file.content.replace(b"@PIQUET_PLAN_DIGEST@", _DIGEST.encode()) for path, file in files.items()}
+    if mutation:
+        contents = {path: mutation(path, content) for path, content in contents.items()}
+    return Picket(server.kinds, campaign, files, tuple(entry.key for entry in entries), hooked, contents)
+
+
+def own_addresses(files: Mapping[str, File]) -> tuple[str, ...]:
+    """Addresses that must belong to the site: each page and asset by its own name, by its place and by a whole path."""
+    web = [path.removeprefix(_WWW) for path in sorted(files) if path.startswith(_WWW)]
+    places = [path for path in sorted(files) if path.startswith(("/etc/piquet/", _WWW + "page/1/fr"))]
+    return (
+        *(f"/{name}" for name in web),
+        *(f"/piquet:{name}" for name in web if name.startswith("asset")),
+        *places,
+        "/etc/piquet/manifest.json",
+        f"/.well-known/piquet/bypass/{SECRET}",
+    )
+
+
+def names_of(kind: Kind) -> tuple[str, ...]:
+    """Names that a kind's vhosts have, as a survey would find them; the default server has none worth the name."""
+    if kind.name == "00-default":
+        return ()
+    return kind.sites or tuple(way.host for way in kind.asks)
+
+
+def key(name: str) -> str:
+    """A name's flag: itself, `_.` in front of a wildcard's rest."""
+    return "_" + name[1:] if name.startswith("*.") else name
+
+
+def facts(server: Server) -> ServerFacts:
+    """What a survey would say of the server."""
+    nginx = server.provider == "nginx"
+    names = _nginx_modules() if nginx else {f"{name}_module" for name in (*BASE_MODULES, *modules(server.kinds))}
+    folder = "/etc/nginx/conf.d" if nginx else "/etc/apache2/conf-enabled"
+    return ServerFacts(server.provider, "0", folder, frozenset(names), True, "", True)
+
+
+def _nginx_modules() -> set[str]:
+    said = subprocess.run(["/usr/sbin/nginx", "-V"], capture_output=True, text=True, check=True).stderr
+    added = set(re.findall(r"--with-(http_\w+?)_module(?!=dynamic)", said))
+    return {*_NGINX_DEFAULT_MODULES, *added} - set(re.findall(r"--without-(http_\w+?)_module", said))
+
+
+def _ms(instant: datetime) -> int:
+    return round(instant.timestamp() * 1000)
