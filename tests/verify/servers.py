@@ -53,7 +53,7 @@ STRIKE = r"""
 if (-f $flag) {{ rewrite ^ $target last; }}
 location = /__page {{ internal; default_type "text/html; charset=utf-8"; {signed}
   add_header Retry-After "{until}" always; add_header Content-Language $language always;
-  return 503 "{page} $language"; }}
+  return {status} "{page} $language"; }}
 location = /__json {{ internal; default_type {problem}; {signed}
   add_header Retry-After "{until}" always; add_header Content-Language $language always; return 503 "{{}}"; }}
 location = /__about {{ internal; default_type application/json; {signed} return 200 "{{}}"; }}
@@ -92,10 +92,18 @@ class Server:
         else:
             flag.unlink(missing_ok=True)
 
-    def again(self) -> Server:
-        """The same server started anew, after its configuration was edited."""
-        ports = list(dict.fromkeys([self.port, self.tls_port]))
-        return start(self.folder, ports, [str(part) for part in self.process.args])
+    def restart(self) -> None:
+        """Stop, and start the same command anew."""
+        self.stop()
+        command = [str(part) for part in self.process.args]
+        self.process = launch(self.folder, [self.port, self.tls_port], command)
+
+    def edit(self, old: str, new: str) -> None:
+        """Change nginx's configuration and restart it."""
+        config = self.folder / "nginx.conf"
+        assert old in config.read_text()
+        config.write_text(config.read_text().replace(old, new))
+        self.restart()
 
     def stop(self) -> None:
         """End the server and wait for it."""
@@ -111,6 +119,7 @@ def strike_lines(campaign: Campaign, **changed: str) -> str:
         "until": retry_after(phase),
         "problem": PROBLEM_TYPE,
         "page": PAGE,
+        "status": "503",
         "secret": SECRET,
     }
     return STRIKE.format(**{**fields, **changed})
@@ -131,7 +140,7 @@ def start_nginx(folder: Path, sites: str, ports: list[int]) -> Server:
     folder.chmod(0o755)
     (folder / "nginx.conf").write_text(NGINX_HTTP.format(folder=folder, sites=sites, secret=SECRET))
     command = ["nginx", "-p", str(folder), "-c", str(folder / "nginx.conf"), "-e", str(folder / "error.log")]
-    return start(folder, ports, command)
+    return Server(folder, ports[0], ports[-1], launch(folder, ports, command))
 
 
 def start_apache(folder: Path, sites: str, ports: list[int]) -> Server:
@@ -146,13 +155,10 @@ def start_apache(folder: Path, sites: str, ports: list[int]) -> Server:
         f"ErrorLog {folder}/error.log",
         "ServerName x.invalid",
     ]
-    user = [
-        "LoadModule unixd_module /usr/lib/apache2/modules/mod_unixd.so",
-        "User www-data",
-        "Group www-data",
-    ]
+    user = ["User www-data", "Group www-data"]
     (folder / "apache.conf").write_text("\n".join([*loads, *user, *head, *listens, sites, ""]))
-    return start(folder, ports, ["apache2", "-D", "FOREGROUND", "-f", str(folder / "apache.conf")])
+    command = ["apache2", "-D", "FOREGROUND", "-f", str(folder / "apache.conf")]
+    return Server(folder, ports[0], ports[-1], launch(folder, ports, command))
 
 
 def make_authority(folder: Path, names: list[str]) -> tuple[Path, Path, Path]:
@@ -192,20 +198,18 @@ def _certificate(
     return builder.sign(ca_key, hashes.SHA256())
 
 
-def start(folder: Path, ports: list[int], command: list[str]) -> Server:
-    """Run a server in the foreground and wait until all ports are open."""
+def launch(folder: Path, ports: list[int], command: list[str]) -> subprocess.Popen[bytes]:
+    """Run a server in the foreground and wait until all its ports are open."""
     with (folder / "stderr").open("wb") as stderr:
         process = subprocess.Popen(command, stderr=stderr)
-    server = Server(folder, ports[0], ports[-1], process)
-    for _ in range(200):
-        if process.poll() is not None:
-            break
+    deadline = time.monotonic() + 20
+    while process.poll() is None and time.monotonic() < deadline:
         try:
             for port in ports:
                 socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return server
+            return process
         except OSError:
             time.sleep(0.05)
-    if process.poll() is None:
-        server.stop()
+    process.terminate()
+    process.wait(timeout=20)
     raise RuntimeError(f"{command[0]} does not start: {(folder / 'stderr').read_text()}")

@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`piquet verify` as a person runs it: a real inventory, a survey, a real nginx and a real Apache, plain and TLS."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from piquet.cli import run
+from piquet.cli.exit_codes import FINDINGS, FLEET, OK, USAGE
+from piquet.fleet.workdir import Workdir
+
+from .conftest import make_campaign
+from .servers import Server, free_ports, make_authority, start_apache, start_nginx, strike_lines
+
+NGINX_SITE, APACHE_SITE = "www.nginx.example", "www.apache.example"
+CAMPAIGN = """campaign: greve-test
+timezone: UTC
+languages: [fr, en]
+contact: mailto:greve@example.org
+phases:
+  - {{mode: block, start: "{start:%Y-%m-%dT%H:%M:%S}", duration: 1h, page: pages/greve}}
+sites: {{include: ["*"]}}
+limits: {{max_block: 24h, max_share: 100%}}
+"""
+VHOST = """<VirtualHost 127.0.0.1:{port}>
+  ServerName {name}
+  DocumentRoot "{folder}/www"
+  {tls}
+</VirtualHost>
+"""
+NGINX_BLOCK = """server {{ listen 127.0.0.1:{port} default_server; listen 127.0.0.1:{tls} ssl default_server;
+  server_name {name}; ssl_certificate {folder}/cert.pem; ssl_certificate_key {folder}/key.pem;
+  {strike} root {folder}/www; }}
+"""
+
+
+@dataclass
+class Box:
+    """A fleet of one host with both servers, and the arguments of the command for it."""
+
+    folder: Path
+    nginx: Server
+    apache: Server
+    arguments: list[str]
+
+    def verify(self, *more: str) -> int:
+        """Run the command."""
+        return run(["verify", *self.arguments, *more])
+
+    def campaign(self, start_at: datetime) -> None:
+        """Write the campaign file, one hour from `start_at`."""
+        (self.folder / "campaign.yml").write_text(CAMPAIGN.format(start=start_at))
+
+
+def survey(kind: str, name: str, server: Server) -> dict[str, Any]:
+    """One server's part of a survey; `kind` is where its vhosts are listed."""
+    listens = [
+        {"address": "127.0.0.1", "port": port, "tls": tls, "default": False}
+        for port, tls in ((server.port, False), (server.tls_port, True))
+    ]
+    vhost = {"file": "/etc/x", "line": 1, "offset": 1, "names": [name], "listens": listens, "hooked": "ours"}
+    facts = {"version": "1", "modules": ["headers_module"], "running": True, "dropin_dir": "/etc/x.d"}
+    return {**facts, "test": {"ok": True, "output": ""}, kind: [vhost]}
+
+
+@pytest.fixture
+def nginx(folder: Path) -> Iterator[Server]:
+    """One site on nginx at two doors, with the strike's lines."""
+    make_authority(folder, [NGINX_SITE, APACHE_SITE])
+    ports = free_ports(2)
+    lines = strike_lines(make_campaign(now() - timedelta(minutes=30)))
+    fields = {"folder": folder, "name": NGINX_SITE, "port": ports[0], "tls": ports[1], "strike": lines}
+    server = start_nginx(folder, NGINX_BLOCK.format(**fields), ports)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def apache(folder: Path, nginx: Server) -> Iterator[Server]:
+    """One site on Apache at two doors, never on strike."""
+    ports = free_ports(2)
+    tls = f"SSLEngine on\n  SSLCertificateFile {folder}/cert.pem\n  SSLCertificateKeyFile {folder}/key.pem"
+    vhosts = VHOST.format(port=ports[0], name=APACHE_SITE, folder=folder, tls="")
+    vhosts += VHOST.format(port=ports[1], name=APACHE_SITE, folder=folder, tls=tls)
+    mime = "TypesConfig /etc/mime.types\nDirectoryIndex index.html\n"
+    server = start_apache(folder / "apache", mime + vhosts, ports)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def box(folder: Path, nginx: Server, apache: Server) -> Box:
+    """Write inventory, survey and pages for both servers; the campaign starts tomorrow."""
+    (folder / "www").mkdir()
+    index = folder / "www" / "index.html"
+    index.write_text("<h1>As usual</h1>\n" * 30)
+    os.utime(index, (1_700_000_000, 1_700_000_000))  # Apache's ETag of a brand-new file changes by itself
+    pages = folder / "pages" / "greve"
+    pages.mkdir(parents=True)
+    for language in ("fr", "en"):
+        (pages / f"{language}.md").write_text("# Strike\n")
+    (folder / "hosts").write_text("web1 ansible_host=127.0.0.1\n")
+    document = {"piquet_survey": 1, "at": time.time(), "skew_s": 0.0, "findings": []}
+    document["nginx"] = survey("blocks", NGINX_SITE, nginx)
+    document["apache"] = survey("vhosts", APACHE_SITE, apache)
+    Workdir(folder / ".piquet").write_survey("web1", document)
+    arguments = [str(folder / "campaign.yml"), "-i", str(folder / "hosts"), "--ca", str(folder / "ca.pem")]
+    made = Box(folder, nginx, apache, arguments)
+    made.campaign(now() + timedelta(days=1))
+    return made
+
+
+def now() -> datetime:
+    """This second, UTC."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+def test_there_and_back(box: Box, capsys: pytest.CaptureFixture[str]) -> None:
+    """Baseline, before, after: all green on both servers and both schemes, and a certificate that says so."""
+    assert box.verify("--baseline", "take") == OK
+    capsys.readouterr()
+    assert box.verify("--before") == OK
+    assert "every site answers as it should" in capsys.readouterr().out
+    assert box.verify("--after", "--json") == OK
+    printed = capsys.readouterr()
+    report = json.loads(printed.out)
+    certificate = report["certificate"]
+    assert printed.err == ""
+    assert certificate["clean"] is True and certificate["summary"].startswith("Every site came back: 2 sites")
+    assert {(row["site"], row["tls"], row["verdict"]) for row in certificate["rows"]} == {
+        (site, tls, "identical") for site in (NGINX_SITE, APACHE_SITE) for tls in (False, True)
+    }
+
+
+def test_one_byte_on_apache(box: Box, capsys: pytest.CaptureFixture[str]) -> None:
+    """One changed byte after the end: exit code 1, the certificate names site, host, port and both digests."""
+    assert box.verify("--baseline", "take") == OK
+    index = box.folder / "www" / "index.html"
+    index.write_text(index.read_text().replace("usual", "usuaL", 1))
+    capsys.readouterr()
+    assert box.verify("--after") == FINDINGS
+    text = capsys.readouterr().out
+    place = f"{APACHE_SITE} on web1, 127.0.0.1:{box.apache.tls_port} (https)"
+    assert f"error: {place}: GET /: body is not as it was at the baseline [not-as-before]" in text
+    assert "Not every site came back as it was: 2 sites on 1 host, 4 doors: 4 different." in text
+    assert "NOT as it should be" in text
+
+
+def test_a_site_that_does_not_strike(box: Box, capsys: pytest.CaptureFixture[str]) -> None:
+    """In the window nginx strikes and Apache does not: each door of Apache is named, none of nginx."""
+    box.campaign(now() - timedelta(minutes=30))
+    box.nginx.strike(True)
+    assert box.verify("--during", "--json") == FINDINGS
+    report = json.loads(capsys.readouterr().out)
+    red = {finding["subject"] for finding in report["findings"] if finding["code"] == "not-on-strike"}
+    assert red == {
+        f"{APACHE_SITE} on web1, 127.0.0.1:{box.apache.port} (http)",
+        f"{APACHE_SITE} on web1, 127.0.0.1:{box.apache.tls_port} (https)",
+    }
+    late = [f for f in report["findings"] if NGINX_SITE in f["subject"] and f["code"] != "wrong-header"]
+    assert late == []
+
+
+def test_a_strike_that_outlives_its_end(box: Box, capsys: pytest.CaptureFixture[str]) -> None:
+    """Past the end the clock alone decides: still on strike is an error, with the way to end it."""
+    box.campaign(now() - timedelta(hours=2))
+    box.nginx.strike(True)
+    assert box.verify() == FINDINGS
+    text = capsys.readouterr().out
+    assert "[strike-outside]" in text and "piquet rollback" in text
+    assert APACHE_SITE not in "".join(line for line in text.splitlines() if line.startswith("error"))
+
+
+def test_wrong_use(box: Box, capsys: pytest.CaptureFixture[str]) -> None:
+    """`--during` outside a window, and comparing without a baseline, are told apart from findings."""
+    assert box.verify("--during") == USAGE
+    assert box.verify("--baseline", "compare") == FLEET
+    assert "piquet verify --baseline take" in capsys.readouterr().err
+
+
+def test_no_certificate_for_the_name(box: Box, capsys: pytest.CaptureFixture[str]) -> None:
+    """A certificate for other names only is an error at https doors; known from the baseline, a warning."""
+    make_authority(box.folder, ["other.example"])
+    box.nginx.restart()
+    assert box.verify("--before", "--json") == FINDINGS
+    report = json.loads(capsys.readouterr().out)
+    assert {(f["severity"], f["code"]) for f in report["findings"]} == {("error", "certificate")}
+    assert any("Hostname mismatch" in f["got"] for f in report["findings"])
+    box.verify("--baseline", "take")
+    capsys.readouterr()
+    assert box.verify("--before", "--json") == OK
+    report = json.loads(capsys.readouterr().out)
+    assert {f["severity"] for f in report["findings"]} == {"warning"}
