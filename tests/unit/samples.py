@@ -49,7 +49,7 @@ def nginx(*blocks: dict[str, Any], **changes: Any) -> dict[str, Any]:
     """A survey's nginx without anything wrong."""
     http = {"map_hash_max_size": None, "map_hash_bucket_size": None, "open_file_cache": False}
     return {
-        "version": "1.22.1", "modules": ["http_auth_request"], "running": True,
+        "version": "1.22.1", "modules": ["http_geo", "http_map", "http_rewrite"], "running": True,
         "test": {"ok": True, "output": "ok"}, "conf": "/etc/nginx/nginx.conf", "dropin_dir": "/etc/nginx/conf.d",
         "http": http, "files": {}, "blocks": list(blocks),
     } | changes  # fmt: skip
@@ -59,8 +59,8 @@ def apache(*vhosts: dict[str, Any], **changes: Any) -> dict[str, Any]:
     """A survey's Apache without anything wrong."""
     return {
         "version": "2.4.71", "running": True, "test": {"ok": True, "output": "Syntax OK"},
-        "dropin_dir": "/etc/apache2/conf-enabled", "modules": ["headers_module"], "use_canonical_name": False,
-        "quick_handler_cache": False, "trace": False, "vhosts": list(vhosts),
+        "dropin_dir": "/etc/apache2/conf-enabled", "modules": ["alias_module", "headers_module"],
+        "use_canonical_name": False, "quick_handler_cache": False, "trace": False, "vhosts": list(vhosts),
     } | changes  # fmt: skip
 
 

@@ -178,10 +178,11 @@ FIRES: list[Case] = [
     ("server-not-running", "error", {}, on_nginx(running=False)),
     ("server-not-running", "error", {}, on_apache(running=False)),
     ("config-broken", "error", {}, on_nginx(test={"ok": False, "output": "[emerg] x"})),
-    ("no-dropin-dir", "error", {}, on_nginx(dropin_dir=None)),
-    ("no-dropin-dir", "error", {}, on_apache(dropin_dir=None)),
-    ("headers-module-missing", "error", {}, on_apache(modules=["alias_module"])),
-    ("canonical-name", "warning", {}, on_apache(use_canonical_name=True)),
+    ("no-dropin-folder", "error", {}, on_nginx(dropin_dir=None)),
+    ("no-dropin-folder", "error", {}, on_apache(dropin_dir=None)),
+    ("module-missing", "error", {}, on_apache(modules=["alias_module"])),
+    ("module-missing", "error", {}, on_nginx(modules=["http_map", "http_rewrite"])),
+    ("use-canonical-name", "warning", {}, on_apache(use_canonical_name=True)),
     ("quick-handler-cache", "warning", {}, on_apache(quick_handler_cache=True)),
     ("open-file-cache", "warning", {}, on_nginx(http=CACHE_ON)),
 ]  # fmt: skip
@@ -205,9 +206,9 @@ SILENT: list[Case] = [
     ("not-hooked", "", {}, one(nginx=nginx(block(1, "www.example.org", hooked="owner")))),
     ("server-not-running", "", {"sites": "{include: [www.example.org]}"}, one(apache=apache(running=False))),
     ("config-broken", "", {"sites": "{include: [www.example.org]}"}, one(apache=apache(test={"ok": False}))),
-    ("no-dropin-dir", "", {"sites": "{include: [www.example.org]}"}, one(apache=apache(dropin_dir=None))),
-    ("headers-module-missing", "", {}, on_apache()),
-    ("canonical-name", "", {}, on_apache()),
+    ("no-dropin-folder", "", {"sites": "{include: [www.example.org]}"}, one(apache=apache(dropin_dir=None))),
+    ("module-missing", "", {}, on_apache()),
+    ("use-canonical-name", "", {}, on_apache()),
     ("quick-handler-cache", "", {}, on_apache()),
     ("open-file-cache", "", {}, one()),
 ]  # fmt: skip
@@ -263,9 +264,41 @@ def test_every_gate_has_both_cases() -> None:
 
 def test_findings_of_surveys_are_passed_on() -> None:
     """Once, and even from a host that shows nothing."""
-    note = Finding("error", "disk-full", "web2", "no space left")
+    note = Finding("info", "cache-seen", "varnish", "a cache")
     other = survey(findings=[note.to_json(), note.to_json()])
-    assert plan_of(None, web1=survey(nginx=SITES), web2=other).findings == (note,)
+    expected = (replace(note, subject="web2:varnish"),)
+    assert expected == plan_of(None, web1=survey(nginx=SITES), web2=other).findings
+
+
+@pytest.mark.parametrize(
+    ("subject", "changes", "severity"),
+    [
+        ("nginx", {"nginx": SITES}, "error"),
+        ("/etc/nginx/x:7", {"nginx": SITES}, "error"),
+        ("apache", {"nginx": SITES, "apache": apache()}, "warning"),
+        ("nginx", {}, "warning"),
+    ],
+)
+def test_an_error_of_a_survey_weighs_where_the_plan_acts(
+    subject: str, changes: Survey, severity: str
+) -> None:
+    """On an idle host or in an idle server it is worth knowing, and no reason to refuse."""
+    broken = survey(findings=[Finding("error", "x", subject, "broken").to_json()], **changes)
+    plan = plan_of(None, web1=survey(nginx=SITES), web2=broken)
+    assert codes(plan) == {"x": severity}
+
+
+def test_what_survey_and_plan_both_saw_is_said_once() -> None:
+    """The plan's word, which has the hint that fits."""
+    seen = Finding("warning", "open-file-cache", "nginx", "seen").to_json()
+    plan = plan_of(None, web1=survey(nginx=SITES | {"http": CACHE_ON}, findings=[seen]))
+    assert [finding.subject for finding in plan.findings] == ["web1"]
+
+
+def test_a_declared_site_that_nobody_serves_stops_the_plan() -> None:
+    """Even on a host where nothing else is chosen."""
+    hosts = fleet({"web1": survey(nginx=SITES)}, piquet_sites=["nowhere.example.org"])
+    assert codes(make_plan(campaign(), hosts, AT))["site-not-served"] == "error"
 
 
 def test_an_unsafe_plan_is_refused_with_every_reason() -> None:

@@ -20,6 +20,9 @@ from piquet.findings import Finding, by_weight
 from piquet.fleet.model import Fleet, Host, Listen, Provider, ServerFacts, Site
 
 SURVEY_VERSION = 1
+NOT_SERVED = "site-not-served"
+"""Code of the finding that a declared site is served by nobody."""
+
 T = TypeVar("T")
 _CATCH_ALL = frozenset({"", "_", "*"})
 _MAX_NAMED = 5
@@ -94,7 +97,7 @@ def _surveyed(name: str, address: str, declared: tuple[str, ...] | None, survey:
         if server is not None:
             servers.append(_facts(provider, server))  # type: ignore[arg-type]
             sites += _sites(provider, server[vhosts_key], unusable)  # type: ignore[arg-type]
-    findings = [_finding(record) for record in survey.get("findings") or ()]
+    findings = [_finding(name, record) for record in survey.get("findings") or ()]
     served = sorted({site.name for site in sites})
     chosen, missing = _narrow(sites, declared)
     findings += _unusable(name, unusable) + [_not_served(name, site) for site in missing]
@@ -187,11 +190,12 @@ def _narrow(sites: list[Site], declared: tuple[str, ...] | None) -> tuple[list[S
     return chosen, [name for name in declared if name not in served]
 
 
-def _finding(record: Mapping[str, Any]) -> Finding:
+def _finding(host: str, record: Mapping[str, Any]) -> Finding:
+    """A host's finding, told apart from the same one of another host."""
     finding = Finding.from_json(record)
     if finding.severity not in ("error", "warning", "info"):
         raise ValueError(f"severity {finding.severity!r}")
-    return finding
+    return finding if finding.subject == host else replace(finding, subject=f"{host}:{finding.subject}")
 
 
 def _unusable(host: str, names: set[str]) -> list[Finding]:
@@ -207,7 +211,7 @@ def _unusable(host: str, names: set[str]) -> list[Finding]:
 def _not_served(host: str, site: str) -> Finding:
     message = f"{site} is declared in the inventory, but no server of this host serves it"
     hint = "correct `piquet_sites`, or run the survey verb again if the site is new"
-    return Finding("error", "site-not-served", host, message, hint=hint)
+    return Finding("error", NOT_SERVED, host, message, hint=hint)
 
 
 def _typed(value: Any, kind: type[T]) -> T:

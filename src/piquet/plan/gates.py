@@ -8,7 +8,8 @@ clock.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from piquet.campaign.matching import match_pattern, match_site
@@ -16,9 +17,16 @@ from piquet.campaign.model import Campaign, Phase
 from piquet.campaign.windows import local_text, overlaps
 from piquet.errors import PlanError, Problem
 from piquet.findings import Finding, errors
-from piquet.fleet.model import Fleet, Host, ServerFacts
+from piquet.fleet.model import Fleet, Host, Provider, ServerFacts
+from piquet.fleet.read import NOT_SERVED
 from piquet.plan.model import HostPlan, Plan
 from piquet.plan.selection import Selector
+
+NEEDED_MODULES: Mapping[Provider, tuple[str, ...]] = {
+    "nginx": ("http_geo", "http_map", "http_rewrite"),
+    "apache": ("alias_module", "headers_module"),
+}
+"""What our configuration cannot do without."""
 
 MAX_SKEW_S = 2.0
 MAX_SURVEY_AGE = timedelta(hours=24)
@@ -74,8 +82,22 @@ def selection_findings(selector: Selector, fleet: Fleet, hosts: tuple[HostPlan, 
 
 
 def host_findings(host: Host, host_plan: HostPlan, at: datetime) -> Iterator[Finding]:
-    """What one host tells: its survey's findings, and the gates if it shows something."""
-    yield from host.findings
+    """What one host tells: the gates if it shows something, and what else its survey found."""
+    own = tuple(_gate_findings(host, host_plan, at))
+    yield from own
+    spoken = {finding.code for finding in own}
+    yield from (_weighed(f, host, host_plan) for f in host.findings if f.code not in spoken)
+
+
+def _weighed(finding: Finding, host: Host, host_plan: HostPlan) -> Finding:
+    """A survey's error is a warning where the plan touches nothing: on an idle host, in an idle server."""
+    shown = {entry.provider for entry in host_plan.entries}
+    idle = {f"{host.name}:{server.provider}" for server in host.servers if server.provider not in shown}
+    is_idle = finding.subject in idle or (not shown and finding.code != NOT_SERVED)
+    return replace(finding, severity="warning") if is_idle and finding.severity == "error" else finding
+
+
+def _gate_findings(host: Host, host_plan: HostPlan, at: datetime) -> Iterator[Finding]:
     if host.surveyed_at is None:
         message = "this host has not been surveyed, so nobody knows what it serves"
         yield Finding("error", "no-survey", host.name, message, hint=_SURVEY_AGAIN.format(host=host.name))
@@ -202,20 +224,24 @@ def _dropin(host: str, server: ServerFacts) -> Iterator[Finding]:
     if not server.dropin_dir:
         message = f"{server.provider} includes no folder of drop-in files at its top level"
         folder = "/etc/nginx/conf.d" if server.provider == "nginx" else "/etc/apache2/conf-enabled"
-        yield Finding("error", "no-dropin-dir", host, message, f"such as {folder}/*.conf")
+        yield Finding("error", "no-dropin-folder", host, message, f"such as {folder}/*.conf")
 
 
-def _headers(host: str, server: ServerFacts) -> Iterator[Finding]:
-    if server.provider == "apache" and "headers_module" not in server.modules:
-        message = "Apache runs without mod_headers, which the window's clock needs"
-        hint = "a2enmod headers and a reload; never done by us, as <IfModule> sections would wake up"
-        yield Finding("error", "headers-module-missing", host, message, hint=hint)
+def _modules(host: str, server: ServerFacts) -> Iterator[Finding]:
+    missing = [name for name in NEEDED_MODULES[server.provider] if name not in server.modules]
+    if missing:
+        enable = " ".join(name.removesuffix("_module") for name in missing)
+        hint = "use a build that has them"
+        if server.provider == "apache":
+            hint = f"a2enmod {enable} and a reload; never done by us, as <IfModule> sections would wake up"
+        message = f"{server.provider} runs without modules that the configuration needs"
+        yield Finding("error", "module-missing", host, message, ", ".join(missing), hint=hint)
 
 
 def _canonical_name(host: str, server: ServerFacts) -> Iterator[Finding]:
     if server.use_canonical_name:
         message = "UseCanonicalName is on: an alias shows what its vhost's main name shows"
-        yield Finding("warning", "canonical-name", host, message, "UseCanonicalName Off", "On")
+        yield Finding("warning", "use-canonical-name", host, message, "UseCanonicalName Off", "On")
 
 
 def _open_file_cache(host: str, server: ServerFacts) -> Iterator[Finding]:
@@ -234,7 +260,7 @@ _SERVER_GATES: tuple[Callable[[str, ServerFacts], Iterator[Finding]], ...] = (
     _running,
     _config,
     _dropin,
-    _headers,
+    _modules,
     _canonical_name,
     _open_file_cache,
     _quick_handler,
