@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Dict, Mapping, Optional, Tuple
+from typing import Any, Dict, FrozenSet, Mapping, Optional, Tuple
 
 from piquet.host import state
 from piquet.host.errors import StateError
@@ -43,7 +43,7 @@ class Armed:
         """End of the last phase; 0 if there is none, so that nothing can be armed for ever."""
         return max((phase.end for phase in self.phases), default=0)
 
-    def expected(self, now: float) -> frozenset[str]:
+    def expected(self, now: float) -> FrozenSet[str]:
         """Keys whose flag should be up."""
         return frozenset(k for k, end in self.entries.items() if now < end and k not in self.stopped)
 
@@ -51,7 +51,7 @@ class Armed:
         """The same, with flags (being) put up in this boot."""
         return replace(self, boot_id=boot_id, is_complete=is_complete)
 
-    def without(self, keys: frozenset[str], at: float) -> Armed:
+    def without(self, keys: FrozenSet[str], at: float) -> Armed:
         """The same, with entries stopped."""
         return replace(self, stopped={**self.stopped, **{key: at for key in keys}})
 

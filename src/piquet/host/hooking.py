@@ -96,7 +96,7 @@ def _insertion(
         )
     try:
         return Change(path, files.FILE, hooks.insert(text, context, include)), None
-    except (ConfigSyntaxError, hooks.RemainsError) as error:
+    except (ConfigSyntaxError, hooks.RemainsError) as error:  # the text was read before: remains, most likely
         return None, Finding("error", "not-hookable", str(path), "Our line cannot be put in.", got=str(error))
 
 

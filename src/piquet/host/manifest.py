@@ -13,8 +13,7 @@ from piquet.host.files import Change
 from piquet.host.findings import Finding
 from piquet.host.paths import PLACEHOLDER, Paths
 
-_OWN_FOLDERS = ("/etc/piquet/", "/var/lib/piquet/", "/usr/local/sbin/", "/etc/systemd/", "/etc/cron.d/")
-_INCLUDED_FOLDER = "/etc/piquet/nginx/server/"
+_NOT_SERVERS = ("/var/lib/piquet/", "/usr/local/sbin/", "/etc/systemd/", "/etc/cron.d/")
 
 
 @dataclass(frozen=True)
@@ -89,13 +88,10 @@ class Manifest:
         return {e.key: max(end_of[n] for n in e.phases) for e in self.entries if e.phases}
 
     def server_files(self) -> Tuple[str, ...]:
-        """Our own files that a web server reads as configuration."""
+        """Our own files that a web server reads as configuration, users of a variable before its definition."""
         paths = (str(f["path"]) for f in self.files)
-        return tuple(
-            p
-            for p in paths
-            if p.endswith(".conf") and (p.startswith(_INCLUDED_FOLDER) or not p.startswith(_OWN_FOLDERS))
-        )
+        found = (p for p in paths if p.endswith(".conf") and not p.startswith(_NOT_SERVERS))
+        return tuple(sorted(found, reverse=True))
 
 
 def staged(paths: Paths) -> Optional[Manifest]:

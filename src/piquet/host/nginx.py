@@ -87,7 +87,7 @@ class Nginx(Server):
             "test": {"ok": tested.ok, "output": tested.output[-4000:]},
             "conf": str(self.conf),
             "dropin_dir": dropin_folder(configuration),
-            "http": http_facts(configuration),
+            "http": http_facts(configuration, self.paths),
             "files": {str(b.file): files.sha256(configuration.files[b.file]) for b in configuration.blocks},
             "blocks": [block_record(block) for block in configuration.blocks],
         }
@@ -121,9 +121,13 @@ def dropin_folder(configuration: Configuration) -> Optional[str]:
     return None
 
 
-def http_facts(configuration: Configuration) -> Dict[str, Any]:
-    """What the owner set at http level and we must not set again."""
-    owners = {d.name: d.arguments for path, d in configuration.http if path.name != DROPIN}
+def http_facts(configuration: Configuration, paths: Paths) -> Dict[str, Any]:
+    """What the owner set at http level and we must not set again; our own files do not count."""
+    owners = {
+        d.name: d.arguments
+        for path, d in configuration.http
+        if path.name != DROPIN and paths.etc.resolve() not in path.parents
+    }
 
     def number(name: str) -> Optional[int]:
         words = owners.get(name)

@@ -16,7 +16,7 @@ import re
 import socket
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict, Iterable, Iterator, List, Optional, Tuple
+from typing import Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
 from piquet.host import hooks
 from piquet.host.findings import Finding
@@ -103,13 +103,15 @@ class _Reader:
         self.include = include
         self.configuration = Configuration()
         self.parsed: Dict[Path, Tuple[Directive, ...]] = {}
-        self.visited: set[Tuple[Path, str]] = set()
+        self.visited: Set[Tuple[Path, str]] = set()
+        self.began_in: Dict[Path, str] = {}
 
     def file(self, path: Path, context: str) -> None:
         """Read a file included in `main` or `http`, unless it was already."""
         real = Path(os.path.realpath(str(path)))
         if (real, context) not in self.visited:
             self.visited.add((real, context))
+            self.began_in.setdefault(real, context)
             self.directives(self.load(real), real, context)
 
     def load(self, real: Path) -> Tuple[Directive, ...]:
@@ -134,9 +136,8 @@ class _Reader:
                 self.included(directive.arguments[0], context)
             elif context == "main" and directive.name == "http":
                 self.directives(directive.children, real, "http")
-                self.configuration.contexts.setdefault(real, "main")
             elif context == "http" and directive.name == "server" and directive.body is not None:
-                self.configuration.contexts.setdefault(real, "http")
+                self.configuration.contexts[real] = self.began_in[real]
                 self.configuration.blocks.append(self.block(Server(directive, directive.body), real))
             elif context == "main":
                 self.configuration.main.append(directive)

@@ -35,12 +35,9 @@ def run(machine: Machine, request: Request) -> Outcome:
         failures = _transact(machine, request.verb)
         findings += failures
         if not errors(failures):
-            _delete_folders(machine)
+            _delete_rest(machine)
     machine.schedule.read_units()
     machine.schedule.forget_failures()
-    if not errors(failures):
-        files.remove(machine.paths.agent)
-        files.remove(machine.paths.lock)
     left = leftovers(machine)
     findings += [Finding("error", "left", str(path), "It is still there.") for path in left]
     return Outcome(was_there, _sentence(was_there, bool(left)), tuple(findings))
@@ -63,7 +60,7 @@ def _deletions(machine: Machine) -> List[Change]:
     """Every installed file but the agent, which must run to the end."""
     record = state.read_or_none(machine.paths.installed) or {"files": []}
     found = [machine.paths.at(name) for name in record["files"]]
-    return [Change(path, files.GONE) for path in found if path != machine.paths.agent]
+    return [Change(path, files.GONE) for path in sorted(found, reverse=True) if path != machine.paths.agent]
 
 
 def _agent(machine: Machine) -> List[Change]:
@@ -107,9 +104,11 @@ def _take_up(server: servers.Server, was_broken: bool) -> List[Finding]:
         return list(error.findings)
 
 
-def _delete_folders(machine: Machine) -> None:
-    """Our three folders, and those that were made for single files, where they are empty."""
+def _delete_rest(machine: Machine) -> None:
+    """Our three folders, the agent's own file, the lock, and folders made for single files, where they are empty."""
     record = state.read_or_none(machine.paths.installed) or {"folders": []}
     for folder in (machine.paths.etc, machine.paths.run, machine.paths.lib):
         shutil.rmtree(str(folder), ignore_errors=True)
+    files.remove(machine.paths.agent)
+    files.remove(machine.paths.lock)
     files.remove_empty(Path(name) for name in record["folders"])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import traceback
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Callable, Dict, Mapping, Optional
 
@@ -89,7 +90,7 @@ def carry_out(machine: Machine, request: Request) -> Outcome:
 
 def respond(machine: Machine, request: Request) -> Dict[str, Any]:
     """Carry a request out and make the response of the agent protocol."""
-    outcome = carry_out(machine, request)
+    outcome = _looked_again(machine, request, carry_out(machine, request))
     response: Dict[str, Any] = {
         "piquet": 1,
         "verb": request.verb,
@@ -104,6 +105,19 @@ def respond(machine: Machine, request: Request) -> Dict[str, Any]:
     if outcome.survey:
         response["survey"] = outcome.survey
     return response
+
+
+def _looked_again(machine: Machine, request: Request, outcome: Outcome) -> Outcome:
+    """With what the host looks like after a verb that rewrites the owner's files, so that the controller's survey is true."""
+    if request.verb not in ("hook", "unhook") or request.is_check:
+        return outcome
+    try:
+        return replace(outcome, survey=survey.survey(machine))
+    except Exception as error:  # the work is done, and its answer must not be lost
+        finding = Finding(
+            "warning", "survey-failed", request.verb, f"The host cannot be surveyed: {error!r}."
+        )
+        return replace(outcome, findings=(*outcome.findings, finding))
 
 
 def _status(machine: Machine) -> Dict[str, Any]:

@@ -61,7 +61,7 @@ def _reload_cached(machine: Machine) -> List[Finding]:
     """With open_file_cache a removed flag is seen late, so reload, if the configuration passes its test."""
     if not machine.nginx.is_present() or not machine.nginx.is_running():
         return []
-    if not nginx.http_facts(machine.nginx.configuration())["open_file_cache"]:
+    if not nginx.http_facts(machine.nginx.configuration(), machine.paths)["open_file_cache"]:
         return []
     if not machine.nginx.test().ok:
         message = "open_file_cache is used and nginx could not be reloaded: flags may be seen for some seconds more."

@@ -1,0 +1,267 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A host in a folder: every path of the agent below one root, with a real nginx and a real Apache of its own.
+
+Nothing here touches the machine's /etc. The bundle is a small one of our own making: what is tested is that the agent
+puts files in their place and takes them away, not what they say. It has no lease on purpose, so that a test can see
+what happens when a site is still ours after the end.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import socket
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+from piquet.host import probe, request
+from piquet.host.machine import Machine, this_machine
+from piquet.host.outcome import Outcome, Request
+from piquet.host.paths import Paths
+from piquet.host.platforms import Platform
+
+SITES = ("www.a.test", "www.b.test")
+HOUR_S = 3600
+
+
+class Box:
+    """One such host; `now` is its clock."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.paths = Paths(str(root))
+        self.port, self.apache_port = free_port(), free_port()
+        self.now = 1_000_000.0
+        self.reboot()
+        self.conf = root / "etc/nginx/nginx.conf"
+        self.apache_conf = root / "etc/apache2/apache2.conf"
+        _write_nginx(self)
+        _write_apache(self)
+        nginx = ("nginx", "-c", str(self.conf), "-e", str(root / "error.log"))
+        apache = ("apache2", "-d", str(self.apache_conf.parent), "-f", str(self.apache_conf))
+        self.platform = Platform(
+            "debian", (), nginx, (*nginx, "-s", "reload"), apache, (*apache, "-k", "graceful"), ()
+        )
+
+    def machine(self, role: str = "controller") -> Machine:
+        """A fresh look at the box, as each call of the agent has."""
+        return this_machine(role, self.paths, self.platform, lambda: self.now)
+
+    def ask(self, verb: str, members: dict[str, bytes] | None = None, **document: Any) -> Outcome:
+        """Carry out a verb as the controller would."""
+        asked = request.parse({"verb": verb, "at": self.now, **document}, members)
+        return request.carry_out(self.machine(), asked)
+
+    def good(self, verb: str, members: dict[str, bytes] | None = None, **document: Any) -> Outcome:
+        """The same, and it must succeed."""
+        outcome = self.ask(verb, members, **document)
+        assert outcome.is_ok, [finding.to_json() for finding in outcome.findings]
+        return outcome
+
+    def reconcile(self, boot: bool = False) -> Outcome:
+        """What the timer does."""
+        asked = Request("reconcile", options={"boot": boot})
+        return request.carry_out(self.machine("schedule"), asked)
+
+    def reboot(self) -> None:
+        """A new boot: /run is empty."""
+        shutil.rmtree(self.root / "run", ignore_errors=True)
+        boot_id = self.root / "proc/sys/kernel/random/boot_id"
+        boot_id.parent.mkdir(parents=True, exist_ok=True)
+        boot_id.write_text(f"boot-{time.monotonic_ns()}\n")
+
+    def start(self) -> None:
+        """Start nginx."""
+        subprocess.run([*self.platform.nginx], check=True)
+        _wait_for(self.port)
+
+    def stop(self) -> None:
+        """Stop whatever runs, by its own pid file."""
+        for command in ([*self.platform.nginx, "-s", "stop"], [*self.platform.apache, "-k", "stop"]):
+            subprocess.run(command, check=False, capture_output=True)
+
+    def answer(self, site: str = SITES[0]) -> probe.Answer:
+        """What nginx says about a site."""
+        return probe.ask(self.target(site))
+
+    def target(self, site: str, provider: str = "nginx") -> dict[str, Any]:
+        """A manifest's probe."""
+        port = self.port if provider == "nginx" else self.apache_port
+        return {"address": "127.0.0.1", "port": port, "tls": False, "host": site}
+
+    def is_ours(self, site: str = SITES[0]) -> bool:
+        """Whether nginx shows the strike."""
+        return self.answer(site).mark is not None
+
+    def hook(self) -> Outcome:
+        """Survey, then hook what was found."""
+        survey = self.good("survey").survey
+        assert survey is not None
+        return self.good("hook", files=survey["nginx"]["files"])
+
+    def bundle(self, **changes: Any) -> tuple[str, dict[str, bytes]]:
+        """A payload for stage: plan digest and members."""
+        return make_bundle(self, **changes)
+
+    def stage(self, **changes: Any) -> str:
+        """Stage a bundle; return its digest."""
+        digest, members = self.bundle(**changes)
+        self.good("stage", members, plan_digest=digest)
+        return digest
+
+    def arm(self) -> str:
+        """Hook, stage, arm."""
+        self.hook()
+        digest = self.stage()
+        self.good("arm", plan_digest=digest)
+        return digest
+
+    def journal(self) -> list[str]:
+        """Events so far."""
+        text = self.paths.journal.read_text() if self.paths.journal.exists() else ""
+        return [json.loads(line)["event"] for line in text.splitlines()]
+
+    def tree(self) -> dict[str, str]:
+        """Every file that matters, with content and mode; state that tells of the attempt itself left out."""
+        left_out = (
+            "run/lock",
+            "var/lib/piquet/journal",
+            "var/lib/piquet/checkpoint",
+            "proc/",
+            "tmp/",
+            "error.log",
+        )
+        found = {}
+        for path in sorted(self.root.rglob("*")):
+            name = str(path.relative_to(self.root))
+            if name.startswith(left_out) or name.endswith((".pid", ".log")) or path.is_dir():
+                continue
+            content = (
+                path.read_bytes()
+                if path.is_file() and not path.is_symlink()
+                else str(path.readlink()).encode()
+            )
+            found[name] = f"{path.lstat().st_mode:o} {hashlib.sha256(content).hexdigest()}"
+        return found
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def _wait_for(port: int) -> None:
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        with socket.socket() as client:
+            if client.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.02)
+    raise AssertionError(f"nothing listens on {port}")
+
+
+def _write_nginx(box: Box) -> None:
+    folder = box.conf.parent
+    for name in ("conf.d", "sites-available", "sites-enabled", "snippets"):
+        (folder / name).mkdir(parents=True)
+    (box.root / "tmp").mkdir()
+    places = "".join(
+        f"  {x}_temp_path {box.root}/tmp/{x};\n" for x in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    box.conf.write_text(
+        f"user root;\npid {box.root}/nginx.pid;\nerror_log {box.root}/error.log;\nworker_processes 1;\nevents {{}}\n"
+        f"http {{\n  access_log off;\n{places}"
+        f"  include {folder}/conf.d/*.conf;\n  include sites-enabled/*;\n"
+        f"  server {{ listen 127.0.0.1:{box.port} default_server; return 404 default; }}\n}}\n"
+    )
+    for site in SITES:
+        text = (
+            f"server {{\n\tlisten 127.0.0.1:{box.port};\n\tserver_name {site};\n\treturn 200 '{site}';\n}}\n"
+        )
+        (folder / "sites-available" / site).write_text(text)
+        (folder / "sites-enabled" / site).symlink_to(f"../sites-available/{site}")
+
+
+def _write_apache(box: Box) -> None:
+    folder = box.apache_conf.parent
+    (folder / "conf-enabled").mkdir(parents=True)
+    modules = "".join(
+        f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so\n"
+        for name in ("mpm_event", "authz_core", "alias", "headers", "rewrite", "ssl")
+    )
+    (folder / "tls.inc").write_text("SSLEngine on\n")
+    box.apache_conf.write_text(
+        f"{modules}ServerName box\nPidFile {box.root}/apache.pid\nErrorLog {box.root}/apache.log\n"
+        f"Mutex posixsem\nDefaultRuntimeDir {box.root}/tmp\nListen 127.0.0.1:{box.apache_port}\n"
+        f"IncludeOptional conf-enabled/*.conf\n"
+        f"<VirtualHost *:{box.apache_port}>\n  ServerName one.test\n  ServerAlias *.one.test www.*.x\n</VirtualHost>\n"
+        f"<VirtualHost *:{box.apache_port}>\n  ServerName two.test:80\n  ServerAlias \\\n    alias.two.test\n</VirtualHost>\n"
+    )
+
+
+DROPIN = "/etc/nginx/conf.d/00-piquet.conf"
+INCLUDED = "/etc/piquet/nginx/server/piquet.conf"
+PAGE = "/var/lib/piquet/www/page.html"
+AGENT = "/usr/local/sbin/piquet-host"
+
+
+def make_bundle(
+    box: Box,
+    page: bytes = b"<h1>On strike</h1>",
+    start: int = 0,
+    end: int = HOUR_S,
+    dropin: str = "",
+    host: str = "box",
+) -> tuple[str, dict[str, bytes]]:
+    """A bundle for nginx alone; start and end are seconds from the box's clock."""
+    live = box.paths.live
+    flags = "".join(f"  {site} {live}/{site};\n" for site in SITES)
+    contents = {
+        DROPIN: f"map $host $piquet_flag {{\n  default '';\n{flags}}}\n{dropin}".encode(),
+        INCLUDED: (
+            b"if (-f $piquet_flag) { rewrite ^ piquet: last; }\n"
+            b"location ^~ piquet: { internal; add_header X-Piquet test/1/block always; return 503 strike; }\n"
+        ),
+        PAGE: page + b" plan @PIQUET_PLAN_DIGEST@\n",
+        AGENT: b"#!/usr/bin/python3\n",
+    }
+    modes = {AGENT: "0755"}
+    records: list[dict[str, Any]] = [
+        {
+            "path": path,
+            "kind": "file",
+            "mode": modes.get(path, "0644"),
+            "sha256": hashlib.sha256(data).hexdigest(),
+            "size": len(data),
+            "fill": b"@PIQUET_PLAN_DIGEST@" in data,
+        }
+        for path, data in contents.items()
+    ]
+    link = "/etc/systemd/system/timers.target.wants/piquet-reconcile.timer"
+    records.append({"path": link, "kind": "link", "target": "../piquet-reconcile.timer"})
+    phases = [{"number": 1, "mode": "block", "start": int(box.now) + start, "end": int(box.now) + end}]
+    entries = [
+        {"name": site, "key": site, "phases": [1], "provider": "nginx", "probe": box.target(site)}
+        for site in SITES
+    ]
+    manifest = canonical(
+        {
+            "piquet_manifest": 1, "host": host, "campaign": "test", "contact": "https://example.org/",
+            "timezone": "UTC", "providers": ["nginx"], "scheduler": "none", "phases": phases,
+            "entries": entries, "files": sorted(records, key=lambda r: r["path"]),
+        }
+    )  # fmt: skip
+    plan = canonical({"piquet_plan": 1, "hosts": {host: {"manifest": hashlib.sha256(manifest).hexdigest()}}})
+    members = {"plan.json": plan, "manifest.json": manifest}
+    members |= {f"files/{hashlib.sha256(data).hexdigest()}": data for data in contents.values()}
+    return hashlib.sha256(plan).hexdigest(), members
+
+
+def canonical(document: Any) -> bytes:
+    """Canonical JSON."""
+    return (json.dumps(document, sort_keys=True, separators=(",", ":")) + "\n").encode()
