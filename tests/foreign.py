@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Foreign sites on the test fleet: every kind of the corpus, installed as an owner on Debian would have done it.
+
+Used by the demo and by the end-to-end tests, which share one fleet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from piquet.testbed import Fleet
+from piquet.testbed.host import Host, Provider
+from piquet.testbed.sites import CERTIFICATE, KEY, put_certificate, put_sites
+
+from .corpus.kinds import DOMAIN, HERE, Kind, Places, load, modules
+
+UPSTREAM_PORT = 9000
+EVERYWHERE = frozenset({"00-default", "static", "proxy", "wildcard", "tls", "redirect-https"})
+"""Kinds that every nginx host gets; the others are dealt out, so that hosts differ as they do in the field."""
+
+_SRV = "/srv/sites"
+_ETC: Mapping[Provider, str] = {"nginx": "/etc/nginx", "apache": "/etc/apache2"}
+_UPSTREAM_UNIT = f"""\
+[Unit]
+Description=The application behind the proxying sites
+[Service]
+ExecStart=/bin/sh -c 'tail -f /dev/null | exec /usr/bin/python3 {_SRV}/upstream.py 127.0.0.1 {UPSTREAM_PORT}'
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def plant(fleet: Fleet) -> dict[str, tuple[Kind, ...]]:
+    """Give every host its sites; host name → the kinds that it serves."""
+    nginx = fleet.of("nginx")
+    dealt = {host.name: _dealt(load("nginx"), number, len(nginx)) for number, host in enumerate(nginx)}
+    dealt.update({host.name: load("apache") for host in fleet.of("apache")})
+    for host in fleet:
+        _plant(fleet, host, dealt[host.name])
+    return dealt
+
+
+def names(kinds: Iterable[Kind]) -> tuple[str, ...]:
+    """The selected site names of these kinds."""
+    return tuple(sorted({name for kind in kinds for name in kind.sites}))
+
+
+def _dealt(kinds: tuple[Kind, ...], number: int, hosts: int) -> tuple[Kind, ...]:
+    return tuple(k for n, k in enumerate(kinds) if k.name in EVERYWHERE or n % hosts == number)
+
+
+def _plant(fleet: Fleet, host: Host, kinds: tuple[Kind, ...]) -> None:
+    put_certificate(fleet, host, [DOMAIN, f"*.{DOMAIN}", f"*.wildcard.{DOMAIN}", f"*.tls.{DOMAIN}"])
+    _plant_upstream(host)
+    if host.provider == "apache":
+        host.run(f"a2enmod -q {' '.join(_debian_modules(host, kinds))} && systemctl restart apache2")
+    host.run(f"rm -f {_ETC[host.provider]}/sites-enabled/*")
+    links = " && ".join(
+        f"ln -s ../sites-available/{kind.name}.conf {_ETC[host.provider]}/sites-enabled/{kind.name}.conf"
+        for kind in kinds
+    )
+    host.write_files(dict(_vhosts(host.provider, kinds)))
+    host.run(links)
+    put_sites(host, host.provider, _documents(kinds))
+
+
+def _plant_upstream(host: Host) -> None:
+    host.write_files(
+        {
+            f"{_SRV}/upstream.py": (HERE / "upstream.py").read_bytes(),
+            "/etc/systemd/system/foreign-upstream.service": _UPSTREAM_UNIT,
+        }
+    )
+    host.run("systemctl daemon-reload && systemctl enable --quiet --now foreign-upstream.service")
+
+
+def _debian_modules(host: Host, kinds: tuple[Kind, ...]) -> list[str]:
+    """Those of the kinds' modules that Debian can enable; the others are compiled in."""
+    there = set(host.run("ls /etc/apache2/mods-available").stdout.split())
+    return [name for name in modules(kinds) if f"{name}.load" in there and not name.startswith("mpm_")]
+
+
+def _vhosts(provider: Provider, kinds: Iterable[Kind]) -> Iterable[tuple[str, bytes]]:
+    places = Places(80, 443, _SRV, f"127.0.0.1:{UPSTREAM_PORT}", CERTIFICATE, KEY)
+    for kind in kinds:
+        yield f"{_ETC[provider]}/sites-available/{kind.name}.conf", kind.rendered(places)
+
+
+def _documents(kinds: Iterable[Kind]) -> Iterable[tuple[str, bytes]]:
+    pages = [path for path in sorted((HERE / "www").rglob("*")) if path.is_file()]
+    for kind in kinds:
+        for page in pages:
+            yield f"{_SRV}/{kind.name}/{page.relative_to(HERE / 'www')}", page.read_bytes()
+        if kind.htaccess:
+            yield f"{_SRV}/{kind.name}/.htaccess", Path(kind.htaccess).read_bytes()
