@@ -58,7 +58,8 @@ setup_packages() {
   [ "${#missing[@]}" -gt 0 ] || return 0
   command -v apt-get >/dev/null || fail "this needs Debian or Ubuntu: there is no apt-get" "install by hand: ${missing[*]}"
   [ "$(id -u)" -eq 0 ] || fail "packages are missing: ${missing[*]}" "run it as root, or: sudo apt-get install ${missing[*]}"
-  quietly "package lists" apt-get update
+  [ -n "${lists_are_fresh-}" ] || quietly "package lists" apt-get update
+  lists_are_fresh=yes
   quietly "install ${missing[*]}" env DEBIAN_FRONTEND=noninteractive \
     apt-get install --yes --no-install-recommends "${missing[@]}"
 }

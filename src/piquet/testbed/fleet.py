@@ -148,10 +148,12 @@ class Fleet:
         """Cut the power of all hosts and give back all that the fleet took. No-op when it was not started."""
         if self.slot is None:
             return
-        with ThreadPoolExecutor(max(1, len(self.hosts))) as pool:
-            list(pool.map(Host.power_cut, self.hosts))
-        release(self.slot)
-        self.slot, self.hosts, self._authority = None, (), None
+        try:
+            with ThreadPoolExecutor(max(1, len(self.hosts))) as pool:
+                list(pool.map(Host.power_cut, self.hosts))
+        finally:
+            release(self.slot)
+            self.slot, self.hosts, self._authority = None, (), None
 
     def _lay(self, image: Path) -> None:
         """Make keys, disks and the clients' files."""
