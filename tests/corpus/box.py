@@ -99,7 +99,9 @@ class Box:
     @contextmanager
     def serving(self, argv: Sequence[str], port: int) -> Iterator[None]:
         """A server in the foreground, ready when the port accepts, gone with all its children at the end."""
-        process = subprocess.Popen(self._argv(argv), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        process = subprocess.Popen(
+            self._argv(argv), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
         try:
             _wait_for(process, port)
             yield
@@ -108,8 +110,22 @@ class Box:
 
     def _argv(self, argv: Sequence[str]) -> list[str]:
         environment = ["TZ=UTC", f"LD_PRELOAD={faketime_library()}", "FAKETIME_FMT=%s", "FAKETIME_NO_CACHE=1"]
-        environment += ["FAKETIME_DISABLE_SHM=1", "FAKETIME_DONT_FAKE_MONOTONIC=1", "NO_FAKE_STAT=1", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"]
-        enter = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child=KILL"]
+        environment += [
+            "FAKETIME_DISABLE_SHM=1",
+            "FAKETIME_DONT_FAKE_MONOTONIC=1",
+            "NO_FAKE_STAT=1",
+            "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+        ]
+        enter = [
+            "setpriv",
+            "--pdeathsig",
+            "KILL",
+            "unshare",
+            "--mount",
+            "--pid",
+            "--fork",
+            "--kill-child=KILL",
+        ]
         return [*enter, "sh", "-ec", _ENTER, "sh", str(self.root), "/usr/bin/env", "-i", *environment, *argv]
 
 
@@ -138,7 +154,9 @@ def _wait_for(process: subprocess.Popen[str], port: int) -> None:
     deadline = time.monotonic() + _READY_S
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise RuntimeError(f"the server ended at once:\n{process.stdout.read() if process.stdout else ''}")
+            raise RuntimeError(
+                f"the server ended at once:\n{process.stdout.read() if process.stdout else ''}"
+            )
         try:
             socket.create_connection((ADDRESS, port), 1).close()
         except OSError:

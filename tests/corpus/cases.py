@@ -35,6 +35,9 @@ SITE_PATHS = (
     "/~1",
 )
 _CORE_PATHS = frozenset({"/", "/api/x", "/deep/er/missing", "/.well-known/piquet.json", "/own-error"})
+_POSTED_PATHS = frozenset(
+    {"/files/one.txt", "/robots.txt", "/api/../x", "/.well-known/piquet/strike.css", "/piquet:~1"}
+)
 _BODY = b"field=0123456789abcdefghij"
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
@@ -73,7 +76,12 @@ class Case:
         if body:
             fields |= {"Content-Type": "application/x-www-form-urlencoded", "Content-Length": str(len(body))}
         fields.setdefault("Connection", "close")
-        lines = [f"{self.method} {self.target} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items()), "", ""]
+        lines = [
+            f"{self.method} {self.target} HTTP/1.1",
+            *(f"{name}: {value}" for name, value in fields.items()),
+            "",
+            "",
+        ]
         return "\r\n".join(lines).encode() + body
 
     def __str__(self) -> str:
@@ -83,7 +91,7 @@ class Case:
 
 
 def standard(own: Sequence[str], secret: str, cookie_name: str) -> tuple[Case, ...]:
-    """The ordinary list: all methods on the core addresses, GET and POST on the rest, the cookie with three methods.
+    """The ordinary list: all methods on the core addresses, GET (and on some POST) on the rest, with and without the cookie.
 
     Args:
         own: addresses of ours besides `SITE_PATHS`, the staged files' own among them.
@@ -92,10 +100,18 @@ def standard(own: Sequence[str], secret: str, cookie_name: str) -> tuple[Case, .
     """
     cookie = (("Cookie", f"a=b; {cookie_name}={secret}"),)
     paths = (*SITE_PATHS, *own)
-    plain = [Case(method, path) for path in paths for method in (METHODS if path in _CORE_PATHS else ("GET", "POST"))]
-    passed = [Case(method, path, cookie) for path in paths for method in ("GET", "POST")]
-    passed += [Case(method, "/", cookie) for method in METHODS if method not in ("GET", "POST")]
+    plain = [Case(method, path) for path in paths for method in _methods(path)]
+    passed = [
+        Case(method, path, cookie)
+        for path in SITE_PATHS
+        for method in _methods(path)
+        if path == "/" or method in ("GET", "POST")
+    ]
     return (*plain, *variants(secret, cookie_name), *shapes(), *passed)
+
+
+def _methods(path: str) -> tuple[str, ...]:
+    return METHODS if path in _CORE_PATHS else ("GET", "POST") if path in _POSTED_PATHS else ("GET",)
 
 
 def full(own: Sequence[str], secret: str, cookie_name: str) -> tuple[Case, ...]:
@@ -119,9 +135,24 @@ def _has_cookie(case: Case) -> bool:
 
 def variants(secret: str, cookie_name: str) -> Iterator[Case]:
     """Languages, forms, conditions, cookies that are not ours, networks, and the header by which Apache gets its clock."""
-    for wanted in ("en", "fr-CA,en;q=0.5", "de;q=0, es", "pt-BR, de;q=0.9", "FR", "en;q=0,fr;q=0.1", "*", "xx-en"):
+    for wanted in (
+        "en",
+        "fr-CA,en;q=0.5",
+        "de;q=0, es",
+        "pt-BR, de;q=0.9",
+        "FR",
+        "en;q=0,fr;q=0.1",
+        "*",
+        "xx-en",
+    ):
         yield Case("GET", "/", (("Accept-Language", wanted),))
-    for wanted in ("application/json", "application/problem+json", "text/html,application/json", "*/*", "APPLICATION/JSON"):
+    for wanted in (
+        "application/json",
+        "application/problem+json",
+        "text/html,application/json",
+        "*/*",
+        "APPLICATION/JSON",
+    ):
         yield Case("GET", "/deep/er/missing", (("Accept", wanted), ("Accept-Language", "fr")))
         yield Case("POST", "/", (("Accept", wanted),))
     yield Case("GET", "/", (("Accept-Encoding", "gzip, br"),))
@@ -130,9 +161,13 @@ def variants(secret: str, cookie_name: str) -> Iterator[Case]:
     yield Case("GET", "/", (("If-Match", '"none"'), ("If-Unmodified-Since", "Sat, 01 Jan 2000 00:00:00 GMT")))
     yield Case("GET", "/files/one.txt", (("Range", "bytes=1-2"),))
     yield Case("GET", "/", (("Authorization", "Basic cGlja2V0Om9wZW4="),))
-    yield Case("GET", "/", (("X-Piquet-At", "t=0"), ("X-Piquet", "forged")))
-    yield Case("GET", "/api/x", (("X-Piquet-At", "t=0"),))
-    for name, value in ((cookie_name, "classic"), (cookie_name, secret[:-1]), (f"x{cookie_name}", secret), (cookie_name, secret + "0")):
+    yield Case("GET", "/", (("X-Piquet", "forged"),))
+    for name, value in (
+        (cookie_name, "classic"),
+        (cookie_name, secret[:-1]),
+        (f"x{cookie_name}", secret),
+        (cookie_name, secret + "0"),
+    ):
         yield Case("GET", "/", (("Cookie", f"{name}={value}"),))
     yield Case("GET", f"/.well-known/piquet/bypass/{secret[:-1]}")
     yield Case("GET", f"/.well-known/piquet/bypass/{secret}?x=1")
@@ -152,7 +187,9 @@ def shapes() -> Iterator[Case]:
     """Requests of unusual form. Where the server answers 400 by itself the table has no row, but sameness holds."""
     close = b"\r\nConnection: close\r\n\r\n"
     yield _shape("GET", "http://…/", b"GET http://@HOST@/ HTTP/1.1\r\nHost: @HOST@" + close, "/")
-    yield _shape("GET", "http://…/api/x", b"GET http://@HOST@/api/x HTTP/1.1\r\nHost: @HOST@" + close, "/api/x")
+    yield _shape(
+        "GET", "http://…/api/x", b"GET http://@HOST@/api/x HTTP/1.1\r\nHost: @HOST@" + close, "/api/x"
+    )
     yield _shape("GET", "upper-case host with port", b"GET / HTTP/1.1\r\nHost: @HOST@:8080" + close, "/")
     yield _shape("GET", "trailing dot", b"GET / HTTP/1.1\r\nHost: @HOST@." + close, None)
     yield _shape("GET", "HTTP/1.0", b"GET / HTTP/1.0\r\nHost: @HOST@\r\n\r\n", "/")
@@ -162,13 +199,24 @@ def shapes() -> Iterator[Case]:
     yield _shape("GET", "broken escape", b"GET /%zz HTTP/1.1\r\nHost: @HOST@" + close, None)
     yield _shape("GET", "long line", b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\nHost: @HOST@" + close, None)
     yield _shape("BREW", "/ (unknown method)", b"BREW / HTTP/1.1\r\nHost: @HOST@" + close, "/")
-    yield _shape("CONNECT", "example.org:443", b"CONNECT example.org:443 HTTP/1.1\r\nHost: @HOST@" + close, None)
-    chunked = b"POST / HTTP/1.1\r\nHost: @HOST@\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n1a\r\n" + _BODY + b"\r\n0\r\n\r\n"
+    yield _shape(
+        "CONNECT", "example.org:443", b"CONNECT example.org:443 HTTP/1.1\r\nHost: @HOST@" + close, None
+    )
+    chunked = (
+        b"POST / HTTP/1.1\r\nHost: @HOST@\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n1a\r\n"
+        + _BODY
+        + b"\r\n0\r\n\r\n"
+    )
     yield _shape("POST", "chunked body", chunked, "/")
-    expecting = b"POST / HTTP/1.1\r\nHost: @HOST@\r\nContent-Length: 26\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n" + _BODY
+    expecting = (
+        b"POST / HTTP/1.1\r\nHost: @HOST@\r\nContent-Length: 26\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n"
+        + _BODY
+    )
     yield _shape("POST", "Expect: 100-continue", expecting, None)
     kept = b"POST /deep/er/missing HTTP/1.1\r\nHost: @HOST@\r\nContent-Length: 26\r\n\r\n" + _BODY
-    yield _shape("POST", "then GET on the same connection", kept + b"GET / HTTP/1.1\r\nHost: @HOST@" + close, None)
+    yield _shape(
+        "POST", "then GET on the same connection", kept + b"GET / HTTP/1.1\r\nHost: @HOST@" + close, None
+    )
 
 
 def _shape(method: str, target: str, sent: bytes, means: str | None) -> Case:

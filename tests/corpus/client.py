@@ -41,7 +41,9 @@ class Response:
         return [value for header, value in self.headers if header == name]
 
 
-def exchange(address: str, port: int, sent: bytes, tls_name: str | None = None, source: str = "127.0.0.1") -> Wire:
+def exchange(
+    address: str, port: int, sent: bytes, tls_name: str | None = None, source: str = "127.0.0.1"
+) -> Wire:
     """Send bytes over one connection and read until the server closes it.
 
     `tls_name` asks for TLS with that name in SNI; the certificate is not checked, it is the test's own. `source` is the local address
@@ -49,9 +51,7 @@ def exchange(address: str, port: int, sent: bytes, tls_name: str | None = None, 
     """
     chunks: list[bytes] = []
     try:
-        with socket.create_connection((address, port), _TIMEOUT_S, (source, 0)) as plain:
-            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connection = _wrapped(plain, tls_name) if tls_name else plain
+        with _opened(address, port, tls_name, source) as connection:
             connection.sendall(sent)
             while chunk := connection.recv(65536):
                 chunks.append(chunk)
@@ -79,14 +79,19 @@ def parse(received: bytes) -> Response | None:
     lines = head.split(b"\r\n")
     if not separator or not lines[0].startswith(b"HTTP/1."):
         return None
-    headers = tuple((name.decode("latin-1").lower(), value.strip().decode("latin-1")) for name, _, value in (line.partition(b":") for line in lines[1:]))
+    headers = tuple(
+        (name.decode("latin-1").lower(), value.strip().decode("latin-1"))
+        for name, _, value in (line.partition(b":") for line in lines[1:])
+    )
     if ("transfer-encoding", "chunked") in headers:
         body = _unchunked(body)
     return Response(int(lines[0].split(b" ")[1]), headers, body, received)
 
 
-def _wrapped(plain: socket.socket, name: str) -> ssl.SSLSocket:
-    return _tls().wrap_socket(plain, server_hostname=name, suppress_ragged_eofs=True)
+def _opened(address: str, port: int, tls_name: str | None, source: str) -> socket.socket:
+    plain = socket.create_connection((address, port), _TIMEOUT_S, (source, 0))
+    plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return _tls().wrap_socket(plain, server_hostname=tls_name) if tls_name else plain
 
 
 @cache

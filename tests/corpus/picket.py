@@ -7,7 +7,6 @@ is worked out here once more, by the words of the design and not by piquet's cod
 
 from __future__ import annotations
 
-import re
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -18,7 +17,8 @@ from piquet.bundle import File, build_bundles
 from piquet.campaign.model import Campaign, Doors, Limits, Phase, Selection
 from piquet.campaign.pages import PageSource
 from piquet.fleet.model import ServerFacts
-from piquet.host import hooks
+from piquet.host import hooks, nginx
+from piquet.host.nginx_config import Configuration
 from piquet.plan import Entry, HostPlan, Plan
 
 from .cases import Case
@@ -30,13 +30,9 @@ SECRET = "0123456789abcdef0123456789abcdef"
 LANGUAGES = ("fr", "en", "es")
 DEFAULT_WINDOW = (datetime(2026, 12, 16, 23, tzinfo=UTC), datetime(2026, 12, 17, 23, tzinfo=UTC))
 _DIGEST = "d" * 64
+_REFUSED = answers.Answer("refused")
+"""Apache answers 404 to an encoded slash before any module is asked. Source: AllowEncodedSlashes, default Off."""
 _WWW = "/var/lib/piquet/www/"
-_HOUR_MS = 3_600_000
-_NGINX_DEFAULT_MODULES = (
-    "http_access http_auth_basic http_autoindex http_browser http_charset http_empty_gif http_fastcgi http_geo http_grpc http_gzip "
-    "http_limit_conn http_limit_req http_map http_memcached http_mirror http_proxy http_referer http_rewrite http_scgi http_split_clients "
-    "http_ssi http_userid http_uwsgi"
-).split()
 
 Mutation = Callable[[str, bytes], bytes]
 """Path and bytes of a rendered file → the bytes to install instead."""
@@ -63,23 +59,22 @@ class Picket:
 
     @property
     def before_ms(self) -> int:
-        """An hour before the first start."""
-        return _ms(self.campaign.phases[0].start_at) - _HOUR_MS
+        """The last millisecond before the first start."""
+        return ms(self.campaign.phases[0].start_at) - 1
 
     @property
     def inside_ms(self) -> int:
-        """The middle of the first window, in whole seconds."""
-        phase = self.campaign.phases[0]
-        return _ms(phase.start_at + timedelta(seconds=(phase.end_at - phase.start_at).total_seconds() // 2))
+        """The first instant of the first window."""
+        return ms(self.campaign.phases[0].start_at)
 
     @property
     def after_ms(self) -> int:
-        """An hour after the last end."""
-        return _ms(self.campaign.phases[-1].end_at) + _HOUR_MS
+        """The first instant behind the last window."""
+        return ms(self.campaign.phases[-1].end_at)
 
     def phase_at(self, at_ms: int) -> Phase | None:
         """The phase whose `[start, end)` holds an instant."""
-        return next((p for p in self.campaign.phases if _ms(p.start_at) <= at_ms < _ms(p.end_at)), None)
+        return next((p for p in self.campaign.phases if ms(p.start_at) <= at_ms < ms(p.end_at)), None)
 
     def hook(self, server: Server) -> None:
         """Put the line into the owners' server blocks by the agent's own function; nothing to do for Apache."""
@@ -119,6 +114,8 @@ class Picket:
             return answers.USUAL
         if case.meaning is None:
             return None
+        if self.kinds[0].provider == "apache" and "%2f" in case.meaning.partition("?")[0].lower():
+            return _REFUSED
         headers = {name.lower(): value for name, value in case.headers}
         request = answers.Request(case.method, case.meaning, way.host, headers, case.source)
         assets = answers.asset_names(self.campaign.languages)
@@ -129,7 +126,9 @@ class Picket:
         answer = self.expected(way, case, self.inside_ms)
         return answer is not None and answer.kind == "usual"
 
-    def deviation(self, way: Ask, case: Case, got: Wire, unhooked: Wire, usual: Wire | None, at_ms: int | None = None) -> tuple[str, bytes, bytes] | None:
+    def deviation(
+        self, way: Ask, case: Case, got: Wire, unhooked: Wire, usual: Wire | None, at_ms: int | None = None
+    ) -> tuple[str, bytes, bytes] | None:
         """What is wrong with an answer, as (reason, expected, got); None if nothing is.
 
         Args:
@@ -147,11 +146,19 @@ class Picket:
         response = parse(got.received)
         if answer is None or answer.kind == "refused":
             is_ours = response is not None and response.values("x-piquet")
-            return None if is_ours or got == unhooked else ("neither ours nor as usual", unhooked.received, got.received)
+            return (
+                None
+                if is_ours or got == unhooked
+                else ("neither ours nor as usual", unhooked.received, got.received)
+            )
         if response is None:
             return f"{answer.kind}: no answer ({got.ended})", b"", got.received
         wrong = self._wrong(answer, case, response)
-        return (f"{answer.kind}: {'; '.join(wrong)}", str(answer.status).encode(), got.received) if wrong else None
+        return (
+            (f"{answer.kind}: {'; '.join(wrong)}", str(answer.status).encode(), got.received)
+            if wrong
+            else None
+        )
 
     def _wrong(self, answer: answers.Answer, case: Case, response: Response) -> list[str]:
         wrong = [] if response.status == answer.status else [f"status {response.status}"]
@@ -172,7 +179,9 @@ class Picket:
     def _body(self, answer: answers.Answer, case: Case) -> bytes | None:
         number = answer.headers[answers.SIGN_HEADER].split("/")[1]
         if answer.kind in ("page", "json"):
-            return self.contents[f"{_WWW}page/{number}/{answer.language}.{'html' if answer.kind == 'page' else 'problem'}"]
+            return self.contents[
+                f"{_WWW}page/{number}/{answer.language}.{'html' if answer.kind == 'page' else 'problem'}"
+            ]
         if answer.kind == "about":
             return self.contents[f"{_WWW}asset/{number}/piquet.json"]
         if answer.kind == "asset":
@@ -181,9 +190,14 @@ class Picket:
         return None
 
 
-def picket(server: Server, *windows: tuple[datetime, datetime], mutation: Mutation | None = None, hooked: bool = True) -> Picket:
+def picket(
+    server: Server, *windows: tuple[datetime, datetime], mutation: Mutation | None = None, hooked: bool = True
+) -> Picket:
     """A campaign over a server's kinds: one block phase per window (start, end), `/api/` and one network open, a bypass."""
-    phases = tuple(Phase(n, "block", start, end, page="pages/greve") for n, (start, end) in enumerate(windows or (DEFAULT_WINDOW,), 1))
+    phases = tuple(
+        Phase(n, "block", start, end, page="pages/greve")
+        for n, (start, end) in enumerate(windows or (DEFAULT_WINDOW,), 1)
+    )
     campaign = Campaign(
         name="greve-2026-12-17",
         timezone="Europe/Paris",
@@ -196,13 +210,23 @@ def picket(server: Server, *windows: tuple[datetime, datetime], mutation: Mutati
         mandate=None,
     )
     sites = sorted({name for kind in server.kinds for name in kind.sites})
-    entries = tuple(Entry(name, key(name), tuple(p.number for p in phases), server.provider, None) for name in sites)
+    entries = tuple(
+        Entry(name, key(name), tuple(p.number for p in phases), server.provider, None) for name in sites
+    )
     known = tuple(sorted({name for kind in server.kinds for name in names_of(kind)}))
     plan = Plan(campaign, (HostPlan("corpus", "127.0.0.1", (facts(server),), entries, known),), ())
-    pages = [PageSource(p.number, name, f"pages/greve/{name}.md", "markdown", f"# Grève · {name}\n\nPhase {p.number}.\n") for p in phases for name in LANGUAGES]
+    pages = [
+        PageSource(
+            p.number, name, f"pages/greve/{name}.md", "markdown", f"# Grève · {name}\n\nPhase {p.number}.\n"
+        )
+        for p in phases
+        for name in LANGUAGES
+    ]
     (bundle,) = build_bundles(plan, pages, SECRET)
     files = {file.path: file for file in bundle.files if file.kind == "file"}
-    contents = {path: file.content.replace(b"@PIQUET_PLAN_DIGEST@", _DIGEST.encode()) for path, file in files.items()}
+    contents = {
+        path: file.content.replace(b"@PIQUET_PLAN_DIGEST@", _DIGEST.encode()) for path, file in files.items()
+    }
     if mutation:
         contents = {path: mutation(path, content) for path, content in contents.items()}
     return Picket(server.kinds, campaign, files, tuple(entry.key for entry in entries), hooked, contents)
@@ -235,17 +259,21 @@ def key(name: str) -> str:
 
 def facts(server: Server) -> ServerFacts:
     """What a survey would say of the server."""
-    nginx = server.provider == "nginx"
-    names = _nginx_modules() if nginx else {f"{name}_module" for name in (*BASE_MODULES, *modules(server.kinds))}
-    folder = "/etc/nginx/conf.d" if nginx else "/etc/apache2/conf-enabled"
+    is_nginx = server.provider == "nginx"
+    names = (
+        _nginx_modules()
+        if is_nginx
+        else {f"{name}_module" for name in (*BASE_MODULES, *modules(server.kinds))}
+    )
+    folder = "/etc/nginx/conf.d" if is_nginx else "/etc/apache2/conf-enabled"
     return ServerFacts(server.provider, "0", folder, frozenset(names), True, "", True)
 
 
 def _nginx_modules() -> set[str]:
     said = subprocess.run(["/usr/sbin/nginx", "-V"], capture_output=True, text=True, check=True).stderr
-    added = set(re.findall(r"--with-(http_\w+?)_module(?!=dynamic)", said))
-    return {*_NGINX_DEFAULT_MODULES, *added} - set(re.findall(r"--without-(http_\w+?)_module", said))
+    return nginx.modules(said, Configuration())
 
 
-def _ms(instant: datetime) -> int:
+def ms(instant: datetime) -> int:
+    """Milliseconds since the epoch, as `Box.set_clock` wants them."""
     return round(instant.timestamp() * 1000)

@@ -77,12 +77,19 @@ class Tally:
 
     def table(self, title: str) -> str:
         """Counts as text: a line per kind, right/asked per state, and the totals."""
-        states = [state for state in ("unhooked", "staged", "armed", "active", "released", "after") if any(s == state for _, s in self.asked)]
+        states = [
+            state
+            for state in ("unhooked", "staged", "armed", "active", "released", "after")
+            if any(s == state for _, s in self.asked)
+        ]
         wrong = Counter((deviation.item.kind, deviation.state) for deviation in self.deviations)
         rows = [f"{title:20}" + "".join(f"{state:>14}" for state in states)]
         for kind in sorted({kind for kind, _ in self.asked}):
             rows.append(f"{kind:20}" + "".join(_share(self.asked[kind, s], wrong[kind, s]) for s in states))
-        totals = [(sum(n for (_, s), n in self.asked.items() if s == state), len(self.wrong(state))) for state in states]
+        totals = [
+            (sum(n for (_, s), n in self.asked.items() if s == state), len(self.wrong(state)))
+            for state in states
+        ]
         rows.append(f"{'total':20}" + "".join(_share(*total) for total in totals))
         return "\n".join(rows)
 
@@ -161,7 +168,9 @@ class Recorder:
 
     def usual(self) -> frozenset[Item]:
         """Items that the table calls usual inside the window."""
-        return frozenset(item for part in self.parts for item in part if self.picket.is_usual(item.ask, item.case))
+        return frozenset(
+            item for part in self.parts for item in part if self.picket.is_usual(item.ask, item.case)
+        )
 
 
 def run(server: Server, picket: Picket, cases: Sequence[Case]) -> Tally:
@@ -183,8 +192,15 @@ def run(server: Server, picket: Picket, cases: Sequence[Case]) -> Tally:
     server.make_flags(picket.keys)
     _same(tally, "armed", unhooked[before], recorder.at(before))
     active = recorder.at(inside)
-    found = (picket.deviation(item.ask, item.case, active[item], unhooked[inside][item], unhooked_usual.get(item)) for item in active)
-    tally.add("active", active, [Deviation("active", item, *reason) for item, reason in zip(active, found, strict=True) if reason])
+    found = (
+        picket.deviation(item.ask, item.case, active[item], unhooked[inside][item], unhooked_usual.get(item))
+        for item in active
+    )
+    tally.add(
+        "active",
+        active,
+        [Deviation("active", item, *reason) for item, reason in zip(active, found, strict=True) if reason],
+    )
     _same(tally, "after", unhooked[after], recorder.at(after))
     server.drop_flags()
     _same(tally, "released", unhooked[inside], recorder.at(inside))

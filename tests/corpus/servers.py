@@ -72,7 +72,9 @@ class Server:
 
     def errors(self) -> str:
         """The server's error log, for the report of a failure."""
-        log = self.box.path({"nginx": "/var/log/nginx/error.log", "apache": "/var/log/apache2/error.log"}[self.provider])
+        log = self.box.path(
+            {"nginx": "/var/log/nginx/error.log", "apache": "/var/log/apache2/error.log"}[self.provider]
+        )
         return log.read_text(errors="replace") if log.exists() else ""
 
 
@@ -103,7 +105,18 @@ def _plant_apache(box: Box, kinds: tuple[Kind, ...], places: Places) -> None:
 
 def make_certificate(cert: Path, key: Path) -> None:
     """A throw-away certificate; nobody checks it, the clock of the box being where it is."""
-    argv = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30"]
+    argv = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-days",
+        "30",
+    ]
     argv += ["-subj", "/CN=corpus.example", "-keyout", str(key), "-out", str(cert)]
     subprocess.run(argv, check=True, capture_output=True)
 

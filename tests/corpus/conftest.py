@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One upstream for all servers of the corpus, and the counts at the end of the run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from .kinds import Kind, Provider, load
+from .runner import Tally
+from .servers import Server, plant, upstream
+
+Planter = Callable[..., Server]
+_COUNTS = pytest.StashKey[list[str]]()
+
+
+@pytest.fixture(scope="session")
+def application() -> Iterator[int]:
+    """Port of the application behind the proxying kinds."""
+    with upstream() as port:
+        yield port
+
+
+@pytest.fixture
+def planted(tmp_path: Path, application: int) -> Planter:
+    """Plant a server with all kinds, or with those of the given names."""
+
+    def plant_some(provider: Provider, *names: str) -> Server:
+        return plant(provider, _chosen(load(provider), names), tmp_path / provider, application)
+
+    return plant_some
+
+
+@pytest.fixture
+def count(request: pytest.FixtureRequest) -> Callable[[str, Tally], None]:
+    """Keep a tally's table for the end of the run."""
+    shown = request.config.stash.setdefault(_COUNTS, [])
+    return lambda title, tally: shown.append(tally.table(title))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print what was counted: right/asked by kind and state."""
+    for table in config.stash.get(_COUNTS, []):
+        terminalreporter.write_sep("-", "corpus: right/asked")
+        terminalreporter.write_line(table)
+
+
+def _chosen(kinds: tuple[Kind, ...], names: tuple[str, ...]) -> tuple[Kind, ...]:
+    chosen = tuple(kind for kind in kinds if kind.name in names or not names)
+    assert not names or len(chosen) == len(names)
+    return chosen

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The promise on real servers: byte-identical whenever we do not act, the table of answers whenever we do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from piquet.answers import BYPASS_COOKIE
+from piquet.host import hooks
+
+from .cases import full, standard
+from .conftest import Planter
+from .kinds import Provider
+from .picket import SECRET, own_addresses, picket
+from .runner import Tally, run
+
+Count = Callable[[str, Tally], None]
+
+
+@pytest.mark.parametrize("provider", ["nginx", "apache"])
+def test_every_kind_in_every_state(provider: Provider, planted: Planter, count: Count) -> None:
+    """Staged, armed, released and after: identical. Active, from the first instant on: every row of the table."""
+    server = planted(provider)
+    owners = {path: path.read_bytes() for path in server.vhost_files()}
+    strike = picket(server)
+    tally = run(server, strike, standard(own_addresses(strike.files), SECRET, BYPASS_COOKIE))
+    count(provider, tally)
+    assert not tally.deviations, tally.report()
+    strike.withdraw(server)
+    assert {path: path.read_bytes() for path in server.vhost_files()} == owners
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("provider", ["nginx", "apache"])
+def test_every_kind_every_method_every_address(provider: Provider, planted: Planter, count: Count) -> None:
+    """The full matrix: eight methods for every address, with and without the bypass."""
+    server = planted(provider)
+    strike = picket(server)
+    tally = run(server, strike, full(own_addresses(strike.files), SECRET, BYPASS_COOKIE))
+    count(f"{provider}, full", tally)
+    assert not tally.deviations, tally.report()
+
+
+def test_the_line_is_the_first_thing_in_every_block(planted: Planter) -> None:
+    """Each hooked file still passes nginx's test, holds the line once per server block, and comes back exactly."""
+    server = planted("nginx")
+    owners = {path: path.read_bytes() for path in server.vhost_files()}
+    picket(server).hook(server)
+    hooked = {path: path.read_bytes() for path in server.vhost_files()}
+    for path, text in hooked.items():
+        assert text.count(hooks.line()) == owners[path].count(b"server_name"), path.name
+        assert hooks.remove(text) == owners[path], path.name
+    assert server.test() == ""

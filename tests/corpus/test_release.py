@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Inside the window, on one running process: any one thing releases, at the next request, and without a reload."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+
+import pytest
+
+from .cases import Case
+from .client import Wire
+from .conftest import Planter
+from .kinds import Provider
+from .picket import Picket, picket
+from .runner import Item, ask, items
+from .servers import Server
+
+CASES = (Case("GET", "/"), Case("POST", "/deep/er/missing"), Case("GET", "/.well-known/piquet.json"))
+WAYS: dict[str, Callable[[Server, Picket], None]] = {
+    "live unlinked": lambda server, _: server.drop_flags(),
+    "every flag unlinked": lambda server, strike: (
+        [server.box.path(f"/run/piquet/live/{key}").unlink() for key in strike.keys] and None
+    ),
+    "/run/piquet gone": lambda server, _: shutil.rmtree(server.box.path("/run/piquet")),
+    "the end": lambda server, strike: server.box.set_clock(strike.after_ms),
+}
+STATELESS = {
+    "nginx": (
+        "static",
+        "proxy",
+        "redirect-https",
+        "auth-basic",
+        "deny",
+        "maintenance",
+        "return-server",
+        "error-pages",
+        "wildcard",
+        "well-known",
+    ),
+    "apache": (
+        "static",
+        "proxy-pass",
+        "redirect-alias",
+        "redirect-rewrite",
+        "auth-basic",
+        "denied",
+        "front-controller",
+        "error-document",
+        "wildcard",
+    ),
+}
+
+
+@pytest.mark.parametrize("provider", ["nginx", "apache"])
+@pytest.mark.parametrize("way", WAYS)
+def test_one_thing_releases_at_once(provider: Provider, way: str, planted: Planter) -> None:
+    """Shown before, as without us at the very next request after."""
+    server = planted(provider, *STATELESS[provider])
+    strike = picket(server)
+    server.box.set_clock(strike.after_ms if way == "the end" else strike.inside_ms)
+    with server.serving():
+        unhooked = answers(server)
+    strike.hook(server)
+    strike.stage(server)
+    server.make_flags(strike.keys)
+    server.box.set_clock(strike.inside_ms)
+    with server.serving():
+        assert {
+            b" 503 " in wire.received[:14] or b"X-Piquet: " in wire.received
+            for wire in answers(server).values()
+        } == {True}
+        WAYS[way](server, strike)
+        assert answers(server) == unhooked
+
+
+@pytest.mark.parametrize("provider", ["nginx", "apache"])
+def test_one_flag_releases_its_own_entry_only(provider: Provider, planted: Planter) -> None:
+    """A wildcard's flag is not that of the name above it, nor of any other site."""
+    server = planted(provider, "static", "wildcard")
+    strike = picket(server)
+    strike.hook(server)
+    strike.stage(server)
+    server.make_flags(strike.keys)
+    server.box.set_clock(strike.inside_ms)
+    with server.serving():
+        shown = blocked(server)
+        server.box.path("/run/piquet/live/_.wildcard.corpus.example").unlink()
+        assert shown - blocked(server) == {"one.wildcard.corpus.example", "deep.two.wildcard.corpus.example"}
+        server.box.path("/run/piquet/live/static.corpus.example").unlink()
+        assert blocked(server) == {"wildcard.corpus.example"}
+
+
+def test_open_file_cache_of_the_owner_delays_a_flag_but_not_the_end(planted: Planter) -> None:
+    """Why survey reports it: a removed flag can be seen late there. The lease ends on time all the same."""
+    server = planted("nginx", "open-file-cache")
+    strike = picket(server)
+    server.box.set_clock(strike.after_ms)
+    with server.serving():
+        unhooked = answers(server)
+    strike.hook(server)
+    strike.stage(server)
+    server.make_flags(strike.keys)
+    server.box.set_clock(strike.inside_ms)
+    with server.serving():
+        assert blocked(server) == {"open-file-cache.corpus.example"}
+        server.drop_flags()
+        assert blocked(server) == {"open-file-cache.corpus.example"}
+        server.box.set_clock(strike.after_ms)
+        assert answers(server) == unhooked
+
+
+def answers(server: Server) -> dict[Item, Wire]:
+    """What all kinds answer now."""
+    return {item: ask(server, item.ask, item.case) for item in items(server.kinds, CASES)}
+
+
+def blocked(server: Server) -> set[str]:
+    """Names that show the strike now."""
+    return {item.ask.host for item, wire in answers(server).items() if b"X-Piquet: " in wire.received}
