@@ -27,7 +27,9 @@ def inventory_hosts(inventory: Path | str, limit: str | None = None) -> dict[str
     """
     command = [_program(), "-i", str(inventory), "--list", *(["--limit", limit] if limit else [])]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False, stdin=subprocess.DEVNULL)
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False, stdin=subprocess.DEVNULL
+        )
     except subprocess.TimeoutExpired as err:
         raise _unreadable(inventory, f"ansible-inventory gave no answer in {TIMEOUT_S} s") from err
     if done.returncode or "Unable to parse" in done.stderr:
