@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A private root in which a real server runs with production paths, under a clock that the test holds still.
 
-The server is started in a mount and PID namespace of its own, changed into a folder that looks like a host: `/usr` is the machine's,
-`/etc`, `/var`, `/run` and `/srv` are plain folders below `Box.root`. So `/etc/piquet`, `/var/lib/piquet` and `/run/piquet` hold the very bytes
-that a host would get, the test reads and writes them from outside as ordinary files, and nothing of the machine is touched.
-All processes of a box end with the one that was started, also when the test is killed.
+The server is started in a mount and PID namespace of its own, changed into a folder that looks like a host:
+`/usr` is the machine's; `/etc`, `/var`, `/run` and `/srv` are plain folders below `Box.root`. So `/etc/piquet`,
+`/var/lib/piquet` and `/run/piquet` hold the very bytes that a host would get, the test reads and writes them from
+outside as ordinary files, and nothing of the machine is touched. All processes of a box end with the one that was
+started, also when the test is killed.
 
-The clock is libfaketime's: `set_clock` writes `/etc/faketimerc` in the box, which the server reads at every look at the time. Only
-the calendar is faked, not the monotonic clock by which servers wait. Needs root (mounts), as the rest of the test fleet does.
+The clock is libfaketime's: `set_clock` writes `/etc/faketimerc` in the box, which the server reads at every look at
+the time. Only the calendar is faked, not the monotonic clock by which servers wait. Needs root (mounts), as the rest
+of the test fleet does.
 """
 
 from __future__ import annotations
@@ -26,16 +28,19 @@ ADDRESS = "127.0.0.1"
 _ENTER = """
 root=$1; shift
 for folder in usr dev; do mount --rbind "/$folder" "$root/$folder"; done
-for folder in bin lib lib64 sbin; do if [ -d "$root/$folder" ] && [ ! -L "$root/$folder" ]; then mount --bind "/$folder" "$root/$folder"; fi; done
+for folder in bin lib lib64 sbin; do
+    if [ -d "$root/$folder" ] && [ ! -L "$root/$folder" ]; then mount --bind "/$folder" "$root/$folder"; fi
+done
 exec chroot "$root" "$@"
 """
 _ETC = (
-    "passwd", "group", "nsswitch.conf", "hosts", "ld.so.cache", "localtime", "mime.types", "ssl/openssl.cnf", "nginx/mime.types",
+    "passwd", "group", "nsswitch.conf", "hosts", "ld.so.cache", "localtime", "mime.types", "ssl/openssl.cnf",
+    "nginx/mime.types",
 )  # fmt: skip
 _FOLDERS = (
-    "usr", "dev", "tmp", "srv", "run/lock/apache2", "run/apache2", "etc/piquet", "etc/nginx/conf.d", "etc/nginx/sites-enabled",
-    "etc/apache2/mods-enabled", "etc/apache2/conf-enabled", "etc/apache2/sites-enabled", "var/lib/nginx", "var/log/nginx",
-    "var/log/apache2", "var/cache/apache2/mod_cache_disk",
+    "usr", "dev", "tmp", "srv", "run/lock/apache2", "run/apache2", "etc/piquet", "etc/nginx/conf.d",
+    "etc/nginx/sites-enabled", "etc/apache2/mods-enabled", "etc/apache2/conf-enabled", "etc/apache2/sites-enabled",
+    "var/lib/nginx", "var/log/nginx", "var/log/apache2", "var/cache/apache2/mod_cache_disk",
 )  # fmt: skip
 _READY_S = 15.0
 

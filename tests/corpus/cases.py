@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is asked of every kind: methods × addresses × with and without the secret cookie, and unusual shapes. Plain data.
+"""What is asked of every kind: methods × addresses × with and without the secret cookie, and unusual shapes.
 
-`standard` is the list of an ordinary run, `full` that of `--long`: every method for every address, with and without cookie.
+Plain data. `standard` is the list of an ordinary run, `full` that of `--long`: every method for every address, with
+and without the cookie.
 """
 
 from __future__ import annotations
@@ -91,7 +92,7 @@ class Case:
 
 
 def standard(own: Sequence[str], secret: str, cookie_name: str) -> tuple[Case, ...]:
-    """The ordinary list: all methods on the core addresses, GET (and on some POST) on the rest, with and without the cookie.
+    """The ordinary list: all methods on the core addresses, GET (some POST) on the rest, with and without the cookie.
 
     Args:
         own: addresses of ours besides `SITE_PATHS`, the staged files' own among them.
@@ -124,7 +125,10 @@ def full(own: Sequence[str], secret: str, cookie_name: str) -> tuple[Case, ...]:
 
 
 def with_cookie(cases: Iterable[Case]) -> Mapping[bool, tuple[Case, ...]]:
-    """Split by whether the secret cookie is sent: each part is asked of a freshly started server, so that limits and caches repeat."""
+    """Split by whether the secret cookie is sent.
+
+    Each part is asked of a freshly started server, so that limits and caches repeat.
+    """
     kept = tuple(cases)
     return {flag: tuple(case for case in kept if _has_cookie(case) is flag) for flag in (False, True)}
 
@@ -134,7 +138,7 @@ def _has_cookie(case: Case) -> bool:
 
 
 def variants(secret: str, cookie_name: str) -> Iterator[Case]:
-    """Languages, forms, conditions, cookies that are not ours, networks, and the header by which Apache gets its clock."""
+    """Languages, forms, conditions, encodings, cookies that are not ours, networks, and addresses beside a door."""
     for wanted in (
         "en",
         "fr-CA,en;q=0.5",

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A client that sends exactly the given bytes and keeps exactly the bytes that come back.
 
-The servers run under a clock that the tests hold still, so `Date`, `Expires` and `Age` must be equal too and nothing hides them. The one
-thing that is put into an order is the list of methods in `Allow` (`settled`): Apache walks a hash table whose seed comes from memory
-addresses, so two starts of the same Apache with the same files differ in it.
-A connection ends when the server closes it; every request therefore asks for that, except those that want to see keep-alive.
+The servers run under a clock that the tests hold still, so `Date`, `Expires` and `Age` must be equal too and nothing
+hides them. The one thing that is put into an order is the list of methods in `Allow` (`settled`): Apache walks a hash
+table whose seed comes from memory addresses, so two starts of the same Apache with the same files differ in it.
+A connection ends when the server closes it; every request therefore asks for that, at the latest its second one.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ def exchange(
 ) -> Wire:
     """Send bytes over one connection and read until the server closes it.
 
-    `tls_name` asks for TLS with that name in SNI; the certificate is not checked, it is the test's own. `source` is the local address
-    that the server sees, for the doors by network.
+    `tls_name` asks for TLS with that name in SNI; the certificate is not checked, it is the test's own. `source` is
+    the local address that the server sees, for the doors by network.
     """
     chunks: list[bytes] = []
     try:

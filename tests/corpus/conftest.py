@@ -28,7 +28,7 @@ def planted(tmp_path: Path, application: int) -> Planter:
     """Plant a server with all kinds, or with those of the given names."""
 
     def plant_some(provider: Provider, *names: str) -> Server:
-        return plant(provider, _chosen(load(provider), names), tmp_path / provider, application)
+        return plant(provider, _chosen(provider, names), tmp_path / provider, application)
 
     return plant_some
 
@@ -47,7 +47,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.write_line(table)
 
 
-def _chosen(kinds: tuple[Kind, ...], names: tuple[str, ...]) -> tuple[Kind, ...]:
-    chosen = tuple(kind for kind in kinds if kind.name in names or not names)
-    assert not names or len(chosen) == len(names)
+def _chosen(provider: Provider, names: tuple[str, ...]) -> tuple[Kind, ...]:
+    if not names:
+        return load(provider)
+    chosen = tuple(kind for kind in load(provider, limits=True) if kind.name in names)
+    assert len(chosen) == len(names)
     return chosen

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The vhost kinds as data: what a foreign site can look like, written as its owner would have written it.
 
-Each file in `nginx/` and `apache/` is one complete vhost file. It opens with a comment of `# key: value` lines and holds
-these placeholders, nothing else is replaced:
+Each file in `nginx/` and `apache/` is one complete vhost file. It opens with a comment of `# key: value` lines and
+holds these placeholders, nothing else is replaced:
 
     @NAME@               the site's host name
     @HTTP@ @HTTPS@       ports
@@ -10,8 +10,9 @@ these placeholders, nothing else is replaced:
     @UPSTREAM@           address:port of `upstream.py`
     @CERT@ @KEY@         a TLS certificate for the names, and its key
 
-Keys of the comment: `kind` (one sentence), `sites` (the names that a campaign selects; empty = never selected), `ask` (comma-separated
-`scheme name` pairs to ask), `modules` (what Apache must have loaded).
+Keys of the comment: `kind` (one sentence), `sites` (the names that a campaign selects; empty = never selected), `ask`
+(comma-separated `scheme name` pairs to ask), `modules` (what Apache must have loaded), `limit` (why the promise does
+not hold for this kind; such kinds are loaded on request only).
 
 No process, no network, no clock here: the runner and the demo decide where the files go.
 """
@@ -27,8 +28,9 @@ from typing import Literal
 HERE = Path(__file__).resolve().parent
 DOMAIN = "corpus.example"
 BASE_MODULES = (
-    "mpm_event", "access_compat", "alias", "authn_core", "authz_core", "authz_host", "authz_user", "auth_basic", "authn_file",
-    "autoindex", "dir", "env", "filter", "headers", "mime", "negotiation", "reqtimeout", "setenvif", "socache_shmcb",
+    "mpm_event", "access_compat", "alias", "authn_core", "authz_core", "authz_host", "authz_user", "auth_basic",
+    "authn_file", "autoindex", "dir", "env", "filter", "headers", "mime", "negotiation", "reqtimeout", "setenvif",
+    "socache_shmcb",
 )  # fmt: skip
 _TREE_MTIME_S = 1_700_000_000
 
@@ -72,6 +74,7 @@ class Kind:
     asks: tuple[Ask, ...]
     modules: tuple[str, ...]
     htaccess: Path | None
+    limit: str
 
     def rendered(self, places: Places) -> bytes:
         """The file with its placeholders filled, line ends as written."""
@@ -95,13 +98,19 @@ def host_name(kind: str) -> str:
     return f"{kind}.{DOMAIN}"
 
 
-def load(provider: Provider) -> tuple[Kind, ...]:
-    """Every kind of a server, sorted by file name, so that the default server comes first."""
-    return tuple(_read(provider, path) for path in sorted((HERE / provider).glob("*.conf")))
+def load(provider: Provider, *, limits: bool = False) -> tuple[Kind, ...]:
+    """Every kind of a server, sorted by file name, so that the default server comes first.
+
+    Args:
+        provider: which server.
+        limits: also those for which the promise does not hold.
+    """
+    kinds = (_read(provider, path) for path in sorted((HERE / provider).glob("*.conf")))
+    return tuple(kind for kind in kinds if limits or not kind.limit)
 
 
 def modules(kinds: tuple[Kind, ...]) -> tuple[str, ...]:
-    """The Apache modules that these kinds need, Debian's usual ones included, in an order in which they can be loaded."""
+    """The Apache modules that these kinds need and Debian's usual ones, in an order in which they can be loaded."""
     wanted = {module for kind in kinds for module in kind.modules}
     return BASE_MODULES + tuple(sorted(wanted - set(BASE_MODULES)))
 
@@ -130,6 +139,7 @@ def _read(provider: Provider, path: Path) -> Kind:
         asks=tuple(Ask(*ask.split()) for ask in head["ask"].replace("@NAME@", name).split(",")),
         modules=tuple(head.get("modules", "").split()),
         htaccess=htaccess if htaccess.exists() else None,
+        limit=head.get("limit", ""),
     )
 
 

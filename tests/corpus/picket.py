@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A real campaign over the corpus: the bundle of a server's kinds, its installation, and what each request must get.
 
-The bundle is piquet's own, byte for byte; what an answer must be comes from piquet's table of answers. Which names are selected
-is worked out here once more, by the words of the design and not by piquet's code.
+The bundle is piquet's own, byte for byte; what an answer must be comes from piquet's table of answers. Which names are
+selected is worked out here once more, by the words of the design and not by piquet's code.
 """
 
 from __future__ import annotations
@@ -193,7 +193,7 @@ class Picket:
 def picket(
     server: Server, *windows: tuple[datetime, datetime], mutation: Mutation | None = None, hooked: bool = True
 ) -> Picket:
-    """A campaign over a server's kinds: one block phase per window (start, end), `/api/` and one network open, a bypass."""
+    """A campaign over a server's kinds: a block phase per window (start, end), `/api/` and a network open, a bypass."""
     phases = tuple(
         Phase(n, "block", start, end, page="pages/greve")
         for n, (start, end) in enumerate(windows or (DEFAULT_WINDOW,), 1)

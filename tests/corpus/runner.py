@@ -28,6 +28,7 @@ from .picket import Picket
 from .servers import Server
 
 State = Literal["unhooked", "staged", "armed", "active", "released", "after"]
+STATES: tuple[State, ...] = ("staged", "armed", "active", "released", "after")
 _THREADS = 4
 
 
@@ -56,7 +57,8 @@ class Deviation:
 
     def __str__(self) -> str:
         """State, request, reason and the beginning of both answers."""
-        return f"[{self.state}] {self.item}: {self.why}\n    expected {self.expected[:300]!r}\n    got      {self.got[:300]!r}"
+        answers = f"    expected {self.expected[:300]!r}\n    got      {self.got[:300]!r}"
+        return f"[{self.state}] {self.item}: {self.why}\n{answers}"
 
 
 @dataclass
@@ -77,18 +79,13 @@ class Tally:
 
     def table(self, title: str) -> str:
         """Counts as text: a line per kind, right/asked per state, and the totals."""
-        states = [
-            state
-            for state in ("unhooked", "staged", "armed", "active", "released", "after")
-            if any(s == state for _, s in self.asked)
-        ]
         wrong = Counter((deviation.item.kind, deviation.state) for deviation in self.deviations)
-        rows = [f"{title:20}" + "".join(f"{state:>14}" for state in states)]
+        rows = [f"{title:20}" + "".join(f"{state:>14}" for state in STATES)]
         for kind in sorted({kind for kind, _ in self.asked}):
-            rows.append(f"{kind:20}" + "".join(_share(self.asked[kind, s], wrong[kind, s]) for s in states))
+            rows.append(f"{kind:20}" + "".join(_share(self.asked[kind, s], wrong[kind, s]) for s in STATES))
         totals = [
             (sum(n for (_, s), n in self.asked.items() if s == state), len(self.wrong(state)))
-            for state in states
+            for state in STATES
         ]
         rows.append(f"{'total':20}" + "".join(_share(*total) for total in totals))
         return "\n".join(rows)

@@ -20,7 +20,7 @@ AT_MS = 1_797_000_000_999
 def test_there_are_enough_kinds_and_each_is_planted_as_it_says(
     provider: Provider, least: int, planted: Planter
 ) -> None:
-    """No placeholder is left over, every selected name is asked or is a wildcard's rest, and the server takes them all."""
+    """No placeholder is left over, every selected name is asked, and the server takes them all."""
     server = planted(provider)
     assert len([kind for kind in server.kinds if kind.sites]) >= least
     for path in server.vhost_files():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The lease on both servers: exact to the millisecond at both ends, on one running process, with nobody doing anything."""
+"""The lease on both servers: exact to the millisecond at both ends, on one process, and nobody does anything."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ CASES = (
 
 
 def instants(windows: list[tuple[datetime, datetime]]) -> list[int]:
-    """Both ends of every window to the millisecond, the inside, far away, and numbers with the same digits (ms since the epoch)."""
+    """Milliseconds since the epoch: both ends of every window, the inside, far away, numbers of the same digits."""
     found = {1000, *DIGITS_GROW_MS}
     for start, end in windows:
         first, last = ms(start), ms(end)

@@ -17,11 +17,17 @@ from .runner import Item, ask, items
 from .servers import Server
 
 CASES = (Case("GET", "/"), Case("POST", "/deep/er/missing"), Case("GET", "/.well-known/piquet.json"))
+
+
+def unlink_flags(server: Server, keys: tuple[str, ...]) -> None:
+    """Delete the flags one by one; the folder and `live` stay."""
+    for key in keys:
+        server.box.path(f"/run/piquet/live/{key}").unlink()
+
+
 WAYS: dict[str, Callable[[Server, Picket], None]] = {
     "live unlinked": lambda server, _: server.drop_flags(),
-    "every flag unlinked": lambda server, strike: (
-        [server.box.path(f"/run/piquet/live/{key}").unlink() for key in strike.keys] and None
-    ),
+    "every flag unlinked": lambda server, strike: unlink_flags(server, strike.keys),
     "/run/piquet gone": lambda server, _: shutil.rmtree(server.box.path("/run/piquet")),
     "the end": lambda server, strike: server.box.set_clock(strike.after_ms),
 }

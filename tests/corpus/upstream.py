@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The application behind the proxying kinds: it answers with what it was asked, so that a changed request is seen.
 
-Answers depend on the request alone: no Date, no counter, no state. The body of an ordinary answer is the request line, the
-headers in the order and spelling in which they came, and the length and sha256 of the body.
+Answers depend on the request alone: no Date, no counter, no state. The body of an ordinary answer is the request line,
+the headers in the order and spelling in which they came, and the length and sha256 of the body.
 
-Run it as `python3 upstream.py ADDRESS PORT`; it prints the port when it listens (0 = any) and ends with its standard input.
+Run it as `python3 upstream.py ADDRESS PORT`; it prints the port when it listens (0 = any) and ends with its standard
+input.
 """
 
 from __future__ import annotations
