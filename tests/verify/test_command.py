@@ -180,6 +180,20 @@ def test_a_strike_that_outlives_its_end(box: Box, capsys: pytest.CaptureFixture[
     assert APACHE_SITE not in "".join(line for line in text.splitlines() if line.startswith("error"))
 
 
+def test_a_long_report_is_cut(
+    box: Box, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """People see the first findings and how many more there are; with `--all` every one."""
+    monkeypatch.setattr("piquet.cli.verify.SHOWN", 1)
+    box.campaign(now() - timedelta(minutes=30))
+    assert box.verify() == FINDINGS
+    text = capsys.readouterr().out
+    assert text.count("\nerror: ") == 1
+    assert "… and 3 more findings (--all or --json shows them)" in text
+    assert box.verify("--all") == FINDINGS
+    assert capsys.readouterr().out.count("\nerror: ") == 4
+
+
 def test_wrong_use(box: Box, capsys: pytest.CaptureFixture[str]) -> None:
     """`--during` outside a window, and comparing without a baseline, are told apart from findings."""
     assert box.verify("--during") == USAGE

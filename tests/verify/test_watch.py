@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from piquet.campaign.model import Campaign
+from piquet.report.switch import as_text, switch
 from piquet.verify.observation import Observation, Target
 from piquet.verify.probe import Prober
 from piquet.verify.watch import Timeline, watch
@@ -57,6 +58,11 @@ def test_switch_times_of_a_real_server(folder: Path, running: Campaign) -> None:
         assert timeline.seconds_outside([(on_at, off_at - 0.5)]) == pytest.approx(0.5, abs=0.2)
         assert timeline.seconds_missed([(on_at, off_at)]) < 0.01
         assert timeline.seconds_missed([(on_at - 0.4, off_at)]) == pytest.approx(0.4, abs=0.2)
+    seen = switch(timelines, (on_at, off_at))
+    assert seen.doors == len(NAMES) and seen.never == ()
+    assert seen.last_on_s is not None and 0 <= seen.last_on_s < 0.3
+    assert seen.last_off_s is not None and 0 <= seen.last_off_s < 0.3
+    assert "20 doors" in as_text(seen) and "0.000 missed" in as_text(seen)
 
 
 def observation(at: float, is_ours: bool) -> Observation:

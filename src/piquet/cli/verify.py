@@ -34,6 +34,9 @@ from piquet.verify.probe import Prober, source_addresses
 from piquet.verify.sweep import DEFAULT_CONCURRENCY
 from piquet.verify.targets import targets_of
 
+SHOWN = 20
+"""Findings that a person reads before asking for all."""
+
 
 @dataclass(frozen=True)
 class _Run:
@@ -47,6 +50,7 @@ class _Run:
     concurrency: int
     timeout_s: float
     ca_file: Path | None
+    max_shown: int | None
 
 
 @click.command("verify")
@@ -67,6 +71,7 @@ class _Run:
     type=click.Choice(["take", "compare", "ignore"]),
     help="Take fingerprints of all sites now, or insist on comparing [compared if there are any].",
 )
+@click.option("--all", "show_all", is_flag=True, help="Show every finding.")
 @click.option("--json", "is_json", is_flag=True, help="Print JSON.")
 @click.option(
     "--concurrency",
@@ -96,6 +101,7 @@ def command(
     workdir: Path | None,
     moment: Moment,
     baseline: str | None,
+    show_all: bool,
     is_json: bool,
     concurrency: int,
     timeout: float,
@@ -114,7 +120,8 @@ def command(
     sources = source_addresses(target.address for target in targets)
     expectations = Expectations(loaded.campaign, _secret(loaded), moment, slack, sources)
     file = work.baseline(loaded.campaign.name)
-    run = _Run(expectations, targets, unreachable, file, work, concurrency, timeout, ca)
+    max_shown = None if show_all else SHOWN
+    run = _Run(expectations, targets, unreachable, file, work, concurrency, timeout, ca, max_shown)
     return _take(run, is_json) if baseline == "take" else _look(run, baseline, is_json)
 
 
@@ -164,7 +171,7 @@ def _look(run: _Run, choice: str | None, is_json: bool) -> int:
     report = Report(
         campaign, at, moment, run.targets, run.unreachable, seen, certificate, baseline is not None
     )
-    click.echo(json.dumps(to_json(report), indent=1) if is_json else as_text(report))
+    click.echo(json.dumps(to_json(report), indent=1) if is_json else as_text(report, run.max_shown))
     return OK if report.is_ok else FINDINGS
 
 

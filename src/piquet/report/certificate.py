@@ -107,14 +107,23 @@ def summary(certificate: Certificate) -> str:
     return f"{opening}: {scope}: {told}."
 
 
-def as_text(certificate: Certificate) -> str:
-    """The certificate for people: summary, then each row that is not plainly identical."""
+def as_text(certificate: Certificate, max_rows: int | None = None) -> str:
+    """The certificate for people: summary, then the rows that are not plainly identical, the worst first.
+
+    Args:
+        certificate: what to tell.
+        max_rows: how many rows to show; None: all.
+    """
     head = [
         f"Return certificate of {certificate.campaign}",
         f"asked {certificate.at:{_TIME}}, baseline of {certificate.baseline_at:{_TIME}}",
         summary(certificate),
     ]
-    lines = [line for row in certificate.rows if row.verdict != "identical" for line in _row_lines(row)]
+    shown = [row for row in certificate.rows if row.verdict != "identical"]
+    shown.sort(key=lambda row: (-WEIGHT[row.verdict], row.target.label))
+    lines = [line for row in shown[:max_rows] for line in _row_lines(row)]
+    hidden = len(shown) - len(shown[:max_rows])
+    lines += [f"  … and {hidden} more (--all shows them)"] if hidden else []
     seen = [
         f"  not asked: {one.site} on {one.host}, {one.place}: {one.reason}" for one in certificate.not_asked
     ]
@@ -156,9 +165,13 @@ def _row_lines(row: Row) -> Iterator[str]:
             yield f"    {one.reply.question.label}: {difference.field}"
             yield f"      expected: {difference.expected}"
             yield f"      got:      {difference.got}"
-        if one.volatile and not one.found:
-            left_out = ", ".join(one.volatile)
-            yield f"    {one.reply.question.label}: not compared, changes by itself: {left_out}"
+    by_itself: dict[tuple[str, ...], list[str]] = {}
+    for one in row.returned:
+        if one.volatile:
+            by_itself.setdefault(one.volatile, []).append(one.reply.question.path)
+    for fields, paths in by_itself.items():
+        where = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
+        yield f"    not compared, as it changes by itself: {', '.join(fields)} ({where})"
 
 
 def _row_json(row: Row) -> dict[str, Any]:

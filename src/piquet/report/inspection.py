@@ -52,9 +52,14 @@ class Report:
         return is_clean and not any(finding.severity == "error" for finding in self.inspection.findings)
 
 
-def as_text(report: Report) -> str:
-    """The report for people: what was asked, each finding, what could not be asked, the verdict last."""
-    return "\n".join(_lines(report))
+def as_text(report: Report, max_shown: int | None = None) -> str:
+    """The report for people: what was asked, the findings, what could not be asked, the verdict last.
+
+    Args:
+        report: what to tell.
+        max_shown: how many findings, and rows of the certificate, to show; None: all.
+    """
+    return "\n".join(_lines(report, max_shown))
 
 
 def to_json(report: Report) -> dict[str, Any]:
@@ -79,12 +84,16 @@ def to_json(report: Report) -> dict[str, Any]:
     }
 
 
-def _lines(report: Report) -> Iterator[str]:
+def _lines(report: Report, max_shown: int | None) -> Iterator[str]:
     pace = report.inspection.pace
     yield f"{report.campaign.name} at {report.at:%Y-%m-%d %H:%M:%S} UTC: {_in_force(report)}"
     yield f"asked {_scope(report.targets)}: {pace.probes} probes in {pace.seconds:.1f} s"
-    for finding in report.inspection.findings:
+    shown = report.inspection.findings[:max_shown]
+    for finding in shown:
         yield f"\n{finding_text(finding)}"
+    hidden = len(report.inspection.findings) - len(shown)
+    if hidden:
+        yield f"\n… and {hidden} more findings (--all or --json shows them)"
     if report.unreachable:
         yield f"\nnot asked, as it cannot be reached from outside ({len(report.unreachable)}):"
     for one in report.unreachable:
@@ -92,7 +101,7 @@ def _lines(report: Report) -> Iterator[str]:
     if not report.has_baseline:
         yield "\nno baseline: sites that should be as usual were only checked for being without the strike"
     if report.certificate:
-        yield f"\n{certificate_text(report.certificate)}"
+        yield f"\n{certificate_text(report.certificate, max_shown)}"
     yield f"\n{_verdict(report)}"
 
 

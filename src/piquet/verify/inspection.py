@@ -25,7 +25,7 @@ from piquet.verify.baseline import (
     with_lines,
 )
 from piquet.verify.expectations import Expectations
-from piquet.verify.judge import judge, judge_certificate, judge_return, odd_pages
+from piquet.verify.judge import gathered, judge, judge_certificate, judge_return, odd_pages
 from piquet.verify.observation import Pace, Reply, Target
 from piquet.verify.probe import Prober
 from piquet.verify.questions import jobs
@@ -140,7 +140,7 @@ def judged(
     for target, reply in with_certificate.items():
         trouble = judge_certificate(reply, certificate_trouble(baseline, target))
         findings += [trouble] if trouble else []
-    return by_weight((*findings, *odd_pages(pages))), tuple(returned)
+    return by_weight(gathered((*findings, *odd_pages(pages)))), tuple(returned)
 
 
 def _refuse_strike(replies: Iterable[Reply]) -> None:

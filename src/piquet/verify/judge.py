@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from piquet.answers import Answer
 from piquet.findings import Finding, Severity
@@ -23,6 +24,7 @@ _WORDS = {
     "bypass": "the bypass link",
     "usual": "the site as usual",
 }
+_WHOLE_SITE = frozenset({"not-on-strike", "strike-outside", "page-differs", "no-answer"})
 _STOPPED = "`piquet status` tells whether the host is armed or was stopped by hand"
 _RELEASE = (
     "end it now with `piquet rollback`, or on the host: rm -f /run/piquet/live /var/lib/piquet/armed.json"
@@ -75,6 +77,33 @@ def judge_return(reply: Reply, found: Iterable[Difference]) -> tuple[Finding, ..
         )
         for difference in found
     )
+
+
+def gathered(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """One finding for what is wrong in the same way with several questions at one door.
+
+    A site that is not on strike at all is one finding that counts the others, not a dozen.
+    """
+    groups: dict[tuple[str, ...], list[Finding]] = defaultdict(list)
+    for finding in findings:
+        is_whole = finding.code in _WHOLE_SITE
+        key = (
+            (finding.subject, finding.code) if is_whole else (finding.subject, finding.code, *_pair(finding))
+        )
+        groups[key].append(finding)
+    return tuple(_with_count(group) for group in groups.values())
+
+
+def _pair(finding: Finding) -> tuple[str, str]:
+    return finding.expected, finding.got
+
+
+def _with_count(group: Sequence[Finding]) -> Finding:
+    others = len(group) - 1
+    if not others:
+        return group[0]
+    more = "1 more question" if others == 1 else f"{others} more questions"
+    return replace(group[0], message=f"{group[0].message}, and {more} alike")
 
 
 def odd_pages(replies: Iterable[tuple[Reply, Answer]]) -> tuple[Finding, ...]:

@@ -45,7 +45,7 @@ class Timeline:
     Attributes:
         target: whom.
         samples: answers in all.
-        silent: attempts without an answer.
+        silent: attempts that tell nothing.
         runs: the times on strike, in order.
         signs: every X-Piquet value seen.
         is_ours_at_end: on strike at the last answer.
@@ -65,8 +65,12 @@ class Timeline:
     last_usual: Observation | None = None
 
     def note(self, seen: Observation) -> None:
-        """Take in one more observation; one without an answer tells nothing about the strike."""
-        if seen.error:
+        """Take in one more observation.
+
+        A connection that was made and closed without an answer is not the strike (some sites do that as
+        usual); a connection that failed, or an answer that did not come in time, tells nothing.
+        """
+        if seen.error and not seen.error.startswith("closed:"):
             self.silent += 1
             return
         self.samples += 1
