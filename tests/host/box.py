@@ -200,7 +200,8 @@ def _write_apache(box: Box) -> None:
         f"Mutex posixsem\nDefaultRuntimeDir {box.root}/tmp\nListen 127.0.0.1:{box.apache_port}\n"
         f"IncludeOptional conf-enabled/*.conf\n"
         f"<VirtualHost *:{box.apache_port}>\n  ServerName one.test\n  ServerAlias *.one.test www.*.x\n</VirtualHost>\n"
-        f"<VirtualHost *:{box.apache_port}>\n  ServerName two.test:80\n  ServerAlias \\\n    alias.two.test\n</VirtualHost>\n"
+        f"<VirtualHost *:{box.apache_port}>\n  ServerName two.test:80\n"
+        f"  ServerAlias \\\n    alias.two.test\n</VirtualHost>\n"
     )
 
 

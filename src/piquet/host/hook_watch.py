@@ -27,7 +27,7 @@ def look(machine: Machine, verb: str) -> List[Finding]:
     now = machine.now()
     if current is None or not any(p.start <= now < p.end for p in current.phases):
         return []
-    stamps, seen = stamp(current.watch), state.read_or_none(machine.paths.boundaries) or {}
+    stamps, seen = stamp(current.watch), state.sightings(machine.paths, current.armed_at)
     if stamps == seen.get("stamps", dict(current.watch)):
         return []
     missing = [place(block) for block in missing_blocks(machine)]

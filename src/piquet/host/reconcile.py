@@ -117,9 +117,14 @@ def _same_boot(facts: Facts, current: Armed) -> Tuple[Action, ...]:
 
 
 def _after_boot(facts: Facts, current: Armed) -> Tuple[Action, ...]:
-    """The one time that flags are made; a /run that outlived the boot can only take some away."""
+    """The one time that flags are made; a /run that outlived the boot can only take some away.
+
+    An arming that the power cut interrupted was never reported as done, so it is not taken up.
+    """
     if not facts.is_intact:
         return (Disarm("not intact"),)
+    if not current.is_complete:
+        return (Disarm("arming was interrupted"),)
     expected = current.expected(facts.now)
     keys = expected if facts.flags is None else expected & facts.flags
     if not keys:

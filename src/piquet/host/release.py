@@ -58,7 +58,7 @@ def confirm(machine: Machine, verb: str) -> List[Finding]:
     staged = manifest.staged(machine.paths)
     if current is None or staged is None or staged.campaign != current.campaign:
         return []
-    seen = _seen(machine, current)
+    seen = state.sightings(machine.paths, current.armed_at)
     due = boundaries.due(current.phases, machine.now(), is_armed, seen["confirmed"])
     findings: List[Finding] = []
     for boundary in due:
@@ -79,14 +79,6 @@ def _subject(machine: Machine) -> Tuple[Optional[Armed], bool]:
     except AgentError:
         current = None
     return (current, True) if current else (armed.read_ended(machine.paths), False)
-
-
-def _seen(machine: Machine, current: Armed) -> Dict[str, Any]:
-    """Confirmed boundaries of this arming; one of an earlier arming counts for nothing."""
-    record = state.read_or_none(machine.paths.boundaries) or {}
-    if record.get("armed_at") != current.armed_at:
-        record = {"armed_at": current.armed_at}
-    return {"confirmed": [], "told": [], **record}
 
 
 def _look(

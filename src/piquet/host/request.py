@@ -108,7 +108,7 @@ def respond(machine: Machine, request: Request) -> Dict[str, Any]:
 
 
 def _looked_again(machine: Machine, request: Request, outcome: Outcome) -> Outcome:
-    """With what the host looks like after a verb that rewrites the owner's files, so that the controller's survey is true."""
+    """Survey again after a verb that rewrites the owner's files, so that the controller's survey is true."""
     if request.verb not in ("hook", "unhook") or request.is_check:
         return outcome
     try:

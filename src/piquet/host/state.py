@@ -62,6 +62,13 @@ def ensure_folder(folder: Path) -> None:
         files.make_folder(folder, 0o711 if folder.name == "piquet" else 0o700)
 
 
+def sightings(paths: Paths, armed_at: float) -> Record:
+    """What reconcile has seen and told since this arming; what it saw of an earlier one counts for nothing."""
+    record = read_or_none(paths.boundaries) or {}
+    current = record if record.get("armed_at") == armed_at else {}
+    return {"confirmed": [], "told": [], **current, "armed_at": armed_at}
+
+
 def boot_id(paths: Paths) -> str:
     """The kernel's name for this boot; a container without one counts as one endless boot."""
     try:
