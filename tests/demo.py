@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The demo: one whole campaign on three real hosts with foreign sites, told to somebody who sees it for the first time.
+
+Every command is the one that an operator types; what is claimed at the end was measured on the way.
+"""
+
+from __future__ import annotations
+
+import re
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from piquet.testbed import Fleet
+from piquet.verify.watch import Timeline
+from tests import drive, foreign
+from tests.drive import Drill
+
+START_IN_S = 24
+LASTS_S = 16
+_NOISE = re.compile(r"^(PLAY|TASK|ok:|skipping:|\s*$|\S+\s+: ok=\d+)")
+_SHOWN_LINES = 14
+
+
+@dataclass
+class Story:
+    """What happened so far: numbered steps on the screen, proofs for the end."""
+
+    steps: int
+    number: int = 0
+    proofs: list[str] = field(default_factory=list)
+    began_at: float = field(default_factory=time.monotonic)
+
+    def step(self, title: str, why: str) -> None:
+        """Begin a chapter."""
+        self.number += 1
+        elapsed = time.monotonic() - self.began_at
+        print(f"\n[{self.number}/{self.steps}] {title}  ({elapsed:.0f} s)\n      {why}", flush=True)
+
+    def say(self, text: str) -> None:
+        """A few indented lines."""
+        lines = [line for line in text.splitlines() if not _NOISE.match(line)]
+        more = len(lines) - _SHOWN_LINES
+        for line in lines[:_SHOWN_LINES]:
+            print(f"      {line}", flush=True)
+        if more > 0:
+            print(f"      … and {more} more lines", flush=True)
+
+    def proved(self, text: str) -> None:
+        """Something to repeat at the end."""
+        self.proofs.append(text)
+
+
+def main() -> int:
+    """Run the demo; 0 when everything that it claims held."""
+    story = Story(steps=10)
+    story.step("Three hosts", "Real Debian machines: systemd, ssh, nginx on two of them, Apache on the third.")
+    with Fleet({"nginx": 2, "apache": 1}) as fleet:
+        kinds = foreign.plant(fleet)
+        count = sum(len(dealt) for dealt in kinds.values())
+        story.say(f"booted in {fleet.boot_s:.1f} s; {count} virtual hosts of others, in {len(_said(kinds))} kinds:")
+        story.say(", ".join(sorted({kind.name for dealt in kinds.values() for kind in dealt})))
+        before = drive.on_all(fleet, drive.foreign_files)
+        drill = prepare(story, fleet)
+        timelines = hold(story, drill, kinds)
+        drive.sleep_until(drill.end_at + 1.5)
+        end(story, drill, timelines, before)
+    return conclude(story)
+
+
+def prepare(story: Story, fleet: Fleet) -> Drill:
+    """Survey, hook, plan, stage."""
+    story.step("survey", "Reads what every host serves, and what stands in the way. Changes nothing.")
+    show(story, fleet, "survey")
+    story.step("hook", "One include line becomes the first thing of every nginx server block. It does nothing yet.")
+    show(story, fleet, "hook")
+    drill = drive.write_campaign(fleet, fleet.folder / "campaign", START_IN_S, LASTS_S)
+    story.step("plan", "Who shows what, when. Refused if anything is unsafe; the digest pins what was reviewed.")
+    cli(story, drill, "plan")
+    story.step("stage", "The inert bundle goes to all hosts: one transaction, test, reload. Visitors see no change.")
+    show(story, fleet, "stage", piquet_campaign=drill.campaign, piquet_verify_ca=fleet.ca_file)
+    cli(story, drill, "verify", "--before", "--ca", str(fleet.ca_file))
+    story.proved("staged, before the start: every answer as it was (piquet verify --before)")
+    return drill
+
+
+def hold(story: Story, drill: Drill, kinds: Mapping[str, Iterable[foreign.Kind]]) -> list[Timeline]:
+    """Arm, look through start and end from outside, verify in the middle."""
+    story.step("arm", "The point of commitment: checked on all hosts first, then all or none.")
+    show(story, drill.fleet, "arm", piquet_campaign=drill.campaign)
+    targets = [t for host in drill.fleet for t in drive.targets(host, foreign.names(kinds[host.name]))]
+    eyes = drive.look(targets, drill.end_at + 1.0, period_s=0.2)
+    story.step("the window", f"{drill.start_at - time.time():.0f} s until the start. The controller does nothing more.")
+    drive.sleep_until(drill.start_at + 1.0)
+    cli(story, drill, "verify", "--during", "--ca", str(drill.fleet.ca_file))
+    story.proved("inside the window: every selected site shows the strike, every other one does not (piquet verify --during)")
+    return list(eyes.result())
+
+
+def end(story: Story, drill: Drill, timelines: list[Timeline], before: object) -> None:
+    """After the end: the times, the certificate, and nothing left."""
+    story.step("the end", "It ended by itself: the end is part of the servers' own configuration.")
+    tell_times(story, drill, timelines)
+    cli(story, drill, "verify", "--after", "--ca", str(drill.fleet.ca_file))
+    story.proved("after the end: every answer as at the baseline (return certificate of piquet verify --after)")
+    story.step("remove", "Takes out the hook lines and all of ours, and proves that nothing is left.")
+    show(story, drill.fleet, "remove")
+    after = drive.on_all(drill.fleet, drive.foreign_files)
+    if before != after:
+        raise SystemExit("demo: a foreign file differs after remove")
+    files = sum(len(listed) for listed in after.values())  # type: ignore[arg-type]
+    story.proved(f"after remove: {files} foreign files on 3 hosts with the bytes, mode and owner they had before")
+
+
+def tell_times(story: Story, drill: Drill, timelines: list[Timeline]) -> None:
+    """When the sites really switched, as seen from outside."""
+    on = [line.first_ours_at - drill.start_at for line in timelines if line.first_ours_at]
+    off = [line.last_ours_at - drill.end_at for line in timelines if line.last_ours_at]
+    late = sum(line.seconds_outside([(drill.start_at, drill.end_at)]) for line in timelines)
+    if len(on) != len(timelines) or late:
+        silent = ", ".join(line.target.label for line in timelines if not line.runs)
+        raise SystemExit(f"demo: not all sites held the window: {late:.1f} site-seconds outside; never seen: {silent or 'none'}")
+    samples = sum(line.samples for line in timelines)
+    story.say(f"{len(timelines)} sites looked at {samples} times from outside, each five times a second")
+    story.say(f"first strike answer after the start:  median {statistics.median(on):.2f} s, last site {max(on):.2f} s")
+    story.say(f"last strike answer asked for before the end: median {-statistics.median(off):.2f} s, latest {-max(off):.2f} s")
+    story.proved(f"{len(timelines)} sites: 0.0 site-seconds on strike outside [start, end) in {samples} looks")
+
+
+def show(story: Story, fleet: Fleet, verb: str, **values: object) -> None:
+    """Run a verb's playbook as an operator would, and show what it says."""
+    story.say(f"$ ansible-playbook piquet.fleet.{verb} -i inventory.yml" + _extra(values))
+    done = drive.play(fleet, verb, check=False, **values)
+    story.say(done.stdout)
+    if done.returncode:
+        raise SystemExit(f"demo: {verb} failed\n{done.stdout[-3000:]}\n{done.stderr}")
+
+
+def cli(story: Story, drill: Drill, verb: str, *options: str) -> None:
+    """Run a verb of the command line."""
+    tool = Path(sys.executable).parent / "piquet"
+    story.say(f"$ piquet {verb} campaign.yml -i inventory.yml {' '.join(o for o in options if o[0] == '-' and o != '--ca')}")
+    argv = [str(tool), verb, str(drill.campaign), "-i", str(drill.fleet.inventory), *options]
+    done = subprocess.run(argv, text=True, capture_output=True, check=False, stdin=subprocess.DEVNULL)
+    story.say(done.stdout)
+    if done.returncode:
+        raise SystemExit(f"demo: {verb} failed\n{done.stdout[-3000:]}\n{done.stderr}")
+
+
+def conclude(story: Story) -> int:
+    """Repeat what was proved."""
+    print(f"\nProved in {time.monotonic() - story.began_at:.0f} s:")
+    for proof in story.proofs:
+        print(f"  - {proof}")
+    print("\nOn your own fleet: the eve runbook in README.md. Nothing of this demo is left on this machine.")
+    return 0
+
+
+def _said(kinds: Mapping[str, Iterable[foreign.Kind]]) -> set[str]:
+    return {f"{kind.provider} {kind.name}" for dealt in kinds.values() for kind in dealt}
+
+
+def _extra(values: Mapping[str, object]) -> str:
+    return "".join(f" -e {name}={Path(str(value)).name}" for name, value in values.items())
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
