@@ -11,18 +11,21 @@ from piquet.testbed.host import Host, Provider
 CERTIFICATE = "/etc/ssl/certs/testbed-sites.pem"
 KEY = "/etc/ssl/private/testbed-sites.key"
 
-# A reload returns before anything changed. It is over when none of the workers of before takes connections any more:
-# each is gone, or (nginx) says in its title that it is shutting down.
+# A reload returns before anything changed. It is over when there is a new worker and none of before takes connections
+# any more: each is gone, a zombie (no command line), or (nginx) says in its title that it is shutting down.
 _RELOAD = """\
 main=$(systemctl show --property MainPID --value {unit})
 before=$(pgrep --parent "$main")
 systemctl reload {unit} || exit
 for _ in $(seq 300); do
-  left=0
+  old=0 new=0
   for worker in $before; do
-    grep -qsv 'shutting down' "/proc/$worker/cmdline" && left=1
+    grep -qsv 'shutting down' "/proc/$worker/cmdline" && old=1
   done
-  [ $left = 0 ] && [ -n "$(pgrep --parent "$main")" ] && exit 0
+  for worker in $(pgrep --parent "$main"); do
+    printf '%s\\n' "$before" | grep -qx "$worker" || new=1
+  done
+  [ $old$new = 01 ] && exit 0
   sleep 0.05
 done
 echo "{unit} still has its workers of before the reload" >&2
