@@ -23,5 +23,6 @@ class ActionModule(ActionBase):
         _, arguments = self.validate_argument_spec(argument_spec=prepare.ARGUMENTS)
         hosts = host_variables(self._loader, task_vars, arguments["hosts"])
         result |= prepare.attempt(arguments, hosts, list(task_vars["ansible_play_batch"]))
-        self._display.display(result.pop("show", ""))
+        if text := result.pop("show", ""):
+            self._display.display(text)
         return result

@@ -269,7 +269,7 @@ def test_partial_arm_leaves_the_failing_out(staged: Place) -> None:
     """The others are armed, the exit status still says that not all is well."""
     staged.fail("web1", "check")
     staged.fail("web2", "arm")
-    run = staged.play("arm", extra={"piquet_arm_partial": True})
+    run = staged.play("arm", extra={"piquet_arm_partial": "true"})
     assert run.rc != 0 and "Armed: 1 ok, 2 not (web1, web2)" in run.text
     assert staged.states() == ["staged", "stopped", "armed"]
 

@@ -113,7 +113,7 @@ def attempt(
         involved = _involved(prepared.plan, in_play, arguments["whole"])
         canary = _canary(prepared.plan, involved, arguments["canary"])
     except PiquetError as err:
-        return {"failed": True, "changed": False, "msg": str(err), "show": str(err)}
+        return {"failed": True, "changed": False, "msg": str(err)}
     if arguments["bundles"]:
         keep(prepared, workdir)
     return {

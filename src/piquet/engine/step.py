@@ -69,14 +69,19 @@ def run_verb(
 def attempt(
     remote: Remote, host: str, arguments: Mapping[str, Any], *, check: bool, diff: bool
 ) -> dict[str, Any]:
-    """`run_verb` for an engine: an error of ours becomes a failed result; `show` is what people should read."""
+    """`run_verb` for an engine: an error of ours becomes a failed result.
+
+    `show` is what people should read of a success; Ansible itself shows a failure's `msg`.
+    """
     try:
         result = run_verb(remote, host, arguments, check=check, diff=diff)
     except PiquetError as err:
-        return {"failed": True, "changed": False, "msg": str(err), "show": f"{host}: {err}"}
-    noteworthy = result["failed"] or arguments["verb"] == "survey" or result["piquet"]["problems"]
-    text = result.get("survey_text") if arguments["verb"] == "survey" and not result["failed"] else None
-    return result | {"show": text or f"{host}: {result['msg']}"} if noteworthy else result
+        return {"failed": True, "changed": False, "msg": f"{host}: {err}"}
+    if result["failed"]:
+        return result | {"msg": f"{host}: {result['msg']}"}
+    if arguments["verb"] == "survey":
+        return result | {"show": result["survey_text"]}
+    return result | ({"show": f"{host}: {result['msg']}"} if result["piquet"]["problems"] else {})
 
 
 def _needs(

@@ -131,5 +131,5 @@ def _detail(answer: Result, result: Result) -> str:
 
 
 def _first_line(text: object) -> str:
-    """The first line of a message, for one row of a table."""
-    return str(text or "").strip().partition("\n")[0]
+    """The first line of a message, for one row of a table, without Ansible's own introduction."""
+    return str(text or "").strip().partition("\n")[0].removeprefix("Task failed: ")

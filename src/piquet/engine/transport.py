@@ -29,9 +29,12 @@ class Remote(Protocol):
 
 
 def piped_command(python: str) -> str:
-    """The one remote command: keep the input in a private file, run it, delete it, pass its status on."""
+    """The one remote command: keep the input in a private file, run it, delete it, pass its status on.
+
+    A lost connection stops neither the agent half-way nor the deleting (`trap`).
+    """
     script = (
-        f'umask 077; f=$(mktemp /tmp/.piquet.XXXXXXXX) || exit 9; cat >"$f"; '
+        f'trap "" HUP; umask 077; f=$(mktemp /tmp/.piquet.XXXXXXXX) || exit 9; cat >"$f"; '
         f'{shlex.quote(python)} "$f" --request; rc=$?; rm -f "$f"; exit $rc'
     )
     return f"sh -c {shlex.quote(script)}"
@@ -40,7 +43,7 @@ def piped_command(python: str) -> str:
 def copied_command(python: str, path: str) -> str:
     """Run a payload that was copied to `path`, delete it, pass its status on."""
     file = shlex.quote(path)
-    script = f"{shlex.quote(python)} {file} --request; rc=$?; rm -f {file}; exit $rc"
+    script = f'trap "" HUP; {shlex.quote(python)} {file} --request; rc=$?; rm -f {file}; exit $rc'
     return f"sh -c {shlex.quote(script)}"
 
 

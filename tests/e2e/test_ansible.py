@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The playbooks on real hosts: check mode, idempotence, and what happens when one host is not as it should be."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from piquet.testbed import Fleet, reload_server
+from piquet.testbed.host import Host
+from tests.drive import Drill, play, write_campaign
+
+SITE = {
+    "nginx": "server {{\n    listen 80;\n    server_name {name};\n    return 200 here;\n}}\n",
+    "apache": "<VirtualHost *:80>\n    ServerName {name}\n    DocumentRoot /var/www/html\n</VirtualHost>\n",
+}
+FILE = {
+    "nginx": "/etc/nginx/conf.d/e2e-ansible.conf",
+    "apache": "/etc/apache2/sites-enabled/e2e-ansible.conf",
+}
+BROKEN = "/etc/nginx/conf.d/e2e-broken.conf"
+FOOTPRINT = (
+    "find /etc /var/lib/piquet /run/piquet /usr/local/sbin -not -path '/etc/ssl/*' "
+    "-printf '%p %y %m %u %s %T@ %l\\n' 2>/dev/null | sort"
+)
+SHOWS_A_DIFF = {
+    "hook": "piquet hook",
+    "stage": "/etc/piquet/manifest.json",
+    "remove": "/etc/piquet/manifest.json",
+}
+
+
+def name_of(host: Host) -> str:
+    """The one site of ours on a host."""
+    return f"www.{host.name}.e2e-ansible.example"
+
+
+@pytest.fixture(scope="module")
+def drill(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Drill]:
+    """One foreign site on every host, and a campaign for these that starts in an hour."""
+    for host in fleet:
+        host.write_file(FILE[host.provider], SITE[host.provider].format(name=name_of(host)))
+        host.run(
+            "a2enmod -q headers rewrite && systemctl restart apache2" if host.provider == "apache" else "true"
+        )
+        reload_server(host, host.provider)
+    sites = "{include: [" + ", ".join(name_of(host) for host in fleet) + "]}"
+    drill = write_campaign(fleet, tmp_path_factory.mktemp("ansible"), 3600, 600, sites=sites)
+    yield drill
+    drill.play("remove")
+    for host in fleet:
+        host.run(f"rm -f {FILE[host.provider]} {BROKEN}")
+        reload_server(host, host.provider)
+
+
+@pytest.fixture(scope="module")
+def staged(drill: Drill) -> Drill:
+    """Every host hooked and staged; each test that arms also rolls back."""
+    drill.play("survey")
+    drill.play("hook")
+    drill.play("stage", piquet_baseline=False)
+    return drill
+
+
+def states(drill: Drill) -> dict[str, str]:
+    """Host → the state that the status table shows, for those that answered."""
+    run = drill.play("status", check=False)
+    return {host: state for host, state in re.findall(r"^(\w+) +ok +(\w+)", run.stdout, re.MULTILINE)}
+
+
+def changed(run: subprocess.CompletedProcess[str]) -> dict[str, bool]:
+    """Host → whether Ansible's recap counts a change."""
+    rows = re.findall(r"^(\w+) +: ok=\d+ +changed=(\d+)", run.stdout, re.MULTILINE)
+    return {host: count != "0" for host, count in rows}
+
+
+def footprint(fleet: Fleet) -> dict[str, str]:
+    """Host → every file that a verb could touch, with its times."""
+    return {host.name: host.run(FOOTPRINT, check=False).stdout for host in fleet}
+
+
+def test_check_mode_is_honest_and_a_second_run_changes_nothing(fleet: Fleet, drill: Drill) -> None:
+    """Check mode writes nothing and tells what would change, the run changes it, the next one nothing."""
+    drill.play("survey")
+    for verb in ("hook", "stage", "arm", "rollback", "remove"):
+        before = footprint(fleet)
+        dry = drill.play(verb, "--check", "--diff", piquet_baseline=False)
+        assert footprint(fleet) == before, f"{verb} --check wrote something"
+        assert SHOWS_A_DIFF.get(verb, "") in dry.stdout, dry.stdout
+        real = drill.play(verb, piquet_baseline=False)
+        assert changed(dry) == changed(real), verb
+        assert any(changed(real).values()), verb
+        again = drill.play(verb, piquet_baseline=False)
+        assert not any(changed(again).values()), f"{verb} changed something the second time\n{again.stdout}"
+
+
+def test_hook_and_unhook_are_exact(fleet: Fleet, drill: Drill) -> None:
+    """The owner's file is what it was, byte for byte, and the kept survey follows."""
+    host = fleet.of("nginx")[0]
+    before = host.read_file(FILE["nginx"])
+    drill.play("survey")
+    drill.play("hook")
+    assert b"# piquet hook" in host.read_file(FILE["nginx"])
+    drill.play("unhook")
+    assert host.read_file(FILE["nginx"]) == before
+    assert '"hooked": "ours"' not in (fleet.folder / f".piquet/surveys/{host.name}.json").read_text(
+        encoding="utf-8"
+    )
+
+
+def test_hook_refuses_a_file_that_changed_since_the_survey(fleet: Fleet, drill: Drill) -> None:
+    """Nobody's later edit is touched; the run fails and says which file."""
+    host = fleet.of("nginx")[0]
+    drill.play("survey")
+    host.write_file(FILE["nginx"], SITE["nginx"].format(name=name_of(host)) + "# edited\n")
+    run = drill.play("hook", "--limit", host.name, check=False)
+    assert run.returncode != 0 and FILE["nginx"] in run.stdout + run.stderr
+    assert host.read_file(FILE["nginx"]).endswith(b"# edited\n") and b"piquet" not in host.read_file(
+        FILE["nginx"]
+    )
+
+
+def test_one_broken_host_and_none_is_armed(fleet: Fleet, staged: Drill) -> None:
+    """Arm is all or nothing: a configuration that somebody broke on one host stops it on all, with the reason."""
+    host = fleet.of("nginx")[0]
+    host.write_file(BROKEN, "this is no directive {\n")
+    run = staged.play("arm", check=False)
+    host.run(f"rm {BROKEN}")
+    assert run.returncode != 0 and f"1 not ({host.name})" in run.stdout
+    assert "no host was armed" in run.stdout
+    assert "armed" not in states(staged).values()
+    assert not any("armed.json" in text for text in footprint(fleet).values())
+
+
+def test_rollback_releases_the_others_when_a_host_is_down(fleet: Fleet, staged: Drill) -> None:
+    """The host that is down is listed, the exit status is not zero, the others are released; later it is, too."""
+    staged.play("arm")
+    assert set(states(staged).values()) == {"armed"}
+    down = fleet.of("nginx")[1]
+    down.power_cut()
+    run = staged.play("rollback", check=False)
+    down.boot()
+    assert run.returncode != 0 and f"1 not ({down.name})" in run.stdout
+    after = states(staged)
+    assert after.pop(down.name) == "armed"
+    assert set(after.values()) == {"stopped"}
+    staged.play("rollback")
+    assert set(states(staged).values()) == {"stopped"}
+
+
+def test_rollback_needs_neither_campaign_nor_workdir(fleet: Fleet, staged: Drill, tmp_path: Path) -> None:
+    """Another operator, with the inventory alone, ends it."""
+    staged.play("arm")
+    play(fleet, "rollback", piquet_campaign="/nonexistent", piquet_workdir=tmp_path / "none")
+    assert set(states(staged).values()) == {"stopped"}
+    assert not (tmp_path / "none").exists()
