@@ -120,7 +120,7 @@ def _scope(targets: Sequence[Target]) -> str:
     selected = len({(t.host, t.site) for t in asked if t.phases})
     total = len({(t.host, t.site) for t in asked})
     hosts = len({target.host for target in asked})
-    return f"{total} sites ({selected} selected) on {hosts} hosts at {len(asked)} doors"
+    return f"{total} sites ({selected} selected) on {hosts} host{'s' * (hosts != 1)} at {len(asked)} doors"
 
 
 def _verdict(report: Report) -> str:
