@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 STAND_IN = Path(__file__).parent / "stand_in.py"
+MODULES = ["http_access", "http_geo", "http_map", "http_realip", "http_rewrite"]
 HOSTS = ("web1", "web2", "web3")
 
 
@@ -122,7 +123,7 @@ def _survey() -> dict[str, Any]:
         "hooked": "ours",
     }
     nginx = {
-        "version": "1.22.1", "modules": ["http_auth_request", "http_realip"], "running": True,
+        "version": "1.22.1", "modules": MODULES, "running": True,
         "test": {"ok": True, "output": ""}, "conf": "/etc/nginx/nginx.conf", "dropin_dir": "/etc/nginx/conf.d",
         "http": {"map_hash_max_size": None, "map_hash_bucket_size": None, "open_file_cache": False},
         "files": {"/etc/nginx/s": "0" * 64}, "blocks": [block],
