@@ -191,7 +191,7 @@ def _own_address(
         return Answer("about", 200, {**headers, "Content-Type": "application/json"}, absent)
     if path.startswith(ASSET_PREFIX) and (name := path[len(ASSET_PREFIX) :]) in assets:
         return Answer("asset", 200, {**headers, "Content-Type": content_type(name)}, absent)
-    if secret and path == BYPASS_PREFIX + secret:
+    if secret and request.target == BYPASS_PREFIX + secret:  # a query would be carried along by Apache
         return Answer("bypass", 303, {**headers, "Set-Cookie": bypass_cookie(secret)}, absent)
     return None
 

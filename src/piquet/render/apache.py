@@ -21,6 +21,8 @@ from piquet.render.view import CampaignView, PhaseView
 _DIR = "/etc/piquet/apache"
 _REQUEST_LINE = r"^[A-Z]+ (?:https?://[^/? ]*)?"
 _END_OF_PATH = r"[? ]"
+_ASKED_FIRST = "-z reqenv('REDIRECT_STATUS')"
+"""Not on the way to an error page of the site, after the server itself has refused the request."""
 
 
 def files(view: CampaignView, host: HostPlan, server: ServerFacts) -> Mapping[str, tuple[str, str]]:
@@ -77,19 +79,21 @@ def _open_conditions(view: CampaignView) -> list[str]:
 
 def _conditions(view: CampaignView, host: HostPlan) -> dict[str, Any]:
     rest = " && ".join([_flag(host), *_open_conditions(view)])
-    phases = [{**vars(phase), "condition": f"{_lease(phase)} && {rest}"} for phase in view.phases]
+    phases = [
+        {**vars(phase), "condition": f"{_ASKED_FIRST} && {_lease(phase)} && {rest}"} for phase in view.phases
+    ]
     return {
         "phases": phases,
         "json": f"req_novary('Accept') =~ m#{apache_regex(answers.WANTS_JSON)}#i",
         "speaks": {name: _speaks(view, name) for name in view.campaign.languages},
         "own_addresses": _own_addresses(view),
-        "bypass_link": _gets(answers.pcre_literal(answers.BYPASS_PREFIX) + "${PIQUET_BYPASS}"),
+        "bypass_link": _gets(answers.pcre_literal(answers.BYPASS_PREFIX) + "${PIQUET_BYPASS}", end=" "),
     }
 
 
 def _lease(phase: PhaseView) -> str:
-    """The server's own clock in microseconds of UTC; an early RequestHeader wrote it over a client's own."""
-    return f"req_novary('X-Piquet-At') =~ m#^t={phase.lease}[0-9]{{6}}$#"
+    """The server's own clock in microseconds of UTC, which an early RequestHeader put behind a client's own."""
+    return f"req_novary('X-Piquet-At') =~ m#(?:^|, )t={phase.lease}[0-9]{{6}}$#"
 
 
 def _speaks(view: CampaignView, language: str) -> str:
@@ -110,6 +114,6 @@ def _own_addresses(view: CampaignView) -> list[dict[str, str]]:
     ]
 
 
-def _gets(path_pattern: str) -> str:
+def _gets(path_pattern: str, end: str = _END_OF_PATH) -> str:
     line = _REQUEST_LINE.replace("[A-Z]+", "(?:GET|HEAD)")
-    return f"%{{THE_REQUEST}} =~ m#{line}{path_pattern}{_END_OF_PATH}#"
+    return f"%{{THE_REQUEST}} =~ m#{line}{path_pattern}{end}#"

@@ -24,7 +24,7 @@ WEIGHT: Mapping[Verdict, int] = {"identical": 0, "stable": 1, "unknown": 2, "dif
 
 @dataclass(frozen=True, order=True)
 class Key:
-    """What a fingerprint belongs to: one path of one name at one door of one host."""
+    """What a fingerprint belongs to: one path of one name at one door of one host, `[cookie]` if one was sent."""
 
     host: str
     address: str
@@ -35,8 +35,9 @@ class Key:
 
     @classmethod
     def of(cls, target: Target, question: Question) -> Key:
-        """The place of a reply; its request headers do not count."""
-        return cls(target.host, target.address, target.port, target.tls, target.name, question.path)
+        """The place of a reply; of its request headers only a cookie counts, since applications may echo it."""
+        path = question.path + (" [cookie]" if "cookie" in dict(question.headers) else "")
+        return cls(target.host, target.address, target.port, target.tls, target.name, path)
 
 
 @dataclass(frozen=True)

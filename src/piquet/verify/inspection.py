@@ -99,7 +99,7 @@ async def take_baseline(
     Raises:
         FleetError: a site is answered by a strike at this moment, so that this is no time for a baseline.
     """
-    taken_at, asked = time.time(), jobs(targets, expectations.campaign, None, in_window=False)
+    taken_at, asked = time.time(), jobs(targets, expectations.campaign, expectations.secret, in_window=False)
     total = questions_in(asked)
     first = await sweep(prober, asked, concurrency, progress("first take", total))
     _refuse_strike(first.replies)

@@ -30,7 +30,7 @@ def jobs(
         secret: the bypass secret, None where the campaign has none.
         in_window: a phase is in force, so the selected sites are asked the strike's questions too.
     """
-    usual = usual_questions(campaign)
+    usual = usual_questions(campaign, secret)
     strike = (*usual, *strike_questions(campaign, secret))
     by_kind = {True: strike, False: usual}
     return tuple(
@@ -46,15 +46,17 @@ def with_lines(jobs: Iterable[Job], places: Container[Key]) -> tuple[Job, ...]:
     )
 
 
-def usual_questions(campaign: Campaign) -> tuple[Question, ...]:
+def usual_questions(campaign: Campaign, secret: str | None) -> tuple[Question, ...]:
     """Harmless GETs that any site can be asked at any time; also what a baseline remembers.
 
-    Our own addresses are among them: before the start and after the end they belong to the site.
+    Our own addresses are among them: before the start and after the end they belong to the site. So is the
+    front page with the bypass cookie, which an application may echo: inside the window it must answer alike.
     """
     doors = (path + "piquet-verify" if path.endswith("/") else path for path in BUILT_IN_DOORS)
     own = (ABOUT_PATH, ASSET_PREFIX, ASSET_PREFIX + "x", ASSET_PREFIX + STYLE_ASSET)
     paths = dict.fromkeys((DEEP_PATH, *own, *doors, *campaign.doors.paths))
-    return (FRONT, *(Question("GET", path, (ACCEPT_HTML,)) for path in paths))
+    cookie = [Question("GET", "/", (ACCEPT_HTML, ("cookie", f"{BYPASS_COOKIE}={secret}")))] if secret else []
+    return (FRONT, *(Question("GET", path, (ACCEPT_HTML,)) for path in paths), *cookie)
 
 
 def strike_questions(campaign: Campaign, secret: str | None) -> tuple[Question, ...]:
@@ -68,6 +70,5 @@ def strike_questions(campaign: Campaign, secret: str | None) -> tuple[Question, 
     ]
     found += [Question("GET", "/", (ACCEPT_HTML, ("accept-language", code))) for code in campaign.languages]
     if secret:
-        found.append(Question("GET", "/", (ACCEPT_HTML, ("cookie", f"{BYPASS_COOKIE}={secret}"))))
         found.append(Question("GET", BYPASS_PREFIX + secret, (ACCEPT_HTML,)))
     return tuple(found)
