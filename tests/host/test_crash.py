@@ -16,7 +16,7 @@ from tests.host.box import HOUR_S, SITES, Box
 
 CALLS = ("fsync", "rename", "replace", "unlink", "symlink", "mkdir", "rmdir", "chmod", "write")
 DIED, DONE = 77, 0
-STRIDES = pytest.mark.parametrize("stride", [5, pytest.param(1, marks=pytest.mark.long)])
+STRIDES = pytest.mark.parametrize("stride", [9, pytest.param(1, marks=pytest.mark.long)])
 
 
 def dies_before(count: int, act: Callable[[], object]) -> bool:

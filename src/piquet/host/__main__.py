@@ -58,6 +58,7 @@ def _answer_person(options: argparse.Namespace) -> int:
         outcome = request.carry_out(machine, asked)
         problems = [finding.to_json() for finding in outcome.findings]
         response = {"ok": outcome.is_ok, "message": outcome.message, "problems": problems}
+        response["is_quiet"] = not outcome.is_changed and not problems
     else:
         response = request.respond(machine, asked)
     if getattr(options, "json", False) or options.verb == "survey":
@@ -74,11 +75,12 @@ def _print_part(response: Dict[str, Any], part: str) -> int:
 
 
 def _tell(response: Dict[str, Any]) -> int:
-    """For a person: the sentence on stdout, problems on stderr."""
+    """For a person: the sentence on stdout, problems on stderr; a quiet minute of the timer says nothing."""
     for problem in response["problems"]:
         sys.stderr.write(f"{problem['severity']}: {problem['subject']}: {problem['message']}\n")
         sys.stderr.write(f"  hint: {problem['hint']}\n" if "hint" in problem else "")
-    sys.stdout.write(f"{response['message']}\n")
+    if not response.get("is_quiet"):
+        sys.stdout.write(f"{response['message']}\n")
     return 0 if response["ok"] else 1
 
 

@@ -119,7 +119,7 @@ def recover(machine: Machine, verb: str) -> List[Finding]:
     try:
         interrupted = transaction.record(machine.paths).get("verb", "?")
         findings = undo(machine)
-    except (AgentError, OSError) as error:
+    except Exception as error:  # whatever is wrong with the register, it must not keep a picket up
         finding = Finding("error", "not-recovered", str(machine.paths.checkpoint), str(error))
         machine.log(verb, "recovery-failed", error=str(error))
         return [finding]

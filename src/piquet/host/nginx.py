@@ -72,8 +72,9 @@ class Nginx(Server):
     def master(self) -> Optional[processes.Process]:
         """The process that its pid file names."""
         pids = [d.arguments[0] for d in self.configuration().main if d.name == "pid" and d.arguments]
-        pid_file = Path((pids or [_option(self.version_text(), "pid-path") or "/run/nginx.pid"])[-1])
-        return processes.from_pid_file(pid_file, "nginx")
+        pid_file = (pids or [_option(self.version_text(), "pid-path") or "/run/nginx.pid"])[-1]
+        prefix = Path(_option(self.version_text(), "prefix") or "/")
+        return processes.from_pid_file(prefix / pid_file, "nginx")
 
     def survey(self) -> Optional[Survey]:
         """Everything of the survey's `nginx` part."""

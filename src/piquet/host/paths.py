@@ -104,6 +104,11 @@ class Paths:
         return self.at("/usr/local/sbin/piquet-host")
 
     @property
+    def timer_stamp(self) -> Path:
+        """What systemd remembers of our timer (Persistent=true)."""
+        return self.at("/var/lib/systemd/timers/stamp-piquet-reconcile.timer")
+
+    @property
     def boot_id(self) -> Path:
         """The kernel's name for this boot."""
         return self.at("/proc/sys/kernel/random/boot_id")

@@ -49,7 +49,7 @@ def ask(target: Mapping[str, Any], timeout_s: float = TIMEOUT_S) -> Answer:
         )
         response = connection.getresponse()
         return Answer(response.status, response.getheader(HEADER))
-    except (OSError, http.client.HTTPException) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         return Answer(None, None, f"{type(error).__name__}: {error}")
     finally:
         connection.close()

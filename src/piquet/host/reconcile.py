@@ -13,12 +13,13 @@ is intact. Whatever is in doubt is a release:
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import FrozenSet, List, Optional, Tuple, Union
 
 from piquet.host import armed, flags, hook_watch, manifest, release, state
 from piquet.host.armed import Armed
-from piquet.host.errors import AgentError, StateError
+from piquet.host.errors import AgentError, LockedError, StateError
 from piquet.host.findings import Finding
 from piquet.host.lock import locked
 from piquet.host.machine import Machine, boot_id, recover
@@ -135,16 +136,29 @@ def _after_boot(facts: Facts, current: Armed) -> Tuple[Action, ...]:
 
 def run(machine: Machine, request: Request) -> Outcome:
     """Decide, do it, then look at the boundaries that have passed."""
-    is_boot = bool(request.options.get("boot"))
-    with locked(machine.paths):
-        findings = recover(machine, request.verb)
+    findings: List[Finding] = []
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(locked(machine.paths))
+        except LockedError as error:
+            return Outcome(False, error.message, (*error.findings, *_end_unlocked(machine)))
+        except OSError as error:  # a /run that cannot be written must not keep a picket up
+            findings.append(Finding("warning", "no-lock", str(machine.paths.lock), str(error)))
+        findings += recover(machine, request.verb)
         actions, found = apply(machine, request.verb)
         findings += found
-        if not is_boot:  # at boot the web server is not up yet
+        if not request.options.get("boot"):  # at boot the web server is not up yet
             findings += hook_watch.look(machine, request.verb)
             findings += release.confirm(machine, request.verb)
     names = ", ".join(type(action).__name__ for action in actions) or "nothing to do"
     return Outcome(bool(actions), f"Reconciled: {names}.", tuple(findings))
+
+
+def _end_unlocked(machine: Machine) -> List[Finding]:
+    """Somebody hangs with the lock: after the end the flags go nevertheless."""
+    facts = gather(machine)
+    is_over = facts.armed is not None and facts.now >= facts.armed.end
+    return release.flags_down(machine) if is_over else []
 
 
 def apply(machine: Machine, verb: str) -> Tuple[Tuple[Action, ...], List[Finding]]:
@@ -165,11 +179,17 @@ def gather(machine: Machine) -> Facts:
     except StateError:
         is_unreadable = True
     boot = boot_id(machine)
-    is_intact = True
-    if current is not None and current.boot_id != boot:
-        is_intact = not manifest.faults(paths, current.plan_digest)
+    is_intact = current is None or current.boot_id == boot or _is_intact(machine, current)
     has_live = paths.live.is_symlink() or paths.live.exists()
     return Facts(machine.now(), boot, current, is_unreadable, flags.up(paths), has_live, is_intact)
+
+
+def _is_intact(machine: Machine, current: Armed) -> bool:
+    """Whether all that was staged is untouched; what cannot even be compared is not."""
+    try:
+        return not manifest.faults(machine.paths, current.plan_digest)
+    except Exception:
+        return False
 
 
 def put_up(machine: Machine, current: Armed, keys: FrozenSet[str]) -> Armed:

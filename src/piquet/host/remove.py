@@ -52,7 +52,13 @@ def _sentence(was_there: bool, is_left: bool) -> str:
 def leftovers(machine: Machine) -> List[Path]:
     """All of ours that is on this machine."""
     paths = machine.paths
-    own = [change.path for change in _deletions(machine)] + [paths.etc, paths.lib, paths.run, paths.agent]
+    own = [change.path for change in _deletions(machine)] + [
+        paths.etc,
+        paths.lib,
+        paths.run,
+        paths.agent,
+        paths.timer_stamp,
+    ]
     return sorted({path for path in own if files.is_there(path)} | hooking.hooked_files(machine))
 
 
@@ -109,6 +115,6 @@ def _delete_rest(machine: Machine) -> None:
     record = state.read_or_none(machine.paths.installed) or {"folders": []}
     for folder in (machine.paths.etc, machine.paths.run, machine.paths.lib):
         shutil.rmtree(str(folder), ignore_errors=True)
-    files.remove(machine.paths.agent)
-    files.remove(machine.paths.lock)
+    for path in (machine.paths.timer_stamp, machine.paths.agent, machine.paths.lock):
+        files.remove(path)
     files.remove_empty(Path(name) for name in record["folders"])

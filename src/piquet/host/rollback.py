@@ -24,8 +24,9 @@ def run(machine: Machine, request: Request) -> Outcome:
         with locked(machine.paths):
             findings += recover(machine, request.verb)
             findings += _release(machine, request.verb, is_changed)
-    except LockedError as error:
-        findings += error.findings
+    except (LockedError, OSError) as error:
+        found = error.findings if isinstance(error, LockedError) else ()
+        findings += found or (Finding("warning", "no-lock", str(machine.paths.lock), str(error)),)
         findings += _release(machine, request.verb, is_changed)
     message = (
         "Released: every site is as usual." if is_changed else "Nothing was armed; every site is as usual."

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The way in: one payload on one command, one JSON document out; and what the agent may be made of."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import piquet.host
+from piquet import bundle, findings
+from piquet.host import findings as twin
+from piquet.host import platforms, processes, schedule
+from piquet.host.boundaries import Boundary, due
+from piquet.host.manifest import Phase
+from tests.host.box import Box
+
+FOLDER = Path(piquet.host.__file__).parent
+MODULES = sorted(FOLDER.glob("*.py"))
+
+
+def answer(payload: bytes, folder: Path) -> tuple[int, dict[str, object]]:
+    """Run a payload as the controller does, with nothing installed around it."""
+    file = folder / ".piquet.payload"
+    file.write_bytes(payload)
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", str(file), "--request"], capture_output=True, check=False
+    )
+    assert done.stdout.count(b"\n") == 1, done.stderr
+    return done.returncode, json.loads(done.stdout)
+
+
+def test_a_payload_answers_with_one_document(tmp_path: Path) -> None:
+    """Survey and status only read, so they can be asked of the machine that runs the tests."""
+    request = {"verb": "survey", "check": False, "diff": False, "at": time.time(), "host": "here"}
+    code, response = answer(bundle.payload(request), tmp_path)
+    assert code == 0
+    assert set(response) == {
+        "piquet", "verb", "ok", "changed", "check", "message", "problems", "diff", "status", "survey"
+    }  # fmt: skip
+    survey = response["survey"]
+    assert isinstance(survey, dict)
+    assert survey["piquet_survey"] == 1
+    assert abs(survey["at"] - time.time()) < 60
+
+
+@pytest.mark.parametrize("request_document", [{"verb": "no such"}, {"at": "soon", "verb": "status"}])
+def test_a_payload_that_is_no_request_is_answered_too(
+    tmp_path: Path, request_document: dict[str, str]
+) -> None:
+    """Not a traceback: a document that says what is wrong, and exit code 1."""
+    code, response = answer(bundle.payload(request_document), tmp_path)
+    assert (code, response["ok"]) == (1, False)
+    assert response["problems"]
+
+
+def test_the_installed_agent_is_one_file(tmp_path: Path) -> None:
+    """It prints its help by itself; status is for people and for programs."""
+    file = tmp_path / "piquet-host"
+    file.write_bytes(bundle.agent_zipapp())
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", str(file), "status", "--json"], capture_output=True, check=True
+    )
+    assert json.loads(done.stdout)["state"] in ("absent", "staged", "armed", "stopped", "ended")
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
+def test_old_python_and_nothing_but_its_library(path: Path) -> None:
+    """Python 3.8 can parse it; it imports the standard library and itself."""
+    tree = ast.parse(path.read_text(), feature_version=(3, 8))
+    names = [
+        name
+        for node in ast.walk(tree)
+        for name in (
+            [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
+    ]
+    for name in names:
+        assert name.startswith("piquet.host") or name.split(".")[0] in sys.stdlib_module_names, name
+    later = {"removeprefix", "removesuffix", "is_relative_to", "readlink", "zoneinfo"}
+    used = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    assert not used & (later - {"readlink"}), "Python 3.9"
+    assert path.name == "__init__.py" or "from __future__ import annotations" in path.read_text()
+
+
+def test_findings_are_the_same_on_both_sides() -> None:
+    """The controller reads what the agent writes, field by field."""
+    made = twin.Finding("error", "a-code", "host", "Message.", "this", "that", "do it")
+    assert findings.Finding.from_json(made.to_json()).to_json() == made.to_json()
+    assert list(twin.Finding.__dataclass_fields__) == list(findings.Finding.__dataclass_fields__)
+
+
+def test_boundaries_are_due_until_confirmed() -> None:
+    """Before the start nothing is asked; then each boundary once it has passed; disarmed, that all is gone."""
+    phases = (Phase(1, "block", 10, 20), Phase(2, "block", 20, 30))
+    assert due(phases, 9.999, True, ()) == ()
+    assert due(phases, 10, True, ()) == (Boundary(1, "start"),)
+    assert due(phases, 10, True, ("1/start",)) == ()
+    assert due(phases, 20, True, ("1/start",)) == (Boundary(1, "end"), Boundary(2, "start"))
+    assert due(phases, 15, False, ("1/start",)) == (Boundary(1, "release"),)
+
+
+def test_platforms_are_found_by_family() -> None:
+    """A derivative belongs to the family that its ID_LIKE names."""
+    text = 'NAME="Mint"\nID=linuxmint\nID_LIKE="ubuntu debian"\n# no\n'
+    assert platforms.platform_of(platforms.parse_os_release(text)).name == "debian"
+    assert platforms.platform_of({"ID": "rocky", "ID_LIKE": "rhel centos fedora"}).apache == ("httpd",)
+    assert platforms.platform_of({}).name == "unknown"
+
+
+def test_the_next_elapse_is_utc() -> None:
+    """As systemctl prints it with TZ=UTC."""
+    shown = "ActiveState=active\nNextElapseUSecRealtime=Thu 2026-12-17 00:00:00 UTC\n"
+    assert schedule._elapse(shown) == 1797465600.0
+    assert schedule._elapse("ActiveState=inactive\nNextElapseUSecRealtime=\n") is None
+
+
+def test_processes_are_measured_on_the_boot_clock() -> None:
+    """A process that was just started is as young as it says; a dead one is none."""
+    before = processes.uptime_s()
+    child = subprocess.Popen(["sleep", "30"])
+    found = processes.process(child.pid)
+    assert found is not None
+    assert before - 0.05 <= found.started_s <= processes.uptime_s()
+    child.kill()
+    time.sleep(0.05)
+    assert processes.process(child.pid) is None, "a zombie serves nobody"
+    child.wait()
+
+
+def test_the_end_comes_even_if_somebody_hangs_with_the_lock(
+    still: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the end, flags go without the lock; before it, they are the holder's business."""
+    from piquet.host import flags, lock, reconcile
+    from tests.host.test_crash import arm
+
+    still.hook()
+    still.stage()
+    arm(still)
+    real = lock.locked
+    monkeypatch.setattr(reconcile, "locked", lambda paths: real(paths, wait_s=0.05))
+    with real(still.paths):
+        assert not still.reconcile().is_ok
+        assert flags.up(still.paths)
+        still.now += 7200
+        assert not still.reconcile().is_ok
+        assert flags.up(still.paths) is None
+    assert still.reconcile().is_ok
+    assert not still.paths.armed.exists()
+
+
+def test_a_garbled_register_does_not_keep_a_picket_up(still: Box) -> None:
+    """Valid JSON that is no register: said, and the end comes."""
+    from tests.host.test_crash import arm
+
+    still.hook()
+    still.stage()
+    arm(still)
+    still.paths.checkpoint.write_text('{"steps": [{}]}')
+    still.now += 7200
+    outcome = still.reconcile()
+    assert {finding.code for finding in outcome.findings} >= {"not-recovered"}
+    assert not still.paths.live.is_symlink()
