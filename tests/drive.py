@@ -101,6 +101,14 @@ def write_campaign(fleet: Fleet, folder: Path, start_in_s: float, lasts_s: int, 
     return Drill(fleet, folder, start_at, start_at + lasts_s)
 
 
+def lead_s(one_verb_s: float) -> float:
+    """How long before its start a campaign must be written, on a machine where one verb took this long.
+
+    Plan, baseline, stage with its canary, verify and arm with its check take some six times one verb.
+    """
+    return 10.0 + 6.0 * one_verb_s
+
+
 def command(fleet: Fleet, verb: str, *arguments: str, **values: object) -> list[str]:
     """The command line of a verb's playbook, by its collection name."""
     extra = [part for key, value in values.items() for part in ("-e", f"{key}={value}")]

@@ -26,8 +26,10 @@ from tests.drive import Drill
 GRACE_S = 1.0
 """No site may be on strike later than this after its end."""
 
-PREPARE_S = 22
 LASTS_S = 16
+PACE = {"lead_s": 60.0}
+"""How long before its start a campaign is written, by what this machine can do."""
+
 WATCHED = ("static", "proxy", "wildcard", "redirect-https", "own-headers", "redirect-rewrite", "proxy-pass")
 MAIN_FILE = {"nginx": "/etc/nginx/nginx.conf", "apache": "/etc/apache2/apache2.conf"}
 PROGRAM = {"nginx": "nginx", "apache": "apache2"}
@@ -169,7 +171,9 @@ def planted(fleet: Fleet) -> Iterator[dict[str, tuple[str, ...]]]:
     kinds = foreign.plant(fleet)
     before = drive.on_all(fleet, drive.foreign_files)
     drive.play(fleet, "survey")
+    begin = time.monotonic()
     drive.play(fleet, "hook")
+    PACE["lead_s"] = drive.lead_s(time.monotonic() - begin)
     yield {
         name: tuple(site for kind in dealt if kind.name in WATCHED for site in kind.sites)
         for name, dealt in kinds.items()
@@ -219,7 +223,7 @@ def hold(
 
 def stage_and_arm(fleet: Fleet, folder: Path, lasts_s: int, **more: str) -> Drill:
     """A campaign that starts soon; the controller is killed the moment that the last host is armed."""
-    drill = drive.write_campaign(fleet, folder, PREPARE_S, lasts_s, **more)
+    drill = drive.write_campaign(fleet, folder, PACE["lead_s"], lasts_s, **more)
     drill.play("stage", piquet_baseline=False)
     argv = drive.command(fleet, "arm", piquet_campaign=drill.campaign)
     controller = subprocess.Popen(
