@@ -4,17 +4,21 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from piquet.engine.answer import Answer, Change, Outcome, parse_answer
+from piquet.engine.clock import judged_by_clock
 from piquet.engine.request import hook_files, make_request
 from piquet.engine.result import as_result
 from piquet.engine.store import read_members, write_members
-from piquet.engine.survey import clock_skew_s, survey_text, with_skew
+from piquet.engine.survey import survey_text, with_skew
 from piquet.engine.tally import as_table, attempt, bad, good, tally
+from piquet.engine.verify import attempt as verify_attempt
+from piquet.engine.verify import verify_command
 from piquet.errors import BundleError, HostError
 from piquet.findings import Finding
 from piquet.fleet.workdir import Workdir
@@ -131,8 +135,16 @@ def test_result_is_in_ansibles_terms() -> None:
 def test_skew_is_what_one_round_trip_proves(at: float, now: float, expected: float) -> None:
     """A slow connection or a long survey never looks like a wrong clock; a wrong clock does."""
     survey = {"at": at, "status": {"now": now}}
-    assert clock_skew_s(survey, 1000.0, 1004.0) == expected
     assert with_skew(survey, 1000.0, 1004.0) == {**survey, "skew_s": expected}
+
+
+@pytest.mark.parametrize(("now", "is_ok"), [(1000.0, True), (1006.0, True), (1006.1, False), (997.9, False)])
+def test_arm_is_refused_only_for_a_skew_that_is_proven(now: float, is_ok: bool) -> None:
+    """A round trip of 4 s and a limit of 2 s: what could be the way there is no reason, the rest is."""
+    answer = Answer("arm", True, False, "could be armed", (), (), {"now": now}, {})
+    judged = judged_by_clock(answer, 1000.0, 1004.0, 2.0)
+    assert judged.ok is is_ok
+    assert [problem.code for problem in judged.problems] == ([] if is_ok else ["clock-skew"])
 
 
 def test_survey_summary_tells_what_matters() -> None:
@@ -228,3 +240,25 @@ def test_verdict_fails_only_when_asked(fail: bool, show: str, failed: bool, is_s
         ["b"],
     )
     assert attempt(arguments, "a", [{"a": ok()}], {})["failed"] is False
+
+
+def test_verify_runs_this_pythons_own_piquet_on_the_engines_hosts(tmp_path: Path) -> None:
+    """Only what was asked for is on the command line; the baseline is compared by default if there is one."""
+    given = {"campaign": "c.yml", "workdir": "w", "moment": "during", "baseline": "auto", "ca": ""}
+    plain = verify_command(given, tmp_path / "hosts.json")
+    assert plain[0] == sys.executable
+    assert plain[3:] == ["verify", "c.yml", "-i", str(tmp_path / "hosts.json"), "--workdir", "w", "--during"]
+    more = verify_command(given | {"baseline": "take", "ca": "ca.pem"}, tmp_path / "hosts.json")
+    assert more[len(plain) :] == ["--baseline", "take", "--ca", "ca.pem"]
+
+
+def test_verify_fails_with_the_reason_that_the_command_gives(tmp_path: Path) -> None:
+    """A campaign that is not there is an error for people, and a failed result for the engine."""
+    given = {
+        "campaign": str(tmp_path / "none.yml"),
+        "workdir": str(tmp_path),
+        "moment": "now",
+        "baseline": "auto",
+    }
+    result = verify_attempt(given | {"ca": ""}, {"web1": {}})
+    assert result["failed"] is True and "none.yml" in result["show"]

@@ -8,9 +8,11 @@ tested without it and another engine can use the same functions:
 * `transport` one remote command with the payload as its input, or copy-run-delete where that cannot be
 * `answer`    the agent's one JSON document, or an error that says what is wrong with the host
 * `result`    the same as an Ansible result: changed, diff, a message that a person can read
-* `survey`    clock skew, the survey file's summary
+* `clock`     how far a host's clock is off, as far as one round trip proves it
+* `survey`    the survey file and its summary
+* `store`     bundles kept between plan and stage
 * `prepare`   controller side: campaign and inventory to plan, digest and a bundle per host
 * `tally`     who is what, over all hosts
 * `verify`    the command line of `piquet verify`
-* `ansible`   the glue that the action plugins of `piquet.fleet` wrap
+* `step`      one verb on one host, which the action plugin `agent` wraps
 """

@@ -10,6 +10,7 @@ from typing import Any
 
 from piquet.bundle import payload
 from piquet.engine.answer import Answer, parse_answer
+from piquet.engine.clock import SLOW_WAY_S, judged_by_clock
 from piquet.engine.request import VERBS, hook_files, make_request
 from piquet.engine.result import as_result
 from piquet.engine.store import read_members
@@ -61,9 +62,12 @@ def run_verb(
     sent_at = clock()
     request = make_request(verb, host, sent_at, check=check, diff=diff, **fields)
     outcome, transport = deliver(remote, payload(request, members), python)
+    received_at = clock()
     answer = parse_answer(outcome, verb, host, python)
+    if verb == "arm":
+        answer = judged_by_clock(answer, sent_at, received_at, arguments["max_skew_s"])
     result = as_result(answer, transport, diff)
-    return result | _keep_survey(answer, host, workdir, check, (sent_at, clock()))
+    return result | _keep_survey(answer, host, workdir, check, (sent_at, received_at))
 
 
 def attempt(
@@ -94,7 +98,8 @@ def _needs(
         digest = _digest(verb, arguments)
         return {"plan_digest": digest}, read_members(_workdir(verb, workdir), digest, host)
     if verb == "arm":
-        fields = {name: arguments[name] for name in ("only_check", "max_skew_s")}
+        max_skew_s = arguments["max_skew_s"] + SLOW_WAY_S
+        fields = {"only_check": arguments["only_check"], "max_skew_s": max_skew_s}
         return {"plan_digest": _digest(verb, arguments), **fields}, {}
     return {}, {}
 

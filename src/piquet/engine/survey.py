@@ -6,32 +6,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from piquet.engine.clock import proven_skew_s
 from piquet.findings import Finding, as_text, by_weight
 
 
-def clock_skew_s(survey: Mapping[str, Any], sent_at: float, received_at: float) -> float:
-    """How far the host's clock is ahead of the controller's, seconds, as far as one round trip can prove it.
+def with_skew(survey: Mapping[str, Any], sent_at: float, received_at: float) -> dict[str, Any]:
+    """The survey as it is kept on the controller: the agent's document and `skew_s`.
 
-    The host read its clock between `sent_at` and `received_at`, less the time that the survey itself
-    took (its `at` to its status' `now`). Of the skews that fit, the one nearest to zero is given: a slow
-    connection never looks like a wrong clock.
-
-    Args:
-        survey: the agent's document.
-        sent_at: controller's clock before the request, epoch seconds.
-        received_at: controller's clock after the answer, epoch seconds.
+    The host read its clock (`at`) before the time that the survey itself took, up to its status' `now`.
     """
     at = float(survey["at"])
-    took = max(0.0, float((survey.get("status") or {}).get("now", at)) - at)
-    least, most = at - max(sent_at, received_at - took), at - sent_at
-    if least <= 0 <= most:
-        return 0.0
-    return round(least if least > 0 else most, 3)
-
-
-def with_skew(survey: Mapping[str, Any], sent_at: float, received_at: float) -> dict[str, Any]:
-    """The survey as it is kept on the controller: the agent's document and `skew_s`."""
-    return {**survey, "skew_s": clock_skew_s(survey, sent_at, received_at)}
+    took_s = max(0.0, float((survey.get("status") or {}).get("now", at)) - at)
+    return {**survey, "skew_s": proven_skew_s(at, sent_at, max(sent_at, received_at - took_s))}
 
 
 def survey_text(host: str, survey: Mapping[str, Any]) -> str:

@@ -20,7 +20,6 @@ ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "ca": {"type": "path", "default": ""},
 }
 """What an engine may pass, in the form of Ansible's argument specs."""
-_START = "from piquet.cli import main; main()"
 
 
 def verify_command(arguments: Mapping[str, Any], inventory: Path) -> list[str]:
@@ -29,7 +28,7 @@ def verify_command(arguments: Mapping[str, Any], inventory: Path) -> list[str]:
     moment = [f"--{arguments['moment']}"]
     baseline = [] if arguments["baseline"] == "auto" else ["--baseline", arguments["baseline"]]
     authority = ["--ca", arguments["ca"]] if arguments["ca"] else []
-    return [sys.executable, "-c", _START, "verify", *files, *moment, *baseline, *authority]
+    return [sys.executable, "-m", "piquet", "verify", *files, *moment, *baseline, *authority]
 
 
 def attempt(arguments: Mapping[str, Any], hosts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
