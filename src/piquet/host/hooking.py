@@ -62,10 +62,9 @@ def _insertions(machine: Machine, surveyed: Mapping[str, str]) -> Tuple[List[Cha
     """New texts of the surveyed files, and every reason not to write them."""
     configuration = machine.nginx.configuration()
     findings = list(configuration.findings)
+    unhooked = {block.file for block in configuration.blocks if block.hooked is None}
     changes = []
-    for path, context in sorted(configuration.contexts.items()):
-        if not any(block.file == path and block.hooked is None for block in configuration.blocks):
-            continue
+    for path, context in sorted((p, c) for p, c in configuration.contexts.items() if p in unhooked):
         if str(path) not in surveyed:
             message = "It has come since the survey and was left alone."
             findings.append(
@@ -75,7 +74,8 @@ def _insertions(machine: Machine, surveyed: Mapping[str, str]) -> Tuple[List[Cha
         change, finding = _insertion(machine, path, context, surveyed[str(path)])
         changes += [change] if change else []
         findings += [finding] if finding else []
-    gone = [name for name in surveyed if Path(name) not in configuration.files]
+    read = {str(path) for path in configuration.files}
+    gone = [name for name in surveyed if name not in read]
     findings += [Finding("warning", "file-gone", name, "nginx does not read it any more.") for name in gone]
     return changes, findings
 

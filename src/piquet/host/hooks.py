@@ -13,6 +13,7 @@ recognised by its text and taken out as a line.
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Tuple
 
@@ -82,6 +83,7 @@ def _addition(text: bytes, place: int, include: str) -> bytes:
     return b"\n    " + line(include) + b", inline\n"
 
 
+@functools.lru_cache(maxsize=None)
 def _removal(include: str) -> re.Pattern[bytes]:
     """The exact forms first; then the line however it is indented now."""
     ours = re.escape(line(include))

@@ -35,6 +35,7 @@ class Nginx(Server):
         self.paths = paths
         self._read: Optional[Configuration] = None
         self._version: Optional[str] = None
+        self._pid_file: Optional[Path] = None
 
     def is_present(self) -> bool:
         """Whether it is installed and has a configuration."""
@@ -71,10 +72,19 @@ class Nginx(Server):
 
     def master(self) -> Optional[processes.Process]:
         """The process that its pid file names."""
-        pids = [d.arguments[0] for d in self.configuration().main if d.name == "pid" and d.arguments]
-        pid_file = (pids or [_option(self.version_text(), "pid-path") or "/run/nginx.pid"])[-1]
-        prefix = Path(_option(self.version_text(), "prefix") or "/")
-        return processes.from_pid_file(prefix / pid_file, "nginx")
+        if self._pid_file is None:
+            self._pid_file = self._find_pid_file()
+        return processes.from_pid_file(self._pid_file, "nginx")
+
+    def _find_pid_file(self) -> Path:
+        """From nginx.conf, also a broken one, else as compiled in; it stands in no included file."""
+        try:
+            text = self.conf.read_text("utf-8", "replace")
+        except OSError:
+            text = ""
+        names: List[str] = re.findall(r"^[ \t]*pid\s+[\"']?([^\s;\"']+)[\"']?\s*;", text, re.MULTILINE)
+        name = (names or [_option(self.version_text(), "pid-path") or "/run/nginx.pid"])[-1]
+        return Path(_option(self.version_text(), "prefix") or "/") / name
 
     def survey(self) -> Optional[Survey]:
         """Everything of the survey's `nginx` part."""
