@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Stage and arm by our playbooks, beside raw parallel ssh doing the same: bytes, test, reload, flags.
 
-Both ways in turn on the demo's fleet, each round with a new campaign so that there is something to do; medians and the ratio of
-one run, since machines differ and are shared. Prints one line per verb.
+Both ways in turn on the demo's fleet, each round with a new campaign so that there is something to do; medians
+and the ratio of one run, since machines differ and are shared. Prints one line per verb.
 """
 
 from __future__ import annotations
@@ -27,7 +27,10 @@ from tests.drive import Drill
 
 ROUNDS = 3
 FAR_S = 3600
-_RELOAD = {"nginx": "nginx -t -q && systemctl reload nginx", "apache": "apache2ctl -t && systemctl reload apache2"}
+_RELOAD = {
+    "nginx": "nginx -t -q && systemctl reload nginx",
+    "apache": "apache2ctl -t && systemctl reload apache2",
+}
 
 
 def main() -> int:
@@ -45,7 +48,9 @@ def main() -> int:
                 print(f"round {number + 1}: {name} {took[name][-1]:.2f} s", file=sys.stderr, flush=True)
     for verb in ("stage", "arm"):
         ours, raw = (statistics.median(took[f"{verb} by {way}"]) for way in ("playbook", "raw ssh"))
-        print(f"{verb}, 3 hosts, 76 sites: playbook {ours:.2f} s, raw parallel ssh {raw:.2f} s, ratio {ours / raw:.1f}")
+        print(
+            f"{verb}, 3 hosts, 76 sites: playbook {ours:.2f} s, raw parallel ssh {raw:.2f} s, ratio {ours / raw:.1f}"
+        )
     return 0
 
 

@@ -58,12 +58,16 @@ class Story:
 def main() -> int:
     """Run the demo; 0 when everything that it claims held."""
     story = Story(steps=9)
-    story.step("Three hosts", "Real Debian machines: systemd, ssh, nginx on two of them, Apache on the third.")
+    story.step(
+        "Three hosts", "Real Debian machines: systemd, ssh, nginx on two of them, Apache on the third."
+    )
     with Fleet({"nginx": 2, "apache": 1}) as fleet:
         kinds = foreign.plant(fleet)
         count = sum(len(dealt) for dealt in kinds.values())
         os.environ["PIQUET_CA"] = str(fleet.ca_file)
-        story.say(f"booted in {fleet.boot_s:.1f} s; {count} virtual hosts of others, in {len(_said(kinds))} kinds:")
+        story.say(
+            f"booted in {fleet.boot_s:.1f} s; {count} virtual hosts of others, in {len(_said(kinds))} kinds:"
+        )
         story.say(", ".join(sorted({kind.name for dealt in kinds.values() for kind in dealt})))
         before = drive.on_all(fleet, drive.foreign_files)
         drill = prepare(story, fleet)
@@ -77,14 +81,20 @@ def prepare(story: Story, fleet: Fleet) -> Drill:
     """Survey, hook, plan, stage."""
     story.step("survey", "Reads what every host serves, and what stands in the way. Changes nothing.")
     show(story, fleet, "survey")
-    story.step("hook", "One include line becomes the first thing of every nginx server block. It does nothing yet.")
+    story.step(
+        "hook", "One include line becomes the first thing of every nginx server block. It does nothing yet."
+    )
     begin = time.monotonic()
     show(story, fleet, "hook")
     lead_s = drive.lead_s(time.monotonic() - begin)
     drill = drive.write_campaign(fleet, fleet.folder / "campaign", lead_s, LASTS_S)
-    story.step("plan", "Who shows what, when. Refused if anything is unsafe; the digest pins what was reviewed.")
+    story.step(
+        "plan", "Who shows what, when. Refused if anything is unsafe; the digest pins what was reviewed."
+    )
     cli(story, drill, "plan")
-    story.step("stage", "The inert bundle goes to all hosts: one transaction, test, reload. Visitors see no change.")
+    story.step(
+        "stage", "The inert bundle goes to all hosts: one transaction, test, reload. Visitors see no change."
+    )
     show(story, fleet, "stage", piquet_campaign=drill.campaign)
     cli(story, drill, "verify", "--before")
     story.proved("staged, before the start: every answer as it was (piquet verify --before)")
@@ -97,10 +107,15 @@ def hold(story: Story, drill: Drill, kinds: Mapping[str, Iterable[foreign.Kind]]
     show(story, drill.fleet, "arm", piquet_campaign=drill.campaign)
     targets = [t for host in drill.fleet for t in drive.targets(host, foreign.names(kinds[host.name]))]
     eyes = drive.look(targets, drill.end_at + 1.0, period_s=0.2)
-    story.step("the window", f"{drill.start_at - time.time():.0f} s until the start. The controller does nothing more.")
+    story.step(
+        "the window",
+        f"{drill.start_at - time.time():.0f} s until the start. The controller does nothing more.",
+    )
     drive.sleep_until(drill.start_at + 1.0)
     cli(story, drill, "verify", "--during")
-    story.proved("inside the window: every selected site shows the strike, every other one does not (piquet verify --during)")
+    story.proved(
+        "inside the window: selected sites show the strike, all others do not (piquet verify --during)"
+    )
     return list(eyes.result())
 
 
@@ -109,14 +124,18 @@ def end(story: Story, drill: Drill, timelines: list[Timeline], before: object) -
     story.step("the end", "It ended by itself: the end is part of the servers' own configuration.")
     tell_times(story, drill, timelines)
     cli(story, drill, "verify", "--after")
-    story.proved("after the end: every answer as at the baseline (return certificate of piquet verify --after)")
+    story.proved(
+        "after the end: every answer as at the baseline (return certificate of piquet verify --after)"
+    )
     story.step("remove", "Takes out the hook lines and all of ours, and proves that nothing is left.")
     show(story, drill.fleet, "remove")
     after = drive.on_all(drill.fleet, drive.foreign_files)
     if before != after:
         raise SystemExit("demo: a foreign file differs after remove")
     files = sum(len(listed) for listed in after.values())  # type: ignore[arg-type]
-    story.proved(f"after remove: {files} foreign files on 3 hosts with the bytes, mode and owner they had before")
+    story.proved(
+        f"after remove: {files} foreign files on 3 hosts with the bytes, mode and owner they had before"
+    )
 
 
 def tell_times(story: Story, drill: Drill, timelines: list[Timeline]) -> None:
@@ -126,12 +145,20 @@ def tell_times(story: Story, drill: Drill, timelines: list[Timeline]) -> None:
     late = sum(line.seconds_outside([(drill.start_at, drill.end_at)]) for line in timelines)
     if len(on) != len(timelines) or late:
         silent = ", ".join(line.target.label for line in timelines if not line.runs)
-        raise SystemExit(f"demo: not all sites held the window: {late:.1f} site-seconds outside; never seen: {silent or 'none'}")
+        raise SystemExit(
+            f"demo: {late:.1f} site-seconds outside the window; never on strike: {silent or 'none'}"
+        )
     samples = sum(line.samples for line in timelines)
     story.say(f"{len(timelines)} sites looked at {samples} times from outside, each five times a second")
-    story.say(f"first strike answer after the start:  median {statistics.median(on):.2f} s, last site {max(on):.2f} s")
-    story.say(f"last strike answer asked for before the end: median {-statistics.median(off):.2f} s, latest {-max(off):.2f} s")
-    story.proved(f"{len(timelines)} sites: 0.0 site-seconds on strike outside [start, end) in {samples} looks")
+    story.say(
+        f"first strike answer after the start:  median {statistics.median(on):.2f} s, last site {max(on):.2f} s"
+    )
+    story.say(
+        f"last strike answer before the end: median {-statistics.median(off):.2f} s, latest {-max(off):.2f} s"
+    )
+    story.proved(
+        f"{len(timelines)} sites: 0.0 site-seconds on strike outside [start, end) in {samples} looks"
+    )
 
 
 def show(story: Story, fleet: Fleet, verb: str, **values: object) -> None:
@@ -149,7 +176,9 @@ def cli(story: Story, drill: Drill, verb: str, *options: str) -> None:
     story.say(f"$ piquet {verb} campaign.yml -i inventory.yml {' '.join(options)}".rstrip())
     argv = [str(tool), verb, str(drill.campaign), "-i", str(drill.fleet.inventory), *options]
     wide = {**os.environ, "COLUMNS": "110"}
-    done = subprocess.run(argv, text=True, capture_output=True, check=False, stdin=subprocess.DEVNULL, env=wide)
+    done = subprocess.run(
+        argv, text=True, capture_output=True, check=False, stdin=subprocess.DEVNULL, env=wide
+    )
     story.say(done.stdout)
     if done.returncode:
         raise SystemExit(f"demo: {verb} failed\n{done.stdout[-3000:]}\n{done.stderr}")

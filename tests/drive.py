@@ -29,8 +29,24 @@ _EYES = ThreadPoolExecutor(4)
 ZONE = ZoneInfo("Europe/Paris")
 LANGUAGES = ("fr", "en")
 _PAGE = "# {title}\n\nThe staff of these sites is on strike.\n"
-_FOREIGN = ("/etc/nginx", "/etc/apache2", "/etc/systemd/system", "/etc/cron.d", "/srv", "/var/www", "/usr/local", "/var/lib")
-_VOLATILE = ("/var/lib/systemd", "/var/lib/dbus", "/var/lib/nginx", "/var/lib/apt", "/var/lib/dpkg", "/var/lib/private")
+_FOREIGN = (
+    "/etc/nginx",
+    "/etc/apache2",
+    "/etc/systemd/system",
+    "/etc/cron.d",
+    "/srv",
+    "/var/www",
+    "/usr/local",
+    "/var/lib",
+)
+_VOLATILE = (
+    "/var/lib/systemd",
+    "/var/lib/dbus",
+    "/var/lib/nginx",
+    "/var/lib/apt",
+    "/var/lib/dpkg",
+    "/var/lib/private",
+)
 _DIGEST = """\
 import hashlib, os, sys
 for top in {tops!r}:
@@ -65,7 +81,9 @@ class Drill:
         """The campaign file."""
         return self.folder / "campaign.yml"
 
-    def play(self, verb: str, *arguments: str, check: bool = True, **values: object) -> subprocess.CompletedProcess[str]:
+    def play(
+        self, verb: str, *arguments: str, check: bool = True, **values: object
+    ) -> subprocess.CompletedProcess[str]:
         """Run one verb's playbook; `check` raises with its whole output when it fails."""
         return play(self.fleet, verb, *arguments, check=check, piquet_campaign=self.campaign, **values)
 
@@ -116,7 +134,9 @@ def command(fleet: Fleet, verb: str, *arguments: str, **values: object) -> list[
     return [os.fspath(tool), f"piquet.fleet.{verb}", "-i", os.fspath(fleet.inventory), *extra, *arguments]
 
 
-def play(fleet: Fleet, verb: str, *arguments: str, check: bool = True, **values: object) -> subprocess.CompletedProcess[str]:
+def play(
+    fleet: Fleet, verb: str, *arguments: str, check: bool = True, **values: object
+) -> subprocess.CompletedProcess[str]:
     """Run one verb's playbook from a folder that is not the checkout.
 
     Raises:

@@ -266,7 +266,7 @@ def described(kinds: object) -> str:
 def test_no_fault_keeps_a_site_away(
     fleet: Fleet, planted: dict[str, tuple[str, ...]], tmp_path: Path, kinds: Sequence[type[Fault]]
 ) -> None:
-    """Controller killed after arm and one fault per host: on time, over on time, foreign files as their owners left them."""
+    """Controller killed after arm, one fault per host: on time, over on time, foreign files as owners left them."""
     faults = {host.name: kind() for host, kind in zip(fleet, kinds, strict=True)}
     try:
         outside = hold(fleet, tmp_path, faults, planted)
@@ -289,7 +289,7 @@ STOPS = (
 def test_stopped_by_hand_stays_stopped(
     fleet: Fleet, planted: dict[str, tuple[str, ...]], tmp_path: Path, turn: int
 ) -> None:
-    """One flag, all flags, the whole folder: normal at once, after three minutes, and after a reboot; the other sites hold."""
+    """One flag, all flags, the folder: normal at once, after three minutes, after a reboot; other sites hold."""
     faults = {host.name: STOPS[(number + turn) % 3][1]() for number, host in enumerate(fleet)}
     try:
         outside = hold(fleet, tmp_path, faults, planted, lasts_s=StoppedByHand.hours_s)

@@ -30,7 +30,8 @@ def test_every_number_of_small_ranges(digits: int) -> None:
     for first in range(max(0, border - 12), border):
         pattern = re.compile(number_pattern(first, first + 25))
         found = {n for n in range(border * 2 + 40) if pattern.fullmatch(str(n))}
-        assert set(range(first, first + 26)) == found
+        expected = set(range(first, first + 26))
+        assert expected == found
 
 
 def test_window_is_half_open() -> None:

@@ -13,7 +13,7 @@ printable = st.text(alphabet=st.characters(min_codepoint=32, max_codepoint=126))
 
 
 def unquoted(token: str) -> str:
-    """What `ngx_conf_read_token` and `ap_getword_conf` make of a double-quoted token without \\t, \\r, \\n."""
+    """What nginx and Apache make of a double-quoted token that holds no tab and no line end."""
     assert token[0] == token[-1] == '"'
     chars, result = iter(token[1:-1]), ""
     for char in chars:
