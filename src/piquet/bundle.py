@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from piquet import __version__
 from piquet.campaign.model import Phase
 from piquet.campaign.pages import PageSource
 from piquet.errors import BundleError
-from piquet.plan import Entry, HostPlan, Plan
+from piquet.plan import Entry, HostPlan, Plan, canonical
 from piquet.render import apache, nginx, page, schedule
 from piquet.render.view import CampaignView
 
@@ -103,22 +102,10 @@ def payload(request: Mapping[str, Any], members: Mapping[str, bytes] | None = No
     return _zip({**_agent_modules(), "request.json": canonical(request), **(members or {})})
 
 
-def stage_payload(bundle: Bundle, document: bytes, request: Mapping[str, Any]) -> bytes:
-    """The payload of `stage`: plan, manifest and every file, named by its digest."""
-    contents = {f"files/{file.sha256}": file.content for file in bundle.files if file.kind == "file"}
-    return payload(request, {"plan.json": document, "manifest.json": bundle.manifest, **contents})
-
-
 @cache
 def agent_zipapp() -> bytes:
     """`piquet-host` as it is installed: one file, standard library only."""
     return b"#!/usr/bin/python3\n" + _zip(_agent_modules())
-
-
-def canonical(value: Any) -> bytes:
-    """JSON with sorted keys and no spaces, UTF-8, one newline at the end; what digests are taken of."""
-    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return (text + "\n").encode()
 
 
 def _shared_files(view: CampaignView, pages: tuple[PageSource, ...]) -> Iterator[File]:

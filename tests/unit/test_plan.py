@@ -175,8 +175,6 @@ FIRES: list[Case] = [
     ("not-hooked", "error", {}, one(nginx=nginx(block(1, "www.example.org", hooked=None)))),
     ("not-hooked", "error", {"sites": "{include: [a.example.org]}"},
      one(nginx=nginx(block(1, "*.example.org", hooked=None)))),
-    ("server-not-running", "error", {}, on_nginx(running=False)),
-    ("server-not-running", "error", {}, on_apache(running=False)),
     ("config-broken", "error", {}, on_nginx(test={"ok": False, "output": "[emerg] x"})),
     ("no-dropin-folder", "error", {}, on_nginx(dropin_dir=None)),
     ("no-dropin-folder", "error", {}, on_apache(dropin_dir=None)),
@@ -204,7 +202,6 @@ SILENT: list[Case] = [
     ("not-hooked", "", {"sites": "{include: [www.example.org]}"},
      one(nginx=nginx(block(1, "www.example.org"), block(5, "other.example.org", hooked=None)))),
     ("not-hooked", "", {}, one(nginx=nginx(block(1, "www.example.org", hooked="owner")))),
-    ("server-not-running", "", {"sites": "{include: [www.example.org]}"}, one(apache=apache(running=False))),
     ("config-broken", "", {"sites": "{include: [www.example.org]}"}, one(apache=apache(test={"ok": False}))),
     ("no-dropin-folder", "", {"sites": "{include: [www.example.org]}"}, one(apache=apache(dropin_dir=None))),
     ("module-missing", "", {}, on_apache()),
@@ -226,6 +223,13 @@ def test_gates_are_silent(
 ) -> None:
     """Just not wrong, or on a server that shows nothing: no word of it."""
     assert code not in codes(plan_of(campaign(**parts), **surveys))
+
+
+@pytest.mark.parametrize("surveys", [on_nginx(running=False), on_apache(running=False)])
+def test_a_server_that_does_not_run_is_left_out(surveys: Mapping[str, Any]) -> None:
+    """Its names are nobody's sites, and that is said; with nothing else to show there is no plan."""
+    assert codes(plan_of(campaign(), **surveys))["server-not-running"] == "warning"
+    assert "server-not-running" not in codes(plan_of(campaign(), **one()))
 
 
 def test_consent_is_told() -> None:

@@ -19,7 +19,7 @@ MODULES = {
 WAY = (
     "piquet.errors", "piquet.findings", "piquet.campaign", "piquet.fleet", "piquet.plan", "piquet.answers",
     "piquet.resources", "piquet.render", "piquet.bundle", "piquet.engine", "piquet.verify", "piquet.report",
-    "piquet.testbed", "piquet.cli",
+    "piquet.testbed", "piquet.cli", "piquet.__main__",
 )  # fmt: skip
 """A module may import from its own folder and from those to its left."""
 

@@ -5,19 +5,17 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from piquet.campaign.load import LoadedCampaign, bypass_secret, load_campaign
+from piquet.campaign.load import LoadedCampaign, load_campaign
 from piquet.cli.plan_text import as_json, print_plan
+from piquet.engine.prepare import build, keep
+from piquet.findings import errors
 from piquet.fleet.inventory import default_workdir, inventory_hosts
 from piquet.fleet.read import read_fleet
 from piquet.fleet.workdir import Workdir
-from piquet.plan import Plan, make_plan, plan_digest, plan_document, raise_if_unsafe
-
-if TYPE_CHECKING:
-    from piquet.engine.prepare import Prepared
+from piquet.plan import Plan, make_plan, raise_if_unsafe
 
 
 @click.command("plan")
@@ -37,8 +35,7 @@ def command(
     work = Workdir(workdir or default_workdir(inventory))
     fleet = read_fleet(inventory_hosts(inventory, limit), work.surveys())
     plan = make_plan(loaded.campaign, fleet, datetime.now(UTC))
-    prepared = None if any(f.severity == "error" for f in plan.findings) else _keep(plan, loaded, work)
-    digest = prepared.digest if prepared else None
+    digest = None if errors(plan.findings) else _keep(plan, loaded, work)
     if is_json:
         click.echo(as_json(plan, digest))
     else:
@@ -46,17 +43,8 @@ def command(
     raise_if_unsafe(plan)
 
 
-def _keep(plan: Plan, loaded: LoadedCampaign, work: Workdir) -> Prepared:
-    """Write plan and bundles, in the form that the engine's `stage` reads."""
-    from piquet.bundle import build_bundles
-    from piquet.engine.prepare import Prepared
-    from piquet.engine.store import write_members
-
-    secret = bypass_secret(loaded.path) if loaded.campaign.doors.bypass else None
-    bundles = build_bundles(plan, loaded.pages, secret)
-    document = plan_document(plan, {bundle.host: bundle.manifest_sha256 for bundle in bundles})
-    prepared = Prepared(plan, document, plan_digest(document), bundles)
-    work.write_plan(prepared.digest, document)
-    for bundle in bundles:
-        write_members(work, prepared.digest, bundle.host, prepared.members(bundle))
-    return prepared
+def _keep(plan: Plan, loaded: LoadedCampaign, work: Workdir) -> str:
+    """Write plan and bundles where the engine's `stage` reads them; the digest."""
+    prepared = build(plan, loaded)
+    keep(prepared, work)
+    return prepared.digest

@@ -43,7 +43,7 @@ def attempt(arguments: Mapping[str, Any], hosts: Mapping[str, Mapping[str, Any]]
     """
     with tempfile.TemporaryDirectory(prefix="piquet-") as folder:
         inventory = Path(folder) / "hosts.json"
-        inventory.write_text(json.dumps({"all": {"hosts": hosts}}), "utf-8")
+        inventory.write_text(json.dumps({"all": {"hosts": _needed(hosts)}}), "utf-8")
         done = subprocess.run(
             verify_command(arguments, inventory), capture_output=True, text=True, check=False
         )
@@ -53,3 +53,9 @@ def attempt(arguments: Mapping[str, Any], hosts: Mapping[str, Mapping[str, Any]]
         f"piquet verify ended with status {done.returncode}" if failed else "every site answers as it should"
     )
     return {"changed": False, "failed": failed, "rc": done.returncode, "msg": verdict, "show": text}
+
+
+def _needed(hosts: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Only the variables that verify reads: passwords and keys of a host have no place in a file of ours."""
+    names = ("ansible_host", "piquet_sites")
+    return {host: {name: values[name] for name in names if name in values} for host, values in hosts.items()}

@@ -92,12 +92,18 @@ def _surveyed(name: str, address: str, declared: tuple[str, ...] | None, survey:
     servers: list[ServerFacts] = []
     sites: list[Site] = []
     unusable: set[str] = set()
+    idle: list[Finding] = []
     for provider, vhosts_key in (("nginx", "blocks"), ("apache", "vhosts")):
         server = survey.get(provider)
-        if server is not None:
-            servers.append(_facts(provider, server))  # type: ignore[arg-type]
-            sites += _sites(provider, server[vhosts_key], unusable)  # type: ignore[arg-type]
-    findings = [_finding(name, record) for record in survey.get("findings") or ()]
+        if server is None:
+            continue
+        servers.append(_facts(provider, server))  # type: ignore[arg-type]
+        found = _sites(provider, server[vhosts_key], unusable)  # type: ignore[arg-type]
+        if servers[-1].running:
+            sites += found
+        elif found:
+            idle.append(_idle(name, provider, len(found)))
+    findings = [*idle, *(_finding(name, record) for record in survey.get("findings") or ())]
     served = sorted({site.name for site in sites})
     chosen, missing = _narrow(sites, declared)
     findings += _unusable(name, unusable) + [_not_served(name, site) for site in missing]
@@ -206,6 +212,14 @@ def _unusable(host: str, names: set[str]) -> list[Finding]:
     message = "names that are no host name cannot be chosen; requests for them stay as usual"
     hint = "where such a site matters, add its host name to the vhost"
     return [Finding("warning", "name-not-a-site", host, message, "host names or *.suffix", some + more, hint)]
+
+
+def _idle(host: str, provider: str, count: int) -> Finding:
+    message = (
+        f"{provider} is installed but does not run, so the {count} names of its configuration are left out"
+    )
+    hint = "if it should run: have its owner start it, then survey again"
+    return Finding("warning", "server-not-running", host, message, hint=hint)
 
 
 def _not_served(host: str, site: str) -> Finding:

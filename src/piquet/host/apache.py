@@ -71,10 +71,21 @@ class Apache(Server):
             "use_canonical_name": _last(rows, "usecanonicalname", "off") == "on",
             "quick_handler_cache": _is_quick_cache(rows, modules),
             "trace": _last(rows, "traceenable", "on") != "off",
+            "ignores_inherited_rules": self._ignores_inherited_rules(vhosts),
             "vhosts": vhosts,
         }
         caches = ("mod_cache",) if "cache_module" in modules and _has(rows, "cacheenable") else ()
         return Survey(document, tuple(_findings(document, others)), caches)
+
+    def _ignores_inherited_rules(self, vhosts: List[Dict[str, Any]]) -> bool:
+        """Whether a file of virtual hosts refuses the rules of the server level."""
+        rows = (
+            row for file in {v["file"] for v in vhosts} for row in apache_config.statements(self._text(file))
+        )
+        return any(
+            row.name == "rewriteoptions" and "ignoreinherit" in {word.lower() for word in row.words}
+            for row in rows
+        )
 
     def _test(self) -> Result:
         return commands.run([*self.platform.apache, "-t"])
@@ -200,6 +211,12 @@ def _findings(document: Dict[str, Any], others: List[Tuple[str, str]]) -> List[F
     if document["quick_handler_cache"]:
         message = "mod_cache answers before anything else: what it holds is shown during a block."
         found.append(Finding("warning", "quick-handler-cache", "apache", message, "CacheQuickHandler off"))
+    if document["trace"]:
+        message = "TraceEnable On: the echo of a TRACE request shows a header of ours."
+        found.append(Finding("warning", "trace-enabled", "apache", message, "TraceEnable Off", "On"))
+    if document["ignores_inherited_rules"]:
+        message = "RewriteOptions IgnoreInherit: own rules of that vhost that answer ([R], [G], [F]) win over a block."
+        found.append(Finding("warning", "ignore-inherit", "apache", message))
     found += [
         Finding("info", "name-not-selectable", place, "A name that no campaign can select.", got=name)
         for place, name in others

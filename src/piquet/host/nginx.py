@@ -23,6 +23,10 @@ _DEFAULT_MODULES = (
 )
 
 
+_MAP_HASH_DEFAULTS = (2048, 64)
+"""What nginx settles on at an owner's first `map`; setting sizes after it would be a duplicate."""
+
+
 class Nginx(Server):
     """The nginx of this machine."""
 
@@ -145,9 +149,10 @@ def http_facts(configuration: Configuration, paths: Paths) -> Dict[str, Any]:
         return int(words[0]) if words and words[0].isdigit() else None
 
     caches = [owners.get("open_file_cache"), *configuration.inner.get("open_file_cache", [])]
+    fixed = _MAP_HASH_DEFAULTS if "map" in owners else (None, None)
     return {
-        "map_hash_max_size": number("map_hash_max_size"),
-        "map_hash_bucket_size": number("map_hash_bucket_size"),
+        "map_hash_max_size": number("map_hash_max_size") or fixed[0],
+        "map_hash_bucket_size": number("map_hash_bucket_size") or fixed[1],
         "open_file_cache": any(words and words[0] != "off" for words in caches),
     }
 
@@ -178,6 +183,10 @@ def _findings(configuration: Configuration, document: Dict[str, Any]) -> List[Fi
     if document["http"]["open_file_cache"]:
         message = "open_file_cache is used: a flag taken away is seen late, so rollback also reloads."
         found.append(Finding("warning", "open-file-cache", "nginx", message))
+    refused = [d.arguments for _, d in configuration.http if d.name == "disable_symlinks"]
+    if any(words[:1] != ("off",) for words in (*refused, *configuration.inner.get("disable_symlinks", []))):
+        message = "disable_symlinks is on: the flags lie behind a link, so no site could go on strike."
+        found.append(Finding("error", "disable-symlinks", "nginx", message, "disable_symlinks off"))
     for name in ("http_map", "http_rewrite", "http_geo"):
         if name not in document["modules"]:
             found.append(Finding("error", "module-missing", "nginx", f"nginx was built without {name}."))

@@ -206,6 +206,7 @@ class _Reader:
         for directive in directives:
             if directive.name in (
                 "open_file_cache",
+                "disable_symlinks",
                 "proxy_cache",
                 "fastcgi_cache",
                 "uwsgi_cache",

@@ -9,7 +9,7 @@
 """
 
 from piquet.campaign.matching import entry_key, match_site
-from piquet.plan.document import plan_digest, plan_document
+from piquet.plan.document import canonical, plan_digest, plan_document
 from piquet.plan.gates import raise_if_unsafe
 from piquet.plan.make import make_plan
 from piquet.plan.model import Entry, HostPlan, Plan, Probe
@@ -19,6 +19,7 @@ __all__ = [
     "HostPlan",
     "Plan",
     "Probe",
+    "canonical",
     "entry_key",
     "make_plan",
     "match_site",

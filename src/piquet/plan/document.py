@@ -34,6 +34,11 @@ def plan_document(plan: Plan, manifests: Mapping[str, str]) -> bytes:
         raise PlanError(f"plan and manifests differ in these hosts: {apart}")
     hosts = {name: _host(host, manifests[name]) for name, host in active.items()}
     value = {"piquet_plan": 1, **_meaning(plan.campaign), "hosts": hosts}
+    return canonical(value)
+
+
+def canonical(value: Any) -> bytes:
+    """JSON with sorted keys and no spaces, UTF-8, one newline at the end; what digests are taken of."""
     text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return (text + "\n").encode()
 

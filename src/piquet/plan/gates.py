@@ -205,12 +205,6 @@ def _hook_findings(host: Host, host_plan: HostPlan) -> Iterator[Finding]:
         )
 
 
-def _running(host: str, server: ServerFacts) -> Iterator[Finding]:
-    if not server.running:
-        hint = f"start it, then {_SURVEY_AGAIN.format(host=host)}"
-        yield Finding("error", "server-not-running", host, f"{server.provider} is not running", hint=hint)
-
-
 def _config(host: str, server: ServerFacts) -> Iterator[Finding]:
     if not server.test_ok:
         message = f"the configuration of {server.provider} fails its own test, before anything of ours"
@@ -257,7 +251,6 @@ def _quick_handler(host: str, server: ServerFacts) -> Iterator[Finding]:
 
 
 _SERVER_GATES: tuple[Callable[[str, ServerFacts], Iterator[Finding]], ...] = (
-    _running,
     _config,
     _dropin,
     _modules,
