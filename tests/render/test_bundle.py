@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bundles: same input, same bytes; the manifest says all; secrets are for root only."""
+
+import io
+import json
+import subprocess
+import sys
+import zipfile
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from piquet.bundle import AGENT_PATH, agent_zipapp, build_bundles, payload
+from piquet.errors import BundleError
+from piquet.render.nginx import site_rows
+from tests.render.samples import CAMPAIGN, PHASE, SECRET, facts, host, pages, plan
+
+LONG = "a-name-that-does-not-fit-the-usual-table." + "x" * 20 + ".example.org"
+
+
+def texts(
+    *names: str, known: tuple[str, ...] = (), server=None, secret: str | None = SECRET
+) -> dict[str, str]:
+    """Path → text of a host's bundle, the agent left out."""
+    (bundle,) = build_bundles(plan(host(*names, known=known, server=server)), pages(), secret)
+    return {f.path: f.content.decode() for f in bundle.files if f.path != AGENT_PATH and f.kind == "file"}
+
+
+def test_same_input_same_bytes() -> None:
+    """Twice in two processes: nothing of time, chance or dictionary order is in a bundle."""
+    script = (
+        "from tests.render.samples import *; from piquet.bundle import *; import hashlib;"
+        "(b,) = build_bundles(plan(host('a.example.org', '*.b.example.org')), pages(), SECRET);"
+        "print(b.manifest_sha256, hashlib.sha256(payload({'verb': 'status'})).hexdigest())"
+    )
+    said = {subprocess.check_output([sys.executable, "-c", script]) for _ in range(2)}
+    assert len(said) == 1
+
+
+def test_manifest_lists_every_file() -> None:
+    """Path, mode, size and digest of each file; what the server reads is 0644, secrets are 0600."""
+    (bundle,) = build_bundles(plan(host("a.example.org")), pages(), SECRET)
+    manifest = json.loads(bundle.manifest)
+    assert [entry["path"] for entry in manifest["files"]] == sorted(file.path for file in bundle.files)
+    modes = {entry["path"]: entry["mode"] for entry in manifest["files"] if entry["kind"] == "file"}
+    secret = [file.path for file in bundle.files if SECRET.encode() in file.content]
+    assert secret == ["/etc/piquet/nginx/http/30-bypass.conf"]
+    assert {path: mode for path, mode in modes.items() if mode not in ("0644", "0755")} == {secret[0]: "0600"}
+
+
+def test_no_secret_no_way_in() -> None:
+    """Without a bypass nothing of it is rendered, on either server."""
+    for server in (facts(), facts("apache")):
+        assert not [
+            text for text in texts("a.example.org", server=server, secret=None).values() if "bypass" in text
+        ]
+
+
+def test_every_text_says_how_to_end_it() -> None:
+    """Configuration, units and notes begin with what they are, whom to ask, and the one-line stop."""
+    for path, text in texts("a.example.org").items():
+        if path.startswith("/etc/"):
+            assert "rm -f /run/piquet/live /var/lib/piquet/armed.json; sync" in text, path
+            assert CAMPAIGN.contact in text, path
+
+
+def test_agent_is_a_program() -> None:
+    """The zipapp and a payload start with this Python and hold nothing but the agent."""
+    with zipfile.ZipFile(io.BytesIO(agent_zipapp())) as archive:
+        names = archive.namelist()
+    assert all(name.startswith("piquet/") or name == "__main__.py" for name in names)
+    assert (
+        zipfile.ZipFile(io.BytesIO(payload({"verb": "status"}))).read("request.json")
+        == b'{"verb":"status"}\n'
+    )
+
+
+def test_a_missing_page_is_an_error() -> None:
+    """No phase without words."""
+    with pytest.raises(BundleError, match="no page in 'fr'"):
+        build_bundles(plan(host("a.example.org")), [], SECRET)
+
+
+def test_two_phases_have_two_leases() -> None:
+    """Each phase its own digits, pages and end."""
+    second = replace(
+        PHASE, number=2, start_at=PHASE.end_at + timedelta(days=1), end_at=PHASE.end_at + timedelta(days=2)
+    )
+    campaign = replace(CAMPAIGN, phases=(PHASE, second))
+    both = [*pages(), *(replace(source, phase=2) for source in pages())]
+    (bundle,) = build_bundles(plan(host("a.example.org"), campaign=campaign), both, None)
+    paths = {file.path for file in bundle.files}
+    assert {f"/var/lib/piquet/www/page/{n}/fr.html" for n in (1, 2)} <= paths
+    text = next(file.content.decode() for file in bundle.files if file.path.endswith("20-decide.conf"))
+    assert '"^piquet:page/2/" "Sun, 20 Dec 2026 00:00:00 GMT"' in text.replace("~", "")
+
+
+def test_names_below_a_wildcard_follow_their_own_flag() -> None:
+    """An unselected name below a selected wildcard is named, so that the wildcard does not take it along."""
+    rows = site_rows(host("*.b.example.org", known=("x.b.example.org", "*.c.b.example.org", "d.example.org")))
+    assert dict(rows) == {
+        "*.b.example.org": "_.b.example.org",
+        "x.b.example.org": "",
+        "*.c.b.example.org": "",
+    }
+    apache = texts("*.b.example.org", known=("x.b.example.org",), server=facts("apache"))
+    assert "/etc/piquet/apache/known/x.b.example.org" in apache
+
+
+@pytest.mark.parametrize(
+    ("more", "sizes", "pattern"),
+    [
+        ({}, True, False),
+        ({"map_hash_bucket_size": 64}, False, True),
+        ({"map_hash_bucket_size": 256}, False, False),
+    ],
+)
+def test_long_names_fit_or_become_patterns(more: dict, sizes: bool, pattern: bool) -> None:
+    """nginx's table sizes are set only where they are needed and free; else long names become patterns."""
+    text = texts(LONG, "*.example.org", server=facts(**more))["/etc/piquet/nginx/http/20-decide.conf"]
+    assert sizes == ("map_hash_bucket_size" in text)
+    assert pattern == (f'\n    "{LONG}" ' not in text)
+    assert pattern == ('\n    "*.example.org" ' not in text), "wildcards stand behind exact names"
+
+
+def test_short_names_leave_the_sizes_alone() -> None:
+    """A small host's configuration keeps nginx's defaults."""
+    assert "map_hash" not in texts("a.example.org")["/etc/piquet/nginx/http/20-decide.conf"]
