@@ -2,7 +2,7 @@
 """The table of answers: languages, doors, kinds."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -10,20 +10,14 @@ from hypothesis import strategies as st
 
 from piquet import answers
 from piquet.answers import Request, expect
-from piquet.campaign.model import Campaign, Doors, Limits, Phase, Selection
+from piquet.campaign.model import Doors
+from tests.render import samples
+from tests.render.samples import PHASE, SECRET
 
-START = datetime(2026, 12, 17, tzinfo=UTC)
-PHASE = Phase(1, "block", START, START + timedelta(days=1), page="pages/greve")
-SECRET = "0123456789abcdef0123456789abcdef"
-CAMPAIGN = Campaign(
-    name="greve",
-    timezone="Europe/Paris",
+CAMPAIGN = replace(
+    samples.CAMPAIGN,
     languages=("fr", "en", "de"),
-    contact="https://example.org/greve",
-    phases=(PHASE,),
-    sites=Selection(("*",), (), {}),
     doors=Doors(("/api/", "/oai"), ("192.0.2.0/24", "2001:db8::/32"), bypass=True),
-    limits=Limits(timedelta(days=1), 100),
 )
 
 

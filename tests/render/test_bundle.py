@@ -49,6 +49,16 @@ def test_manifest_lists_every_file() -> None:
     assert {path: mode for path, mode in modes.items() if mode not in ("0644", "0755")} == {secret[0]: "0600"}
 
 
+def test_apache_keeps_the_secret_in_one_private_file() -> None:
+    """Never in a `Define`: whoever may write an .htaccess reads all of those as `${NAME}`."""
+    (bundle,) = build_bundles(plan(host("a.example.org", server=facts("apache"))), pages(), SECRET)
+    secret = {file.path: file.mode for file in bundle.files if SECRET.encode() in file.content}
+    assert secret == {"/etc/piquet/apache/20-decide.conf": "0600"}
+    assert not [
+        file.path for file in bundle.files if file.path.endswith(".conf") and b"Define " in file.content
+    ]
+
+
 def test_no_secret_no_way_in() -> None:
     """Without a bypass nothing of it is rendered, on either server."""
     for server in (facts(), facts("apache")):
