@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`inventory.example/` works as it comes, once the two host names are one's own."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from datetime import date, timedelta
+from pathlib import Path
+
+from piquet.resources import root
+from piquet.testbed import Fleet
+
+_HOSTS = """\
+server { listen 80; server_name www.example.org urgences.example.org; return 200 "usual"; }
+server { listen 80; server_name *.blogs.example.org; return 200 "blog"; }
+"""
+
+
+def test_the_example_runs(fleet: Fleet, tmp_path: Path) -> None:
+    """Copy, put in two addresses and a date to come: check, survey, hook and plan say what its README says."""
+    folder = tmp_path / "strike"
+    shutil.copytree(root() / "inventory.example", folder)
+    web1, web2 = fleet.of("nginx")
+    for host in (web1, web2):
+        host.write_file("/etc/nginx/sites-enabled/example.conf", _HOSTS)
+        host.run("nginx -t && systemctl reload nginx")
+    hosts = (folder / "hosts.yml").read_text("utf-8")
+    hosts = hosts.replace("web1.example.org", web1.ip).replace("web2.example.org", web2.ip)
+    (folder / "hosts.yml").write_text(hosts, "utf-8")
+    login = (folder / "group_vars/all/piquet.yml").read_text("utf-8") + (
+        f"\nansible_user: root\nansible_ssh_common_args: -F {fleet.ssh_config}\n"
+        f'ansible_control_path: "{fleet.folder}/ssh/%%h.sock"\n'
+    )
+    (folder / "group_vars/all/piquet.yml").write_text(login, "utf-8")
+    campaign = folder / "campaign/campaign.yml"
+    coming = (date.today() + timedelta(days=7)).isoformat()
+    campaign.write_text(campaign.read_text("utf-8").replace("2026-12-17T", f"{coming}T"), "utf-8")
+    try:
+        _run(folder, "piquet", "check", "campaign/campaign.yml")
+        for verb in ("survey", "hook"):
+            _run(folder, "ansible-playbook", f"piquet.fleet.{verb}", "-i", "hosts.yml")
+        plan = _run(folder, "piquet", "plan", "-i", "hosts.yml", "campaign/campaign.yml")
+        assert "www.example.org" in plan
+        assert "*.blogs.example.org" in plan
+        assert "urgences.example.org" not in plan
+    finally:
+        _run(folder, "ansible-playbook", "piquet.fleet.remove", "-i", "hosts.yml")
+        for host in (web1, web2):
+            host.run("rm /etc/nginx/sites-enabled/example.conf && systemctl reload nginx")
+
+
+def _run(folder: Path, tool: str, *arguments: str) -> str:
+    """One command in the folder, as its README has it; its output, which is shown when it fails."""
+    argv = [str(Path(sys.executable).parent / tool), *arguments]
+    done = subprocess.run(argv, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{tool} {arguments[0]}:\n{done.stdout}\n{done.stderr}"
+    return done.stdout
