@@ -22,6 +22,7 @@ from piquet.testbed import Fleet
 from piquet.testbed.host import Host
 from tests import drive, foreign
 from tests.drive import Drill
+from tests.e2e.figures import LINES
 
 GRACE_S = 1.0
 """No site may be on strike later than this after its end."""
@@ -214,9 +215,8 @@ def hold(
         for line in of_fault:
             assert not line.is_ours_at_end, f"{line.target.label} is still on strike"
     for name, fault in faults.items():
-        print(
-            f"{type(fault).__name__:22} {name:8} site-seconds on strike outside the window: {outside[name]:.1f}"
-        )
+        what = f"{type(fault).__name__:22} {fleet[name].provider:7}"
+        LINES.append(f"{what} site-seconds on strike outside the window: {outside[name]:.1f}")
     return outside
 
 
