@@ -3,7 +3,8 @@
 
 A condition (lease, flag, doors) opens one `<If>` for all hosts that mod_alias serves, and the same
 condition stands before rewrite rules that virtual hosts inherit. Needs mod_headers; never loads a module,
-since that would wake `<IfModule>` sections of the sites.
+since that would wake `<IfModule>` sections of the sites. Nothing is kept
+in a `Define`: every `.htaccess` can read those.
 """
 
 from __future__ import annotations
@@ -28,12 +29,11 @@ _ASKED_FIRST = "-z reqenv('REDIRECT_STATUS')"
 def files(view: CampaignView, host: HostPlan, server: ServerFacts) -> Mapping[str, tuple[str, str]]:
     """Path → (mode, text) of the Apache side of one host."""
     values = {**view.values(), **_conditions(view, host)}
+    mode = "0600" if view.secret else "0644"
     texts = {
         f"{server.dropin_dir}/piquet.conf": ("0644", _text("dropin", "What Apache reads first.", values)),
-        f"{_DIR}/20-decide.conf": ("0644", _text("decide", "Decides who is shown what.", values)),
+        f"{_DIR}/20-decide.conf": (mode, _text("decide", "Decides who is shown what.", values)),
     }
-    if view.secret:
-        texts[f"{_DIR}/10-bypass.conf"] = ("0600", _text("bypass", "The testers' way in.", values))
     for name in _known_below(host):
         texts[f"{_DIR}/known/{name}"] = ("0644", "")
     return texts
@@ -72,7 +72,7 @@ def _open_conditions(view: CampaignView) -> list[str]:
     ]
     if view.secret:
         conditions.append(
-            rf"req_novary('Cookie') !~ m#(?:^|; *){answers.BYPASS_COOKIE}=${{PIQUET_BYPASS}}(?:;|$)#"
+            rf"req_novary('Cookie') !~ m#(?:^|; *){answers.BYPASS_COOKIE}={view.secret}(?:;|$)#"
         )
     return conditions + [f"! (-R '{network}')" for network in view.campaign.doors.networks]
 
@@ -87,7 +87,7 @@ def _conditions(view: CampaignView, host: HostPlan) -> dict[str, Any]:
         "json": f"req_novary('Accept') =~ m#{apache_regex(answers.WANTS_JSON)}#i",
         "speaks": {name: _speaks(view, name) for name in view.campaign.languages},
         "own_addresses": _own_addresses(view),
-        "bypass_link": _gets(answers.pcre_literal(answers.BYPASS_PREFIX) + "${PIQUET_BYPASS}", end=" "),
+        "bypass_link": _gets(answers.pcre_literal(f"{answers.BYPASS_PREFIX}{view.secret}"), end=" "),
     }
 
 
