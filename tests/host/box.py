@@ -127,7 +127,7 @@ class Box:
     def tree(self) -> dict[str, str]:
         """Every file that matters, with content and mode; state that tells of the attempt itself left out."""
         left_out = (
-            "run/lock",
+            "run/piquet.lock",
             "var/lib/piquet/journal",
             "var/lib/piquet/checkpoint",
             "proc/",

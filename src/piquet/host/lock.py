@@ -26,7 +26,7 @@ def locked(paths: Paths, wait_s: float = WAIT_S) -> Iterator[None]:
         LockedError: somebody else held it for `wait_s`; the message names the process.
     """
     files.make_folder(paths.lock.parent, 0o755)
-    descriptor = os.open(str(paths.lock), os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = os.open(str(paths.lock), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
         _acquire(descriptor, paths, wait_s)
         os.ftruncate(descriptor, 0)

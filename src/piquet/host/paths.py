@@ -45,8 +45,8 @@ class Paths:
 
     @property
     def lock(self) -> Path:
-        """One agent at a time."""
-        return self.at("/run/lock/piquet.lock")
+        """One agent at a time; not in `/run/lock`, where anybody may make the file first and hold it."""
+        return self.at("/run/piquet.lock")
 
     @property
     def manifest(self) -> Path:
