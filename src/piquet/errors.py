@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from piquet.printable import printable
+
 
 @dataclass(frozen=True, order=True)
 class Problem:
@@ -36,7 +38,7 @@ class Problem:
         lines += [f"  expected: {self.expected}"] if self.expected else []
         lines += [f"  got:      {self.got}"] if self.got else []
         lines += ["", f"  hint: {self.hint}"] if self.hint else []
-        return "\n".join(lines)
+        return printable("\n".join(lines))
 
 
 class PiquetError(Exception):
@@ -49,7 +51,7 @@ class PiquetError(Exception):
 
     def __str__(self) -> str:
         """Message first, then each reason as a paragraph of its own."""
-        return "\n\n".join([str(self.args[0]), *(str(problem) for problem in self.problems)])
+        return printable("\n\n".join([str(self.args[0]), *(str(problem) for problem in self.problems)]))
 
 
 class CampaignError(PiquetError):

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from piquet.printable import printable
+
 Severity = Literal["error", "warning", "info"]
 _ORDER: Mapping[str, int] = {"error": 0, "warning": 1, "info": 2}
 
@@ -68,4 +70,4 @@ def as_text(finding: Finding) -> str:
         lines.append(f"  got:      {finding.got}")
     if finding.hint:
         lines += ["", f"  hint: {finding.hint}"]
-    return "\n".join(lines)
+    return printable("\n".join(lines))

@@ -91,6 +91,54 @@ def test_an_answer_is_not_ok_by_being_truthy() -> None:
     assert parse(1, document(ok="false")).ok is False
 
 
+TRICKS = "\x1b]0;title\x07\x9b2J\nweb9  ok  armed"
+
+
+def test_a_hostile_host_writes_nothing_that_a_terminal_obeys() -> None:
+    """Escape sequences in an answer, or in what is printed instead of one, are shown, not carried out."""
+    problem = {"severity": "error", "code": "c", "subject": TRICKS, "message": TRICKS, "got": TRICKS}
+    status = {"state": TRICKS, "entries": []}
+    answer = parse(1, document(ok=False, message=TRICKS, problems=[problem], status=status))
+    table = as_table(tally(["web1"], [{"web1": as_result(answer, "piped", False)}], {}))
+    with pytest.raises(HostError) as caught:
+        parse(4, TRICKS, TRICKS)
+    for text in (answer.text(), table, str(caught.value)):
+        assert "\\x1b]0;title\\x07" in text
+        assert not [char for char in text if not char.isprintable() and char != "\n"]
+    assert len(table.splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"problems": [5]},
+        {"problems": [{}]},
+        {"status": [1]},
+        {"status": {"state": "armed", "entries": [1]}},
+        {"status": {"state": "armed", "entries": "many"}},
+        {"survey": 3},
+        {"diff": [{}]},
+    ],
+)
+def test_an_answer_in_another_form_is_that_hosts_failure_alone(fields: dict[str, Any]) -> None:
+    """It never gets as far as the table over all hosts, which would fail for everybody."""
+    with pytest.raises(HostError, match="web1 answered, but not in the agreed form"):
+        parse(0, document(**fields))
+
+
+def test_an_answer_nested_without_end_is_no_answer() -> None:
+    """It is skipped like any other text that is not ours."""
+    assert parse(0, '{"a":' * 100_000 + "\n" + document()).ok
+
+
+def test_a_problem_without_words_does_not_spoil_the_table() -> None:
+    """Empty fields are left out of JSON, so none of them is taken for granted."""
+    problem = {"severity": "error", "code": "c", "subject": "", "message": ""}
+    answer = parse(1, document(ok=False, problems=[problem]))
+    (row,) = tally(["web1"], [{"web1": as_result(answer, "piped", False)}], {})
+    assert (row.word, row.detail) == ("failed", "all is well")
+
+
 def test_request_holds_what_the_agent_needs_and_refuses_unknown_verbs() -> None:
     """Check and diff travel in the request; a typing mistake never reaches a host."""
     assert make_request("arm", "web1", 5.5, check=True, plan_digest="d") == {

@@ -12,6 +12,7 @@ import pytest
 
 from piquet.engine.answer import Outcome
 from piquet.engine.transport import COPIED, PIPED, deliver, piped_command
+from piquet.errors import HostError
 
 ECHO = b"import json, os, sys\nprint(json.dumps([sys.argv, os.stat(sys.argv[0]).st_mode & 0o777]))\nsys.exit(3)\n"
 
@@ -58,6 +59,21 @@ def test_interpreter_with_blanks_in_its_path(tmp_path: Path) -> None:
     python.symlink_to(sys.executable)
     outcome, _ = deliver(ThisMachine(True), b"print('ran')\n", str(python))
     assert (outcome.rc, outcome.stdout) == (0, "ran\n")
+
+
+@pytest.mark.parametrize(
+    "said", ["/tmp/.piquet./../../etc/passwd", "/tmp/.piquet.12345678\r!id", "/etc/passwd", ""]
+)
+def test_only_a_name_that_mktemp_makes_is_written_to(said: str) -> None:
+    """A host cannot choose where a payload is copied to."""
+
+    class Hostile(ThisMachine):
+        def run(self, command: str, data: bytes | None, as_root: bool) -> Outcome:
+            return Outcome(0, f"{said}\n", "\x1b[2J")
+
+    with pytest.raises(HostError) as caught:
+        deliver(Hostile(False), ECHO, sys.executable)
+    assert "\x1b" not in str(caught.value)
 
 
 def test_a_payload_cut_short_is_not_run(tmp_path: Path) -> None:

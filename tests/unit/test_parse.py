@@ -14,6 +14,7 @@ from piquet.campaign.document import read_document
 from piquet.campaign.model import Campaign, Doors, Limits, Mandate, Phase, Role, Selection
 from piquet.campaign.parse import parse_campaign
 from piquet.campaign.schema import campaign_schema
+from piquet.errors import CampaignError
 
 from .samples import campaign
 
@@ -98,6 +99,13 @@ def test_scalars_of_yaml_1_2(text: str, expected: object) -> None:
 def test_a_byte_order_mark_does_not_matter() -> None:
     """Some editors write one."""
     assert read_document("\ufeffa: b\n", "x.yml").data == {"a": "b"}
+
+
+def test_keys_hold_no_control_characters() -> None:
+    """A pattern's `$` would let a line feed at the end of a role's name through."""
+    text = WHOLE.replace("{assembly:", '{"assembly\\n":')
+    with pytest.raises(CampaignError, match="control characters are not accepted"):
+        parse_campaign(text, "campaign.yml", "site,answer\nwww.example.org,in\n")
 
 
 def test_the_published_schema_is_one() -> None:

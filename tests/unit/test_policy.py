@@ -17,9 +17,9 @@ MODULES = {
     for file in sorted(ROOT.rglob("*.py"))
 }
 WAY = (
-    "piquet.errors", "piquet.findings", "piquet.campaign", "piquet.fleet", "piquet.plan", "piquet.answers",
-    "piquet.resources", "piquet.render", "piquet.bundle", "piquet.engine", "piquet.verify", "piquet.report",
-    "piquet.testbed", "piquet.cli", "piquet.__main__",
+    "piquet.printable", "piquet.errors", "piquet.findings", "piquet.campaign", "piquet.fleet", "piquet.plan",
+    "piquet.answers", "piquet.resources", "piquet.render", "piquet.bundle", "piquet.engine", "piquet.verify",
+    "piquet.report", "piquet.testbed", "piquet.cli", "piquet.__main__",
 )  # fmt: skip
 """A module may import from its own folder and from those to its left."""
 
@@ -35,7 +35,7 @@ CORE = sorted(
     name
     for name in MODULES
     if name.startswith(("piquet.campaign", "piquet.fleet", "piquet.plan", "piquet.render"))
-    or name in ("piquet.errors", "piquet.findings", "piquet.answers", "piquet.bundle")
+    or name in ("piquet.printable", "piquet.errors", "piquet.findings", "piquet.answers", "piquet.bundle")
     if name not in EDGES
 )
 WORLD = frozenset(

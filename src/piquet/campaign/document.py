@@ -160,6 +160,8 @@ class _Builder:
     def _key(self, event: Event) -> str:
         if not isinstance(event, ScalarEvent) or event.anchor or event.tag:
             self._stop(event, "this cannot be a key", "a plain word", "")
+        if not event.value.isprintable():
+            self._stop(event, "control characters are not accepted", "a plain word", shown(event.value))
         return str(event.value)
 
     def _sequence(self, path: Path) -> list[Any]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from piquet.errors import HostError
 from piquet.findings import Finding, as_text
+from piquet.printable import printable, printable_document
 
 PROTOCOL = 1
 _MKTEMP_FAILED = 9
@@ -55,7 +56,7 @@ class Answer:
 
 
 def parse_answer(outcome: Outcome, verb: str, host: str, python: str) -> Answer:
-    """Read what the agent said.
+    """Read what the agent said. The host may be hostile: every text is made printable, every part checked for its type.
 
     Args:
         outcome: exit status and texts of the one remote command.
@@ -74,7 +75,10 @@ def parse_answer(outcome: Outcome, verb: str, host: str, python: str) -> Answer:
             f"{host} answered protocol {document['piquet']!r}, verb {document.get('verb')!r}; "
             f"expected protocol {PROTOCOL}, verb {verb!r}"
         )
-    answer = _answer(document)
+    try:
+        answer = _answer(printable_document(document))
+    except (TypeError, KeyError, ValueError, AttributeError, RecursionError) as err:
+        raise HostError(f"{host} answered, but not in the agreed form: {type(err).__name__}: {err}") from err
     if answer.ok and outcome.rc != 0:
         raise HostError(
             f"{host} said ok but the agent ended with status {outcome.rc}\n{_tail(outcome.stderr)}"
@@ -93,9 +97,21 @@ def _answer(document: Mapping[str, Any]) -> Answer:
             Change(change["path"], change.get("before"), change.get("after"))
             for change in document.get("diff") or ()
         ),
-        status=document.get("status") or {},
-        survey=document.get("survey") or {},
+        status=_status(document.get("status") or {}),
+        survey=dict(document.get("survey") or {}),
     )
+
+
+def _status(status: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What tables over all hosts are made of, so that one host cannot spoil them for the others.
+
+    Raises:
+        TypeError: it is not in the agreed form.
+    """
+    entries = status.get("entries") or []
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise TypeError("entries is no list of objects")
+    return status
 
 
 def _documents(text: str) -> Iterator[dict[str, Any]]:
@@ -104,7 +120,7 @@ def _documents(text: str) -> Iterator[dict[str, Any]]:
     for start in re.finditer(r"^\{", text, re.MULTILINE):
         try:
             document, _ = decoder.raw_decode(text, start.start())
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if "piquet" in document:
             yield document
@@ -131,4 +147,4 @@ def _why_no_answer(outcome: Outcome, host: str, python: str) -> str:
 
 def _tail(text: str) -> str:
     """The last lines of a text, indented."""
-    return "\n".join(f"  | {line}" for line in text.strip().splitlines()[-_STDERR_LINES:])
+    return "\n".join(f"  | {line}" for line in printable(text).strip().splitlines()[-_STDERR_LINES:])

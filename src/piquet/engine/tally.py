@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from piquet.printable import printable_line
+
 Word = Literal["ok", "failed", "unreachable", "undone", "skipped", "not run"]
 BAD: frozenset[str] = frozenset({"failed", "unreachable", "undone", "not run"})
 Result = Mapping[str, Any]
@@ -86,7 +88,7 @@ def as_table(rows: Iterable[Row]) -> str:
 
 def state_text(status: Mapping[str, Any]) -> str:
     """The state of a host in a few words, e.g. `armed, 12 of 12 sites flagged`."""
-    state = str(status.get("state") or "unknown")
+    state = printable_line(str(status.get("state") or "unknown"))
     entries = status.get("entries") or ()
     if state != "armed":
         return state
@@ -126,10 +128,11 @@ def _detail(answer: Result, result: Result) -> str:
     """The agent's sentence; for a failure the first problem says more."""
     problems = [p for p in answer.get("problems") or () if p.get("severity") == "error"]
     if result.get("failed") and problems:
-        return f"{answer.get('message')}: {problems[0]['subject']}: {problems[0]['message']}"
+        told = [answer.get("message"), problems[0].get("subject"), problems[0].get("message")]
+        return _first_line(": ".join(str(part) for part in told if part))
     return _first_line(answer.get("message") or result.get("msg"))
 
 
 def _first_line(text: object) -> str:
     """The first line of a message, for one row of a table, without Ansible's own introduction."""
-    return str(text or "").strip().partition("\n")[0].removeprefix("Task failed: ")
+    return printable_line(str(text or "")).removeprefix("Task failed: ")

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from typing import Protocol
 
@@ -11,6 +12,7 @@ from piquet.errors import HostError
 
 PIPED = "one command, payload as its input"
 COPIED = "copied, run, deleted (this connection or become method cannot carry input)"
+_MADE = re.compile(r"/tmp/\.piquet\.[A-Za-z0-9]{8}")  # noqa: S108 - a name that mktemp makes
 _MAKE = "umask 077; exec mktemp /tmp/.piquet.XXXXXXXX"
 
 
@@ -62,7 +64,7 @@ def deliver(remote: Remote, payload: bytes, python: str) -> tuple[Outcome, str]:
         return remote.run(piped_command(python), payload, as_root=True), PIPED
     made = remote.run(f"sh -c {shlex.quote(_MAKE)}", None, as_root=False)
     path = made.stdout.strip().rpartition("\n")[2].strip()
-    if made.rc != 0 or not path.startswith("/tmp/.piquet."):  # noqa: S108 (a name that mktemp has made)
+    if made.rc != 0 or not _MADE.fullmatch(path):
         raise HostError(f"no file could be made in /tmp on the host\n{made.stderr.strip()}")
     remote.put(payload, path)
     return remote.run(copied_command(python, path), None, as_root=True), COPIED

@@ -11,6 +11,7 @@ from typing import Any
 
 from piquet.campaign.model import Campaign
 from piquet.findings import as_text as finding_text
+from piquet.printable import printable
 from piquet.report.certificate import Certificate
 from piquet.report.certificate import as_text as certificate_text
 from piquet.report.certificate import to_json as certificate_json
@@ -59,7 +60,7 @@ def as_text(report: Report, max_shown: int | None = None) -> str:
         report: what to tell.
         max_shown: how many findings, and rows of the certificate, to show; None: all.
     """
-    return "\n".join(_lines(report, max_shown))
+    return printable("\n".join(_lines(report, max_shown)))
 
 
 def to_json(report: Report) -> dict[str, Any]:
