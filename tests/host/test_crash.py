@@ -14,7 +14,7 @@ import pytest
 
 from tests.host.box import HOUR_S, SITES, Box
 
-CALLS = ("fsync", "rename", "replace", "unlink", "symlink", "mkdir", "rmdir", "chmod", "write")
+CALLS = ("fsync", "rename", "replace", "unlink", "symlink", "mkdir", "rmdir", "chmod", "fchmod", "write")
 DIED, DONE = 77, 0
 STRIDES = pytest.mark.parametrize("stride", [9, pytest.param(1, marks=pytest.mark.long)])
 

@@ -82,18 +82,21 @@ def _extended(path: Path) -> Dict[str, bytes]:
         return {}
 
 
-def _dress(temporary_path: Path, like: Path, mode: Optional[int]) -> None:
-    """Give the new file the owner and attributes of the one it replaces, and the mode asked for."""
+def _dress(descriptor: int, like: Path, mode: Optional[int]) -> None:
+    """Give the new file the owner and attributes of the one it replaces, and the mode asked for.
+
+    By its descriptor: in a folder that is not root's, its name may lead elsewhere by now.
+    """
     if like.is_file() and not like.is_symlink():
         old = like.stat()
         if (old.st_uid, old.st_gid) != (os.geteuid(), os.getegid()):
-            os.chown(str(temporary_path), old.st_uid, old.st_gid)
-        temporary_path.chmod(stat.S_IMODE(old.st_mode) if mode is None else mode)
+            os.fchown(descriptor, old.st_uid, old.st_gid)
+        os.fchmod(descriptor, stat.S_IMODE(old.st_mode) if mode is None else mode)
         for name, value in _extended(like).items():
             with contextlib.suppress(OSError):  # a label that policy sets by itself
-                os.setxattr(str(temporary_path), name, value)
+                os.setxattr(descriptor, name, value)
     else:
-        temporary_path.chmod(0o644 if mode is None else mode)
+        os.fchmod(descriptor, 0o644 if mode is None else mode)
 
 
 def write(path: Path, data: bytes, mode: Optional[int] = None) -> None:
@@ -111,7 +114,7 @@ def write(path: Path, data: bytes, mode: Optional[int] = None) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        _dress(temp, path, mode)
+            _dress(file.fileno(), path, mode)
         temp.rename(path)
     except BaseException:
         with contextlib.suppress(OSError):

@@ -148,8 +148,8 @@ def _put_back(path: Path, before: Dict[str, Any]) -> None:
     files.perform(Change(path, before["kind"], data, before.get("mode"), before.get("target", "")))
     if before["kind"] == FILE:
         if (path.stat().st_uid, path.stat().st_gid) != tuple(before["owner"]):
-            os.chown(str(path), *before["owner"])
-        os.utime(str(path), ns=(before["times"][0], before["times"][1]))
+            os.chown(str(path), *before["owner"], follow_symlinks=False)
+        os.utime(str(path), ns=(before["times"][0], before["times"][1]), follow_symlinks=False)
 
 
 def _keep(path: Path, merge: Optional[Merge]) -> Finding:
