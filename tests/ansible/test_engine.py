@@ -310,3 +310,10 @@ def test_verify_fails_with_the_reason_that_the_command_gives(tmp_path: Path) -> 
     }
     result = verify_attempt(given | {"ca": ""}, {"web1": {}})
     assert result["failed"] is True and "none.yml" in result["show"]
+
+
+def test_an_nginx_that_does_not_run_is_not_hooked() -> None:
+    """Its files are nobody's sites, and stay untouched."""
+    nginx = {"files": {"/etc/nginx/nginx.conf": "0" * 64}}
+    assert hook_files("web1", {"nginx": {**nginx, "running": True}}) == nginx["files"]
+    assert hook_files("web1", {"nginx": {**nginx, "running": False}}) == {}

@@ -38,6 +38,8 @@ def make_request(
 def hook_files(host: str, survey: Mapping[str, Any] | None) -> dict[str, str]:
     """The nginx files of a survey with their sha256, so that the agent refuses any that changed since.
 
+    None where nginx does not run: what serves nobody is not edited.
+
     Raises:
         HostError: the host was never surveyed.
     """
@@ -46,4 +48,5 @@ def hook_files(host: str, survey: Mapping[str, Any] | None) -> dict[str, str]:
             f"{host} has not been surveyed, and hook only edits files that somebody has looked at\n\n"
             "  hint: run the survey verb first (ansible-playbook piquet.fleet.survey)"
         )
-    return dict((survey.get("nginx") or {}).get("files") or {})
+    nginx = survey.get("nginx") or {}
+    return dict(nginx.get("files") or {}) if nginx.get("running", True) else {}

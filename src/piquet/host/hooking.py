@@ -28,8 +28,8 @@ def hook(machine: Machine, request: Request) -> Outcome:
         found = [] if request.is_check else recover(machine, request.verb)
         if not machine.nginx.is_present():
             return Outcome(False, "There is no nginx here; nothing to hook.", tuple(found))
-        if not machine.nginx.is_running():
-            return Outcome(False, "nginx does not run here; nothing to hook.", tuple(found))
+        if not request.options.get("files"):
+            return Outcome(False, "The survey found nothing to hook here.", tuple(found))
         changes, more = _insertions(machine, request.options.get("files", {}))
         return _carry_out(machine, request, changes, [*found, *more], "hooked")
 
