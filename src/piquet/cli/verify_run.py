@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One run of `piquet verify`: ask all sites, then keep a baseline or print a report."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from piquet.cli.exit_codes import FINDINGS, OK
+from piquet.cli.progress import progress_bar
+from piquet.errors import FleetError
+from piquet.fleet.workdir import Workdir
+from piquet.report.certificate import Certificate, make_certificate
+from piquet.report.inspection import Report, as_text, to_json
+from piquet.verify.baseline import Baseline, merge, read_baseline, write_baseline
+from piquet.verify.expectations import Expectations
+from piquet.verify.inspection import Inspection, inspect, take_baseline
+from piquet.verify.observation import Target, Unreachable
+from piquet.verify.probe import Prober
+
+
+@dataclass(frozen=True)
+class Run:
+    """Everything one call of the command works on."""
+
+    expectations: Expectations
+    targets: tuple[Target, ...]
+    unreachable: tuple[Unreachable, ...]
+    file: Path
+    work: Workdir
+    concurrency: int
+    timeout_s: float
+    ca_file: Path | None
+    max_shown: int | None
+
+
+def take(run: Run, is_json: bool) -> int:
+    """Take a baseline and keep it, beside what an earlier one holds of other hosts."""
+
+    async def ask() -> tuple[Baseline, tuple[Target, ...]]:
+        async with _prober(run) as prober:
+            with progress_bar() as progress:
+                return await take_baseline(prober, run.targets, run.expectations, run.concurrency, progress)
+
+    taken, silent = asyncio.run(ask())
+    earlier = _baseline(run.file, must_exist=False)
+    kept = merge(earlier, taken) if earlier else taken
+    run.work.write(f"baselines/{run.file.name}", write_baseline(kept).encode())
+    changing = sum(bool(one.volatile) for one in taken.prints.values())
+    if is_json:
+        figures = {
+            "prints": len(taken.prints),
+            "changing": changing,
+            "unreachable": [t.label for t in silent],
+        }
+        click.echo(json.dumps({"piquet_baseline_taken": 1, "file": str(run.file), **figures}))
+    else:
+        click.echo(f"baseline of {len(taken.prints)} answers kept in {run.file}")
+        click.echo(f"{changing} of them change by themselves and will be compared in their stable parts only")
+        for target in silent:
+            click.echo(f"unreachable, so without a baseline: {target.label}")
+    return FINDINGS if silent else OK
+
+
+def look(run: Run, choice: str | None, is_json: bool) -> int:
+    """Inspect the fleet and print the report."""
+    baseline = None if choice == "ignore" else _baseline(run.file, must_exist=choice == "compare")
+
+    async def ask() -> Inspection:
+        async with _prober(run) as prober:
+            with progress_bar() as progress:
+                return await inspect(
+                    prober, run.targets, run.expectations, baseline, run.concurrency, progress
+                )
+
+    at = datetime.now(UTC)
+    seen = asyncio.run(ask())
+    certificate = _certificate(run, seen, baseline, at)
+    campaign, moment = run.expectations.campaign, run.expectations.moment
+    report = Report(
+        campaign, at, moment, run.targets, run.unreachable, seen, certificate, baseline is not None
+    )
+    click.echo(json.dumps(to_json(report), indent=1) if is_json else as_text(report, run.max_shown))
+    return OK if report.is_ok else FINDINGS
+
+
+def _certificate(run: Run, seen: Inspection, baseline: Baseline | None, at: datetime) -> Certificate | None:
+    """The return certificate, once the last phase is over or the caller says that it is."""
+    is_over = all(phase.end_at <= at for phase in run.expectations.campaign.phases)
+    moment = run.expectations.moment
+    if baseline is None or not (moment == "after" or (moment == "now" and is_over)):
+        return None
+    taken_at = datetime.fromtimestamp(baseline.taken_at, UTC)
+    hosts = {target.host for target in run.targets}
+    return make_certificate(baseline, seen.returned, at, taken_at, run.unreachable, hosts)
+
+
+def _baseline(file: Path, must_exist: bool) -> Baseline | None:
+    """The kept baseline; None if there is none.
+
+    Raises:
+        FleetError: there is none though there must be one, or it cannot be read.
+    """
+    if file.is_file():
+        return read_baseline(file.read_text("utf-8"))
+    if must_exist:
+        raise FleetError(
+            f"there is no baseline {file}\n\n  hint: piquet verify --baseline take, before the start"
+        )
+    return None
+
+
+def _prober(run: Run) -> Prober:
+    return Prober(run.timeout_s, str(run.ca_file) if run.ca_file else None)
