@@ -296,6 +296,25 @@ def test_ways_out_go_on_past_a_host_that_is_down(staged: Place, verb: str) -> No
     assert [staged.verbs(host)[2:] for host in HOSTS] == [[], [verb], [verb]]
 
 
+@pytest.mark.parametrize("verb", ["rollback", "status"])
+def test_an_inventory_without_hosts_is_an_error(staged: Place, verb: str) -> None:
+    """With a mistyped path Ansible would do nothing and end with 0."""
+    (staged.folder / "hosts.yml").write_text('{"all": {"hosts": {}}}')
+    run = staged.play(verb)
+    assert run.rc != 0 and "is the path after -i right?" in run.text
+
+
+def test_calm_output_is_the_message_and_a_verdict(staged: Place) -> None:
+    """No JSON, no checks of arguments, no counters; a failure keeps its line breaks."""
+    (staged.folder / "ansible.cfg").write_text("[defaults]\nstdout_callback = piquet.fleet.calm\n")
+    good = staged.play("stage")
+    assert good.rc == 0 and good.text.endswith("\ndone\n"), good.text
+    staged.fail("web2", "check")
+    run = staged.play("arm")
+    assert run.rc != 0 and "\n  hint: mend the configuration" in run.text
+    assert "NOT done" in run.text and not re.search(r"[{]|Validating|ok=|Origin", run.text), run.text
+
+
 def test_status_is_a_table_and_a_failure_when_a_host_is_missing(staged: Place) -> None:
     """People see who is what; programs see the exit status."""
     run = staged.play("status")
