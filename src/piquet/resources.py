@@ -22,3 +22,8 @@ def root() -> Path:
 def templates() -> Path:
     """The folder of Jinja templates."""
     return root() / "templates"
+
+
+def example_campaign() -> Path:
+    """The folder of the example's `campaign.yml` and pages."""
+    return root() / "inventory.example" / "campaign"

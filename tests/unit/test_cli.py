@@ -77,6 +77,28 @@ def test_the_example_has_a_page_in_each_of_its_languages(tmp_path: Path) -> None
     assert {page.language for page in loaded.pages} == {file.stem for file in tmp_path.glob("pages/greve/*")}
 
 
+def test_check_says_which_pages_nobody_wrote(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The example's dates and votes are not those of a real strike."""
+    run(["init", str(tmp_path)])
+    (tmp_path / "pages/greve/fr.md").write_text("# En grève\n", "utf-8")
+    assert run(["check", str(tmp_path / "campaign.yml")]) == 0
+    said = capsys.readouterr().err
+    assert "pages/greve/en.md: this is still the example's text" in said and "fr.md: this" not in said
+
+
+@pytest.mark.parametrize("verb", ["survey", "arm", "rollback"])
+def test_a_verb_of_ansible_is_named_in_full(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Somebody in a hurry types `piquet rollback`."""
+    assert run([verb]) == exit_codes.USAGE
+    assert f"ansible-playbook piquet.fleet.{verb} -i INVENTORY" in capsys.readouterr().err
+
+
+def test_a_wrong_path_of_the_inventory_is_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In one line, without Ansible's warnings."""
+    assert run(["plan", str(folder / "campaign.yml"), "-i", str(folder / "hots.ini")]) == exit_codes.FLEET
+    assert "hots.ini: there is no such file" in capsys.readouterr().err
+
+
 def test_check_shows_both_clocks(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Local time with its offset, and UTC."""
     phases = "[{mode: block, start: 2099-07-01T00:00, duration: 90m, page: pages/greve}]"
@@ -137,7 +159,7 @@ def test_an_unsafe_plan_is_shown_and_not_kept(folder: Path, capsys: pytest.Captu
     assert plan(folder) == exit_codes.PLAN
     said = capsys.readouterr()
     assert "no digest: this plan is refused" in said.out
-    assert "[not-hooked]" in said.err
+    assert "[not-hooked]" in said.err and "[not-hooked]" not in said.out
     assert not (folder / ".piquet/plans").exists()
     assert not (folder / "bypass.key").exists()
 

@@ -18,6 +18,7 @@ from piquet.campaign.parse import judge, not_usable
 from piquet.errors import CampaignError, Problem
 
 MAX_CONSENT_BYTES = 4 * 1024 * 1024
+_MISSING = "give its path (to a playbook: -e piquet_campaign=PATH); `piquet init` writes an example"
 SECRET_FILE = "bypass.key"  # noqa: S105 - the name of the file
 _SECRET = re.compile(r"[0-9a-f]{32}")
 
@@ -105,7 +106,7 @@ def _text(file: Path, name: str, max_bytes: int) -> str:
             )
         return raw.decode("utf-8")
     except OSError as err:
-        hint = "`piquet init` writes an example" if isinstance(err, FileNotFoundError) else ""
+        hint = _MISSING if isinstance(err, FileNotFoundError) else ""
         reason = f"this file cannot be read: {err.strerror}"
         raise CampaignError("a file is missing", [Problem(name, 0, 0, reason, hint=hint)]) from err
     except UnicodeDecodeError as err:

@@ -79,6 +79,14 @@ def duration(text: str) -> timedelta:
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
+def duration_text(length: timedelta) -> str:
+    """Elapsed time as campaigns write it, such as `24h` or `1h 30m`; whole seconds."""
+    minutes, seconds = divmod(int(length.total_seconds()), 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = (f"{count}{unit}" for count, unit in ((hours, "h"), (minutes, "m"), (seconds, "s")) if count)
+    return " ".join(parts) or "0s"
+
+
 def overlaps(phases: Iterable[Phase]) -> Iterator[tuple[Phase, Phase]]:
     """Pairs of phases that have an instant in common; the one that starts later comes second."""
     ordered = sorted(phases, key=lambda phase: (phase.start_at, phase.number))

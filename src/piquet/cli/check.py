@@ -3,16 +3,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
 from piquet.campaign.load import LoadedCampaign, load_campaign
-from piquet.campaign.windows import local_text
+from piquet.campaign.windows import duration_text, local_text
 from piquet.cli.exit_codes import OK, PLAN
-from piquet.findings import as_text, by_weight, errors
+from piquet.findings import Finding, as_text, by_weight, errors
 from piquet.plan.gates import campaign_findings
+from piquet.resources import example_campaign
 
 
 @click.command("check")
@@ -21,10 +23,13 @@ def command(campaign: Path) -> int:
     """Check the file CAMPAIGN, its consent list and its pages."""
     loaded = load_campaign(campaign)
     click.echo(summary(loaded))
-    found = by_weight(campaign_findings(loaded.campaign, datetime.now(UTC)))
+    found = by_weight([*campaign_findings(loaded.campaign, datetime.now(UTC)), *_untouched(loaded)])
     for finding in found:
         click.echo(f"\n{as_text(finding)}", err=True)
-    return PLAN if errors(found) else OK
+    if errors(found):
+        return PLAN
+    click.echo(f"\nno error; next: survey the hosts, then piquet plan {campaign} -i INVENTORY", err=True)
+    return OK
 
 
 def summary(loaded: LoadedCampaign) -> str:
@@ -32,7 +37,18 @@ def summary(loaded: LoadedCampaign) -> str:
     campaign = loaded.campaign
     lines = [f"{campaign.name}: {len(loaded.pages)} pages in {', '.join(campaign.languages)}"]
     for phase in campaign.phases:
-        lines.append(f"  phase {phase.number} {phase.mode}, {phase.end_at - phase.start_at} long")
+        lines.append(
+            f"  phase {phase.number} {phase.mode}, {duration_text(phase.end_at - phase.start_at)} long"
+        )
         for word, at in (("from", phase.start_at), ("to", phase.end_at)):
             lines.append(f"    {word:4} {local_text(at, campaign.timezone)} = {at:%Y-%m-%d %H:%M:%S} UTC")
     return "\n".join(lines)
+
+
+def _untouched(loaded: LoadedCampaign) -> Iterator[Finding]:
+    """Pages that are still the example's: its dates, its votes, and nobody's reasons."""
+    examples = {file.read_text("utf-8") for file in example_campaign().glob("pages/*/*")}
+    for page in loaded.pages:
+        if page.text in examples:
+            message = "this is still the example's text, with its dates and without your reasons"
+            yield Finding("warning", "page-is-example", page.file, message, hint="write your own words")

@@ -1,19 +1,20 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`piquet init`: a commented example campaign with pages, to be rewritten."""
+"""`piquet init`: the campaign of `inventory.example/` with its pages, to be rewritten."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, timedelta
-from importlib.resources import as_file, files
 from pathlib import Path
 
 import click
 
 from piquet.errors import CampaignError, Problem
+from piquet.resources import example_campaign
 
-_START_MARK = "@START@"
+_EXAMPLE_START = "2026-12-17"
 _LEAD_TIME = timedelta(days=7)
+_IGNORED = "# the secret of the testers' link, and what the controller keeps\nbypass.key\n.piquet/\n"
 
 
 @click.command("init")
@@ -30,12 +31,17 @@ def command(folder: Path) -> None:
         with (folder / name).open("x", encoding="utf-8") as stream:
             stream.write(text)
         click.echo(folder / name)
-    click.echo(f"\nnext: edit these, then `piquet check {folder / 'campaign.yml'}`", err=True)
+    click.echo(
+        f"\nnext: write your window and your sites into {folder / 'campaign.yml'} and your words, with the same "
+        f"dates, into\n{folder / 'pages/greve'}; then: piquet check {folder / 'campaign.yml'}",
+        err=True,
+    )
 
 
 def example_files(start: date) -> Iterator[tuple[str, str]]:
     """Relative name and text of each file, the campaign first; its window begins on `start`."""
-    with as_file(files("piquet.cli").joinpath("example")) as example:
-        for file in sorted(path for path in example.rglob("*") if path.is_file()):
-            name = file.relative_to(example).as_posix().replace("gitignore", ".gitignore")
-            yield name, file.read_text("utf-8").replace(_START_MARK, start.isoformat())
+    campaign = (example_campaign() / "campaign.yml").read_text("utf-8")
+    yield "campaign.yml", campaign.replace(_EXAMPLE_START, start.isoformat())
+    yield ".gitignore", _IGNORED
+    for file in sorted(example_campaign().glob("pages/*/*")):
+        yield file.relative_to(example_campaign()).as_posix(), file.read_text("utf-8")
