@@ -21,6 +21,9 @@ from piquet.errors import PiquetError
 COMMANDS = ("init", "check", "plan", "verify")
 """In the order of a campaign's life, which is the order of the help page."""
 
+PLAYBOOKS = ("survey", "hook", "stage", "arm", "status", "rollback", "unhook", "remove")
+"""Verbs that act on hosts, so that Ansible runs them."""
+
 
 class _Verbs(click.Group):
     """Finds a verb's module only when it is asked for, so that `piquet --help` is quick."""
@@ -29,13 +32,20 @@ class _Verbs(click.Group):
         return [name for name in COMMANDS if find_spec(f"piquet.cli.{name}")]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in PLAYBOOKS:
+            ctx.fail(f"{cmd_name} acts on hosts: ansible-playbook piquet.fleet.{cmd_name} -i INVENTORY")
         if cmd_name not in self.list_commands(ctx):
             return None
         found: click.Command = import_module(f"piquet.cli.{cmd_name}").command
         return found
 
 
-@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+_EPILOG = (
+    f"On hosts: ansible-playbook piquet.fleet.VERB -i INVENTORY, with VERB one of {', '.join(PLAYBOOKS)}."
+)
+
+
+@click.group(cls=_Verbs, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="piquet")
 def cli() -> None:
     """Hold a digital picket line: strike pages on time, and certain to end."""

@@ -17,16 +17,16 @@ _SHOWN = 8
 
 
 def print_plan(plan: Plan, digest: str | None, show_all: bool) -> None:
-    """Windows, hosts with their sites, findings and digest on standard output."""
+    """Windows, hosts with their sites, findings and digest on standard output; errors are for whoever refuses."""
     console = Console(highlight=False, markup=False, soft_wrap=not Console().is_terminal)
     console.print(_windows(plan))
     console.print(_hosts(plan, show_all))
-    for finding in plan.findings:
+    for finding in (f for f in plan.findings if f.severity != "error"):
         console.print(f"\n{as_text(finding)}")
     sites = len({entry.name for host in plan.hosts for entry in host.entries})
     hosts = sum(bool(host.entries) for host in plan.hosts)
     console.print(f"\n{plan.campaign.name}: {sites} sites on {hosts} hosts")
-    console.print(f"digest {digest}" if digest else "no digest: this plan is refused")
+    console.print(f"digest {digest}" if digest else "no digest: this plan is refused\n")
 
 
 def as_json(plan: Plan, digest: str | None) -> str:

@@ -21,6 +21,11 @@ ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
 }
 """What an engine may pass, in the form of Ansible's argument specs."""
 
+_BASELINE = (
+    "bring the hosts named above back; or leave one out of everything: -e 'piquet_hosts=all:!HOST'; "
+    "or go on without what is missing: -e piquet_baseline=false"
+)
+
 
 def verify_command(arguments: Mapping[str, Any], inventory: Path) -> list[str]:
     """The command line: this Python's own piquet, on an inventory file made for it."""
@@ -49,10 +54,18 @@ def attempt(arguments: Mapping[str, Any], hosts: Mapping[str, Mapping[str, Any]]
         )
     text = "\n".join(part.strip() for part in (done.stdout, done.stderr) if part.strip())
     failed = done.returncode != 0
-    verdict = (
-        f"piquet verify ended with status {done.returncode}" if failed else "every site answers as it should"
-    )
+    verdict = _verdict(arguments, done.returncode)
     return {"changed": False, "failed": failed, "rc": done.returncode, "msg": verdict, "show": text}
+
+
+def _verdict(arguments: Mapping[str, Any], status: int) -> str:
+    if status == 0:
+        return "every site answers as it should"
+    if arguments["baseline"] == "take":
+        return (
+            f"the baseline is not complete (piquet verify ended with status {status})\n\n  hint: {_BASELINE}"
+        )
+    return f"piquet verify ended with status {status}"
 
 
 def _needed(hosts: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:

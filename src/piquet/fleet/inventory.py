@@ -25,6 +25,8 @@ def inventory_hosts(inventory: Path | str, limit: str | None = None) -> dict[str
     Raises:
         FleetError: if Ansible cannot read it, or nothing is left.
     """
+    if "," not in str(inventory) and not Path(inventory).exists():
+        raise _unreadable(inventory, "there is no such file")
     command = [_program(), "-i", str(inventory), "--list", *(["--limit", limit] if limit else [])]
     try:
         done = subprocess.run(

@@ -32,7 +32,7 @@ def run(machine: Machine, request: Request) -> Outcome:
             return Outcome(False, "Armed with this plan already.", tuple(findings))
         findings += refusals(machine, request, digest, current, received_at)
         if errors(findings):
-            return Outcome(False, "Not armed: see the problems.", tuple(findings))
+            return Outcome(False, "Not armed", tuple(findings))
         if is_dry:
             return Outcome(request.is_check, "Everything is ready to be armed.", tuple(findings))
         findings += _arm(machine, request.verb, digest)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any, Dict, List, Mapping, Optional
 
 from piquet.host import armed, flags, hook_watch, journal, manifest, state, transaction
@@ -48,15 +49,25 @@ def document(machine: Machine) -> Dict[str, Any]:
 
 def sentence(current: Mapping[str, Any]) -> str:
     """The status in one sentence."""
-    up = sum(entry["flag"] for entry in current["entries"])
     words = {
         "absent": "Nothing of piquet is staged here.",
         "staged": "Staged, not armed: every site is as usual.",
-        "armed": f"Armed: {up} of {len(current['entries'])} entries have their flag.",
+        "armed": f"Armed: shows {_when(current)}.",
         "stopped": "Stopped: every site is as usual and stays so until somebody arms again.",
         "ended": "Ended: every site is as usual.",
     }
     return words[current["state"]]
+
+
+def _when(current: Mapping[str, Any]) -> str:
+    """The windows of all phases, e.g. `from 2026-12-16 23:00:00 to 2026-12-17 23:00:00 UTC`."""
+    return ", ".join(
+        f"from {_utc(phase['start'])} to {_utc(phase['end'])} UTC" for phase in current["phases"]
+    )
+
+
+def _utc(at: int) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(at))
 
 
 def _state(machine: Machine, installed: Optional[Mapping[str, Any]]) -> str:

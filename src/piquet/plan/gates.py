@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from piquet.campaign.matching import match_pattern, match_site
 from piquet.campaign.model import Campaign, Phase
-from piquet.campaign.windows import local_text, overlaps
+from piquet.campaign.windows import duration_text, local_text, overlaps
 from piquet.errors import PlanError, Problem
 from piquet.findings import Finding, errors
 from piquet.fleet.model import Fleet, Host, Provider, ServerFacts
@@ -32,7 +32,7 @@ MAX_SKEW_S = 2.0
 MAX_SURVEY_AGE = timedelta(hours=24)
 _SHOWN = 5
 _SURVEY_AGAIN = "ansible-playbook piquet.fleet.survey -i INVENTORY --limit {host}"
-_HOOK = "ansible-playbook piquet.fleet.hook -i INVENTORY --limit {host}, then survey again"
+_HOOK = "ansible-playbook piquet.fleet.hook -i INVENTORY --limit {host}"
 
 
 def raise_if_unsafe(plan: Plan) -> None:
@@ -70,6 +70,8 @@ def campaign_findings(campaign: Campaign, at: datetime) -> Iterator[Finding]:
 
 def selection_findings(selector: Selector, fleet: Fleet, hosts: tuple[HostPlan, ...]) -> Iterator[Finding]:
     """Names that nobody serves, consent that is missing, and how much of the fleet is meant."""
+    if any(host.surveyed_at is None for host in fleet.hosts):
+        return  # nobody knows all names yet, and that is an error of its own
     served = {name for host in hosts for name in host.known}
     for pattern in sorted(selector.include):
         if not _means_something(pattern, served):
@@ -128,9 +130,8 @@ def _window_findings(
     length, limit = phase.end_at - phase.start_at, campaign.limits.max_block
     if phase.mode == "block" and length > limit:
         hint = "shorten the window, or raise limits.max_block if that was agreed"
-        yield Finding(
-            "error", "window-too-long", subject, "it blocks too long", f"at most {limit}", str(length), hint
-        )
+        expected, got = f"at most {duration_text(limit)}", duration_text(length)
+        yield Finding("error", "window-too-long", subject, "it blocks too long", expected, got, hint)
 
 
 def _means_something(pattern: str, served: set[str]) -> bool:

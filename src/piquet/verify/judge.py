@@ -25,9 +25,12 @@ _WORDS = {
     "usual": "the site as usual",
 }
 _WHOLE_SITE = frozenset({"not-on-strike", "strike-outside", "page-differs", "no-answer"})
-_STOPPED = "`piquet status` tells whether the host is armed or was stopped by hand"
+_STOPPED = "ansible-playbook piquet.fleet.status -i INVENTORY: is the host armed, or was it stopped by hand?"
+_NO_ANSWER = "is the host up, and its web server running? Nothing can be said of its sites until it answers"
+_CHANGED = "the site's owner may have changed it since; if not, compare with the host's own files"
 _RELEASE = (
-    "end it now with `piquet rollback`, or on the host: rm -f /run/piquet/live /var/lib/piquet/armed.json"
+    "end it now: ansible-playbook piquet.fleet.rollback -i INVENTORY, "
+    "or on the host: rm -f /run/piquet/live /var/lib/piquet/armed.json"
 )
 
 
@@ -65,6 +68,7 @@ def judge_certificate(reply: Reply, was: str | None) -> Finding | None:
 
 def judge_return(reply: Reply, found: Iterable[Difference]) -> tuple[Finding, ...]:
     """One finding per field in which a site that should be as usual is not as it was at the baseline."""
+    hint = _NO_ANSWER if reply.observation.error else _CHANGED
     return tuple(
         Finding(
             "error",
@@ -73,7 +77,7 @@ def judge_return(reply: Reply, found: Iterable[Difference]) -> tuple[Finding, ..
             f"{reply.question.label}: {difference.field} is not as it was at the baseline",
             expected=difference.expected,
             got=difference.got,
-            hint="the site's owner may have changed it since; if not, compare with the host's own files",
+            hint=hint,
         )
         for difference in found
     )
