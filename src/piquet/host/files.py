@@ -9,6 +9,7 @@ replaced file are kept. Temporary names are fixed, so that a recovery can find a
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import stat
@@ -29,6 +30,7 @@ class Change:
         data: bytes of a file.
         mode: permission bits, or None to keep those of the file that is there.
         target: of a link.
+        origin: sha256 of the text that `data` was made from, for a file that is somebody else's.
     """
 
     path: Path
@@ -36,6 +38,7 @@ class Change:
     data: bytes = b""
     mode: Optional[int] = None
     target: str = ""
+    origin: Optional[str] = None
 
 
 def sha256(data: bytes) -> str:
@@ -99,11 +102,11 @@ def _dress(descriptor: int, like: Path, mode: Optional[int]) -> None:
         os.fchmod(descriptor, 0o644 if mode is None else mode)
 
 
-def write(path: Path, data: bytes, mode: Optional[int] = None) -> None:
+def write(path: Path, data: bytes, mode: Optional[int] = None, origin: Optional[str] = None) -> None:
     """Replace or make one file; the folder is not synced yet.
 
     Raises:
-        OSError: no space, read-only or immutable; the old file is then untouched.
+        OSError: no space, read-only or immutable, or not of `origin` any more; the old file is then untouched.
     """
     temp = temporary(path)
     with contextlib.suppress(FileNotFoundError):
@@ -115,11 +118,18 @@ def write(path: Path, data: bytes, mode: Optional[int] = None) -> None:
             file.flush()
             os.fsync(file.fileno())
             _dress(file.fileno(), path, mode)
+        _require_origin(path, origin)
         temp.rename(path)
     except BaseException:
         with contextlib.suppress(OSError):
             temp.unlink()
         raise
+
+
+def _require_origin(path: Path, origin: Optional[str]) -> None:
+    """Whoever saved the file since we read it keeps what they wrote."""
+    if origin is not None and sha256(path.read_bytes()) != origin:
+        raise OSError(errno.ESTALE, "somebody has just changed it, run this again", str(path))
 
 
 def write_now(path: Path, data: bytes, mode: int) -> None:
@@ -149,7 +159,7 @@ def remove(path: Path) -> bool:
 def perform(change: Change) -> None:
     """Make the path what the change asks for."""
     if change.kind == FILE:
-        write(change.path, change.data, change.mode)
+        write(change.path, change.data, change.mode, change.origin)
     elif change.kind == LINK:
         link(change.path, change.target)
     else:

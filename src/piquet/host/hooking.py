@@ -47,7 +47,7 @@ def removals(machine: Machine) -> List[Change]:
     changes = []
     for path in sorted(hooked_files(machine)):
         text = path.read_bytes()
-        changes.append(Change(path, files.FILE, hooks.remove(text, include)))
+        changes.append(Change(path, files.FILE, hooks.remove(text, include), origin=files.sha256(text)))
     return changes
 
 
@@ -97,7 +97,8 @@ def _insertion(
             "error", "hard-links", str(path), message, hint="put the include line in yourself"
         )
     try:
-        return Change(path, files.FILE, hooks.insert(text, context, include)), None
+        hooked, origin = hooks.insert(text, context, include), files.sha256(text)
+        return Change(path, files.FILE, hooked, origin=origin), None
     except (ConfigSyntaxError, hooks.RemainsError) as error:  # the text was read before: remains, most likely
         return None, Finding("error", "not-hookable", str(path), "Our line cannot be put in.", got=str(error))
 
