@@ -154,9 +154,11 @@ class StoppedByHand(Fault):
         self.command, self.names = command, names
 
     def inside(self, host: Host, drill: Drill) -> None:
-        """The documented one-line kinds of stop."""
+        """The documented one-line kinds of stop; each is on disk at once, in case a power cut follows."""
         host.run(self.command)
         self.at = time.time()
+        noticed = "tail -n 3 /var/lib/piquet/journal.jsonl | grep -q stopped.by.hand"
+        host.run(f"for try in $(seq 30); do {noticed} && exit 0; sleep 0.1; done; exit 1")
 
     def windows(self, drill: Drill) -> list[tuple[float, float]]:
         """Until the command returned."""

@@ -15,6 +15,7 @@ from piquet.host import commands
 from piquet.host.platforms import Command
 
 TIMER = "piquet-reconcile.timer"
+WATCH = "piquet-watch.path"
 BOOT = "piquet-boot.service"
 UNIT_FOLDER = "/etc/systemd/system/"
 
@@ -38,7 +39,7 @@ class Schedule:
         if not self.is_usable():
             return commands.Result(True, "no systemd")
         self._call("daemon-reload")
-        started = self._call("restart", TIMER)
+        started = self._call("restart", TIMER, WATCH)
         self._call("start", "--no-block", BOOT)
         return started
 
@@ -50,12 +51,12 @@ class Schedule:
     def stop(self) -> None:
         """Stop timer and boot unit. Never call this with the lock held: stopping runs reconcile."""
         if self.is_usable():
-            self._call("stop", TIMER, BOOT)
+            self._call("stop", TIMER, WATCH, BOOT)
 
     def forget_failures(self) -> None:
         """Leave no trace in the service manager's list."""
         if self.is_usable():
-            self._call("reset-failed", TIMER, BOOT, "piquet-reconcile.service")
+            self._call("reset-failed", TIMER, WATCH, BOOT, "piquet-reconcile.service")
 
     def timer(self) -> Tuple[bool, Optional[float]]:
         """Whether the timer waits, and for when (epoch seconds)."""

@@ -12,10 +12,12 @@ _UNIT_DIR = "/etc/systemd/system"
 _PURPOSES = {
     "piquet-reconcile.service": "Only ever takes flags away.",
     "piquet-reconcile.timer": "When to look.",
+    "piquet-watch.path": "Notices a stop by hand.",
     "piquet-boot.service": "The first look after a boot, and the last before a shutdown.",
 }
 LINKS: Mapping[str, str] = {
     f"{_UNIT_DIR}/timers.target.wants/piquet-reconcile.timer": f"{_UNIT_DIR}/piquet-reconcile.timer",
+    f"{_UNIT_DIR}/paths.target.wants/piquet-watch.path": f"{_UNIT_DIR}/piquet-watch.path",
     f"{_UNIT_DIR}/multi-user.target.wants/piquet-boot.service": f"{_UNIT_DIR}/piquet-boot.service",
 }
 """What `systemctl enable` would make: path → target; part of the bundle, so that they leave with it."""
