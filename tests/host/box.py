@@ -14,7 +14,9 @@ import shutil
 import socket
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from piquet.host import probe, request
@@ -128,6 +130,7 @@ class Box:
         """Every file that matters, with content and mode; state that tells of the attempt itself left out."""
         left_out = (
             "run/piquet.lock",
+            "run/piquet.recall",
             "var/lib/piquet/journal",
             "var/lib/piquet/checkpoint",
             "proc/",
@@ -218,6 +221,7 @@ def make_bundle(
     end: int = HOUR_S,
     dropin: str = "",
     host: str = "box",
+    extra: Mapping[str, bytes] = MappingProxyType({}),
 ) -> tuple[str, dict[str, bytes]]:
     """A bundle for nginx alone; start and end are seconds from the box's clock."""
     live = box.paths.live
@@ -230,6 +234,7 @@ def make_bundle(
         ),
         PAGE: page + b" plan @PIQUET_PLAN_DIGEST@\n",
         AGENT: b"#!/usr/bin/python3\n",
+        **extra,
     }
     modes = {AGENT: "0755"}
     records: list[dict[str, Any]] = [

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from dataclasses import dataclass
 from typing import Any, Callable, Dict, Iterable, List, Optional
 
-from piquet.host import files, hooks, journal, state, transaction
+from piquet.host import files, hooks, journal, recall, state, transaction
 from piquet.host.apache import Apache
 from piquet.host.errors import AgentError
 from piquet.host.findings import Finding
@@ -21,7 +22,11 @@ from piquet.host.servers import Server
 
 @dataclass
 class Machine:
-    """Everything with an edge, in one place; tests make one with a root of their own."""
+    """Everything with an edge, in one place; tests make one with a root of their own.
+
+    Attributes:
+        recalled: the stamp of the last rollback when this process began.
+    """
 
     paths: Paths
     platform: Platform
@@ -31,6 +36,7 @@ class Machine:
     schedule: Schedule
     role: str
     clock: Callable[[], float] = time.time
+    recalled: Optional[int] = None
 
     @property
     def servers(self) -> Dict[str, Server]:
@@ -68,7 +74,8 @@ def this_machine(
         os_release = {}
     platform = platform or platform_of(os_release)
     nginx, apache = Nginx(platform, paths), Apache(platform, paths)
-    return Machine(paths, platform, os_release, nginx, apache, Schedule(platform.systemctl), role, clock)
+    schedule, recalled = Schedule(platform.systemctl), recall.stamped(paths)
+    return Machine(paths, platform, os_release, nginx, apache, schedule, role, clock, recalled)
 
 
 def boot_id(machine: Machine) -> str:
@@ -113,7 +120,8 @@ def undo(machine: Machine) -> List[Finding]:
 
 def recover(machine: Machine, verb: str) -> List[Finding]:
     """Undo what a crash left unfinished; never raises, since a release must go on."""
-    files.remove(files.temporary(machine.paths.checkpoint)) if machine.paths.lib.is_dir() else None
+    with contextlib.suppress(OSError):  # a read-only disk has nothing to say about flags
+        files.remove(files.temporary(machine.paths.checkpoint))
     if not transaction.is_open(machine.paths):
         return []
     try:

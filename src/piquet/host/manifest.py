@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import dataclass
-from typing import Any, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple
 
 from piquet.host import files, state
 from piquet.host.files import Change
@@ -14,6 +14,7 @@ from piquet.host.findings import Finding
 from piquet.host.paths import PLACEHOLDER, Paths
 
 _NOT_SERVERS = ("/var/lib/piquet/", "/usr/local/sbin/", "/etc/systemd/", "/etc/cron.d/")
+_BY_DROPIN, _BY_HOOK = "/etc/piquet/", "/etc/piquet/nginx/server/"
 
 
 @dataclass(frozen=True)
@@ -90,8 +91,24 @@ class Manifest:
     def server_files(self) -> Tuple[str, ...]:
         """Our own files that a web server reads as configuration, users of a variable before its definition."""
         paths = (str(f["path"]) for f in self.files)
-        found = (p for p in paths if p.endswith(".conf") and not p.startswith(_NOT_SERVERS))
-        return tuple(sorted(found, reverse=True))
+        return last_loaded_first(p for p in paths if server_rank(p) is not None)
+
+
+def server_rank(path: str) -> Optional[int]:
+    """How late a file must be written so that each step leaves what its server accepts; None if no server reads it.
+
+    Nobody reads what the drop-in includes before it is there; what the hook line includes uses what that defines.
+    """
+    if not path.endswith(".conf") or path.startswith(_NOT_SERVERS):
+        return None
+    if path.startswith(_BY_HOOK):
+        return 2
+    return 0 if path.startswith(_BY_DROPIN) else 1
+
+
+def last_loaded_first(names: Iterable[str]) -> Tuple[str, ...]:
+    """The order to delete files in, users of a variable before its definition."""
+    return tuple(sorted(names, key=lambda name: (-(server_rank(name) or 0), name)))
 
 
 def staged(paths: Paths) -> Optional[Manifest]:

@@ -49,6 +49,11 @@ class Paths:
         return self.at("/run/piquet.lock")
 
     @property
+    def recall(self) -> Path:
+        """When somebody last rolled back in this boot, by its time of change."""
+        return self.at("/run/piquet.recall")
+
+    @property
     def manifest(self) -> Path:
         """What the bundle holds (0600)."""
         return self.etc / "manifest.json"

@@ -17,7 +17,7 @@ import contextlib
 from dataclasses import dataclass
 from typing import FrozenSet, List, Optional, Tuple, Union
 
-from piquet.host import armed, flags, hook_watch, manifest, release, state
+from piquet.host import armed, flags, hook_watch, manifest, recall, release, state
 from piquet.host.armed import Armed
 from piquet.host.errors import AgentError, LockedError, StateError
 from piquet.host.findings import Finding
@@ -168,6 +168,7 @@ def apply(machine: Machine, verb: str) -> Tuple[Tuple[Action, ...], List[Finding
     findings: List[Finding] = []
     for action in actions:
         findings += _perform(machine, verb, action)
+    findings += release.follow_suit(machine, verb)
     return actions, findings
 
 
@@ -197,12 +198,15 @@ def put_up(machine: Machine, current: Armed, keys: FrozenSet[str]) -> Armed:
 
     Raises:
         OSError: one of the steps could not be done; the caller decides what that means.
+        RecalledError: somebody rolled back since this process began; the caller must release.
     """
     boot = boot_id(machine)
+    recall.require_none_since(machine.paths, machine.recalled)
     state.write(machine.paths.armed, current.in_boot(boot, is_complete=False).to_json())
     flags.put_up(machine.paths, sorted(keys))
     complete = current.in_boot(boot, is_complete=True)
     state.write(machine.paths.armed, complete.to_json())
+    recall.require_none_since(machine.paths, machine.recalled)
     return complete
 
 

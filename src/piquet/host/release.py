@@ -44,8 +44,8 @@ def disarm(machine: Machine, verb: str, reason: str) -> List[Finding]:
     findings = flags_down(machine)
     failure = state.disarm(machine.paths, reason, machine.now())
     if failure is not None:
-        hint = f"as root: rm -f {machine.paths.live} {machine.paths.armed}"
-        message = "The flags are gone, but the host could not be disarmed."
+        hint = f"as root, once the disk can be written: rm -f {machine.paths.armed}; sync"
+        message = "The flags are gone, but the host could not be disarmed: a reboot would put them up."
         place, got = str(machine.paths.armed), str(failure)
         findings.append(Finding("error", "not-disarmed", place, message, got=got, hint=hint))
     machine.log(verb, "disarmed", reason=reason, findings=[f.to_json() for f in findings])
@@ -140,10 +140,7 @@ def _escalate_and_look(
 
 def escalate(machine: Machine, verb: str, staged: Manifest) -> List[Finding]:
     """Replace our own server configuration by nothing; reload only what passes its own test."""
-    moved = [path for path in staged.server_files() if files.is_there(machine.paths.at(path))]
-    for path in moved:
-        _move_away(machine, path)
-    machine.log(verb, "configuration-moved-away", files=moved)
+    _move_all_away(machine, verb, _there(machine, staged))
     findings: List[Finding] = []
     for server in machine.chosen(staged.providers):
         server.forget()
@@ -159,6 +156,35 @@ def escalate(machine: Machine, verb: str, staged: Manifest) -> List[Finding]:
         except AgentError as error:
             findings += error.findings
     return findings
+
+
+def follow_suit(machine: Machine, verb: str) -> List[Finding]:
+    """Somebody took away a part of our server configuration: release, and take away the rest.
+
+    What is left uses what is gone, so that the owner's next reload, or the server's start after a boot, would fail.
+    """
+    staged = manifest.staged(machine.paths)
+    there = _there(machine, staged) if staged else []
+    if staged is None or not there or len(there) == len(staged.server_files()):
+        return []
+    findings = disarm(machine, verb, "configuration taken away") if machine.paths.armed.exists() else []
+    _move_all_away(machine, verb, there)
+    gone = ", ".join(path for path in staged.server_files() if path not in there)
+    message = "Somebody deleted a part of our server configuration, so the rest was taken away too."
+    finding = Finding("warning", "configuration-incomplete", gone, message, hint="stage again, then arm")
+    return [*findings, finding]
+
+
+def _there(machine: Machine, staged: Manifest) -> List[str]:
+    """Which of our server files are there, users of a variable before its definition."""
+    return [path for path in staged.server_files() if files.is_there(machine.paths.at(path))]
+
+
+def _move_all_away(machine: Machine, verb: str, paths: Sequence[str]) -> None:
+    """No server reads them any more at its next start or reload."""
+    for path in paths:
+        _move_away(machine, path)
+    machine.log(verb, "configuration-moved-away", files=list(paths))
 
 
 def _move_away(machine: Machine, path: str) -> None:

@@ -12,7 +12,7 @@ import shutil
 from pathlib import Path
 from typing import List
 
-from piquet.host import files, hooking, outcome, rollback, servers, state, transaction
+from piquet.host import files, hooking, manifest, outcome, rollback, servers, state, transaction
 from piquet.host.errors import AgentError
 from piquet.host.files import Change
 from piquet.host.findings import Finding, errors
@@ -63,10 +63,11 @@ def leftovers(machine: Machine) -> List[Path]:
 
 
 def _deletions(machine: Machine) -> List[Change]:
-    """Every installed file but the agent, which must run to the end."""
-    record = state.read_or_none(machine.paths.installed) or {"files": []}
-    found = [machine.paths.at(name) for name in record["files"]]
-    return [Change(path, files.GONE) for path in sorted(found, reverse=True) if path != machine.paths.agent]
+    """Every installed file but the agent, which must run to the end; the manifest knows them too."""
+    record, staged = state.read_or_none(machine.paths.installed), manifest.staged(machine.paths)
+    names = set(record["files"]) if record else {str(r["path"]) for r in staged.files} if staged else set()
+    found = [machine.paths.at(name) for name in manifest.last_loaded_first(names)]
+    return [Change(path, files.GONE) for path in found if path != machine.paths.agent]
 
 
 def _agent(machine: Machine) -> List[Change]:
@@ -115,6 +116,6 @@ def _delete_rest(machine: Machine) -> None:
     record = state.read_or_none(machine.paths.installed) or {"folders": []}
     for folder in (machine.paths.etc, machine.paths.run, machine.paths.lib):
         shutil.rmtree(str(folder), ignore_errors=True)
-    for path in (machine.paths.timer_stamp, machine.paths.agent, machine.paths.lock):
+    for path in (machine.paths.timer_stamp, machine.paths.agent, machine.paths.lock, machine.paths.recall):
         files.remove(path)
     files.remove_empty(Path(name) for name in record["folders"])

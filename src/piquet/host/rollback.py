@@ -6,7 +6,7 @@ from __future__ import annotations
 import contextlib
 from typing import List
 
-from piquet.host import armed, nginx, release, servers
+from piquet.host import armed, nginx, recall, release, servers
 from piquet.host.errors import AgentError, LockedError
 from piquet.host.findings import Finding
 from piquet.host.lock import locked
@@ -16,13 +16,15 @@ from piquet.host.outcome import Outcome, Request
 
 def run(machine: Machine, request: Request) -> Outcome:
     """Take the flags away at once, then disarm for good, then look whether it is true."""
-    is_changed = machine.paths.armed.exists() or machine.paths.live.is_symlink()
+    is_changed = _is_something_up(machine)
     if request.is_check:
         return Outcome(is_changed, "It would be released." if is_changed else "Nothing is armed.")
+    recall.stamp(machine.paths)
     findings = release.flags_down(machine)  # before the lock: whoever holds it may hang
     try:
         with locked(machine.paths):
             findings += recover(machine, request.verb)
+            is_changed = is_changed or _is_something_up(machine)
             findings += _release(machine, request.verb, is_changed)
     except (LockedError, OSError) as error:
         found = error.findings if isinstance(error, LockedError) else ()
@@ -32,6 +34,11 @@ def run(machine: Machine, request: Request) -> Outcome:
         "Released: every site is as usual." if is_changed else "Nothing was armed; every site is as usual."
     )
     return Outcome(is_changed, message, tuple(findings))
+
+
+def _is_something_up(machine: Machine) -> bool:
+    """Whether there is anything to release; asked again behind the lock, since an arm may have held it."""
+    return machine.paths.armed.exists() or machine.paths.live.is_symlink()
 
 
 def _release(machine: Machine, verb: str, is_changed: bool) -> List[Finding]:

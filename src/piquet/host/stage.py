@@ -109,13 +109,13 @@ def wanted(machine: Machine, request: Request, bundle: Manifest, digest: str) ->
     paths = machine.paths
     changes = [
         manifest.change_for(paths, record, request.members.get(f"files/{record.get('sha256')}", b""), digest)
-        for record in bundle.files
+        for record in sorted(bundle.files, key=lambda r: manifest.server_rank(str(r["path"])) or 0)
     ]
     changes.append(Change(paths.manifest, files.FILE, request.members["manifest.json"], 0o600))
     changes.append(Change(paths.plan, files.FILE, request.members["plan.json"], 0o600))
     new = {change.path for change in changes}
     before = state.read_or_none(paths.installed) or {"files": []}
-    old = [paths.at(name) for name in before["files"]]
+    old = [paths.at(name) for name in manifest.last_loaded_first(before["files"])]
     return changes + [Change(path, files.GONE) for path in old if path not in new]
 
 

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Others work on the same machine: they save a file while we write it, delete one of ours, or fill and lock a disk."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+
+from piquet.host import files, hooking, remove, transaction
+from piquet.host.files import Change
+from tests.host.box import DROPIN, HOUR_S, INCLUDED, SITES, Box
+
+PARTS: Mapping[str, bytes] = MappingProxyType(
+    {
+        "/etc/piquet/nginx/http/20-decide.conf": b"map $piquet_pass $piquet_decided { default 1; }\n",
+        "/etc/piquet/nginx/http/30-bypass.conf": b"map $host $piquet_pass { default 1; }\n",
+    }
+)
+
+
+def including(box: Box) -> dict[str, Any]:
+    """A bundle whose drop-in includes parts that need each other, as the real one does."""
+    return {"extra": PARTS, "dropin": f"include {box.paths.etc}/nginx/http/*.conf;\n"}
+
+
+def test_every_step_leaves_what_nginx_accepts(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whenever the power goes while files are written or deleted, nginx starts afterwards without us."""
+    real, steps = files.perform, []
+
+    def perform(change: Change) -> None:
+        real(change)
+        steps.append(change.path.name)
+        tested = box.machine().nginx.test()
+        assert tested.ok, f"after {change.kind} {change.path}: {tested.output}"
+
+    box.hook()
+    monkeypatch.setattr(files, "perform", perform)
+    box.stage(**including(box))
+    box.good("remove")
+    assert steps.count("30-bypass.conf") == 2
+
+
+@pytest.mark.parametrize("is_boot", [False, True])
+@pytest.mark.parametrize("gone", [DROPIN, "/etc/piquet/nginx/http/30-bypass.conf"])
+def test_the_owner_may_delete_a_part_of_ours(box: Box, gone: str, is_boot: bool) -> None:
+    """A clean-up of unknown files must not keep nginx from its next reload or start: all of ours goes, for good."""
+    before = box.tree()
+    box.hook()
+    digest = box.stage(**including(box))
+    box.good("arm", plan_digest=digest)
+    box.paths.at(gone).unlink()
+    assert not box.machine().nginx.test().ok
+    if is_boot:
+        box.reboot()
+    assert "configuration-incomplete" in {f.code for f in box.reconcile(boot=is_boot).findings}
+    assert box.machine().nginx.test().ok
+    box.machine().nginx.reload()
+    assert not box.is_ours()
+    assert not box.paths.armed.exists()
+    assert not box.reconcile().findings
+    box.stage(**including(box))
+    assert box.good("arm", plan_digest=digest).is_changed
+    assert box.is_ours()
+    box.good("remove")
+    assert box.tree() == before
+
+
+def test_remove_knows_its_files_without_its_record(box: Box) -> None:
+    """Somebody deleted /var/lib/piquet: the manifest says what else is ours."""
+    before = box.tree()
+    box.arm()
+    shutil.rmtree(box.paths.lib)
+    box.good("remove")
+    assert box.tree().keys() == before.keys()
+
+
+@pytest.mark.parametrize(("verb", "module"), [("hook", hooking), ("unhook", hooking), ("remove", remove)])
+def test_what_the_owner_saves_meanwhile_stays(
+    box: Box, monkeypatch: pytest.MonkeyPatch, verb: str, module: Any
+) -> None:
+    """Between reading a file and writing it lies a test of the configuration, seconds on a large host."""
+    path = box.root / f"etc/nginx/sites-available/{SITES[1]}"
+    edit, real = b"# saved while piquet worked\n", transaction.apply
+    if verb != "hook":
+        box.hook()
+
+    def apply(*arguments: Any) -> None:
+        path.write_bytes(path.read_bytes() + edit)
+        real(*arguments)
+
+    survey = box.good("survey").survey
+    assert survey is not None
+    monkeypatch.setattr(module.transaction, "apply", apply)
+    outcome = box.ask(verb, files=survey["nginx"]["files"])
+    monkeypatch.undo()
+    assert not outcome.is_ok
+    assert path.read_bytes().endswith(edit)
+    other = box.root / f"etc/nginx/sites-available/{SITES[0]}"
+    assert (b"# piquet hook" in other.read_bytes()) is (verb != "hook"), "all or nothing"
+    box.good("remove")
+    assert path.read_bytes().endswith(edit)
+    assert b"# piquet hook" not in path.read_bytes()
+
+
+@pytest.fixture
+def read_only(box: Box, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Make /var/lib/piquet as a read-only mount is: every change is refused, deleting what is not there too."""
+
+    def refuse(real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(path: Path, *arguments: Any, **named: Any) -> Any:
+            if box.paths.lib in path.parents:
+                raise OSError(errno.EROFS, "Read-only file system", str(path))
+            return real(path, *arguments, **named)
+
+        return call
+
+    def lock() -> None:
+        for name in ("unlink", "replace", "rename"):
+            monkeypatch.setattr(Path, name, refuse(getattr(Path, name)))
+
+    return lock
+
+
+def test_a_read_only_disk_does_not_keep_flags_up(box: Box, read_only: Callable[[], None]) -> None:
+    """After the end they go; what cannot be recorded is told."""
+    box.arm()
+    read_only()
+    box.now += 2 * HOUR_S
+    assert {f.code for f in box.reconcile().findings} == {"not-disarmed"}
+    assert not box.is_ours()
+    assert not box.paths.live.is_symlink()
+
+
+def test_a_stop_on_a_read_only_disk_stops_the_host(box: Box, read_only: Callable[[], None]) -> None:
+    """One flag taken away that cannot be recorded: too little rather than too much."""
+    box.arm()
+    read_only()
+    (box.paths.live / SITES[0]).unlink()
+    assert "state-not-written" in {f.code for f in box.reconcile().findings}
+    assert not box.is_ours(SITES[1])
+
+
+def test_what_is_included_has_its_order() -> None:
+    """Never a user of a variable before its definition."""
+    from piquet.host.manifest import last_loaded_first
+
+    assert last_loaded_first([DROPIN, *PARTS, INCLUDED])[:2] == (INCLUDED, DROPIN)

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A rollback wins over whatever began before it; nothing that was under way puts a flag up behind its back."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from piquet.host import arm, flags, lock, reconcile, rollback
+from piquet.host.outcome import Request
+from piquet.host.paths import Paths
+from tests.host.box import SITES, Box
+
+
+def is_released(box: Box) -> bool:
+    """Nothing is live, nothing comes back after a power cut."""
+    is_live = box.paths.live.is_symlink()
+    box.reboot()
+    box.reconcile(boot=True)
+    return not is_live and not box.paths.live.is_symlink() and not box.paths.armed.exists()
+
+
+def rolled_back(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As somebody does who does not wait for a hanging arm."""
+    real = lock.locked
+    monkeypatch.setattr(rollback, "locked", lambda paths: real(paths, wait_s=0.0))
+    box.ask("rollback")
+
+
+def test_an_arm_that_hung_does_not_go_on_after_a_rollback(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It began, hung in the server's test, somebody rolled back and went to bed; it is refused when it goes on."""
+    box.hook()
+    digest = box.stage()
+    hanging = box.machine()
+    rolled_back(box, monkeypatch)
+    outcome = arm.run(hanging, Request("arm", options={"plan_digest": digest}))
+    assert not outcome.is_ok
+    assert is_released(box)
+
+
+def test_a_rollback_in_the_middle_of_an_arm_wins(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even between the flags and the record that they are up."""
+    box.hook()
+    digest, real = box.stage(), flags.put_up
+
+    def hangs(paths: Paths, keys: list[str]) -> None:
+        real(paths, keys)
+        rolled_back(box, monkeypatch)
+
+    monkeypatch.setattr(flags, "put_up", hangs)
+    assert not box.ask("arm", plan_digest=digest).is_ok
+    assert is_released(box)
+
+
+def test_a_boot_that_hung_does_not_go_on_after_a_rollback(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other one that puts flags up."""
+    box.arm()
+    box.reboot()
+    hanging, real = box.machine("boot"), reconcile.gather
+
+    def hangs(machine: object) -> reconcile.Facts:
+        facts = real(hanging)
+        rolled_back(box, monkeypatch)
+        return facts
+
+    monkeypatch.setattr(reconcile, "gather", hangs)
+    reconcile.run(hanging, Request("reconcile", options={"boot": True}))
+    monkeypatch.undo()
+    assert is_released(box)
+
+
+def test_a_rollback_that_waited_for_an_arm_takes_it_back(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was armed while rollback waited for the lock is disarmed for good, and told."""
+    box.hook()
+    digest, real = box.stage(), lock.locked
+
+    @contextlib.contextmanager
+    def waits(paths: Paths) -> Iterator[None]:
+        box.good("arm", plan_digest=digest)
+        with real(paths):
+            yield
+
+    monkeypatch.setattr(rollback, "locked", waits)
+    outcome = box.good("rollback")
+    assert outcome.is_changed
+    assert outcome.message.startswith("Released")
+    assert is_released(box)
+
+
+@pytest.mark.parametrize("before", [lambda box: None, lambda box: box.good("rollback")])
+def test_a_new_arm_is_not_called_back(box: Box, before: Callable[[Box], object]) -> None:
+    """An earlier rollback stops no later arm."""
+    box.arm()
+    before(box)
+    box.good("rollback")
+    box.arm()
+    assert all(box.is_ours(site) for site in SITES)
