@@ -133,6 +133,7 @@ def test_a_plan_is_printed_and_kept(folder: Path, capsys: pytest.CaptureFixture[
     digest = re.search(r"^digest ([0-9a-f]{64})$", said, re.MULTILINE)
     assert digest
     assert "*.blogs.example.org" in said
+    assert re.search(r"^    from \S+ \S+ \+0000 = \S+ \S+ UTC$", said, re.MULTILINE)
     kept = Workdir(folder / ".piquet")
     document = kept.plan_document(digest[1])
     assert plan_digest(document) == digest[1]

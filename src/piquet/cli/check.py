@@ -10,8 +10,8 @@ from pathlib import Path
 import click
 
 from piquet.campaign.load import LoadedCampaign, load_campaign
-from piquet.campaign.windows import duration_text, local_text
 from piquet.cli.exit_codes import OK, PLAN
+from piquet.cli.window_text import window_lines
 from piquet.findings import Finding, as_text, by_weight, errors
 from piquet.plan.gates import campaign_findings
 from piquet.resources import example_campaign
@@ -35,14 +35,8 @@ def command(campaign: Path) -> int:
 def summary(loaded: LoadedCampaign) -> str:
     """What was understood, for a person: name, languages, and each window in local time and UTC."""
     campaign = loaded.campaign
-    lines = [f"{campaign.name}: {len(loaded.pages)} pages in {', '.join(campaign.languages)}"]
-    for phase in campaign.phases:
-        lines.append(
-            f"  phase {phase.number} {phase.mode}, {duration_text(phase.end_at - phase.start_at)} long"
-        )
-        for word, at in (("from", phase.start_at), ("to", phase.end_at)):
-            lines.append(f"    {word:4} {local_text(at, campaign.timezone)} = {at:%Y-%m-%d %H:%M:%S} UTC")
-    return "\n".join(lines)
+    title = f"{campaign.name}: {len(loaded.pages)} pages in {', '.join(campaign.languages)}"
+    return "\n".join([title, *window_lines(campaign)])
 
 
 def _untouched(loaded: LoadedCampaign) -> Iterator[Finding]:

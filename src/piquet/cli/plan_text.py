@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from piquet.campaign.windows import local_text
+from piquet.cli.window_text import window_lines
 from piquet.findings import as_text
 from piquet.plan import HostPlan, Plan
 
@@ -19,7 +19,7 @@ _SHOWN = 8
 def print_plan(plan: Plan, digest: str | None, show_all: bool) -> None:
     """Windows, hosts with their sites, findings and digest on standard output; errors are for whoever refuses."""
     console = Console(highlight=False, markup=False, soft_wrap=not Console().is_terminal)
-    console.print(_windows(plan))
+    console.print("\n".join([plan.campaign.name, *window_lines(plan.campaign)]) + "\n")
     console.print(_hosts(plan, show_all))
     for finding in (f for f in plan.findings if f.severity != "error"):
         console.print(f"\n{as_text(finding)}")
@@ -44,16 +44,6 @@ def as_json(plan: Plan, digest: str | None) -> str:
         "findings": [finding.to_json() for finding in plan.findings],
     }
     return json.dumps(value, ensure_ascii=False, indent=2)
-
-
-def _windows(plan: Plan) -> Table:
-    zone = plan.campaign.timezone
-    table = Table("phase", "shows", f"from, {zone}", f"to, {zone}", "from, UTC", "to, UTC")
-    for phase in plan.campaign.phases:
-        window = (phase.start_at, phase.end_at)
-        local = [local_text(at, zone) for at in window]
-        table.add_row(str(phase.number), phase.mode, *local, *(f"{at:%Y-%m-%d %H:%M:%S}" for at in window))
-    return table
 
 
 def _hosts(plan: Plan, show_all: bool) -> Table:
