@@ -206,13 +206,14 @@ def test_survey_summary_tells_what_matters() -> None:
     }
     survey = {
         "os": {"id": "debian", "version": "12"}, "init": "systemd", "python": "3.11.2", "timezone": "UTC",
-        "skew_s": -3.0, "findings": [finding], "apache": None,
+        "skew_s": -3.0, "caches": ["varnish"], "findings": [finding], "apache": None,
         "nginx": {"version": "1.22.1", "running": True, "test": {"ok": False},
                   "blocks": [{"names": ["a.example", "b.example"], "hooked": "ours"}, {"names": ["a.example"]}]},
     }  # fmt: skip
     assert survey_text("web1", survey) == (
         "web1: debian 12, systemd, Python 3.11.2, clock -3.0 s, UTC\n"
         "  nginx 1.22.1, running, test FAILS, 2 virtual hosts, 2 names, 1 hooked\n"
+        "  caches: varnish\n"
         "  warning: web1: a cache [cache]\n  \n    hint: purge"
     )
 

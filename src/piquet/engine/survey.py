@@ -31,6 +31,8 @@ def survey_text(host: str, survey: Mapping[str, Any]) -> str:
     lines += [_server_line(name, survey[name]) for name in ("nginx", "apache") if survey.get(name)]
     if not (survey.get("nginx") or survey.get("apache")):
         lines.append("  no nginx and no Apache found")
+    if caches := survey.get("caches"):
+        lines.append(f"  caches: {', '.join(map(str, caches))}")
     findings = by_weight(Finding.from_json(record) for record in survey.get("findings") or ())
     return "\n".join([*lines, *("  " + as_text(f).replace("\n", "\n  ") for f in findings)])
 
