@@ -20,6 +20,8 @@ requirements:
   - set as stdout in configuration
 """
 _SPEC = ("validate_argument_spec", "ansible.builtin.validate_argument_spec")
+_UNNAMED = (*_SPEC, "piquet.fleet.tally")
+"""Nothing to say, or a table that has its own title."""
 
 
 class CallbackModule(Default):
@@ -57,12 +59,20 @@ class CallbackModule(Default):
         else:
             self._display.display("\ndone", color=COLOR_OK)
 
+    def _task_start(self, task, prefix=None):
+        """A step that may be skipped on every host is named with its first result: `Undo …` would be alarming."""
+        self._last_task_name = task.get_name().strip()
+        if not task.when or task.run_once:
+            self._print_task_banner(task)
+
     def _print_task_banner(self, task):
         self._last_task_banner = task._uuid
-        if task.action not in _SPEC:
+        if task.action not in _UNNAMED:
             self._display.display(f"\n- {task.get_name().rpartition(' : ')[2].strip()}")
 
     def _tell(self, word, result, color):
+        if self._last_task_banner != result.task._uuid:
+            self._print_task_banner(result.task)
         message = (
             str(result.result.get("msg", "")).removeprefix("Task failed: ").removeprefix("Action failed: ")
         )
