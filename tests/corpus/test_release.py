@@ -97,6 +97,23 @@ def test_one_flag_releases_its_own_entry_only(provider: Provider, planted: Plant
         assert blocked(server) == {"wildcard.corpus.example"}
 
 
+@pytest.mark.parametrize("provider", ["nginx", "apache"])
+def test_nobody_meets_an_error_page_when_our_configuration_is_deleted(
+    provider: Provider, planted: Planter
+) -> None:
+    """`rm -rf /etc/piquet`: until the next look of the agent, or the next reload, the strike is shown as it was."""
+    server = planted(provider, *STATELESS[provider])
+    strike = picket(server)
+    strike.hook(server)
+    strike.stage(server)
+    server.make_flags(strike.keys)
+    server.box.set_clock(strike.inside_ms)
+    with server.serving():
+        shown = answers(server)
+        shutil.rmtree(server.box.path("/etc/piquet"))
+        assert shown == answers(server)
+
+
 def test_open_file_cache_of_the_owner_delays_a_flag_but_not_the_end(planted: Planter) -> None:
     """Why survey reports it: a removed flag can be seen late there. The lease ends on time all the same."""
     server = planted("nginx", "open-file-cache")

@@ -71,6 +71,16 @@ def test_the_owner_may_delete_a_part_of_ours(box: Box, gone: str, is_boot: bool)
     assert box.tree() == before
 
 
+def test_the_owner_may_delete_all_of_our_configuration(box: Box) -> None:
+    """`rm -rf /etc/piquet` is a stop too, before any reload."""
+    box.arm()
+    shutil.rmtree(box.paths.etc)
+    box.reconcile()
+    assert not box.is_ours()
+    assert not box.paths.armed.exists()
+    assert box.machine().nginx.test().ok
+
+
 def test_remove_knows_its_files_without_its_record(box: Box) -> None:
     """Somebody deleted /var/lib/piquet: the manifest says what else is ours."""
     before = box.tree()

@@ -163,11 +163,13 @@ def follow_suit(machine: Machine, verb: str) -> List[Finding]:
 
     What is left uses what is gone, so that the owner's next reload, or the server's start after a boot, would fail.
     """
-    staged = manifest.staged(machine.paths)
-    there = _there(machine, staged) if staged else []
-    if staged is None or not there or len(there) == len(staged.server_files()):
+    staged, is_armed = manifest.staged(machine.paths), machine.paths.armed.exists()
+    if staged is None:
+        return disarm(machine, verb, "configuration taken away") if is_armed else []
+    there = _there(machine, staged)
+    if not there or len(there) == len(staged.server_files()):
         return []
-    findings = disarm(machine, verb, "configuration taken away") if machine.paths.armed.exists() else []
+    findings = disarm(machine, verb, "configuration taken away") if is_armed else []
     _move_all_away(machine, verb, there)
     gone = ", ".join(path for path in staged.server_files() if path not in there)
     message = "Somebody deleted a part of our server configuration, so the rest was taken away too."
