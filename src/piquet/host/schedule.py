@@ -39,7 +39,11 @@ class Schedule:
         if not self.is_usable():
             return commands.Result(True, "no systemd")
         self._call("daemon-reload")
-        started = self._call("restart", TIMER, WATCH)
+        started = self._call("restart", TIMER)
+        if not self._call(
+            "restart", WATCH
+        ).ok:  # a machine out of inotify instances: the timer sees a stop too, later
+            self._call("reset-failed", WATCH)
         self._call("start", "--no-block", BOOT)
         return started
 
