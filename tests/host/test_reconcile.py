@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from piquet.host import state
+from piquet.host import lock, reconcile, state
 from tests.host.box import DROPIN, HOUR_S, INCLUDED, PAGE, SITES, Box
 
 
@@ -119,6 +119,31 @@ def test_it_does_not_come_back_after_the_end(box: Box) -> None:
     assert not box.is_ours()
     assert not box.paths.armed.exists()
     assert state.read(box.paths.ended)["reason"] == "ended"  # type: ignore[index]
+
+
+def test_the_end_belongs_to_no_window(box: Box) -> None:
+    """The agent's own end is the lease's: up in the last second, ended in the next, and called so."""
+    box.arm()
+    box.now += HOUR_S - 1
+    box.reconcile()
+    assert box.paths.live.is_symlink()
+    box.now += 1
+    box.reconcile()
+    assert not box.paths.live.is_symlink()
+    assert state.read(box.paths.ended)["reason"] == "ended"  # type: ignore[index]
+
+
+def test_the_end_waits_for_no_lock(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody hangs with the lock: inside the window nothing happens, from the end on the flags go."""
+    box.arm()
+    real = lock.locked
+    monkeypatch.setattr(reconcile, "locked", lambda paths: real(paths, wait_s=0.0))
+    with real(box.paths):
+        box.reconcile()
+        assert box.is_ours()
+        box.now += HOUR_S
+        assert {f.code for f in box.reconcile().findings} == {"locked"}
+        assert not box.is_ours()
 
 
 def test_it_does_not_come_back_changed(box: Box) -> None:
