@@ -8,7 +8,6 @@ from collections.abc import Generator
 import pytest
 
 from piquet.testbed import Fleet
-from tests.e2e.figures import LINES
 
 
 @pytest.hookimpl(wrapper=True)
@@ -21,11 +20,3 @@ def pytest_runtest_makereport(item: pytest.Function) -> Generator[None, pytest.T
             if host.is_on:
                 report.sections.append((f"journal of {host.name}", host.journal(lines=40)))
     return report
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the figures of the fault tests."""
-    if LINES:
-        terminalreporter.section("faults on booted hosts")
-        for line in LINES:
-            terminalreporter.write_line(line)

@@ -21,9 +21,8 @@ import pytest
 
 from piquet.testbed import Fleet
 from piquet.testbed.host import Host
-from tests import drive, foreign
+from tests import drive, figures, foreign
 from tests.drive import Drill
-from tests.e2e.figures import LINES
 
 GRACE_S = 1.0
 """No site may be on strike later than this after its end."""
@@ -225,8 +224,12 @@ def hold(
         for line in of_fault:
             assert not line.is_ours_at_end, f"{line.target.label} is still on strike"
     for name, fault in faults.items():
-        what = f"{type(fault).__name__:22} {fleet[name].provider:7}"
-        LINES.append(f"{what} site-seconds on strike outside the window: {outside[name]:.1f}")
+        figures.note(
+            "faults",
+            fault=type(fault).__name__,
+            server=fleet[name].provider,
+            outside_s=round(outside[name], 1),
+        )
     return outside
 
 
