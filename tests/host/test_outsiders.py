@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from piquet.host import files, hooking, remove, transaction
+from piquet.host import files, hooking, remove, status, transaction
 from piquet.host.files import Change
+from piquet.host.paths import Paths
 from tests.host.box import DROPIN, HOUR_S, INCLUDED, SITES, Box
 
 PARTS: Mapping[str, bytes] = MappingProxyType(
@@ -137,14 +138,47 @@ def read_only(box: Box, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     return lock
 
 
-def test_a_read_only_disk_does_not_keep_flags_up(box: Box, read_only: Callable[[], None]) -> None:
-    """After the end they go; what cannot be recorded is told."""
+def test_a_read_only_disk_does_not_keep_flags_up(
+    box: Box, read_only: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the end they go; what cannot be recorded anywhere is told."""
     box.arm()
     read_only()
+    monkeypatch.setattr(Paths, "stopped", property(lambda paths: paths.lib / "stopped"))
     box.now += 2 * HOUR_S
     assert {f.code for f in box.reconcile().findings} == {"not-disarmed"}
     assert not box.is_ours()
     assert not box.paths.live.is_symlink()
+
+
+@pytest.mark.parametrize("stop", ["rollback", "by hand"])
+def test_a_stop_on_a_read_only_disk_is_final(
+    box: Box, read_only: Callable[[], None], monkeypatch: pytest.MonkeyPatch, stop: str
+) -> None:
+    """`armed.json` cannot be deleted; the stop is recorded elsewhere, and no boot undoes it, only a new arm."""
+    digest = box.arm()
+    read_only()
+    if stop == "rollback":
+        assert box.good("rollback").is_changed
+    else:
+        box.paths.live.unlink()
+        box.reconcile()
+    assert box.paths.armed.exists()
+    assert status.document(box.machine())["state"] == "stopped"
+    monkeypatch.undo()
+    for _ in range(2):
+        box.reboot()
+        box.reconcile(boot=True)
+        box.reconcile()
+        assert not box.is_ours()
+        assert not box.paths.armed.exists()
+    box.good("arm", plan_digest=digest)
+    assert box.is_ours()
+    box.reboot()
+    box.reconcile(boot=True)
+    assert box.is_ours(), "the old stop does not count against the new arm"
+    box.good("remove")
+    assert not box.paths.etc.exists()
 
 
 def test_a_stop_on_a_read_only_disk_stops_the_host(box: Box, read_only: Callable[[], None]) -> None:

@@ -138,6 +138,7 @@ def _arm(machine: Machine, verb: str, digest: str) -> List[Finding]:
         return [Finding("error", "not-staged", "/etc/piquet", "Nothing is staged here.")]
     new = armed.begin(staged, digest, machine.now(), boot_id(machine), _watch(machine))
     try:
+        state.forget_stop(machine.paths)
         files.remove(machine.paths.boundaries)
         reconcile.put_up(machine, new, new.expected(machine.now()))
         files.remove(machine.paths.ended)

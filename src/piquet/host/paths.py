@@ -74,6 +74,11 @@ class Paths:
         return self.lib / "ended.json"
 
     @property
+    def stopped(self) -> Path:
+        """A stop that could not be recorded where `armed.json` lies; while it exists nothing is put up."""
+        return self.etc / "stopped"
+
+    @property
     def installed(self) -> Path:
         """Every file and folder that stage made."""
         return self.lib / "installed.json"

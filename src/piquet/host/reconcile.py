@@ -17,7 +17,7 @@ import contextlib
 from dataclasses import dataclass
 from typing import FrozenSet, List, Optional, Tuple, Union
 
-from piquet.host import armed, flags, hook_watch, manifest, recall, release, state
+from piquet.host import armed, files, flags, hook_watch, manifest, recall, release, state
 from piquet.host.armed import Armed
 from piquet.host.errors import AgentError, LockedError, StateError
 from piquet.host.findings import Finding
@@ -38,6 +38,7 @@ class Facts:
         flags: keys whose flag is up, None if `live` leads nowhere.
         has_live: whether anything is called `live`.
         is_intact: whether all that was staged is untouched; only looked at after a boot.
+        is_stopped: a stop was recorded beside the bundle, since the armed state could not be deleted.
     """
 
     now: float
@@ -47,6 +48,7 @@ class Facts:
     flags: Optional[FrozenSet[str]]
     has_live: bool
     is_intact: bool
+    is_stopped: bool = False
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,8 @@ def decide(facts: Facts) -> Tuple[Action, ...]:
         return (TakeAllDown(),) if facts.has_live else ()
     if facts.now >= facts.armed.end:
         return (Disarm("ended"),)
+    if facts.is_stopped:
+        return (Disarm("stopped by hand"),)
     if facts.armed.boot_id != facts.boot_id:
         return _after_boot(facts, facts.armed)
     return _same_boot(facts, facts.armed)
@@ -182,7 +186,8 @@ def gather(machine: Machine) -> Facts:
     boot = boot_id(machine)
     is_intact = current is None or current.boot_id == boot or _is_intact(machine, current)
     has_live = paths.live.is_symlink() or paths.live.exists()
-    return Facts(machine.now(), boot, current, is_unreadable, flags.up(paths), has_live, is_intact)
+    is_stopped = files.is_there(paths.stopped)
+    return Facts(machine.now(), boot, current, is_unreadable, flags.up(paths), has_live, is_intact, is_stopped)
 
 
 def _is_intact(machine: Machine, current: Armed) -> bool:

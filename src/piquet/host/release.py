@@ -44,12 +44,20 @@ def disarm(machine: Machine, verb: str, reason: str) -> List[Finding]:
     findings = flags_down(machine)
     failure = state.disarm(machine.paths, reason, machine.now())
     if failure is not None:
-        hint = f"as root, once the disk can be written: rm -f {machine.paths.armed}; sync"
-        message = "The flags are gone, but the host could not be disarmed: a reboot would put them up."
-        place, got = str(machine.paths.armed), str(failure)
-        findings.append(Finding("error", "not-disarmed", place, message, got=got, hint=hint))
+        findings.append(_stopped_elsewhere(machine, failure))
     machine.log(verb, "disarmed", reason=reason, findings=[f.to_json() for f in findings])
     return findings
+
+
+def _stopped_elsewhere(machine: Machine, failure: OSError) -> Finding:
+    """The armed state cannot be deleted: the stop is recorded beside the bundle, where the next boot sees it too."""
+    place, got = str(machine.paths.armed), str(failure)
+    hint = f"as root, once the disk can be written: rm -f {machine.paths.armed}; sync"
+    if state.record_stop(machine.paths) is None:
+        message = f"It could not be deleted, so the stop was recorded in {machine.paths.stopped}; it is final."
+        return Finding("warning", "stopped-elsewhere", place, message, got=got, hint=hint)
+    message = "The flags are gone, but the host could not be disarmed: a reboot would put them up."
+    return Finding("error", "not-disarmed", place, message, got=got, hint=hint)
 
 
 def confirm(machine: Machine, verb: str) -> List[Finding]:

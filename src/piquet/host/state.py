@@ -99,6 +99,25 @@ def disarm(paths: Paths, reason: str, at: float) -> Optional[OSError]:
     return error
 
 
+def record_stop(paths: Paths) -> Optional[OSError]:
+    """Say on another file system that `armed.json` is over, since it could not be deleted; return what failed."""
+    try:
+        files.write_now(paths.stopped, b"", 0o600)
+    except OSError as error:
+        return error
+    return None
+
+
+def forget_stop(paths: Paths) -> None:
+    """A new arm counts from now on.
+
+    Raises:
+        OSError: the record cannot be deleted, so the host must not be armed.
+    """
+    if files.remove(paths.stopped):
+        files.sync_folder(paths.stopped.parent)
+
+
 def _say_why(paths: Paths, reason: str, at: float) -> None:
     """Add reason and time to `ended.json`; losing them is no reason to fail."""
     with contextlib.suppress(OSError):

@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 from typing import Any, Dict, List, Mapping, Optional
 
-from piquet.host import armed, flags, hook_watch, journal, manifest, state, transaction
+from piquet.host import armed, files, flags, hook_watch, journal, manifest, state, transaction
 from piquet.host.armed import Armed
 from piquet.host.errors import StateError
 from piquet.host.findings import Finding
@@ -73,7 +73,7 @@ def _utc(at: int) -> str:
 def _state(machine: Machine, installed: Optional[Mapping[str, Any]]) -> str:
     """One of absent, staged, armed, stopped, ended."""
     if machine.paths.armed.exists():
-        return "armed"
+        return "stopped" if files.is_there(machine.paths.stopped) else "armed"
     if installed is None:
         return "absent"
     last = state.read_or_none(machine.paths.ended)

@@ -1,0 +1,559 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What can go wrong on one host on the night, each as a class: what happens, and when its sites may be on strike then.
+
+`test_faults.py` deals them out over the fleet and judges; `CATALOGUE` is the list. Nothing is put right by a fault
+but what an owner would put right (`undo`), before the campaign is removed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import time
+from pathlib import Path
+
+from piquet.host import hooks
+from piquet.testbed import reload_server
+from piquet.testbed.host import Host
+from tests import drive
+from tests.drive import Drill
+
+Windows = list[tuple[float, float]]
+"""`[start, end)` in epoch seconds, UTC."""
+
+MAIN_FILE = {"nginx": "/etc/nginx/nginx.conf", "apache": "/etc/apache2/apache2.conf"}
+TEST = {"nginx": "nginx -t", "apache": "apache2ctl configtest"}
+SITE_FILE = {
+    "nginx": "/etc/nginx/sites-available/static.conf",
+    "apache": "/etc/apache2/sites-available/static.conf",
+}
+SITE = "static.corpus.example"
+SERVICE = {"nginx": "nginx.service", "apache": "apache2.service"}
+DROP_IN = {"nginx": "/etc/nginx/conf.d", "apache": "/etc/apache2/conf-enabled"}
+RESTART_S = 3.0
+"""As long as a server may need to come back when its owner restarts it."""
+
+
+class Fault:
+    """Something that goes wrong on one host."""
+
+    servers: tuple[str, ...] = ("nginx", "apache")
+    says = ""
+    names: tuple[str, ...] = ()
+    """The only sites that are concerned; none: all."""
+
+    def prepare(self, host: Host) -> None:
+        """Called before anything is staged."""
+
+    def before(self, host: Host, drill: Drill) -> None:
+        """Called between arm and the start."""
+
+    def inside(self, host: Host, drill: Drill) -> None:
+        """Called a few seconds after the start."""
+
+    def after(self, host: Host, drill: Drill) -> None:
+        """Called after the end, while the host is still looked at."""
+
+    def undo(self, host: Host, drill: Drill | None) -> None:
+        """Put right what an owner would put right, before `remove`; no drill: it never came to one."""
+
+    def windows(self, drill: Drill) -> Windows:
+        """When the host's sites may be on strike."""
+        return [(drill.start_at, drill.end_at)]
+
+    def missed_s(self, drill: Drill) -> float:
+        """How many seconds of the window may be missing."""
+        return 0.5
+
+
+class PowerCutBefore(Fault):
+    """The plug is pulled and put back between arm and start: the start is on time."""
+
+    says = "power cut between arm and start"
+
+    def before(self, host: Host, drill: Drill) -> None:
+        """Cut and boot."""
+        host.power_cut()
+        host.boot()
+        self.back_at = time.time()
+
+    def missed_s(self, drill: Drill) -> float:
+        """Nothing, unless this machine boots slowly."""
+        return max(0.5, self.back_at - drill.start_at)
+
+
+class PowerCutInside(Fault):
+    """The plug is pulled and put back inside the window: the picket comes back with the host, until the end."""
+
+    says = "power cut inside the window"
+
+    def inside(self, host: Host, drill: Drill) -> None:
+        """Cut and boot."""
+        host.power_cut()
+        host.boot()
+        self.back_at = time.time()
+        assert self.back_at < drill.end_at - 2, "booted too late to show anything"
+
+    def after(self, host: Host, drill: Drill) -> None:
+        """The boot, not the operator, put the flags back."""
+        assert "boot" in host.run("cat /var/lib/piquet/journal.jsonl").stdout
+
+    def missed_s(self, drill: Drill) -> float:
+        """As long as the host was down."""
+        return self.back_at - drill.start_at
+
+
+class PowerCutAcrossEnd(Fault):
+    """The host is without power at the end and comes back afterwards: as usual, at once."""
+
+    says = "no power across the end"
+
+    def inside(self, host: Host, drill: Drill) -> None:
+        """Cut, wait for the end, boot."""
+        host.power_cut()
+        self.cut_at = time.time()
+        drive.sleep_until(drill.end_at + 0.5)
+        host.boot()
+
+    def missed_s(self, drill: Drill) -> float:
+        """From the cut to the end."""
+        return drill.end_at - self.cut_at + 1
+
+
+class TimersDeleted(Fault):
+    """Somebody deletes our units: the lease alone ends it."""
+
+    says = "our units deleted"
+
+    def inside(self, host: Host, drill: Drill) -> None:
+        """Nothing of ours runs on this host any more."""
+        host.run(
+            "systemctl stop 'piquet-*.timer' 'piquet-*.service';"
+            " find /etc/systemd -name 'piquet-*' -delete; systemctl daemon-reload"
+        )
+        assert "piquet" not in host.run("systemctl list-timers --all --no-legend", check=False).stdout
+
+
+class UnitsHeld(Fault):
+    """Systemd does not run our units, from before the start: start and end need none."""
+
+    says = "systemd does not run our units"
+    _hold = "/run/systemd/system/piquet-{unit}.service.d/hold.conf"
+
+    def before(self, host: Host, drill: Drill) -> None:
+        """A condition that never holds."""
+        text = "[Unit]\nConditionPathExists=/nonexistent\n"
+        host.write_files({self._hold.format(unit=unit): text for unit in ("reconcile", "boot")})
+        host.run("systemctl daemon-reload")
+        self.journal = host.run("cat /var/lib/piquet/journal.jsonl").stdout
+
+    def after(self, host: Host, drill: Drill) -> None:
+        """Really none has run; the flags still lie there, and nothing shows them."""
+        assert self.journal == host.run("cat /var/lib/piquet/journal.jsonl").stdout
+        assert host.run("test -e /run/piquet/live", check=False).returncode == 0
+
+    def undo(self, host: Host, drill: Drill | None) -> None:
+        """Let them run again; the next one takes the flags away."""
+        host.run("rm -rf /run/systemd/system/piquet-*.service.d; systemctl daemon-reload")
+        host.run("systemctl start piquet-reconcile.service; test ! -e /run/piquet/live")
+
+
+class SystemdHangs(Fault):
+    """Process 1 of the host hangs, from inside the window until after the end."""
+
+    says = "process 1 hangs across the end"
+    pid = 0
+
+    def inside(self, host: Host, drill: Drill) -> None:
+        """Stop it; whatever it would do at the end, it does not."""
+        self.pid = host.init_pid()
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def undo(self, host: Host, drill: Drill | None) -> None:
+        """Let it go on."""
+        if self.pid:
+            os.kill(self.pid, signal.SIGCONT)
+            host.run("systemctl is-system-running --wait", check=False)
+
+
+class ConfigurationBroken(Fault):
+    """Somebody else breaks the server's configuration inside the window: no reload works, the end does."""
+
+    says = "configuration broken by somebody else"
+    good: bytes | None = None
+
+    def inside(self, host: Host, drill: Drill) -> None:
+        """One line of nonsense, as a hurried edit leaves it; a reload is tried and fails."""
+        self.path = MAIN_FILE[host.provider]
+        self.good = host.read_file(self.path)
+        host.write_file(self.path, self.good + b"\nthis is no directive {\n")
+        assert host.run(TEST[host.provider], check=False).returncode != 0
+
+    def undo(self, host: Host, drill: Drill | None) -> None:
+        """The line is still there: nobody took away what the owner wrote last."""
+        if self.good is None:
+            return
+        assert host.read_file(self.path) == self.good + b"\nthis is no directive {\n"
+        host.write_file(self.path, self.good)
+
+
+class BrokenThenRolledBack(ConfigurationBroken):
+    """With the configuration broken, an operator rolls back from the controller: normal at once."""
+
+    says = "configuration broken, then rollback"
+
+    def inside(self, host: Host, drill: Drill) -> None:
+        """Break, then roll back this host only."""
+        super().inside(host, drill)
+        done = drill.play("rollback", "--limit", host.name)
+        self.at = time.time()
+        assert host.name in done.stdout
+
+    def windows(self, drill: Drill) -> Windows:
+        """Until the rollback had been carried out."""
+        return [(drill.start_at, self.at)]
+
+    def missed_s(self, drill: Drill) -> float:
+        """The rest of the window."""
+        return drill.end_at - drill.start_at
+
+
+class RolledBackWithoutNetwork(Fault):
+    """The host has no network any more; somebody at its console rolls back: normal, and for good."""
+
+    says = "rollback at the console, network down"
+    _commands = (
+        "ip link set host0 down; piquet-host rollback >/run/said 2>&1; echo $? >/run/status; "
+        "sleep 3; ip link set host0 up; networkctl reconfigure host0"
+    )
+
+    def inside(self, host: Host, drill: Drill) -> None:
+        """From the cut on nothing is reachable; three seconds after the rollback everything is again."""
+        host.run(f"systemd-run --quiet --collect sh -c '{self._commands}'")
+        self.at = time.time() + 1.5
+        deadline = time.time() + 40
+        while host.run("cat /run/status", check=False).stdout != "0\n":
+            assert time.time() < deadline, host.run("cat /run/said", check=False).stdout
+            time.sleep(0.5)
+        assert "as usual" in host.run("cat /run/said").stdout
+
+    def windows(self, drill: Drill) -> Windows:
+        """Until the network had gone and the flags with it."""
+        return [(drill.start_at, self.at)]
+
+    def missed_s(self, drill: Drill) -> float:
+        """The rest of the window."""
+        return drill.end_at - drill.start_at
+
+
+class VarReadOnly(Fault):
+    """`/var` can not be written any more at the end: as usual, and a boot brings nothing back."""
+
+    says = "/var read-only at the end"
+
+    def inside(self, host: Host, drill: Drill) -> None:
+        """As a file system does after an error."""
+        host.run("mount --bind /var /var && mount -o remount,bind,ro /var")
+        assert host.run("touch /var/lib/piquet/x", check=False).returncode != 0
+
+    def after(self, host: Host, drill: Drill) -> None:
+        """The flags are gone all the same."""
+        deadline = time.time() + 5
+        while host.run("test -e /run/piquet/live", check=False).returncode == 0:
+            assert time.time() < deadline, "the flags stay"
+            time.sleep(0.2)
+        assert host.run("test -e /var/lib/piquet/armed.json", check=False).returncode == 0
+
+    def undo(self, host: Host, drill: Drill | None) -> None:
+        """Writable again: the next look disarms."""
+        host.run("while umount --lazy /var 2>/dev/null; do :; done; touch /var/lib/piquet-writable")
+        host.run("rm /var/lib/piquet-writable; systemctl start piquet-reconcile.service", check=False)
+        assert host.run("test -e /var/lib/piquet/armed.json", check=False).returncode != 0
+
+
+class RolledBackReadOnly(Fault):
+    """`/var` can not be written when somebody rolls back; writable at the next boot, inside the window: nothing comes back."""
+
+    says = "rollback with /var read-only, then a reboot"
+
+    def inside(self, host: Host, drill: Drill) -> None:
+        """The armed state cannot be deleted, so the stop must be recorded elsewhere."""
+        host.run("mount --bind /var /var && mount -o remount,bind,ro /var")
+        host.run("piquet-host rollback", check=False)
+        self.at = time.time()
+        assert host.run("test -e /var/lib/piquet/armed.json", check=False).returncode == 0
+        host.power_cut()
+        host.boot()
+        host.run("touch /var/lib/piquet-writable && rm /var/lib/piquet-writable")
+
+    def windows(self, drill: Drill) -> Windows:
+        """Until the rollback."""
+        return [(drill.start_at, self.at)]
+
+    def missed_s(self, drill: Drill) -> float:
+        """The rest of the window."""
+        return drill.end_at - drill.start_at
+
+
+class ServerRestarted(Fault):
+    """The owner restarts the web server inside the window: on strike again as soon as it answers."""
+
+    says = "web server restarted"
+
+    def inside(self, host: Host, drill: Drill) -> None:
+        """What people type."""
+        host.run(f"systemctl restart {SERVICE[host.provider]}")
+
+    def missed_s(self, drill: Drill) -> float:
+        """As long as a restart takes."""
+        return RESTART_S
+
+
+class ServerUpgraded(Fault):
+    """The web server's program is replaced inside the window, as a package upgrade does it on Debian."""
+
+    says = "web server upgraded in place"
+    _upgrade = {
+        "nginx": "cp -p /usr/sbin/nginx /usr/sbin/nginx.new && mv /usr/sbin/nginx.new /usr/sbin/nginx && "
+        "old=$(cat /run/nginx.pid) && kill -USR2 $old && sleep 1 && kill -QUIT $old && "
+        "sleep 1 && test $(cat /run/nginx.pid) != $old",
+        "apache": "cp -p /usr/sbin/apache2 /usr/sbin/apache2.new && mv /usr/sbin/apache2.new /usr/sbin/apache2 && "
+        "systemctl restart apache2",
+    }
+
+    def inside(self, host: Host, drill: Drill) -> None:
+        """A new file under the same name; nginx hands its sockets over, Apache is restarted."""
+        host.run(self._upgrade[host.provider])
+
+    def undo(self, host: Host, drill: Drill | None) -> None:
+        """Systemd's own process again."""
+        host.run(f"systemctl restart {SERVICE[host.provider]}")
+
+    def missed_s(self, drill: Drill) -> float:
+        """As long as a restart takes."""
+        return RESTART_S
+
+
+class SiteFileEdited(Fault):
+    """The owner edits a site's file inside the window and reloads: on strike, and the edit stays when we are gone."""
+
+    says = "a hooked file edited by its owner"
+    edit = b"# edited by its owner on the night\n"
+    was: bytes | None = None
+
+    def inside(self, host: Host, drill: Drill) -> None:
+        """A line at its end."""
+        self.was = host.read_file(SITE_FILE[host.provider])
+        host.write_file(SITE_FILE[host.provider], self.was + self.edit)
+        reload_server(host, host.provider)
+
+    def undo(self, host: Host, drill: Drill | None) -> None:
+        """Unhooking takes exactly our lines out; then the owner takes the edit back, and all is hooked again."""
+        if self.was is None or drill is None:
+            return
+        path = SITE_FILE[host.provider]
+        drive.play(drill.fleet, "unhook", "--limit", host.name)
+        assert host.read_file(path) == hooks.remove(self.was, hooks.INCLUDE) + self.edit
+        host.write_file(path, hooks.remove(self.was, hooks.INCLUDE))
+        rehook(host, drill)
+
+
+class SiteFileRewritten(Fault):
+    """The owner's configuration management writes a site's file anew: that site is as usual, and is named."""
+
+    servers = ("nginx",)
+    says = "a vhost rewritten by configuration management"
+    names = (SITE,)
+    was: bytes | None = None
+
+    def inside(self, host: Host, drill: Drill) -> None:
+        """Our line is gone; status and verify name the site."""
+        self.was = host.read_file(SITE_FILE[host.provider])
+        host.write_file(SITE_FILE[host.provider], hooks.remove(self.was, hooks.INCLUDE))
+        reload_server(host, host.provider)
+        self.at = time.time()
+        said = drill.play("status", "--limit", host.name, check=False).stdout
+        assert SITE_FILE[host.provider].rpartition("/")[2] in said, said
+        run = drill.play("verify", piquet_hosts=host.name, piquet_verify_baseline="ignore", check=False)
+        assert run.returncode != 0 and re.search(rf"{re.escape(SITE)}.*\n?.*expected", run.stdout), run.stdout
+
+    def undo(self, host: Host, drill: Drill | None) -> None:
+        """Hooked again for the next campaign."""
+        if self.was is not None and drill is not None:
+            rehook(host, drill)
+
+    def windows(self, drill: Drill) -> Windows:
+        """That site: until it was rewritten."""
+        return [(drill.start_at, self.at)]
+
+    def missed_s(self, drill: Drill) -> float:
+        """The rest of the window."""
+        return drill.end_at - drill.start_at
+
+
+class DropInPurged(Fault):
+    """Configuration management deletes what it does not know from the server's folder: as usual, and for good."""
+
+    says = "our drop-in purged by configuration management"
+
+    def inside(self, host: Host, drill: Drill) -> None:
+        """Our drop-in goes, then a reload is tried, as such tools do."""
+        folder = DROP_IN[host.provider]
+        assert "piquet" in host.run(f"ls {folder}").stdout
+        host.run(f"rm {folder}/*piquet*; systemctl reload {SERVICE[host.provider]}", check=False)
+        deadline = time.time() + 10
+        host.run("systemctl start piquet-reconcile.service", check=False)
+        while host.run("test -e /var/lib/piquet/armed.json", check=False).returncode == 0:
+            assert time.time() < deadline, "still armed"
+            time.sleep(0.2)
+        host.run(TEST[host.provider])
+        self.at = time.time()
+
+    def windows(self, drill: Drill) -> Windows:
+        """Until the agent had seen it."""
+        return [(drill.start_at, self.at)]
+
+    def missed_s(self, drill: Drill) -> float:
+        """The rest of the window."""
+        return drill.end_at - drill.start_at
+
+
+class ClockForward(Fault):
+    """Server and agent see the clock jump a day ahead inside the window, and back: over, and it stays over."""
+
+    says = "clock a day ahead, then right again"
+    _unit = "/run/systemd/system/{service}.d/clock.conf"
+    _environment = (
+        "[Service]\nEnvironment=LD_PRELOAD={library} FAKETIME_NO_CACHE=1 FAKETIME_DISABLE_SHM=1\n"
+        "Environment=FAKETIME_DONT_FAKE_MONOTONIC=1 NO_FAKE_STAT=1 FAKETIME_TIMESTAMP_FILE=/etc/clock\n"
+    )
+
+    def prepare(self, host: Host) -> None:
+        """Server and reconcile of this host get a clock of their own; the machine's is never set."""
+        library = host.run("ls /usr/lib/*/faketime/libfaketimeMT.so.1").stdout.strip()
+        units = (SERVICE[host.provider], "piquet-reconcile.service")
+        text = self._environment.format(library=library)
+        host.write_files({self._unit.format(service=unit): text for unit in units})
+        self.set_clock(host, "+0")
+        host.run(f"systemctl daemon-reload && systemctl restart {SERVICE[host.provider]}")
+
+    def set_clock(self, host: Host, offset: str) -> None:
+        """Seen at once by the running server."""
+        host.run(f"printf '%s\\n' '{offset}' >/etc/.clock && chmod 644 /etc/.clock && mv /etc/.clock /etc/clock")
+
+    def inside(self, host: Host, drill: Drill) -> None:
+        """Two seconds in tomorrow, in which a reconcile runs."""
+        self.at = time.time()
+        self.set_clock(host, "+1d")
+        self.at = time.time()
+        host.run("systemctl start piquet-reconcile.service")
+        time.sleep(2)
+        self.set_clock(host, "+0")
+        host.run("systemctl start piquet-reconcile.service; test ! -e /run/piquet/live")
+
+    def undo(self, host: Host, drill: Drill | None) -> None:
+        """The common clock again."""
+        units = f"{SERVICE[host.provider]} piquet-reconcile.service"
+        host.run(f"for unit in {units}; do rm -rf /run/systemd/system/$unit.d; done; rm -f /etc/clock")
+        host.run(f"systemctl daemon-reload && systemctl restart {SERVICE[host.provider]}")
+
+    def windows(self, drill: Drill) -> Windows:
+        """Until the jump."""
+        return [(drill.start_at, self.at)]
+
+    def missed_s(self, drill: Drill) -> float:
+        """The rest of the window."""
+        return drill.end_at - drill.start_at
+
+
+class ClockBack(ClockForward):
+    """The clock jumps a day back inside the window and is mended; after the end it jumps back into the window."""
+
+    says = "clock a day back, right again, and back after the end"
+
+    def inside(self, host: Host, drill: Drill) -> None:
+        """Before its start nothing shows, and the flags stay: nobody has stopped anything."""
+        self.at = time.time()
+        self.set_clock(host, "-1d")
+        host.run("systemctl start piquet-reconcile.service")
+        time.sleep(1)
+        self.set_clock(host, "+0")
+        self.lasted_s = time.time() - self.at
+        host.run("systemctl start piquet-reconcile.service; test -e /run/piquet/live")
+
+    def after(self, host: Host, drill: Drill) -> None:
+        """The window is open again by this clock, but it has been closed."""
+        self.set_clock(host, f"-{round(time.time() - drill.start_at)}")
+        host.run("systemctl start piquet-reconcile.service; test ! -e /run/piquet/live")
+
+    def windows(self, drill: Drill) -> Windows:
+        """All of it."""
+        return [(drill.start_at, drill.end_at)]
+
+    def missed_s(self, drill: Drill) -> float:
+        """As long as the clock was wrong."""
+        return self.lasted_s + 0.5
+
+
+class StoppedByHand(Fault):
+    """Somebody deletes flags: normal at once, still normal after three minutes and after a reboot."""
+
+    hours_s = 600
+    """The window of such a round; it would still be on strike at the end of the test."""
+
+    def __init__(self, command: str, names: tuple[str, ...] = ()) -> None:
+        """Take the shell command, and the only names that it stops (none: all)."""
+        self.command, self.names, self.says = command, names, f"stopped by hand: {command}"
+
+    def inside(self, host: Host, drill: Drill) -> None:
+        """The documented one-line kinds of stop; each is on disk at once, in case a power cut follows."""
+        host.run(self.command)
+        self.at = time.time()
+        noticed = "tail -n 3 /var/lib/piquet/journal.jsonl | grep -q stopped.by.hand"
+        if (
+            host.run("systemctl is-active piquet-watch.path", check=False).returncode == 0
+        ):  # takes inotify instances
+            host.run(f"for try in $(seq 30); do {noticed} && exit 0; sleep 0.1; done; exit 1")
+
+    def windows(self, drill: Drill) -> Windows:
+        """Until the command returned."""
+        return [(drill.start_at, self.at)]
+
+    def missed_s(self, drill: Drill) -> float:
+        """Everything from then on."""
+        return drill.end_at - drill.start_at
+
+
+CATALOGUE: tuple[type[Fault], ...] = (
+    PowerCutBefore,
+    PowerCutInside,
+    PowerCutAcrossEnd,
+    TimersDeleted,
+    UnitsHeld,
+    SystemdHangs,
+    ConfigurationBroken,
+    BrokenThenRolledBack,
+    RolledBackWithoutNetwork,
+    RolledBackReadOnly,
+    VarReadOnly,
+    ServerRestarted,
+    ServerUpgraded,
+    SiteFileEdited,
+    SiteFileRewritten,
+    DropInPurged,
+    ClockForward,
+    ClockBack,
+)
+"""Every fault that needs no parameter."""
+
+
+def rehook(host: Host, drill: Drill) -> None:
+    """Survey and hook one host again."""
+    drive.play(drill.fleet, "survey", "--limit", host.name)
+    drive.play(drill.fleet, "hook", "--limit", host.name)
+
+
+def folder_of(path: str) -> str:
+    """The folder of a path on a host."""
+    return str(Path(path).parent)
