@@ -11,10 +11,15 @@ import hypothesis
 import pytest
 
 from piquet.testbed import Fleet
+from piquet.testbed.host import Provider
+from tests import figures
 
 # Two busy cores: an example is not wrong because it was slow. The same examples each time: a red run can be repeated.
 hypothesis.settings.register_profile("piquet", deadline=None, derandomize=True, database=None)
 hypothesis.settings.load_profile("piquet")
+
+FLEET: dict[Provider, int] = {"nginx": 2, "apache": 1}
+LONG_FLEET: dict[Provider, int] = {"nginx": 3, "apache": 3}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -23,12 +28,32 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Without `--long`, the tests marked `long` are not chosen (and counted as deselected)."""
+    """Without `--long`, the tests marked `long` are not chosen, but named among the figures."""
+    for item in items:
+        if item.get_closest_marker("long"):
+            figures.note("long-only", test=item.nodeid.removeprefix("tests/"), promise=_promise(item))
     if config.getoption("--long"):
         return
     left_out = [item for item in items if item.get_closest_marker("long")]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in left_out]
+
+
+def _promise(item: pytest.Item) -> str:
+    """The first line of a test's docstring."""
+    text = getattr(getattr(item, "function", None), "__doc__", None) or ""
+    return text.strip().partition("\n")[0]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Keep the counts of this part of the run."""
+    counts = {word: len(terminalreporter.getreports(word)) for word in ("passed", "failed", "error")}
+    figures.note(
+        "tests",
+        part=" ".join(config.invocation_params.args) or "all",
+        passed=counts["passed"],
+        failed=counts["failed"] + counts["error"],
+    )
 
 
 @pytest.hookimpl(wrapper=True)
@@ -57,11 +82,11 @@ def _without_skip(report: Report) -> Report:
 
 @pytest.fixture(scope="session")
 def fleet(request: pytest.FixtureRequest) -> Iterator[Fleet]:
-    """Two nginx hosts and one Apache host, booted when the first test asks for them.
+    """Two nginx hosts and one Apache host (three of each for the full matrix), booted when the first test asks.
 
     Tests share it: what a test puts on a host it takes off again, and a host that it cut it boots again.
     """
-    with Fleet({"nginx": 2, "apache": 1}) as booted:
+    with Fleet(LONG_FLEET if request.config.getoption("--long") else FLEET) as booted:
         capture = request.config.pluginmanager.getplugin("capturemanager")
         with capture.global_and_fixture_disabled():
             print(f"\nfleet of {len(booted.hosts)} hosts booted in {booted.boot_s:.1f} s", file=sys.stderr)

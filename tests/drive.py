@@ -25,7 +25,7 @@ from piquet.verify.observation import Target
 from piquet.verify.probe import Prober
 from piquet.verify.watch import Timeline, watch
 
-_EYES = ThreadPoolExecutor(4)
+_EYES = ThreadPoolExecutor(12)
 ZONE = ZoneInfo("Europe/Paris")
 LANGUAGES = ("fr", "en")
 _PAGE = "# {title}\n\nThe staff of these sites is on strike.\n"

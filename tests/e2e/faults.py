@@ -11,7 +11,6 @@ import os
 import re
 import signal
 import time
-from pathlib import Path
 
 from piquet.host import hooks
 from piquet.testbed import reload_server
@@ -31,6 +30,13 @@ SITE_FILE = {
 SITE = "static.corpus.example"
 SERVICE = {"nginx": "nginx.service", "apache": "apache2.service"}
 DROP_IN = {"nginx": "/etc/nginx/conf.d", "apache": "/etc/apache2/conf-enabled"}
+UPGRADE = {
+    "nginx": "cp -p /usr/sbin/nginx /usr/sbin/nginx.new && mv /usr/sbin/nginx.new /usr/sbin/nginx && "
+    "old=$(cat /run/nginx.pid) && kill -USR2 $old && sleep 1 && kill -QUIT $old && "
+    "sleep 1 && test $(cat /run/nginx.pid) != $old",
+    "apache": "cp -p /usr/sbin/apache2 /usr/sbin/apache2.new && mv /usr/sbin/apache2.new /usr/sbin/apache2 && "
+    "systemctl restart apache2",
+}
 RESTART_S = 3.0
 """As long as a server may need to come back when its owner restarts it."""
 
@@ -248,7 +254,7 @@ class RolledBackWithoutNetwork(Fault):
 
 
 class VarReadOnly(Fault):
-    """`/var` can not be written any more at the end: as usual, and a boot brings nothing back."""
+    """`/var` cannot be written any more at the end: as usual, and a boot brings nothing back."""
 
     says = "/var read-only at the end"
 
@@ -273,7 +279,7 @@ class VarReadOnly(Fault):
 
 
 class RolledBackReadOnly(Fault):
-    """`/var` can not be written when somebody rolls back; writable at the next boot, inside the window: nothing comes back."""
+    """`/var` cannot be written when somebody rolls back, but at the next boot: nothing comes back."""
 
     says = "rollback with /var read-only, then a reboot"
 
@@ -314,17 +320,10 @@ class ServerUpgraded(Fault):
     """The web server's program is replaced inside the window, as a package upgrade does it on Debian."""
 
     says = "web server upgraded in place"
-    _upgrade = {
-        "nginx": "cp -p /usr/sbin/nginx /usr/sbin/nginx.new && mv /usr/sbin/nginx.new /usr/sbin/nginx && "
-        "old=$(cat /run/nginx.pid) && kill -USR2 $old && sleep 1 && kill -QUIT $old && "
-        "sleep 1 && test $(cat /run/nginx.pid) != $old",
-        "apache": "cp -p /usr/sbin/apache2 /usr/sbin/apache2.new && mv /usr/sbin/apache2.new /usr/sbin/apache2 && "
-        "systemctl restart apache2",
-    }
 
     def inside(self, host: Host, drill: Drill) -> None:
         """A new file under the same name; nginx hands its sockets over, Apache is restarted."""
-        host.run(self._upgrade[host.provider])
+        host.run(UPGRADE[host.provider])
 
     def undo(self, host: Host, drill: Drill | None) -> None:
         """Systemd's own process again."""
@@ -440,7 +439,9 @@ class ClockForward(Fault):
 
     def set_clock(self, host: Host, offset: str) -> None:
         """Seen at once by the running server."""
-        host.run(f"printf '%s\\n' '{offset}' >/etc/.clock && chmod 644 /etc/.clock && mv /etc/.clock /etc/clock")
+        host.run(
+            f"printf '%s\\n' '{offset}' >/etc/.clock && chmod 644 /etc/.clock && mv /etc/.clock /etc/clock"
+        )
 
     def inside(self, host: Host, drill: Drill) -> None:
         """Two seconds in tomorrow, in which a reconcile runs."""
@@ -552,8 +553,3 @@ def rehook(host: Host, drill: Drill) -> None:
     """Survey and hook one host again."""
     drive.play(drill.fleet, "survey", "--limit", host.name)
     drive.play(drill.fleet, "hook", "--limit", host.name)
-
-
-def folder_of(path: str) -> str:
-    """The folder of a path on a host."""
-    return str(Path(path).parent)

@@ -187,7 +187,9 @@ def gather(machine: Machine) -> Facts:
     is_intact = current is None or current.boot_id == boot or _is_intact(machine, current)
     has_live = paths.live.is_symlink() or paths.live.exists()
     is_stopped = files.is_there(paths.stopped)
-    return Facts(machine.now(), boot, current, is_unreadable, flags.up(paths), has_live, is_intact, is_stopped)
+    return Facts(
+        machine.now(), boot, current, is_unreadable, flags.up(paths), has_live, is_intact, is_stopped
+    )
 
 
 def _is_intact(machine: Machine, current: Armed) -> bool:

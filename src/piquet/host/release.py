@@ -54,7 +54,9 @@ def _stopped_elsewhere(machine: Machine, failure: OSError) -> Finding:
     place, got = str(machine.paths.armed), str(failure)
     hint = f"as root, once the disk can be written: rm -f {machine.paths.armed}; sync"
     if state.record_stop(machine.paths) is None:
-        message = f"It could not be deleted, so the stop was recorded in {machine.paths.stopped}; it is final."
+        message = (
+            f"It could not be deleted, so the stop was recorded in {machine.paths.stopped}; it is final."
+        )
         return Finding("warning", "stopped-elsewhere", place, message, got=got, hint=hint)
     message = "The flags are gone, but the host could not be disarmed: a reboot would put them up."
     return Finding("error", "not-disarmed", place, message, got=got, hint=hint)

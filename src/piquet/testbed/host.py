@@ -6,18 +6,19 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import re
 import shlex
 import signal
 import socket
 import subprocess
 import tarfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from piquet.testbed.kernel import TestbedError, cgroup_roots, kill_group, remove_group, until
+from piquet.testbed.kernel import TestbedError, cgroup_roots, kill_group, remove_group, run, until
 from piquet.testbed.slot import Slot, end_ssh_master
 
 Provider = Literal["nginx", "apache"]
@@ -99,6 +100,36 @@ class Host:
     def is_on(self) -> bool:
         """Whether the host's container runs."""
         return self._nspawn is not None and self._nspawn.poll() is None
+
+    def init_pid(self) -> int:
+        """The id that process 1 of the running host has on this machine.
+
+        Raises:
+            TestbedError: it is off.
+
+        Source: proc_pid_status(5), `NSpid`.
+        """
+        payload = self._groups()[0] / "payload"
+        for processes in sorted(payload.rglob("cgroup.procs")):
+            for pid in processes.read_text(encoding="ascii").split():
+                status = Path("/proc", pid, "status").read_text(encoding="utf-8", errors="replace")
+                if re.search(r"^NSpid:.*\t1$", status, re.MULTILINE):
+                    return int(pid)
+        raise TestbedError(f"{self.name} has no process 1")
+
+    @contextlib.contextmanager
+    def cut_off(self) -> Iterator[None]:
+        """Pull the network cable, not the plug; put back at the end of the context."""
+        peer = self.run("cat /sys/class/net/host0/iflink").stdout
+        links = Path("/sys/class/net").iterdir()
+        port = next(link.name for link in links if (link / "ifindex").read_text(encoding="ascii") == peer)
+        run("ip", "link", "set", port, "down")
+        try:
+            yield
+        finally:
+            run("ip", "link", "set", port, "up")
+            end_ssh_master(self.ssh_socket)
+            until(self._answers, f"{self.name} does not answer ssh again", BOOT_TIMEOUT_S)
 
     # -- commands and files -----------------------------------------------------------------------------
 

@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What was tried against the promise, and what came of it: made of the figures that a run of the tests kept.
+
+    python -m tests.reliability            the totals, for the end of a run
+    python -m tests.reliability --write    docs/reliability.md too
+
+Ends with 1 when a table is missing (its tests did not get that far), so that no document is made of half a run.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.figures import Row, read
+
+DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "reliability.md"
+_OPENING = """\
+# What was tried against it
+
+Made by `script/test --long` from what that run found; nothing here is written by hand. The promise: from `start`
+to `end` every selected site shows its page; at `end` everything is back, whatever happened; before, after and beside
+it no answer changes by a byte.
+"""
+
+
+@dataclass(frozen=True)
+class Section:
+    """One table of the document.
+
+    Attributes:
+        table: its name among the figures.
+        title: as a heading.
+        says: what was done, in a sentence or two.
+        total: the one line that sums it up.
+    """
+
+    table: str
+    title: str
+    says: str
+    total: Callable[[Sequence[Row]], str]
+
+
+def _sum(rows: Sequence[Row], column: str) -> int:
+    return sum(int(row[column]) for row in rows)
+
+
+def _wrong(rows: Sequence[Row]) -> int:
+    return sum(int(value) for row in rows for column, value in row.items() if column.startswith("wrong"))
+
+
+def _answers(rows: Sequence[Row]) -> str:
+    return f"{len(rows)} kinds, {_sum(rows, 'requests'):,} requests, {_wrong(rows)} wrong answers"
+
+
+def _faults(rows: Sequence[Row]) -> str:
+    outside = sum(float(row["site_seconds_outside"]) for row in rows)
+    return f"{len(rows)} faults, {outside:.1f} site-seconds on strike outside the window"
+
+
+def _machine(rows: Sequence[Row]) -> str:
+    return ", ".join(f"{row['rule']}: {row['times']}" for row in rows if str(row["rule"]).startswith("steps"))
+
+
+def _load(rows: Sequence[Row]) -> str:
+    failed = {moment: 0 for moment in ("start", "end", "rollback")}
+    for row in rows:
+        if row["moment"] in failed:
+            failed[str(row["moment"])] += int(row["failed"])
+    parts = ", ".join(f"{count} at {moment}" for moment, count in failed.items())
+    return f"{_sum(rows, 'requests'):,} requests; failed: {parts}"
+
+
+def _skew(rows: Sequence[Row]) -> str:
+    late = max(abs(float(value)) for row in rows for column, value in row.items() if column.endswith("_ms"))
+    return f"largest distance from the agreed instant: {late:.0f} ms"
+
+
+SECTIONS = (
+    Section(
+        "faults",
+        "Faults on booted hosts",
+        "On machines with systemd, the sites of the corpus and real playbooks; every site was asked ten "
+        "times a second all the while, and every foreign file compared before and after. Counted: "
+        "seconds on strike outside the window of that fault, from one second after its end.",
+        _faults,
+    ),
+    Section(
+        "load",
+        "Switching under load",
+        "Keep-alive connections kept busy through a whole campaign. Start, end and rollback reload "
+        "nothing; hook, stage and remove reload once, which costs at most the requests that are in "
+        "flight.",
+        _load,
+    ),
+    Section(
+        "skew",
+        "How exact start and end are",
+        "Measured in the same load, by the first and last answers.",
+        _skew,
+    ),
+    Section(
+        "machine",
+        "Random histories of one host",
+        "The real agent, driven through random orders of everything that operators, owners, crashes and "
+        "clocks do; after every step nothing that was released blocks, nothing blocks outside the "
+        "window, and foreign bytes are as their owner left them.",
+        _machine,
+    ),
+    Section(
+        "corpus",
+        "Kinds of virtual host",
+        "Each kind asked on a real server without us and with us, byte for byte: staged, armed before "
+        "the start, active, released, after the end. What each kind is: [kinds.md](kinds.md).",
+        _answers,
+    ),
+    Section(
+        "packaged",
+        "Configurations that Debian packages ship",
+        "Installed as they come, asked without us and with us. What each is: [packaged.md](packaged.md).",
+        _answers,
+    ),
+    Section(
+        "bad-input",
+        "Bad input",
+        "Broken campaigns, inventories and hosts: each is refused with place, expected, got and a hint, "
+        "and nothing is changed.",
+        lambda rows: f"{len(rows)} cases, {_sum(rows, 'reasons')} reasons told",
+    ),
+    Section(
+        "long-only",
+        "Only in the full matrix",
+        "`script/test` leaves these to `script/test --long`.",
+        lambda rows: f"{len(rows)} tests",
+    ),
+    Section(
+        "tests",
+        "The run",
+        "End-to-end tests run beside all others.",
+        lambda rows: f"{_sum(rows, 'passed')} passed, {_sum(rows, 'failed')} failed",
+    ),
+)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print the totals; write the document if asked and if nothing is missing."""
+    found = {section.table: read(section.table) for section in SECTIONS}
+    for section in SECTIONS:
+        rows = found[section.table]
+        print(f"{section.title}: {section.total(rows) if rows else 'no figures'}")
+    missing = [section.table for section in SECTIONS if not found[section.table]]
+    if missing:
+        print(f"no figures of: {', '.join(missing)}", file=sys.stderr)
+        return 1
+    if "--write" in arguments:
+        DOCUMENT.write_text("\n".join([_OPENING, _servers(), *_chapters(found)]), "utf-8")
+    return 0
+
+
+def _chapters(found: dict[str, list[Row]]) -> list[str]:
+    return [_chapter(section, found[section.table]) for section in SECTIONS]
+
+
+def _chapter(section: Section, rows: Sequence[Row]) -> str:
+    return f"## {section.title}\n\n{section.says}\n\n**{section.total(rows)}.**\n\n{_table(rows)}\n"
+
+
+def _table(rows: Sequence[Row]) -> str:
+    """A Markdown table with the columns of the first row; same rows once, in a steady order."""
+    columns = list(rows[0])
+    lines = sorted({" | ".join(_cell(row[column]) for column in columns) for row in rows})
+    head = [" | ".join(column.replace("_", " ") for column in columns), " | ".join("---" for _ in columns)]
+    return "\n".join(f"| {line} |" for line in [*head, *lines])
+
+
+def _cell(value: object) -> str:
+    return str(value).replace("|", "\\|").replace("\n", " ")
+
+
+def _servers() -> str:
+    """Which servers it was, as they say themselves."""
+    nginx = subprocess.run(["nginx", "-v"], capture_output=True, text=True, check=True).stderr
+    apache = subprocess.run(["apache2", "-v"], capture_output=True, text=True, check=True).stdout
+    names = [nginx.partition(": ")[2].strip(), apache.splitlines()[0].partition(": ")[2].strip()]
+    return f"Servers: {', '.join(names)}.\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
