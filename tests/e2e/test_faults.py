@@ -42,7 +42,7 @@ def planted(fleet: Fleet) -> Iterator[Names]:
     drive.play(fleet, "survey")
     begin = time.monotonic()
     drive.play(fleet, "hook")
-    rounds.PACE["lead_s"] = drive.lead_s(time.monotonic() - begin)
+    rounds.set_pace(time.monotonic() - begin)
     yield rounds.watched(kinds)
     drive.play(fleet, "remove")
     assert before == drive.on_all(fleet, drive.foreign_files)
@@ -50,11 +50,10 @@ def planted(fleet: Fleet) -> Iterator[Names]:
 
 def hold(fleet: Fleet, folder: Path, turn: Mapping[str, Fault], names: Names) -> None:
     """One round, and everything put right behind it."""
-    drill = None
     try:
-        drill = rounds.hold(fleet, folder, turn, names)
+        rounds.hold(fleet, folder, turn, names)
     finally:
-        rounds.settle(fleet, turn, drill)
+        rounds.settle(fleet, turn)
 
 
 ROUNDS: Sequence[tuple[type[Fault], type[Fault], type[Fault]]] = (
@@ -111,16 +110,15 @@ STOPS = (
 def test_stopped_by_hand_stays_stopped(fleet: Fleet, planted: Names, tmp_path: Path, turn: int) -> None:
     """One flag, all flags, the folder: normal at once, after three minutes, after a reboot; other sites hold."""
     stops = {host.name: STOPS[(number + turn) % 3][1]() for number, host in enumerate(fleet)}
-    drill = None
     try:
-        drill = rounds.hold(fleet, tmp_path, stops, planted, lasts_s=StoppedByHand.hours_s)
+        rounds.hold(fleet, tmp_path, stops, planted, lasts_s=StoppedByHand.hours_s)
         drive.sleep_until(max(stop.at for stop in stops.values()) + 180)
         assert_stopped(fleet, stops, planted)
         for host in fleet:
             host.reboot()
         assert_stopped(fleet, stops, planted)
     finally:
-        rounds.settle(fleet, stops, drill)
+        rounds.settle(fleet, stops)
 
 
 def assert_stopped(fleet: Fleet, stops: dict[str, StoppedByHand], planted: Names) -> None:

@@ -57,7 +57,7 @@ def ground(fleet: Fleet) -> Iterator[Ground]:
     before = dict(drive.on_all(fleet, drive.foreign_files))
     begin = time.monotonic()
     drive.play(fleet, "survey")
-    rounds.PACE["lead_s"] = drive.lead_s(time.monotonic() - begin)
+    rounds.set_pace(time.monotonic() - begin)
     yield Ground(fleet, rounds.watched(kinds), before)
     drive.play(fleet, "remove")
     assert before == drive.on_all(fleet, drive.foreign_files)
@@ -227,7 +227,7 @@ def on_strike(ground: Ground) -> set[str]:
     """Hosts whose every site shows the strike; no site of the others does."""
     fully: set[str] = set()
     for host in ground.fleet:
-        lines = drive.look(drive.targets(host, ground.names[host.name]), time.time() + 0.5).result()
+        lines = drive.look(drive.targets(host, ground.names[host.name]), time.time() + 1.5).result()
         shown = {line.is_ours_at_end for line in lines if line.samples}
         assert len(shown) == 1, f"{host.name} shows the strike on some sites only"
         fully |= {host.name} if shown == {True} else set()

@@ -243,6 +243,16 @@ def test_a_file_changed_since_the_survey_is_not_hooked(box: Box) -> None:
     assert box.tree() == before
 
 
+def test_a_survey_of_hooked_files_serves_after_a_remove(box: Box) -> None:
+    """The owner has changed nothing, so the operator need not survey again to begin anew."""
+    box.hook()
+    survey = box.good("survey").survey
+    assert survey is not None
+    box.good("remove")
+    assert box.good("hook", files=survey["nginx"]["files"]).is_changed
+    box.good("unhook")
+
+
 def test_what_an_owner_writes_after_the_hook_stays(box: Box) -> None:
     """Unhook takes out the line and nothing else; mode and symlinks stay; a site that was disabled is found too."""
     path = box.root / f"etc/nginx/sites-available/{SITES[0]}"

@@ -88,9 +88,10 @@ def _insertion(
     """The change of one file, or why it is refused."""
     text = machine.nginx.configuration().files[path]
     include = machine.paths.hook_include
-    if digest not in (files.sha256(text), files.sha256(hooks.remove(text, include))):
+    owners = files.sha256(hooks.remove(text, include))
+    if digest != owners:
         message, hint = "It was changed since the survey.", "survey again, then hook"
-        return None, Finding("error", "file-changed", str(path), message, digest, files.sha256(text), hint)
+        return None, Finding("error", "file-changed", str(path), message, digest, owners, hint)
     if path.stat().st_nlink > 1:
         message = "It has several hard links; replacing it would split them."
         return None, Finding(

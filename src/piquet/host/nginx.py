@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Set, Tuple
 
-from piquet.host import commands, files, nginx_config, processes
+from piquet.host import commands, files, hooks, nginx_config, processes
 from piquet.host.commands import Result
 from piquet.host.findings import Finding
 from piquet.host.nginx_config import Block, Configuration
@@ -103,10 +103,16 @@ class Nginx(Server):
             "conf": str(self.conf),
             "dropin_dir": dropin_folder(configuration),
             "http": http_facts(configuration, self.paths),
-            "files": {str(b.file): files.sha256(configuration.files[b.file]) for b in configuration.blocks},
+            "files": {
+                str(block.file): self._owners_digest(configuration, block) for block in configuration.blocks
+            },
             "blocks": [block_record(block) for block in configuration.blocks],
         }
         return Survey(document, tuple(_findings(configuration, document)), _caches(configuration))
+
+    def _owners_digest(self, configuration: Configuration, block: Block) -> str:
+        """Of a file without our line: what counts is what its owner wrote, hooked or not."""
+        return files.sha256(hooks.remove(configuration.files[block.file], self.paths.hook_include))
 
     def _test(self) -> Result:
         return commands.run([*self.platform.nginx, "-t"])
