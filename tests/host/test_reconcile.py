@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Callable
 
 import pytest
@@ -189,6 +190,41 @@ def test_the_end_is_journalled_and_confirmed_once(box: Box) -> None:
     box.reconcile()
     assert box.journal()[-1] == "release-confirmed"
     assert not box.is_ours()
+
+
+def test_an_end_that_nobody_answers_is_confirmed_later(box: Box) -> None:
+    """A server that is stopped at the end proves nothing: said once, asked again, and our configuration stays."""
+    box.arm()
+    box.now += HOUR_S
+    box.stop()
+    wait_until(lambda: box.answer().is_unasked)
+    for _ in range(2):
+        assert {f.code for f in box.reconcile().findings} == {"release-unanswered"}
+        box.now += 60
+    assert box.journal()[-2:] == ["disarmed", "release-unanswered"]
+    assert box.paths.at(DROPIN).exists()
+    box.start()
+    assert box.reconcile().findings == ()
+    assert box.journal()[-1] == "release-confirmed"
+
+
+def test_a_site_that_closes_connections_has_answered(box: Box) -> None:
+    """`return 444` is as usual; it is not asked for ever."""
+    path = box.root / f"etc/nginx/sites-available/{SITES[0]}"
+    path.write_text(path.read_text().replace("return 200 'www.a.test'", "return 444"))
+    box.machine().nginx.reload()
+    box.arm()
+    box.now += HOUR_S
+    assert box.reconcile().findings == ()
+    assert box.journal()[-1] == "release-confirmed"
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    """Give a process that was told to end a moment."""
+    deadline = time.monotonic() + 5
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_a_start_that_does_not_happen_is_journalled(box: Box) -> None:

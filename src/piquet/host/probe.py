@@ -29,11 +29,13 @@ class Answer:
         status: of the answer, None if there was none.
         mark: value of our header, None if it is not ours.
         error: why there was no answer.
+        is_unasked: nobody listened, or said anything in time; a connection that was closed at once is an answer.
     """
 
     status: Optional[int]
     mark: Optional[str]
     error: str = ""
+    is_unasked: bool = False
 
     def is_of(self, campaign: str, phase: int) -> bool:
         """Whether it is the strike answer of that phase."""
@@ -57,7 +59,8 @@ def ask(target: Mapping[str, Any], timeout_s: float = TIMEOUT_S) -> Answer:
         response.begin()
         return Answer(response.status, response.getheader(HEADER))
     except (OSError, ValueError, http.client.HTTPException) as error:
-        return Answer(None, None, f"{type(error).__name__}: {error}")
+        is_unasked = isinstance(error, OSError) and not isinstance(error, ConnectionResetError)
+        return Answer(None, None, f"{type(error).__name__}: {error}", is_unasked)
     finally:
         connection.close()
 

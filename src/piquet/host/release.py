@@ -103,14 +103,25 @@ def _look(
         asked.append(
             {"site": entry.name, "ours": answer.is_of(current.campaign, boundary.phase), **vars(answer)}
         )
-    is_confirmed = all(row["ours"] == wants_ours for row in asked)
-    event = f"{boundary.kind}-{'confirmed' if is_confirmed else 'not-confirmed'}"
+    word = _word(asked, wants_ours)
+    is_confirmed, event = word == "confirmed", f"{boundary.kind}-{word}"
     if f"{boundary.name}/{event}" not in seen["told"]:
         seen["told"].append(f"{boundary.name}/{event}")
         machine.log(verb, event, phase=boundary.phase, answers=asked)
-    if is_confirmed or wants_ours:
-        return is_confirmed, [] if is_confirmed else [_not_begun(boundary, asked)]
+    if is_confirmed:
+        return True, []
+    if wants_ours:
+        return False, [_not_begun(boundary, asked)]
+    if word == "unanswered":
+        return False, [_unanswered(asked)]
     return _escalate_and_look(machine, verb, boundary, current, staged)
+
+
+def _word(asked: Sequence[Dict[str, Any]], wants_ours: bool) -> str:
+    """What the answers say of a boundary; a server that cannot be asked proves nothing of an end."""
+    if any(row["ours"] != wants_ours for row in asked):
+        return "not-confirmed"
+    return "unanswered" if not wants_ours and any(row["is_unasked"] for row in asked) else "confirmed"
 
 
 def _ask(target: Any, campaign: str, phase: int, wants_ours: bool) -> probe.Answer:
@@ -127,6 +138,13 @@ def _not_begun(boundary: Boundary, asked: Sequence[Dict[str, Any]]) -> Finding:
     got = "; ".join(f"{row['site']}: {row['error'] or row['status']}" for row in asked)
     message = f"Phase {boundary.phase} has begun, but the local server does not show it."
     return Finding("warning", "start-not-confirmed", "localhost", message, "our header", got)
+
+
+def _unanswered(asked: Sequence[Dict[str, Any]]) -> Finding:
+    """The window is over by the lease and no flag is up, but nobody could look."""
+    got = "; ".join(f"{row['site']}: {row['error']}" for row in asked if row["is_unasked"])
+    message = "The end could not be confirmed: the local server gives no answer. It is looked at again every minute."
+    return Finding("warning", "release-unanswered", "localhost", message, "an answer of the site", got)
 
 
 def _escalate_and_look(
