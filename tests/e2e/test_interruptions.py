@@ -159,8 +159,8 @@ def states(drill: Drill) -> dict[str, str]:
 
 def ready(ground: Ground, folder: Path, start_in_s: float = FAR_S, lasts_s: int = LASTS_S) -> Drill:
     """Everything hooked and staged."""
+    drive.play(ground.fleet, "hook")
     drill = ground.drill(folder, start_in_s, lasts_s)
-    drill.play("hook")
     drill.play("stage", piquet_baseline=False)
     return drill
 
@@ -195,8 +195,7 @@ def test_disk_full_at_stage(clean: Ground, tmp_path: Path, full: str) -> None:
 def test_half_armed_because_one_host_cannot(clean: Ground, tmp_path: Path) -> None:
     """One host fails after its check was good: the armed ones are taken back, or are kept if so asked; told by name."""
     fleet = clean.fleet
-    lead_s = rounds.PACE["lead_s"] * 1.5
-    drill = ready(clean, tmp_path, lead_s)
+    drill = ready(clean, tmp_path, rounds.PACE["lead_s"] * 2)
     loser = fleet.of("nginx")[-1]
     loser.run(
         "mkdir -p /run/piquet && mount --bind /run/piquet /run/piquet && mount -o remount,bind,ro /run/piquet"
@@ -330,7 +329,7 @@ def test_unreachable_at_each_verb(clean: Ground, tmp_path: Path, verbs: Sequence
 def test_a_host_out_of_reach_at_rollback_ends_by_itself(clean: Ground, tmp_path: Path) -> None:
     """The others are released at once; that one is listed, holds, and ends on time by itself."""
     fleet = clean.fleet
-    drill = ready(clean, tmp_path, rounds.PACE["lead_s"], lasts_s=35)
+    drill = ready(clean, tmp_path, rounds.PACE["lead_s"], lasts_s=2 * int(rounds.PACE["lasts_s"]))
     lost = fleet.of("apache")[-1]
     with looked_at(clean, "a host out of reach at rollback", [(drill.start_at, drill.end_at)]):
         drill.play("arm")

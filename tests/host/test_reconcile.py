@@ -81,6 +81,26 @@ def test_one_flag_stops_one_entry_for_good(box: Box) -> None:
     assert not box.is_ours(SITES[0]), "a flag made by hand does not start anything again"
 
 
+@pytest.mark.parametrize(("stop", "what"), [(remove_live, "every site"), (None, SITES[0])])
+def test_a_new_arm_says_what_it_starts_again(box: Box, stop: Callable[[Box], None] | None, what: str) -> None:
+    """Arming the whole fleet again must not overrule a colleague unseen."""
+    digest = box.arm()
+    if stop:
+        stop(box)
+        box.reconcile()
+    else:
+        (box.paths.live / SITES[0]).unlink()
+        box.reconcile()
+        box.good("rollback")
+    (told,) = (
+        f for f in box.good("arm", plan_digest=digest, only_check=True).findings if f.code == "was-stopped"
+    )
+    assert (told.severity, told.got) == ("warning", what)
+    box.good("arm", plan_digest=digest)
+    box.good("rollback")
+    assert box.good("arm", plan_digest=digest).findings == (), "a rollback of one's own is no news"
+
+
 def test_a_stop_that_cannot_be_recorded_stops_the_host(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a full disk the choice is between too much and too little; it is too little."""
     box.arm()

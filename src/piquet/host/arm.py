@@ -72,7 +72,20 @@ def refusals(
         found.append(
             Finding("error", "timer-inactive", "piquet-reconcile.timer", message, hint="stage again")
         )
-    return found
+    return [*found, *_stops(machine, digest)]
+
+
+def _stops(machine: Machine, digest: str) -> List[Finding]:
+    """What somebody stopped here by hand: a new arm starts it again, and whoever types that should know."""
+    last, record = armed.read_ended(machine.paths), state.read_or_none(machine.paths.ended) or {}
+    if last is None or last.plan_digest != digest:
+        return []
+    whole = "every site" if record.get("reason") == "stopped by hand" else ""
+    what = whole or ", ".join(sorted(last.stopped))
+    if not what:
+        return []
+    message, hint = "Somebody stopped this by hand; arming starts it again.", "ask whoever stopped it first"
+    return [Finding("warning", "was-stopped", "ended.json", message, got=what, hint=hint)]
 
 
 def _clock(machine: Machine, request: Request, staged: Manifest, received_at: float) -> List[Finding]:
