@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -156,16 +156,19 @@ def main(arguments: Sequence[str]) -> int:
         print(f"no figures of: {', '.join(missing)}", file=sys.stderr)
         return 1
     if "--write" in arguments:
-        DOCUMENT.write_text("\n".join([_OPENING, _servers(), *_chapters(found)]), "utf-8")
+        DOCUMENT.write_text(document(found, _servers()), "utf-8")
     return 0
 
 
-def _chapters(found: dict[str, list[Row]]) -> list[str]:
-    return [_chapter(section, found[section.table]) for section in SECTIONS]
+def document(found: Mapping[str, Sequence[Row]], servers: str) -> str:
+    """The whole text: the totals to read, the tables to look things up in."""
+    totals = [f"- **{section.title}:** {section.total(found[section.table])}." for section in SECTIONS]
+    chapters = [_chapter(section, found[section.table]) for section in SECTIONS]
+    return "\n".join([_OPENING, servers, *totals, "", *chapters])
 
 
 def _chapter(section: Section, rows: Sequence[Row]) -> str:
-    return f"## {section.title}\n\n{section.says}\n\n**{section.total(rows)}.**\n\n{_table(rows)}\n"
+    return f"## {section.title}\n\n{section.says}\n\n{_table(rows)}\n"
 
 
 def _table(rows: Sequence[Row]) -> str:
