@@ -164,9 +164,9 @@ def look(asked: Sequence[Target], until: float, period_s: float = 0.1) -> Future
     return _EYES.submit(asyncio.run, run())
 
 
-def foreign_files(host: Host) -> dict[str, str]:
-    """Path → mode, owner and digest of every file that piquet could have touched."""
-    script = _DIGEST.format(tops=_FOREIGN, volatile=_VOLATILE)
+def foreign_files(host: Host, tops: Sequence[str] = _FOREIGN) -> dict[str, str]:
+    """Path → mode, owner and digest of every file that piquet could have touched, in these folders."""
+    script = _DIGEST.format(tops=tuple(tops), volatile=_VOLATILE)
     lines = host.run("python3 -", stdin=script).stdout.splitlines()
     return {path: rest for path, _, rest in (line.partition("\t") for line in lines)}
 

@@ -9,7 +9,7 @@ import click
 
 from piquet.errors import PiquetError
 from piquet.testbed.fleet import Fleet, parse_hosts
-from piquet.testbed.image import base_image, image_path
+from piquet.testbed.image import image_path, ready_image
 from piquet.testbed.slot import Slot, clean, is_kept, release, slots
 
 
@@ -48,7 +48,7 @@ def image(check: bool) -> None:
     """Make the base image of the hosts (about a minute, once) and print where it is."""
     if check and not image_path().is_dir():
         sys.exit(1)
-    click.echo(base_image())
+    click.echo(ready_image())
 
 
 @main.command(name="clean")

@@ -21,7 +21,7 @@ from piquet.testbed import inventory
 from piquet.testbed.authority import Authority, new_authority, ssh_key_pair
 from piquet.testbed.disk import lay_disk
 from piquet.testbed.host import Host, Provider
-from piquet.testbed.image import base_image
+from piquet.testbed.image import BASE, Recipe, ready_image
 from piquet.testbed.kernel import TestbedError
 from piquet.testbed.slot import Slot, claim, release
 
@@ -56,14 +56,18 @@ class Fleet:
         slot: what the fleet takes on this machine.
     """
 
-    def __init__(self, counts: Mapping[Provider, int], *, is_kept: bool = False) -> None:
+    def __init__(
+        self, counts: Mapping[Provider, int], *, recipe: Recipe = BASE, is_kept: bool = False
+    ) -> None:
         """Describe the fleet; `start` makes it.
 
         Args:
             counts: provider → number of hosts.
+            recipe: of the image that all of them stand on.
             is_kept: the hosts outlive this process, until `python -m piquet.testbed down`.
         """
         self._counts = dict(counts)
+        self._recipe = recipe
         self._is_kept = is_kept
         self._authority: Authority | None = None
         self.hosts: tuple[Host, ...] = ()
@@ -130,7 +134,7 @@ class Fleet:
         Raises:
             TestbedError: a host did not come up, or a unit on it failed; nothing is left behind.
         """
-        image = base_image()
+        image = ready_image(self._recipe)
         self.slot = claim(self._is_kept)
         try:
             self._lay(image)

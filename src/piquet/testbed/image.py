@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The base image of the test hosts: made once by mmdebstrap from the machine's own mirror, then only read.
+"""Images of the test hosts: each made once by mmdebstrap from the machine's own mirror, then only read.
 
-The image is a directory that all hosts share as the lower layer of an overlay. Its name is a key over all
-that decides its content, so another package list makes another image and an old one is never changed.
+An image is a directory that hosts share as the lower layer of an overlay. Its name is a key over all that decides
+its content, so another recipe makes another image and an old one is never changed.
 """
 
 from __future__ import annotations
@@ -10,45 +10,65 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import shlex
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from piquet.testbed.kernel import TestbedError, mounts_below, run
 
-PACKAGES = (
-    "apache2",
-    "ca-certificates",
-    "cron",
-    "curl",
-    "dbus",
-    "iproute2",
-    "libfaketime",
-    "nginx",
-    "openssh-server",
-    "openssl",
-    "procps",
-    "python3",
-    "sudo",
-    "systemd",
-    "systemd-sysv",
-    "tzdata",
-)
-
 # What a shared host usually has loaded; piquet itself never loads a module, so the image must.
 APACHE_MODULES = ("deflate", "expires", "headers", "proxy", "proxy_http", "rewrite", "ssl")
 
-# Run by mmdebstrap with the image's root as $1. Host keys and machine ids belong to a host, not to the image;
-# periodic jobs of the distribution would only disturb measurements.
-HOOKS = (
-    f'chroot "$1" a2enmod --quiet {" ".join(APACHE_MODULES)}',
-    'rm -f "$1"/etc/ssh/ssh_host_*_key* "$1"/etc/apt/sources.list "$1"/etc/apt/apt.conf.d/99mmdebstrap',
-    'systemctl --root="$1" --quiet enable systemd-networkd.service ssh.service',
-    'systemctl --root="$1" --quiet mask apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer '
-    "e2scrub_all.timer fstrim.timer logrotate.timer console-getty.service getty@.service "
-    "systemd-networkd-wait-online.service systemd-resolved.service systemd-timesyncd.service",
+
+@dataclass(frozen=True)
+class Recipe:
+    """What an image is made of.
+
+    Attributes:
+        packages: of the distribution; what they only recommend is left out.
+        hooks: shell lines that mmdebstrap runs at the end, with the image's root as $1.
+        answers: lines for debconf-set-selections(1), known before any of the packages asks.
+    """
+
+    packages: tuple[str, ...]
+    hooks: tuple[str, ...]
+    answers: tuple[str, ...] = ()
+
+
+# Host keys and machine ids belong to a host, not to the image; periodic jobs of the distribution would only
+# disturb measurements.
+BASE = Recipe(
+    (
+        "apache2",
+        "ca-certificates",
+        "cron",
+        "curl",
+        "dbus",
+        "iproute2",
+        "libfaketime",
+        "nginx",
+        "openssh-server",
+        "openssl",
+        "procps",
+        "python3",
+        "sudo",
+        "systemd",
+        "systemd-sysv",
+        "tzdata",
+    ),
+    (
+        f'chroot "$1" a2enmod --quiet {" ".join(APACHE_MODULES)}',
+        'rm -f "$1"/etc/ssh/ssh_host_*_key* "$1"/etc/apt/sources.list "$1"/etc/apt/apt.conf.d/99mmdebstrap',
+        'systemctl --root="$1" --quiet enable systemd-networkd.service ssh.service',
+        'systemctl --root="$1" --quiet mask apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer '
+        "e2scrub_all.timer fstrim.timer logrotate.timer console-getty.service getty@.service "
+        "systemd-networkd-wait-online.service systemd-resolved.service systemd-timesyncd.service",
+    ),
 )
+"""A bare host with both servers: what every fleet has unless it asks for more."""
 
 
 def cache_dir() -> Path:
@@ -59,9 +79,9 @@ def cache_dir() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "piquet" / "testbed"
 
 
-def image_key(suite: str, packages: Iterable[str] = PACKAGES, hooks: Iterable[str] = HOOKS) -> str:
-    """Name of the image: the suite for people, and a digest over all that decides its content."""
-    content = "\n".join([suite, *sorted(packages), "", *hooks])
+def image_key(suite: str, recipe: Recipe = BASE) -> str:
+    """Name of an image: the suite for people, and a digest over all that decides its content."""
+    content = "\n".join([suite, *sorted(recipe.packages), "", *recipe.hooks, *recipe.answers])
     return f"{suite}-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
 
 
@@ -120,28 +140,32 @@ def acquire_options(apt_config: str) -> tuple[str, ...]:
     return tuple(line.rstrip(";") for line in lines if line.startswith(kept) and not line.endswith('"";'))
 
 
-def image_path() -> Path:
-    """Where the base image for this machine's own suite is, or will be."""
-    return cache_dir() / image_key(suite_of(Path("/etc/os-release").read_text(encoding="utf-8")))
+def image_path(recipe: Recipe = BASE) -> Path:
+    """Where an image for this machine's own suite is, or will be."""
+    return cache_dir() / image_key(_own_suite(), recipe)
 
 
-def base_image() -> Path:
-    """The root directory of the base image, made now if it is not there yet (about a minute).
+def ready_image(recipe: Recipe = BASE) -> Path:
+    """The root directory of an image, made now if it is not there yet (the base one: about a minute).
 
     Raises:
         TestbedError: a tool is missing or the image could not be made.
     """
-    image = image_path()
+    image = image_path(recipe)
     if image.is_dir():
         return image
     image.parent.mkdir(parents=True, exist_ok=True)
     with _locked(image.parent / "lock"):
         if not image.is_dir():
-            _build(image, suite_of(Path("/etc/os-release").read_text(encoding="utf-8")))
+            _build(image, recipe, _own_suite())
     return image
 
 
-def _build(image: Path, suite: str) -> None:
+def _own_suite() -> str:
+    return suite_of(Path("/etc/os-release").read_text(encoding="utf-8"))
+
+
+def _build(image: Path, recipe: Recipe, suite: str) -> None:
     """Make the image under another name and rename it, so that an interrupted build is never used."""
     partial = image.with_name(f"{image.name}.partial")
     for mount in mounts_below(partial):
@@ -151,10 +175,17 @@ def _build(image: Path, suite: str) -> None:
     targets = ("indextargets", "--no-release-info", "--format", "$(REPO_URI)|$(RELEASE)|$(COMPONENT)")
     sources = source_lines(run("apt-get", *targets, "Created-By: Packages"), suite)
     options = [f"--aptopt={option}" for option in acquire_options(run("apt-config", "dump"))]
-    options += [f"--customize-hook={hook}" for hook in HOOKS]
+    options += [f"--customize-hook={hook}" for hook in recipe.hooks]
+    options += [f"--essential-hook={_answering(recipe.answers)}"] if recipe.answers else []
     command = ["mmdebstrap", "--mode=root", "--variant=minbase", "--format=directory", *options]
-    run(*command, f"--include={','.join(PACKAGES)}", suite, str(partial), *sources)
+    run(*command, f"--include={','.join(recipe.packages)}", suite, str(partial), *sources)
     partial.rename(image)
+
+
+def _answering(answers: Iterable[str]) -> str:
+    """Shell line that gives debconf its answers."""
+    lines = " ".join(shlex.quote(answer) for answer in answers)
+    return f"printf '%s\\n' {lines} | chroot \"$1\" debconf-set-selections"
 
 
 @contextmanager
