@@ -62,13 +62,17 @@ Reading = dict[Question, Response | None]
 
 
 def questions(applications: Iterable[Application], secret: str, is_long: bool) -> list[Question]:
-    """All that is asked of these applications."""
-    found = (
-        Question(application, name, case)
-        for application in applications
-        for name, cases in application.cases(secret, is_long).items()
-        for case in cases
-    )
+    """All that is asked of these applications in every state."""
+    return [question for a in applications for question in _asked(a, a.cases(secret, is_long))]
+
+
+def bodies(applications: Iterable[Application]) -> list[Question]:
+    """Requests with a body to applications that read none: what comes is certain inside the window only."""
+    return [question for a in applications for question in _asked(a, a.bodies())]
+
+
+def _asked(application: Application, cases: Mapping[str, Sequence[Case]]) -> list[Question]:
+    found = (Question(application, name, case) for name, row in cases.items() for case in row)
     return list(dict.fromkeys(found))
 
 
@@ -84,6 +88,8 @@ def ask(host: Host, asked: Sequence[Question]) -> Reading:
 
 
 def _ask_inside(host: Host, asked: Sequence[Question]) -> list[Wire]:
+    if not asked:
+        return []
     sent = json.dumps([base64.b64encode(question.sent).decode() for question in asked])
     said = host.run("python3 -", stdin=_FROM_INSIDE.replace("QUESTIONS", repr(sent))).stdout
     return [Wire(base64.b64decode(answer)) for answer in json.loads(said)]

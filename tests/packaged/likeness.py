@@ -17,8 +17,9 @@ from difflib import SequenceMatcher
 from tests.corpus.client import Response
 
 # An instant is one word, so that what differed in its seconds may later differ in its minutes.
-_INSTANT = rb"[A-Z][a-z]{2},? [0-9]{1,2}[ -][A-Z][a-z]{2}[ -][0-9]{2,4} [0-9:]{5,8}|[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:]{5,8}"
-_WORD = re.compile(rb"%b|[A-Za-z0-9_.%%:~+/-]+|." % _INSTANT, re.DOTALL)
+_HTTP_DATE = rb"[A-Z][a-z]{2},? [0-9]{1,2}[ -][A-Z][a-z]{2}[ -][0-9]{2,4} [0-9:]{5,8}"
+_ISO_DATE = rb"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:]{5,8}"
+_WORD = re.compile(rb"%b|%b|[A-Za-z0-9_.%%:~+/-]+|." % (_HTTP_DATE, _ISO_DATE), re.DOTALL)
 _SLACK = 8
 
 

@@ -71,7 +71,12 @@ def furnish(host: Host) -> None:
     documents = {
         f"{folder}/{name}": text
         for folder in ("/var/www/html/owner", "/var/www/drupal6")
-        for name, text in (("index.php", _PAGE), ("style.css", _STYLE), ("notes.txt", "notes\n"), ("x.phps", _PAGE))
+        for name, text in (
+            ("index.php", _PAGE),
+            ("style.css", _STYLE),
+            ("notes.txt", "notes\n"),
+            ("x.phps", _PAGE),
+        )
     }
     if host.provider == "apache":
         host.write_files({**documents, "/etc/apache2/sites-available/packaged.conf": _apache()})
@@ -98,7 +103,9 @@ def _nginx() -> str:
 def _enabling() -> str:
     """Shell lines: copies of the examples, links to what is enabled, and the password file that radicale's names."""
     copies = [f"cp {path} /etc/nginx/sites-available/{name}" for name, path in _COPIES.items()]
-    links = [f"ln -s ../sites-available/{name} /etc/nginx/sites-enabled/{name}" for name in (*_COPIES, "packaged")]
+    links = [
+        f"ln -s ../sites-available/{name} /etc/nginx/sites-enabled/{name}" for name in (*_COPIES, "packaged")
+    ]
     return " && ".join(
         [
             *copies,

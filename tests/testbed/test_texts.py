@@ -71,16 +71,18 @@ def test_proxy_and_validity_settings_of_apt_are_passed_on() -> None:
     )
 
 
-def test_the_image_is_named_after_all_that_decides_its_content() -> None:
-    """Another suite, package or hook is another image; the order of packages is not."""
+def test_an_image_is_named_after_all_that_decides_its_content() -> None:
+    """Another suite, package, hook or answer is another image; the order of packages is not."""
     keys = {
-        image.image_key("trixie", ["a", "b"], ["x"]),
-        image.image_key("noble", ["a", "b"], ["x"]),
-        image.image_key("trixie", ["a"], ["x"]),
-        image.image_key("trixie", ["a", "b"], ["y"]),
+        image.image_key("trixie", image.Recipe(("a", "b"), ("x",))),
+        image.image_key("noble", image.Recipe(("a", "b"), ("x",))),
+        image.image_key("trixie", image.Recipe(("a",), ("x",))),
+        image.image_key("trixie", image.Recipe(("a", "b"), ("y",))),
+        image.image_key("trixie", image.Recipe(("a", "b"), ("x",), ("y",))),
+        image.image_key("trixie", image.Recipe(("a", "b"), ("x", "y"))),
     }
-    assert len(keys) == 4
-    assert image.image_key("trixie", ["b", "a"], ["x"]) in keys
+    assert len(keys) == 6
+    assert image.image_key("trixie", image.Recipe(("b", "a"), ("x",))) in keys
 
 
 def test_slots_do_not_overlap() -> None:

@@ -9,8 +9,11 @@ import click
 
 from piquet.errors import PiquetError
 from piquet.testbed.fleet import Fleet, parse_hosts
-from piquet.testbed.image import image_path, ready_image
+from piquet.testbed.image import BASE, image_path, ready_image
+from piquet.testbed.packaged import PACKAGED
 from piquet.testbed.slot import Slot, clean, is_kept, release, slots
+
+RECIPES = {"base": BASE, "packaged": PACKAGED}
 
 
 @click.group()
@@ -43,12 +46,13 @@ def down(number: int | None) -> None:
 
 
 @main.command()
+@click.argument("name", type=click.Choice(sorted(RECIPES)), default="base")
 @click.option("--check", is_flag=True, help="Make nothing; exit status 1 when it would have to be made.")
-def image(check: bool) -> None:
-    """Make the base image of the hosts (about a minute, once) and print where it is."""
-    if check and not image_path().is_dir():
+def image(name: str, check: bool) -> None:
+    """Make an image of the hosts (a minute or three, once) and print where it is."""
+    if check and not image_path(RECIPES[name]).is_dir():
         sys.exit(1)
-    click.echo(ready_image())
+    click.echo(ready_image(RECIPES[name]))
 
 
 @main.command(name="clean")

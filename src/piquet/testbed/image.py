@@ -81,7 +81,8 @@ def cache_dir() -> Path:
 
 def image_key(suite: str, recipe: Recipe = BASE) -> str:
     """Name of an image: the suite for people, and a digest over all that decides its content."""
-    content = "\n".join([suite, *sorted(recipe.packages), "", *recipe.hooks, *recipe.answers])
+    answers = ["", *recipe.answers] if recipe.answers else []
+    content = "\n".join([suite, *sorted(recipe.packages), "", *recipe.hooks, *answers])
     return f"{suite}-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
 
 

@@ -72,7 +72,7 @@ _HOOKS = (
     'ln -s ../apps-available/radicale.ini "$1"/etc/uwsgi/apps-enabled/radicale.ini',
     'chroot "$1" update-rc.d radicale enable',
     'chroot "$1" git init --quiet --bare /var/lib/git/picket.git',
-    f'printf \'{_SOCKETS}\' >"$1"/etc/tmpfiles.d/php-sockets.conf',
+    f"printf '{_SOCKETS}' >\"$1\"/etc/tmpfiles.d/php-sockets.conf",
     # Jobs that run by themselves would only disturb measurements.
     'rm -f "$1"/etc/cron.d/mailman3-web "$1"/etc/cron.d/munin',
     'systemctl --root="$1" --quiet mask phpsessionclean.timer roundcube-cleandb.timer roundcube-gc.timer',
