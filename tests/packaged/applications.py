@@ -138,7 +138,7 @@ APPLICATIONS = (
         "/davical/",
         "/davical/davical.css",
         "/davical/caldav.php/",
-        "/davical/setup.php",
+        "/davical/index.php",
         "/davical/missing",
         "/.well-known/caldav",
         "/principals/users/x",
