@@ -17,7 +17,7 @@ from piquet.bundle import File, build_bundles
 from piquet.campaign.model import Campaign, Doors, Limits, Phase, Selection
 from piquet.campaign.pages import PageSource
 from piquet.fleet.model import ServerFacts
-from piquet.host import hooks, nginx
+from piquet.host import apache_config, hooks, nginx
 from piquet.host.nginx_config import Configuration
 from piquet.plan import Entry, HostPlan, Plan
 
@@ -266,7 +266,8 @@ def facts(server: Server) -> ServerFacts:
         else {f"{name}_module" for name in (*BASE_MODULES, *modules(server.kinds))}
     )
     folder = "/etc/nginx/conf.d" if is_nginx else "/etc/apache2/conf-enabled"
-    return ServerFacts(server.provider, "0", folder, frozenset(names), True, "", True)
+    has_rules = not is_nginx and apache_config.has_server_rules(server.included(), server.read_text)
+    return ServerFacts(server.provider, "0", folder, frozenset(names), True, "", True, server_rules=has_rules)
 
 
 def _nginx_modules() -> set[str]:

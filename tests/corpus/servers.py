@@ -42,6 +42,14 @@ class Server:
         done = self.box.run(_TEST[self.provider])
         return "" if done.returncode == 0 else done.stdout + done.stderr
 
+    def included(self) -> str:
+        """Apache: which files it reads from where, as it says itself."""
+        return self.box.run([*_TEST["apache"], "-D", "DUMP_INCLUDES"]).stdout
+
+    def read_text(self, path: str) -> str:
+        """The text of a file of the box."""
+        return self.box.path(path).read_text("utf-8")
+
     def vhost_files(self) -> tuple[Path, ...]:
         """The owners' files, as paths on the machine."""
         return tuple(sorted(self.box.path(_SITES[self.provider]).iterdir()))

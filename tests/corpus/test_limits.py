@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import pytest
 
-from .cases import Case
+from piquet.answers import BYPASS_COOKIE
+
+from .cases import Case, standard
 from .conftest import Planter
 from .kinds import Ask, Provider, load
-from .picket import picket
+from .picket import SECRET, picket
 from .runner import ask, run
 
 CLOCK_HEADER = (("X-Piquet-At", "t=0"),)
@@ -18,7 +20,7 @@ CLOCK_HEADER = (("X-Piquet-At", "t=0"),)
 def test_every_limit_is_tested_here(provider: Provider) -> None:
     """A kind cannot be declared a limit and be forgotten."""
     limits = {kind.name for kind in load(provider, limits=True) if kind.limit}
-    assert limits == {"apache": {"ignore-inherit-answers"}, "nginx": set()}[provider]
+    assert limits == {"apache": {"ignore-inherit-answers", "server-rules"}, "nginx": set()}[provider]
 
 
 def test_rules_that_answer_where_nothing_is_inherited(planted: Planter) -> None:
@@ -30,6 +32,18 @@ def test_rules_that_answer_where_nothing_is_inherited(planted: Planter) -> None:
     tally = run(server, picket(server), cases)
     assert {deviation.state for deviation in tally.deviations} == {"active"}
     assert {deviation.item.case.target for deviation in tally.deviations} == {"/own-error", "/old/x"}
+
+
+def test_rules_of_the_server_level_stay_there(planted: Planter) -> None:
+    """Apache, somebody's rules outside of every virtual host: none of them reaches a site because of us, in any state.
+
+    Inside the window only the site's own rules that answer ([G], [R]) win over the strike.
+    """
+    server = planted("apache", "server-rules", "redirect-alias", "static")
+    tally = run(server, picket(server), standard((), SECRET, BYPASS_COOKIE))
+    assert {deviation.item.kind for deviation in tally.deviations} == {"server-rules"}
+    assert {deviation.state for deviation in tally.deviations} == {"active"}, tally.report()
+    assert {deviation.item.case.target for deviation in tally.deviations} == {"/own-error"}, tally.report()
 
 
 def test_a_visitors_header_of_the_clocks_name_reaches_the_application(planted: Planter) -> None:

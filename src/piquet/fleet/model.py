@@ -64,6 +64,7 @@ class ServerFacts:
         use_canonical_name: Apache, whether it is on anywhere.
         quick_handler_cache: Apache, whether mod_cache answers before everything else.
         trace: Apache, whether TRACE is answered.
+        server_rules: Apache, whether others have rewrite rules at server level.
     """
 
     provider: Provider
@@ -79,6 +80,7 @@ class ServerFacts:
     use_canonical_name: bool = False
     quick_handler_cache: bool = False
     trace: bool = False
+    server_rules: bool = False
 
 
 @dataclass(frozen=True)

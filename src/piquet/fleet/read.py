@@ -136,6 +136,7 @@ def _facts(provider: Provider, server: Mapping[str, Any]) -> ServerFacts:
         use_canonical_name=_typed(server.get("use_canonical_name", False), bool),
         quick_handler_cache=_typed(server.get("quick_handler_cache", False), bool),
         trace=_typed(server.get("trace", False), bool),
+        server_rules=_typed(server.get("server_rules", False), bool),
     )
 
 

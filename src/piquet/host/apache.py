@@ -72,6 +72,7 @@ class Apache(Server):
             "quick_handler_cache": _is_quick_cache(rows, modules),
             "trace": _last(rows, "traceenable", "on") != "off",
             "ignores_inherited_rules": self._ignores_inherited_rules(vhosts),
+            "server_rules": self._has_server_rules(),
             "vhosts": vhosts,
         }
         caches = ("mod_cache",) if "cache_module" in modules and _has(rows, "cacheenable") else ()
@@ -86,6 +87,10 @@ class Apache(Server):
             row.name == "rewriteoptions" and "ignoreinherit" in {word.lower() for word in row.words}
             for row in rows
         )
+
+    def _has_server_rules(self) -> bool:
+        """Whether rewrite rules of others stand at server level."""
+        return apache_config.has_server_rules(self.ask("-t", "-D", "DUMP_INCLUDES"), self._text)
 
     def _test(self) -> Result:
         return commands.run([*self.platform.apache, "-t"])
@@ -217,6 +222,10 @@ def _findings(document: Dict[str, Any], others: List[Tuple[str, str]]) -> List[F
     if document["ignores_inherited_rules"]:
         message = "RewriteOptions IgnoreInherit: own rules of that vhost that answer ([R], [G], [F]) win over a block."
         found.append(Finding("warning", "ignore-inherit", "apache", message))
+    if document["server_rules"]:
+        message = "Rewrite rules stand outside of every virtual host; with ours, virtual hosts would inherit them too."
+        hint = "move them into the virtual host that they are for; until then own rules that answer win over a block"
+        found.append(Finding("warning", "server-level-rules", "apache", message, hint=hint))
     found += [
         Finding("info", "name-not-selectable", place, "A name that no campaign can select.", got=name)
         for place, name in others

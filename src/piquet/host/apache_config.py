@@ -22,6 +22,9 @@ _NAMED = re.compile(rf"^\s+port (?:\d+|\*) namevhost {_PLACE}$")
 _DEFAULT = re.compile(rf"^\s+default server {_PLACE}$")
 _ALIAS = re.compile(r"^\s+(?:wild )?alias (?P<name>\S+)$")
 
+# They are open or not, but open nothing of their own. A macro may be used anywhere.
+_CONDITIONS = ("ifmodule", "ifdefine", "ifversion", "ifdirective", "iffile", "ifsection", "macro")
+
 Follow = Callable[[str], List[str]]
 
 
@@ -146,3 +149,48 @@ def split_names(names: List[str]) -> Tuple[List[str], List[str]]:
 def included_files(dump: str) -> List[str]:
     """Read what `-t -D DUMP_INCLUDES` prints: file names in the order of reading."""
     return re.findall(r"^\s*\([*\d]+\) (/.*)$", dump, re.MULTILINE)
+
+
+def has_server_rules(dump: str, text_of: Callable[[str], str]) -> bool:
+    """Whether somebody else's rewrite rules stand outside of every section, where virtual hosts could inherit them.
+
+    Sections that only depend on what is loaded or defined count as none. Files that are read inside a virtual host or
+    a folder's section are its own.
+
+    Args:
+        dump: what `-t -D DUMP_INCLUDES` prints; by its indent it says who reads a file, and in which line.
+        text_of: the text of a file.
+
+    Source: Apache 2.4 mod_rewrite, config_server_merge: with InheritDown* all rules of the server level go down.
+    """
+    readers: List[Tuple[int, str, bool]] = []
+    for indent, line, name in re.findall(r"^(\s*)\(([*\d]+)\) (/.*)$", dump, re.MULTILINE):
+        while readers and readers[-1][0] >= len(indent):
+            readers.pop()
+        is_outside = not readers or (readers[-1][2] and _is_outside(text_of(readers[-1][1]), int(line)))
+        readers.append((len(indent), name, is_outside))
+        if is_outside and "/etc/piquet/" not in name and _has_outer_rule(text_of(name)):
+            return True
+    return False
+
+
+def _has_outer_rule(text: str) -> bool:
+    return any(row.name == "rewriterule" and not sections for row, sections in _in_sections(text))
+
+
+def _is_outside(text: str, line: int) -> bool:
+    """Whether the statement at a line is in no section."""
+    return not any(sections for row, sections in _in_sections(text) if row.line == line)
+
+
+def _in_sections(text: str) -> Iterator[Tuple[Statement, int]]:
+    """Every statement with the number of sections around it."""
+    depth = 0
+    for row in statements(text):
+        kind = row.name.strip("</>")
+        if kind in _CONDITIONS or not row.name.startswith("<"):
+            yield row, depth
+        elif row.name.startswith("</"):
+            depth = max(0, depth - 1)
+        else:
+            depth += 1

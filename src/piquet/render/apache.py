@@ -2,9 +2,9 @@
 """Apache 2.4 by one file at server level: no virtual host is touched.
 
 A condition (lease, flag, doors) opens one `<If>` for all hosts that mod_alias serves, and the same
-condition stands before rewrite rules that virtual hosts inherit. Needs mod_headers; never loads a module,
-since that would wake `<IfModule>` sections of the sites. Nothing is kept
-in a `Define`: every `.htaccess` can read those.
+condition stands before rewrite rules that virtual hosts inherit, unless others have rules at server level, which would
+be inherited with ours. Needs mod_headers; never loads a module, since that would wake `<IfModule>` sections of the
+sites. Nothing is kept in a `Define`: every `.htaccess` can read those.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _ASKED_FIRST = "-z reqenv('REDIRECT_STATUS')"
 
 def files(view: CampaignView, host: HostPlan, server: ServerFacts) -> Mapping[str, tuple[str, str]]:
     """Path → (mode, text) of the Apache side of one host."""
-    values = {**view.values(), **_conditions(view, host)}
+    values = {**view.values(), **_conditions(view, host), "hands_rules_down": not server.server_rules}
     mode = "0600" if view.secret else "0644"
     texts = {
         f"{server.dropin_dir}/piquet.conf": ("0644", _text("dropin", "What Apache reads first.", values)),

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whose rewrite rules virtual hosts would inherit: those outside of every section, of whichever file."""
+
+from __future__ import annotations
+
+import pytest
+
+from piquet.host.apache_config import has_server_rules
+
+MAIN = "IncludeOptional conf-enabled/*.conf\nIncludeOptional sites-enabled/*.conf\n"
+SITE = "<VirtualHost *:80>\n  ServerName a.example\n  {}\n</VirtualHost>\n"
+RULE = "RewriteRule ^/x$ /y [PT]"
+DUMP = """\
+Included configuration files:
+  (*) /etc/apache2/apache2.conf
+    (1) /etc/apache2/conf-enabled/one.conf
+    (2) /etc/apache2/sites-enabled/two.conf
+      (3) /etc/apache2/snippets/three.conf
+    (2) /etc/apache2/sites-enabled/four.conf
+"""
+
+
+def found(dump: str = DUMP, **texts: str) -> bool:
+    """Whether rules are found, in files by their short names; what is not given is empty."""
+    named = {"apache2": MAIN, **texts}
+    return has_server_rules(dump, lambda path: named.get(path.rpartition("/")[2].partition(".")[0], ""))
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        {"apache2": f"{RULE}\n{MAIN}"},
+        {"one": RULE},
+        {"one": "<IfModule mod_rewrite.c>\n  RewriteEngine On\n  rewriterule ^ - [L]\n</IfModule>"},
+        {"two": SITE.format(RULE) + RULE},
+        {"two": "# a comment\n\nInclude snippets/three.conf\n", "three": RULE},
+        {"four": f"<Directory /srv>\n</Directory>\n{RULE}"},
+        {"one": "RewriteRule ^/x$ \\\n  /y"},
+    ],
+)
+def test_rules_at_server_level(texts: dict[str, str]) -> None:
+    """In the main file or any other, behind a condition, behind a virtual host, in a file that another reads."""
+    assert found(**texts)
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        {},
+        {"two": SITE.format(RULE)},
+        {"two": SITE.format("Include snippets/three.conf"), "three": RULE},
+        {"one": f"<Directory /srv>\n  <IfModule mod_rewrite.c>\n    {RULE}\n  </IfModule>\n</Directory>"},
+        {"one": f"# {RULE}"},
+        {"one": "RewriteEngine On"},
+    ],
+)
+def test_rules_elsewhere(texts: dict[str, str]) -> None:
+    """In a virtual host, in a file that is read inside of one, in a folder's section, in a comment."""
+    assert not found(**texts)
+
+
+def test_ours_are_not_counted() -> None:
+    """A host that is surveyed again after stage is not found to have rules of others."""
+    dump = (
+        DUMP + "    (1) /etc/apache2/conf-enabled/piquet.conf\n      (7) /etc/piquet/apache/20-decide.conf\n"
+    )
+    assert not found(dump, **{"20-decide": RULE})
