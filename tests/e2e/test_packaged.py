@@ -83,10 +83,18 @@ def test_the_comparison_sees_nearly_everything(record: Record, capsys: pytest.Ca
     assert varying * 100 < size
 
 
+def test_survey_says_what_stands_in_the_way(record: Record) -> None:
+    """The packages' configurations give one finding, and it is true: davical's rules are at server level.
+
+    Both hosts have it: the Apache of the nginx host does not run, but carries the same packages.
+    """
+    assert record.findings == {"nginx1": ["server-level-rules"], "apache1": ["server-level-rules"]}
+
+
 @pytest.mark.long
 def test_verify_agrees(record: Record) -> None:
     """`verify` finds nothing wrong inside the window or after removal, and says which site nobody outside reaches."""
     during, after = record.verified
     assert "every site answers as it should" in during
     assert "localhost on nginx1, 127.0.0.1:80: a loopback address, not reachable from outside" in during
-    assert "Every site came back: 15 sites on 2 hosts" in after
+    assert "Every site came back: 16 sites on 2 hosts" in after

@@ -20,7 +20,15 @@ from .likeness import Likeness
 
 WWW = "/var/lib/piquet/www/"
 _CONNECTIONS = 3
-_ANYBODYS = ("connection", "content-length", "content-type", "date", "location", "server", "transfer-encoding")
+_ANYBODYS = (
+    "connection",
+    "content-length",
+    "content-type",
+    "date",
+    "location",
+    "server",
+    "transfer-encoding",
+)
 """Headers that the server puts on any answer; besides these an answer of ours has what the table says, and no more."""
 
 # The same exchange, for what only the host itself reaches: base64 of each request in, of each answer out.

@@ -21,6 +21,15 @@ _APACHE = f"""\
     DocumentRoot /var/www/html
 </VirtualHost>
 """
+# Rules of its own, which say nothing on what the packages' rules are for.
+_RULES = f"""\
+<VirtualHost *:80>
+    ServerName rules.{DOMAIN}
+    DocumentRoot /var/www/html
+    RewriteEngine On
+    RewriteRule ^/pretty/(.*)$ /owner/$1 [PT]
+</VirtualHost>
+"""
 _CALENDAR = """\
 <VirtualHost *:80>
     ServerName {name}
@@ -90,8 +99,10 @@ def furnish(host: Host) -> None:
 
 def _apache() -> str:
     pairs = ((_CALENDAR, "calendar"), (_WEBMAIL, "webmail"))
-    return _APACHE + "".join(
-        text.format(name=f"{name}.{domain}") for text, name in pairs for domain in (DOMAIN, QUIET)
+    return (
+        _APACHE
+        + _RULES
+        + "".join(text.format(name=f"{name}.{domain}") for text, name in pairs for domain in (DOMAIN, QUIET))
     )
 
 

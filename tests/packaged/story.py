@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -42,6 +43,7 @@ class Record:
         readings: state → question → answer.
         foreign: host name → its files before and after.
         versions: host name → package → version.
+        findings: host name → codes of what the survey found.
         verified: what `verify` printed inside the window and after removal; nothing in an ordinary run.
     """
 
@@ -50,6 +52,7 @@ class Record:
     readings: dict[str, Reading]
     foreign: dict[str, tuple[dict[str, str], dict[str, str]]]
     versions: dict[str, dict[str, str]]
+    findings: dict[str, list[str]]
     verified: list[str] = field(default_factory=list)
 
     def asked(self, application: Application) -> list[Question]:
@@ -109,7 +112,7 @@ class Story:
         judge = Judge(campaign, self.secret, usual, pages)
         foreign = {name: (before[name], after[name]) for name in before}
         versions = self._on_all(_versions)
-        return Record(judge, campaign.phases[0], readings, foreign, versions, verified)
+        return Record(judge, campaign.phases[0], readings, foreign, versions, self._findings(), verified)
 
     def _unhooked(self) -> tuple[dict[Question, Likeness], dict[str, dict[str, str]]]:
         """What every answer is like, and every file, before anything of ours is there.
@@ -167,6 +170,13 @@ class Story:
     def _files(host: Host) -> dict[str, str]:
         """What must be the same before and after; what applications keep below /var/lib is theirs to change."""
         return drive.foreign_files(host, _FOREIGN)
+
+    def _findings(self) -> dict[str, list[str]]:
+        surveys = self.fleet.folder / ".piquet" / "surveys"
+        kept = {
+            host.name: json.loads((surveys / f"{host.name}.json").read_text("utf-8")) for host in self.fleet
+        }
+        return {name: [finding["code"] for finding in survey["findings"]] for name, survey in kept.items()}
 
     def _on_all(self, act: Callable[[Host], Result]) -> dict[str, Result]:
         """The same on all hosts at once; host name → what came of it."""
