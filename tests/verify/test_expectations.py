@@ -86,6 +86,18 @@ def test_expires_is_told_apart() -> None:
     assert (only.field, only.expected, only.got) == ("expires after date", "3600 s", "7200 s")
 
 
+def test_a_second_between_program_and_server_is_none() -> None:
+    """A program's Expires and the server's Date may fall on both sides of a second; two seconds are a difference."""
+    date = "Thu, 17 Dec 2026 00:00:05 GMT"
+    before = fingerprint(seen(0, 0, date=date, expires=date))
+    later = fingerprint(seen(0, 0, date=date, expires="Thu, 17 Dec 2026 00:00:06 GMT"))
+    earlier = fingerprint(seen(0, 0, date=date, expires="Thu, 17 Dec 2026 00:00:03 GMT"))
+    volatile = frozenset({"header expires"})
+    assert differences(before, later, volatile) == ()
+    (only,) = differences(before, earlier, volatile)
+    assert (only.field, only.expected, only.got) == ("expires after date", "0 s", "-2 s")
+
+
 def test_cookies_count_by_name() -> None:
     """Another session is the same answer; another cookie, or one without HttpOnly, is not."""
     one = fingerprint(

@@ -4,11 +4,13 @@
 Left out is only what differs between any two answers (Date) or belongs to one connection (RFC 9110
 section 7.6.1). Of a cookie only the name and attributes count, since its value is a session. `Expires`
 counts twice, absolute and as distance from Date: servers make it either way, and the two takes of a baseline
-tell which. No file, no network, no clock.
+tell which. Where a program says `Expires` and the server `Date`, a second may end between the two: distances one
+second apart are the same. No file, no network, no clock.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -20,6 +22,8 @@ _LEFT_OUT = frozenset(
 )
 _OF_THE_BODY = frozenset({"body", "size", "header content-length", "header etag", "header content-md5"})
 _COOKIE_TIMES = frozenset({"expires", "max-age"})
+_EXPIRES_AFTER = "expires after date"
+_SECONDS = re.compile(r"(-?\d+) s")
 ABSENT = "(absent)"
 
 
@@ -60,7 +64,14 @@ def differences(
     """The fields that are not as before, volatile ones left out, sorted by name."""
     names = sorted({*before, *after} - volatile)
     pairs = ((name, before.get(name, ABSENT), after.get(name, ABSENT)) for name in names)
-    return tuple(Difference(name, old, new) for name, old, new in pairs if old != new)
+    return tuple(Difference(name, old, new) for name, old, new in pairs if not _is_same(name, old, new))
+
+
+def _is_same(name: str, old: str, new: str) -> bool:
+    distances = [_SECONDS.fullmatch(text) for text in (old, new)]
+    if name == _EXPIRES_AFTER and distances[0] and distances[1]:
+        return abs(int(distances[0][1]) - int(distances[1][1])) <= 1
+    return old == new
 
 
 def _headers(observation: Observation) -> Iterator[tuple[str, str]]:
@@ -70,7 +81,7 @@ def _headers(observation: Observation) -> Iterator[tuple[str, str]]:
             yield "cookies", " | ".join(sorted(_cookie(value) for value in values))
         elif name == "expires":
             yield "header expires", " | ".join(values)
-            yield "expires after date", _distance(observation, values[0])
+            yield _EXPIRES_AFTER, _distance(observation, values[0])
         elif name not in _LEFT_OUT:
             yield f"header {name}", " | ".join(values)
 
