@@ -34,8 +34,8 @@ WantedBy=multi-user.target
 def plant(fleet: Fleet) -> dict[str, tuple[Kind, ...]]:
     """Give every host its sites; host name → the kinds that it serves."""
     nginx = fleet.of("nginx")
-    dealt = {host.name: _dealt(load("nginx"), number, len(nginx)) for number, host in enumerate(nginx)}
-    dealt.update({host.name: load("apache") for host in fleet.of("apache")})
+    dealt = {host.name: _dealt(_kinds("nginx"), number, len(nginx)) for number, host in enumerate(nginx)}
+    dealt.update({host.name: _kinds("apache") for host in fleet.of("apache")})
     for host in fleet:
         _plant(fleet, host, dealt[host.name])
     return dealt
@@ -44,6 +44,11 @@ def plant(fleet: Fleet) -> dict[str, tuple[Kind, ...]]:
 def names(kinds: Iterable[Kind]) -> tuple[str, ...]:
     """The selected site names of these kinds."""
     return tuple(sorted({name for kind in kinds for name in kind.sites}))
+
+
+def _kinds(provider: Provider) -> tuple[Kind, ...]:
+    """Those that can live on a booted host."""
+    return tuple(kind for kind in load(provider) if kind.hosts)
 
 
 def _dealt(kinds: tuple[Kind, ...], number: int, hosts: int) -> tuple[Kind, ...]:
@@ -63,6 +68,7 @@ def _plant(fleet: Fleet, host: Host, kinds: tuple[Kind, ...]) -> None:
     host.write_files(dict(_vhosts(host.provider, kinds)))
     host.run(links)
     put_sites(host, host.provider, _documents(kinds))
+    host.run(f"chmod 0755 {_SRV}/*/*.cgi")
 
 
 def _plant_upstream(host: Host) -> None:

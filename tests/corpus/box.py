@@ -35,7 +35,7 @@ exec chroot "$root" "$@"
 """
 _ETC = (
     "passwd", "group", "nsswitch.conf", "hosts", "ld.so.cache", "localtime", "mime.types", "ssl/openssl.cnf",
-    "nginx/mime.types",
+    "nginx/mime.types", "nginx/fastcgi_params", "nginx/uwsgi_params", "nginx/scgi_params",
 )  # fmt: skip
 _FOLDERS = (
     "usr", "dev", "tmp", "srv", "run/lock/apache2", "run/apache2", "etc/piquet", "etc/nginx/conf.d",
@@ -82,10 +82,10 @@ class Box:
         path.chmod(mode)
 
     def clean_caches(self) -> None:
-        """Empty what servers keep on disk between runs."""
-        for folder in ("var/cache/apache2/mod_cache_disk", "var/lib/nginx/corpus-cache"):
+        """Empty what servers keep on disk between runs, and the sockets of a server that was killed."""
+        for folder in ("var/cache/apache2/mod_cache_disk", "var/lib/nginx", "run/apache2"):
             shutil.rmtree(self.root / folder, ignore_errors=True)
-        (self.root / "var/cache/apache2/mod_cache_disk").mkdir(parents=True)
+            (self.root / folder).mkdir(parents=True)
         shutil.chown(self.root / "var/cache/apache2/mod_cache_disk", "www-data", "www-data")
 
     def set_clock(self, at_ms: int) -> None:

@@ -68,11 +68,22 @@ class Case:
         """The target as the table of answers sees it."""
         return self.target if self.means == "" else self.means
 
+    @property
+    def body(self) -> bytes:
+        """The body of the plain form."""
+        return _BODY if self.method in _WITH_BODY else b""
+
+    @property
+    def is_for_http2(self) -> bool:
+        """Whether it is also asked over HTTP/2: core addresses in plain form, from the usual address."""
+        is_plain = self.sent is None and self.source == "127.0.0.1"
+        return is_plain and self.target in _CORE_PATHS and self.method in ("GET", "HEAD", "POST", "PUT")
+
     def bytes(self, host: str) -> bytes:
         """What goes over the wire to a host."""
         if self.sent is not None:
             return self.sent.replace(b"@HOST@", host.encode())
-        body = _BODY if self.method in _WITH_BODY else b""
+        body = self.body
         fields: dict[str, str] = {"Host": host, **dict(self.headers)}
         if body:
             fields |= {"Content-Type": "application/x-www-form-urlencoded", "Content-Length": str(len(body))}
@@ -206,6 +217,14 @@ def shapes() -> Iterator[Case]:
     yield _shape(
         "CONNECT", "example.org:443", b"CONNECT example.org:443 HTTP/1.1\r\nHost: @HOST@" + close, None
     )
+    yield _shape(
+        "GET",
+        "/socket/once (upgrade)",
+        b"GET /socket/once HTTP/1.1\r\nHost: @HOST@\r\nUpgrade: websocket\r\nConnection: Upgrade, close\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
+        "/socket/once",
+    )
+    yield _shape("PROPFIND", "/", b"PROPFIND / HTTP/1.1\r\nHost: @HOST@\r\nDepth: 0" + close, "/")
     chunked = (
         b"POST / HTTP/1.1\r\nHost: @HOST@\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n1a\r\n"
         + _BODY
@@ -221,6 +240,11 @@ def shapes() -> Iterator[Case]:
     yield _shape(
         "POST", "then GET on the same connection", kept + b"GET / HTTP/1.1\r\nHost: @HOST@" + close, None
     )
+
+
+def of_kind(paths: Sequence[str]) -> tuple[Case, ...]:
+    """What is asked of the addresses that a kind has for itself."""
+    return tuple(Case(method, path) for path in paths for method in ("GET", "POST"))
 
 
 def _shape(method: str, target: str, sent: bytes, means: str | None) -> Case:

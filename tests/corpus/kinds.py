@@ -11,8 +11,10 @@ holds these placeholders, nothing else is replaced:
     @CERT@ @KEY@         a TLS certificate for the names, and its key
 
 Keys of the comment: `kind` (one sentence), `sites` (the names that a campaign selects; empty = never selected), `ask`
-(comma-separated `scheme name` pairs to ask), `modules` (what Apache must have loaded), `limit` (why the promise does
-not hold for this kind; such kinds are loaded on request only).
+(comma-separated `scheme name` pairs to ask, an address behind them if it is not the usual one; scheme `h2` is HTTP/2),
+`paths` (addresses of its own to ask besides those of every kind), `modules` (what Apache must have loaded), `hosts`
+(`no` and why: not planted on booted hosts), `alone` (why its answers differ with what was asked before, so that it is asked by itself), `limit`
+(why the promise does not hold for this kind). Kinds with one of the last two are loaded on request only.
 
 No process, no network, no clock here: the runner and the demo decide where the files go.
 """
@@ -51,15 +53,20 @@ class Places:
 
 @dataclass(frozen=True)
 class Ask:
-    """One way to reach a kind: scheme (`http` or `https`) and the host name to ask for."""
+    """One way to reach a kind: scheme (`http`, `https` or `h2`), the host name to ask for, and where to connect."""
 
     scheme: str
     host: str
+    address: str = "127.0.0.1"
 
     @property
     def tls(self) -> bool:
-        """True for https."""
-        return self.scheme == "https"
+        """True for https and h2."""
+        return self.scheme != "http"
+
+    def source(self, wanted: str) -> str:
+        """The local address to ask from: the wanted one, or the only one that IPv6 has here."""
+        return self.address if ":" in self.address else wanted
 
 
 @dataclass(frozen=True)
@@ -75,6 +82,9 @@ class Kind:
     modules: tuple[str, ...]
     htaccess: Path | None
     limit: str
+    alone: str = ""
+    paths: tuple[str, ...] = ()
+    hosts: bool = True
 
     def rendered(self, places: Places) -> bytes:
         """The file with its placeholders filled, line ends as written."""
@@ -103,10 +113,10 @@ def load(provider: Provider, *, limits: bool = False) -> tuple[Kind, ...]:
 
     Args:
         provider: which server.
-        limits: also those for which the promise does not hold.
+        limits: also those that are asked by themselves, or for which the promise does not hold.
     """
     kinds = (_read(provider, path) for path in sorted((HERE / provider).glob("*.conf")))
-    return tuple(kind for kind in kinds if limits or not kind.limit)
+    return tuple(kind for kind in kinds if limits or not (kind.limit or kind.alone))
 
 
 def modules(kinds: tuple[Kind, ...]) -> tuple[str, ...]:
@@ -121,7 +131,7 @@ def plant_root(kind: Kind, folder: Path) -> None:
     if kind.htaccess:
         shutil.copy(kind.htaccess, folder / ".htaccess")
     for path in (folder, *folder.rglob("*")):
-        path.chmod(0o755 if path.is_dir() else 0o644)
+        path.chmod(0o755 if path.is_dir() or path.suffix == ".cgi" else 0o644)
         os.utime(path, (_TREE_MTIME_S, _TREE_MTIME_S))
 
 
@@ -140,6 +150,9 @@ def _read(provider: Provider, path: Path) -> Kind:
         modules=tuple(head.get("modules", "").split()),
         htaccess=htaccess if htaccess.exists() else None,
         limit=head.get("limit", ""),
+        alone=head.get("alone", ""),
+        paths=tuple(head.get("paths", "").split()),
+        hosts=not head.get("hosts", "").startswith("no"),
     )
 
 

@@ -117,7 +117,7 @@ class Picket:
         if self.kinds[0].provider == "apache" and "%2f" in case.meaning.partition("?")[0].lower():
             return _REFUSED
         headers = {name.lower(): value for name, value in case.headers}
-        request = answers.Request(case.method, case.meaning, way.host, headers, case.source)
+        request = answers.Request(case.method, case.meaning, way.host, headers, way.source(case.source))
         assets = answers.asset_names(self.campaign.languages)
         return answers.expect(self.campaign, self.phase_at(at_ms), request, SECRET, assets)
 

@@ -20,9 +20,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Literal
 
-from .box import ADDRESS
-from .cases import Case, with_cookie
-from .client import Wire, exchange, settled
+from .cases import Case, of_kind, with_cookie
+from .client import Wire, exchange, exchange_h2, settled
 from .kinds import Ask, Kind
 from .picket import Picket
 from .servers import Server
@@ -42,7 +41,8 @@ class Item:
 
     def __str__(self) -> str:
         """For a report."""
-        return f"{self.kind} {self.ask.scheme}://{self.ask.host} {self.case}"
+        where = "" if self.ask.address == "127.0.0.1" else f" at {self.ask.address}"
+        return f"{self.kind} {self.ask.scheme}://{self.ask.host}{where} {self.case}"
 
 
 @dataclass(frozen=True)
@@ -103,9 +103,15 @@ def _share(asked: int, wrong: int) -> str:
     return f"{asked - wrong:>7}/{asked:<6}"
 
 
-def items(kinds: Sequence[Kind], cases: Sequence[Case]) -> tuple[Item, ...]:
-    """Every case for every name of every kind, in a fixed order."""
-    return tuple(Item(kind.name, ask, case) for kind in kinds for ask in kind.asks for case in cases)
+def items(kinds: Sequence[Kind], cases: Sequence[Case], *, own: bool = False) -> tuple[Item, ...]:
+    """Every case for every name of every kind, in a fixed order; `own` adds the kind's own addresses."""
+    return tuple(
+        Item(kind.name, way, case)
+        for kind in kinds
+        for way in kind.asks
+        for case in (*cases, *(of_kind(kind.paths) if own else ()))
+        if way.scheme != "h2" or case.is_for_http2
+    )
 
 
 def record(server: Server, asked: Sequence[Item]) -> dict[Item, Wire]:
@@ -127,7 +133,12 @@ def _ask_all(server: Server, asked: Sequence[Item]) -> dict[Item, Wire]:
 def ask(server: Server, way: Ask, case: Case) -> Wire:
     """Ask a running server one case by one way."""
     port = server.https if way.tls else server.http
-    wire = exchange(ADDRESS, port, case.bytes(way.host), way.host if way.tls else None, case.source)
+    if way.scheme == "h2":
+        url = f"https://{way.host}{case.target}"
+        wire = exchange_h2(way.address, port, url, case.method, case.headers, case.body)
+    else:
+        name = way.host if way.tls else None
+        wire = exchange(way.address, port, case.bytes(way.host), name, way.source(case.source))
     return settled(wire) if server.provider == "apache" else wire
 
 
@@ -176,7 +187,7 @@ def run(server: Server, picket: Picket, cases: Sequence[Case]) -> Tally:
     The server is left hooked and staged.
     """
     split = with_cookie(cases)
-    recorder = Recorder(server, picket, (items(server.kinds, split[False]), items(server.kinds, split[True])))
+    recorder = Recorder(server, picket, (items(server.kinds, split[False], own=True), items(server.kinds, split[True])))
     before, inside, after = picket.before_ms, picket.inside_ms, picket.after_ms
     usual = recorder.usual()
     unhooked = {instant: recorder.at(instant) for instant in (before, inside, after)}

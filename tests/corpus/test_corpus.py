@@ -50,6 +50,6 @@ def test_the_line_is_the_first_thing_in_every_block(planted: Planter) -> None:
     picket(server).hook(server)
     hooked = {path: path.read_bytes() for path in server.vhost_files()}
     for path, text in hooked.items():
-        assert text.count(hooks.line()) == owners[path].count(b"server_name"), path.name
+        assert text.count(hooks.line()) == owners[path].count(b"server_name "), path.name
         assert hooks.remove(text) == owners[path], path.name
     assert server.test() == ""

@@ -2,7 +2,11 @@
 """The application behind the proxying kinds: it answers with what it was asked, so that a changed request is seen.
 
 Answers depend on the request alone: no Date, no counter, no state. The body of an ordinary answer is the request line,
-the headers in the order and spelling in which they came, and the length and sha256 of the body.
+the headers in the order and spelling in which they came, and the length and sha256 of the body. One port speaks HTTP,
+FastCGI, uwsgi and SCGI: the first byte of a request tells them apart. Through the last three the body is the variables
+in the order in which they came, less the client's port. `/socket/…` takes a WebSocket upgrade and echoes bytes.
+
+Source: FastCGI specification 1.0, sections 3.3 and 8; uwsgi protocol, packet header; SCGI specification, section 2.
 
 Run it as `python3 upstream.py ADDRESS PORT`; it prints the port when it listens (0 = any) and ends with its standard
 input.
@@ -25,19 +29,118 @@ _REASONS = {
 }
 
 
+_FASTCGI, _UWSGI = b"\x01", b"\x00"
+
+
 async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Read one request, answer it, close."""
+    """Read one request in whatever protocol, answer it, close."""
     try:
-        head = await reader.readuntil(b"\r\n\r\n")
-        if b"100-continue" in head:
-            writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        body = await _body(reader, head)
-        writer.write(respond(head, body))
+        first = await reader.readexactly(1)
+        if first == _FASTCGI:
+            await _fastcgi(reader, writer)
+        elif first == _UWSGI:
+            writer.write(_respond_to_variables(*await _uwsgi(reader), first=b"HTTP/1.1"))
+        elif first.isdigit():
+            writer.write(_respond_to_variables(*await _scgi(reader, first)))
+        else:
+            await _http(reader, writer, first)
         await writer.drain()
     except (asyncio.IncompleteReadError, ConnectionError):
         pass
     finally:
         writer.close()
+
+
+async def _http(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, first: bytes) -> None:
+    head = first + await reader.readuntil(b"\r\n\r\n")
+    if b" /socket/" in head.partition(b"\r\n")[0] and b"upgrade: websocket" in head.lower():
+        await _socket(reader, writer, is_short=b"/once" in head)
+        return
+    if b"100-continue" in head:
+        writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    body = await _body(reader, head)
+    writer.write(respond(head, body))
+
+
+async def _socket(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, is_short: bool) -> None:
+    """An upgraded connection: says hello, then sends back what comes until the other side ends it."""
+    writer.write(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\nhello\n")
+    await writer.drain()
+    while not is_short and (received := await reader.read(4096)):
+        writer.write(received)
+        await writer.drain()
+
+
+async def _fastcgi(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Records until the empty one of standard input; the answer as one record of standard output and an end."""
+    streams = {4: b"", 5: b""}
+    kind, number = await _record(reader, streams, b"\x01")
+    while (kind, number) != (5, 0):
+        kind, number = await _record(reader, streams, await reader.readexactly(1))
+    content = _respond_to_variables(_pairs(streams[4]), streams[5])
+    for start in range(0, len(content), 32768):
+        part = content[start : start + 32768]
+        writer.write(b"\x01\x06\x00\x01" + len(part).to_bytes(2, "big") + b"\x00\x00" + part)
+    writer.write(b"\x01\x03\x00\x01\x00\x08\x00\x00" + bytes(8))
+
+
+async def _record(reader: asyncio.StreamReader, streams: dict[int, bytes], version: bytes) -> tuple[int, int]:
+    """Read one record whose version is read already; its type and the length of its content."""
+    head = version + await reader.readexactly(7)
+    kind, length = head[1], int.from_bytes(head[4:6], "big")
+    content = await reader.readexactly(length + head[6])
+    if kind in streams:
+        streams[kind] += content[:length]
+    return kind, length
+
+
+def _pairs(packed: bytes) -> list[tuple[bytes, bytes]]:
+    """Names and values of FastCGI: two lengths of one or four bytes, then both texts."""
+    found, at = [], 0
+    while at < len(packed):
+        lengths = []
+        for _ in range(2):
+            is_long = packed[at] > 127
+            lengths.append(int.from_bytes(packed[at : at + 4], "big") & 0x7FFFFFFF if is_long else packed[at])
+            at += 4 if is_long else 1
+        name, end = at + lengths[0], at + sum(lengths)
+        found.append((packed[at:name], packed[name:end]))
+        at = end
+    return found
+
+
+async def _uwsgi(reader: asyncio.StreamReader) -> tuple[list[tuple[bytes, bytes]], bytes]:
+    size = int.from_bytes((await reader.readexactly(3))[:2], "little")
+    packed, texts = await reader.readexactly(size), []
+    while packed:
+        length = int.from_bytes(packed[:2], "little")
+        texts.append(packed[2 : 2 + length])
+        packed = packed[2 + length :]
+    variables = list(zip(texts[::2], texts[1::2], strict=False))
+    return variables, await reader.readexactly(_length(variables))
+
+
+async def _scgi(reader: asyncio.StreamReader, first: bytes) -> tuple[list[tuple[bytes, bytes]], bytes]:
+    size = int(first + (await reader.readuntil(b":"))[:-1])
+    texts = (await reader.readexactly(size + 1)).split(b"\0")
+    variables = list(zip(texts[::2], texts[1::2], strict=False))
+    return variables, await reader.readexactly(_length(variables))
+
+
+def _length(variables: list[tuple[bytes, bytes]]) -> int:
+    return int(dict(variables).get(b"CONTENT_LENGTH") or 0)
+
+
+def _respond_to_variables(
+    variables: list[tuple[bytes, bytes]], body: bytes, first: bytes = b"Status:"
+) -> bytes:
+    """The answer to a request that came as variables, in the form that CGI has: the status first."""
+    path = dict(variables).get(b"REQUEST_URI", b"/").partition(b"?")[0]
+    kept = [b"%s=%s\n" % pair for pair in variables if pair[0] not in (b"REMOTE_PORT", b"UNIQUE_ID")]
+    content = b"".join(kept) + b"%d %s\n" % (len(body), hashlib.sha256(body).hexdigest().encode())
+    status = _status(path)
+    line = b"%s %d %s\r\n" % (first, status, _REASONS[status].encode())
+    return line + b"Content-Type: text/plain\r\nContent-Length: %d\r\n\r\n" % len(content) + content
 
 
 async def _body(reader: asyncio.StreamReader, head: bytes) -> bytes:
