@@ -31,14 +31,16 @@ for folder in usr dev; do mount --rbind "/$folder" "$root/$folder"; done
 for folder in bin lib lib64 sbin; do
     if [ -d "$root/$folder" ] && [ ! -L "$root/$folder" ]; then mount --bind "/$folder" "$root/$folder"; fi
 done
+mount -t proc proc "$root/proc"
 exec chroot "$root" "$@"
 """
 _ETC = (
     "passwd", "group", "nsswitch.conf", "hosts", "ld.so.cache", "localtime", "mime.types", "ssl/openssl.cnf",
-    "nginx/mime.types", "nginx/fastcgi_params", "nginx/uwsgi_params", "nginx/scgi_params",
+    "os-release", "apache2/envvars", "nginx/mime.types", "nginx/fastcgi_params", "nginx/uwsgi_params", "nginx/scgi_params",
 )  # fmt: skip
 _FOLDERS = (
-    "usr", "dev", "tmp", "srv", "run/lock/apache2", "run/apache2", "etc/piquet", "etc/nginx/conf.d",
+    "usr", "dev", "proc", "tmp", "srv", "run/lock/apache2", "run/apache2", "etc/piquet", "etc/nginx/conf.d",
+    "etc/nginx/http.d", "etc/nginx/late.d", "etc/apache2/conf.d",
     "etc/nginx/sites-enabled", "etc/apache2/mods-enabled", "etc/apache2/conf-enabled", "etc/apache2/sites-enabled",
     "var/lib/nginx", "var/log/nginx", "var/log/apache2", "var/cache/apache2/mod_cache_disk",
 )  # fmt: skip
@@ -57,6 +59,7 @@ class Box:
         for name in ("bin", "lib", "lib64", "sbin"):
             self._like_the_machine(name)
         (root / "var/run").symlink_to("/run")
+        (root / "var/lock").symlink_to("/run/lock")
         for name in _ETC:
             if Path("/etc", name).exists():
                 (root / "etc" / name).parent.mkdir(parents=True, exist_ok=True)
@@ -97,9 +100,10 @@ class Box:
         temporary.chmod(0o644)
         temporary.rename(self.path("/etc/faketimerc"))
 
-    def run(self, argv: Sequence[str]) -> subprocess.CompletedProcess[str]:
-        """Run a command in the box to its end, on the box's clock."""
-        return subprocess.run(self._argv(argv), capture_output=True, text=True, timeout=60, check=False)
+    def run(self, argv: Sequence[str], *, on_its_clock: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run a command in the box to its end, on the box's clock or on the machine's."""
+        inside = self._argv(argv, on_its_clock=on_its_clock)
+        return subprocess.run(inside, capture_output=True, text=True, timeout=60, check=False)
 
     @contextmanager
     def serving(self, argv: Sequence[str], port: int) -> Iterator[None]:
@@ -113,14 +117,17 @@ class Box:
         finally:
             _end(process)
 
-    def _argv(self, argv: Sequence[str]) -> list[str]:
-        environment = ["TZ=UTC", f"LD_PRELOAD={faketime_library()}", "FAKETIME_FMT=%s", "FAKETIME_NO_CACHE=1"]
-        environment += [
-            "FAKETIME_DISABLE_SHM=1",
-            "FAKETIME_DONT_FAKE_MONOTONIC=1",
-            "NO_FAKE_STAT=1",
-            "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
-        ]
+    def _argv(self, argv: Sequence[str], *, on_its_clock: bool = True) -> list[str]:
+        environment = ["TZ=UTC", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"]
+        if on_its_clock:
+            environment += [
+                f"LD_PRELOAD={faketime_library()}",
+                "FAKETIME_FMT=%s",
+                "FAKETIME_NO_CACHE=1",
+                "FAKETIME_DISABLE_SHM=1",
+                "FAKETIME_DONT_FAKE_MONOTONIC=1",
+                "NO_FAKE_STAT=1",
+            ]
         enter = [
             "setpriv",
             "--pdeathsig",

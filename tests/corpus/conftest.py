@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from .kinds import Kind, Provider, load
+from .main_files import MainFile
 from .runner import Tally
 from .servers import Server, plant, upstream
 
@@ -27,8 +28,8 @@ def application() -> Iterator[int]:
 def planted(tmp_path: Path, application: int) -> Planter:
     """Plant a server with all kinds, or with those of the given names."""
 
-    def plant_some(provider: Provider, *names: str) -> Server:
-        return plant(provider, _chosen(provider, names), tmp_path / provider, application)
+    def plant_some(provider: Provider, *names: str, main: MainFile | None = None) -> Server:
+        return plant(provider, _chosen(provider, names), tmp_path / provider, application, main)
 
     return plant_some
 

@@ -119,10 +119,11 @@ def load(provider: Provider, *, limits: bool = False) -> tuple[Kind, ...]:
     return tuple(kind for kind in kinds if limits or not (kind.limit or kind.alone))
 
 
-def modules(kinds: tuple[Kind, ...]) -> tuple[str, ...]:
+def modules(kinds: tuple[Kind, ...], more: tuple[str, ...] = (), mpm: str = "event") -> tuple[str, ...]:
     """The Apache modules that these kinds need and Debian's usual ones, in an order in which they can be loaded."""
-    wanted = {module for kind in kinds for module in kind.modules}
-    return BASE_MODULES + tuple(sorted(wanted - set(BASE_MODULES)))
+    wanted = {module for kind in kinds for module in kind.modules} | set(more)
+    base = (f"mpm_{mpm}", *BASE_MODULES[1:])
+    return base + tuple(sorted(wanted - set(base)))
 
 
 def plant_root(kind: Kind, folder: Path) -> None:
@@ -137,7 +138,7 @@ def plant_root(kind: Kind, folder: Path) -> None:
 
 def _read(provider: Provider, path: Path) -> Kind:
     text = path.read_bytes().decode()
-    head = _comment(text)
+    head = comment(text)
     name = host_name(path.stem)
     htaccess = path.with_suffix(".htaccess")
     return Kind(
@@ -156,7 +157,8 @@ def _read(provider: Provider, path: Path) -> Kind:
     )
 
 
-def _comment(text: str) -> dict[str, str]:
+def comment(text: str) -> dict[str, str]:
+    """The `# key: value` lines on top of a file."""
     head: dict[str, str] = {}
     for line in text.splitlines():
         if not line.startswith("# "):

@@ -191,9 +191,21 @@ class Picket:
 
 
 def picket(
-    server: Server, *windows: tuple[datetime, datetime], mutation: Mutation | None = None, hooked: bool = True
+    server: Server,
+    *windows: tuple[datetime, datetime],
+    mutation: Mutation | None = None,
+    hooked: bool = True,
+    known: ServerFacts | None = None,
 ) -> Picket:
-    """A campaign over a server's kinds: a block phase per window (start, end), `/api/` and a network open, a bypass."""
+    """A campaign over a server's kinds: a block phase per window (start, end), `/api/` and a network open, a bypass.
+
+    Args:
+        server: with its kinds.
+        windows: by default one day.
+        mutation: a fault to plant into the bundle.
+        hooked: whether the line is put in.
+        known: what a survey said of the server, where one was made.
+    """
     phases = tuple(
         Phase(n, "block", start, end, page="pages/greve")
         for n, (start, end) in enumerate(windows or (DEFAULT_WINDOW,), 1)
@@ -213,8 +225,9 @@ def picket(
     entries = tuple(
         Entry(name, key(name), tuple(p.number for p in phases), server.provider, None) for name in sites
     )
-    known = tuple(sorted({name for kind in server.kinds for name in names_of(kind)}))
-    plan = Plan(campaign, (HostPlan("corpus", "127.0.0.1", (facts(server),), entries, known),), ())
+    names = tuple(sorted({name for kind in server.kinds for name in names_of(kind)}))
+    host = HostPlan("corpus", "127.0.0.1", (known or facts(server),), entries, names)
+    plan = Plan(campaign, (host,), ())
     pages = [
         PageSource(
             p.number, name, f"pages/greve/{name}.md", "markdown", f"# Grève · {name}\n\nPhase {p.number}.\n"

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from .box import ADDRESS, Box, free_ports
 from .kinds import HERE, Kind, Places, Provider, modules, plant_root
+from .main_files import MainFile
 
 _SITES = {"nginx": "/etc/nginx/sites-enabled", "apache": "/etc/apache2/sites-enabled"}
 _START = {"nginx": ["/usr/sbin/nginx"], "apache": ["/usr/sbin/apache2", "-D", "FOREGROUND"]}
@@ -86,8 +87,22 @@ class Server:
         return log.read_text(errors="replace") if log.exists() else ""
 
 
-def plant(provider: Provider, kinds: tuple[Kind, ...], folder: Path, upstream_port: int) -> Server:
-    """A box with a server and these kinds, as their owners left it: nothing of ours in it yet."""
+def plant(
+    provider: Provider,
+    kinds: tuple[Kind, ...],
+    folder: Path,
+    upstream_port: int,
+    main: MainFile | None = None,
+) -> Server:
+    """A box with a server and these kinds, as their owners left it: nothing of ours in it yet.
+
+    Args:
+        provider: which server.
+        kinds: whose vhost files are planted.
+        folder: of the box; it does not exist yet.
+        upstream_port: of the application.
+        main: the owner's main file, by default the usual one.
+    """
     box = Box(folder)
     http, https = free_ports(2)
     places = Places(http, https, "/srv", f"{ADDRESS}:{upstream_port}", _CERT, _KEY)
@@ -96,17 +111,19 @@ def plant(provider: Provider, kinds: tuple[Kind, ...], folder: Path, upstream_po
         box.write(f"{_SITES[provider]}/{kind.name}.conf", kind.rendered(places))
         plant_root(kind, box.path(f"/srv/{kind.name}"))
     if provider == "nginx":
-        box.write("/etc/nginx/nginx.conf", (HERE / "base/nginx.conf").read_bytes())
+        text = main.text if main else (HERE / "base/nginx.conf").read_text()
+        box.write("/etc/nginx/nginx.conf", text.encode())
     else:
-        _plant_apache(box, kinds, places)
+        _plant_apache(box, kinds, places, main)
     return Server(provider, box, kinds, http, https)
 
 
-def _plant_apache(box: Box, kinds: tuple[Kind, ...], places: Places) -> None:
-    main = (HERE / "base/apache2.conf").read_text()
-    main = main.replace("@HTTP@", str(places.http)).replace("@HTTPS@", str(places.https))
-    box.write("/etc/apache2/apache2.conf", main.encode())
-    for number, module in enumerate(modules(kinds)):
+def _plant_apache(box: Box, kinds: tuple[Kind, ...], places: Places, main: MainFile | None) -> None:
+    text = main.text if main else (HERE / "base/apache2.conf").read_text()
+    text = text.replace("@HTTP@", str(places.http)).replace("@HTTPS@", str(places.https))
+    box.write("/etc/apache2/apache2.conf", text.encode())
+    loaded = modules(kinds, main.modules, main.mpm) if main else modules(kinds)
+    for number, module in enumerate(loaded):
         line = f"LoadModule {module}_module /usr/lib/apache2/modules/mod_{module}.so\n"
         box.write(f"/etc/apache2/mods-enabled/{number:02d}-{module}.load", line.encode())
 

@@ -68,9 +68,9 @@ class Apache(Server):
             "running": self.is_running(),
             "test": {"ok": tested.ok, "output": tested.output[-4000:]},
             "dropin_dir": self._dropin_folder(rows),
-            "use_canonical_name": _last(rows, "usecanonicalname", "off") == "on",
+            "use_canonical_name": _says(rows, "usecanonicalname", "on", "dns"),
             "quick_handler_cache": _is_quick_cache(rows, modules),
-            "trace": _last(rows, "traceenable", "on") != "off",
+            "trace": not _has(rows, "traceenable") or _says(rows, "traceenable", "on", "extended"),
             "ignores_inherited_rules": self._ignores_inherited_rules(vhosts),
             "server_rules": self._has_server_rules(),
             "vhosts": vhosts,
@@ -234,18 +234,30 @@ def _findings(document: Dict[str, Any], others: List[Tuple[str, str]]) -> List[F
 
 
 def _is_quick_cache(rows: List[Statement], modules: List[str]) -> bool:
-    used = "cache_module" in modules and _has(rows, "cacheenable")
-    return used and _last(rows, "cachequickhandler", "on") != "off"
+    """Whether a virtual host caches in the quick handler, by its own statements or by those of the server level."""
+    server: Dict[str, str] = {}
+    hosts: List[Dict[str, str]] = []
+    here = server
+    for row in rows:
+        if row.name == "<virtualhost":
+            here = {}
+            hosts.append(here)
+        elif row.name == "</virtualhost>":
+            here = server
+        elif row.name in ("cacheenable", "cachequickhandler") and row.words:
+            here[row.name] = row.words[0].lower()
+    merged = [{**server, **host} for host in hosts or [server]]
+    is_on = any("cacheenable" in said and said.get("cachequickhandler") != "off" for said in merged)
+    return "cache_module" in modules and is_on
 
 
 def _has(rows: List[Statement], name: str) -> bool:
     return any(row.name == name for row in rows)
 
 
-def _last(rows: List[Statement], name: str, default: str) -> str:
-    """The first word of the last statement with a name, in lower case."""
-    values = [row.words[0].lower() for row in rows if row.name == name and row.words]
-    return values[-1] if values else default
+def _says(rows: List[Statement], name: str, *values: str) -> bool:
+    """Whether a statement has one of the values anywhere: what one virtual host says is not undone by the next."""
+    return any(row.name == name and row.words and row.words[0].lower() in values for row in rows)
 
 
 def _quoted(pattern: str, text: str) -> str:
