@@ -20,7 +20,7 @@ from piquet.render.quoting import apache_regex
 from piquet.render.view import CampaignView, PhaseView
 
 _DIR = "/etc/piquet/apache"
-_REQUEST_LINE = r"^[A-Z]+ (?:https?://[^/? ]*)?"
+_REQUEST_LINE = r"^[A-Z]+ (?:(?i:https?)://[^/? ]*)?"
 _END_OF_PATH = r"[? ]"
 _ASKED_FIRST = "-z reqenv('REDIRECT_STATUS')"
 """Not on the way to an error page of the site, after the server itself has refused the request."""
