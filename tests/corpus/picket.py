@@ -196,6 +196,8 @@ def picket(
     mutation: Mutation | None = None,
     hooked: bool = True,
     known: ServerFacts | None = None,
+    paths: tuple[str, ...] = ("/api/",),
+    networks: tuple[str, ...] = ("127.0.0.9/32",),
 ) -> Picket:
     """A campaign over a server's kinds: a block phase per window (start, end), `/api/` and a network open, a bypass.
 
@@ -205,6 +207,8 @@ def picket(
         mutation: a fault to plant into the bundle.
         hooked: whether the line is put in.
         known: what a survey said of the server, where one was made.
+        paths: doors.
+        networks: doors.
     """
     phases = tuple(
         Phase(n, "block", start, end, page="pages/greve")
@@ -217,7 +221,7 @@ def picket(
         contact="https://example.org/greve",
         phases=phases,
         sites=Selection(("*",), (), {}),
-        doors=Doors(("/api/",), ("127.0.0.9/32",), True),
+        doors=Doors(paths, networks, True),
         limits=Limits(timedelta(days=8), 100),
         mandate=None,
     )
