@@ -117,3 +117,9 @@ def test_the_secret_is_not_printed() -> None:
     cookie = Question("GET", "/", (("cookie", f"piquet_bypass={secret}"),))
     link = Question("GET", f"/.well-known/piquet/bypass/{secret}")
     assert secret not in cookie.label + link.label
+
+
+def test_what_belongs_to_one_connection_is_no_difference() -> None:
+    """Apache with HTTP/2 offers an upgrade on the first answer of a connection only."""
+    first, second = fingerprint(seen(0, 0, upgrade="h2,h2c", connection="Upgrade")), fingerprint(seen(0, 0))
+    assert differences(first, second, frozenset()) == ()

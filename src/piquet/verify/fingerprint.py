@@ -18,7 +18,17 @@ from email.utils import parsedate_to_datetime
 from piquet.verify.observation import Observation
 
 _LEFT_OUT = frozenset(
-    {"date", "connection", "keep-alive", "proxy-connection", "transfer-encoding", "age", "expires"}
+    {
+        "date",
+        "connection",
+        "keep-alive",
+        "proxy-connection",
+        "te",
+        "transfer-encoding",
+        "upgrade",
+        "age",
+        "expires",
+    }
 )
 _OF_THE_BODY = frozenset({"body", "size", "header content-length", "header etag", "header content-md5"})
 _COOKIE_TIMES = frozenset({"expires", "max-age"})
