@@ -61,6 +61,8 @@ def _plant(fleet: Fleet, host: Host, kinds: tuple[Kind, ...]) -> None:
     if host.provider == "apache":
         host.run(f"a2enmod -q {' '.join(_debian_modules(host, kinds))} && systemctl restart apache2")
     host.run(f"rm -f {_ETC[host.provider]}/sites-enabled/*")
+    if host.provider == "nginx":  # a reload cannot listen on [::1] while the distribution's site holds [::]
+        host.run("systemctl restart nginx")
     links = " && ".join(
         f"ln -s ../sites-available/{kind.name}.conf {_ETC[host.provider]}/sites-enabled/{kind.name}.conf"
         for kind in kinds

@@ -36,7 +36,8 @@ exec chroot "$root" "$@"
 """
 _ETC = (
     "passwd", "group", "nsswitch.conf", "hosts", "ld.so.cache", "localtime", "mime.types", "ssl/openssl.cnf",
-    "os-release", "apache2/envvars", "nginx/mime.types", "nginx/fastcgi_params", "nginx/uwsgi_params", "nginx/scgi_params",
+    "os-release", "apache2/envvars", "nginx/mime.types", "nginx/fastcgi_params",
+    "nginx/uwsgi_params", "nginx/scgi_params",
 )  # fmt: skip
 _FOLDERS = (
     "usr", "dev", "proc", "tmp", "srv", "run/lock/apache2", "run/apache2", "etc/piquet", "etc/nginx/conf.d",

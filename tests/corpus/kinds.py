@@ -10,11 +10,19 @@ holds these placeholders, nothing else is replaced:
     @UPSTREAM@           address:port of `upstream.py`
     @CERT@ @KEY@         a TLS certificate for the names, and its key
 
-Keys of the comment: `kind` (one sentence), `sites` (the names that a campaign selects; empty = never selected), `ask`
-(comma-separated `scheme name` pairs to ask, an address behind them if it is not the usual one; scheme `h2` is HTTP/2),
-`paths` (addresses of its own to ask besides those of every kind), `modules` (what Apache must have loaded), `hosts`
-(`no` and why: not planted on booted hosts), `alone` (why its answers differ with what was asked before, so that it is asked by itself), `limit`
-(why the promise does not hold for this kind). Kinds with one of the last two are loaded on request only.
+Keys of the comment:
+
+    kind      one sentence
+    sites     the names that a campaign selects; empty = never selected
+    ask       comma-separated `scheme name` pairs to ask; `h2` is HTTP/2; an address behind them if not the usual one
+    paths     addresses of its own to ask besides those of every kind
+    modules   what Apache must have loaded
+    finding   code of what survey and plan say of it
+    hosts     `no` and why: not planted on booted hosts
+    alone     why its answers differ with what was asked before, so that it is asked by itself
+    limit     why the promise does not hold for this kind
+
+Kinds with one of the last two are loaded on request only.
 
 No process, no network, no clock here: the runner and the demo decide where the files go.
 """
@@ -83,6 +91,7 @@ class Kind:
     htaccess: Path | None
     limit: str
     alone: str = ""
+    finding: str = ""
     paths: tuple[str, ...] = ()
     hosts: bool = True
 
@@ -152,6 +161,7 @@ def _read(provider: Provider, path: Path) -> Kind:
         htaccess=htaccess if htaccess.exists() else None,
         limit=head.get("limit", ""),
         alone=head.get("alone", ""),
+        finding=head.get("finding", ""),
         paths=tuple(head.get("paths", "").split()),
         hosts=not head.get("hosts", "").startswith("no"),
     )

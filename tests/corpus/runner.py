@@ -90,6 +90,19 @@ class Tally:
         rows.append(f"{'total':20}" + "".join(_share(*total) for total in totals))
         return "\n".join(rows)
 
+    def rows(self, server: str) -> list[dict[str, str | int]]:
+        """Counts as figures: a row per kind with the requests of all states and the wrong answers of each."""
+        wrong = Counter((deviation.item.kind, deviation.state) for deviation in self.deviations)
+        return [
+            {
+                "server": server,
+                "kind": kind,
+                "requests": sum(self.asked[kind, state] for state in STATES),
+                **{f"wrong_{state}": wrong[kind, state] for state in STATES},
+            }
+            for kind in sorted({kind for kind, _ in self.asked})
+        ]
+
     def report(self, limit: int = 15) -> str:
         """The first deviations, one of each kind, state and reason first, for a failing test."""
         seen: dict[tuple[str, str, str], Deviation] = {}
@@ -187,7 +200,9 @@ def run(server: Server, picket: Picket, cases: Sequence[Case]) -> Tally:
     The server is left hooked and staged.
     """
     split = with_cookie(cases)
-    recorder = Recorder(server, picket, (items(server.kinds, split[False], own=True), items(server.kinds, split[True])))
+    recorder = Recorder(
+        server, picket, (items(server.kinds, split[False], own=True), items(server.kinds, split[True]))
+    )
     before, inside, after = picket.before_ms, picket.inside_ms, picket.after_ms
     usual = recorder.usual()
     unhooked = {instant: recorder.at(instant) for instant in (before, inside, after)}

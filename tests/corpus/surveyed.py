@@ -16,7 +16,7 @@ from piquet.plan import make_plan
 
 from .servers import Server
 
-_AGENT = "/tmp/agent.zip"  # noqa: S108 - in the box
+_AGENT = "/tmp/agent.zip"
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,8 @@ CLOCK_HEADER = (("X-Piquet-At", "t=0"),)
 def test_every_limit_is_tested_here(provider: Provider) -> None:
     """A kind cannot be declared a limit and be forgotten."""
     limits = {kind.name for kind in load(provider, limits=True) if kind.limit}
-    assert limits == {"apache": {"ignore-inherit-answers", "server-rules"}, "nginx": set()}[provider]
+    pinned = {"ignore-inherit-answers", "server-rules", "cache-quick", "canonical-name", "trace"}
+    assert limits == {"apache": pinned, "nginx": set()}[provider]
 
 
 def test_rules_that_answer_where_nothing_is_inherited(planted: Planter) -> None:
@@ -44,6 +45,41 @@ def test_rules_of_the_server_level_stay_there(planted: Planter) -> None:
     assert {deviation.item.kind for deviation in tally.deviations} == {"server-rules"}
     assert {deviation.state for deviation in tally.deviations} == {"active"}, tally.report()
     assert {deviation.item.case.target for deviation in tally.deviations} == {"/own-error"}, tally.report()
+
+
+def test_what_a_quick_cache_holds_is_shown_during_a_block(planted: Planter) -> None:
+    """Apache, mod_cache as it comes: a page that it holds is shown on; whatever it does not hold is on strike."""
+    server = planted("apache", "cache-quick")
+    strike = picket(server)
+    strike.stage(server)
+    server.make_flags(strike.keys)
+    way = Ask("http", "cache-quick.corpus.example")
+    held, other, posted = Case("GET", "/"), Case("GET", "/files/two.txt"), Case("POST", "/")
+    server.box.set_clock(strike.before_ms)
+    with server.serving():
+        usual = ask(server, way, held).received
+        server.box.set_clock(strike.inside_ms)
+        shown = {case: ask(server, way, case).received for case in (held, other, posted)}
+    assert usual.partition(b"\r\n\r\n")[2] == shown[held].partition(b"\r\n\r\n")[2]
+    assert [b"\r\nX-Piquet: " in shown[case] for case in (held, other, posted)] == [False, True, True]
+
+
+def test_an_alias_follows_the_canonical_name(planted: Planter) -> None:
+    """Apache, UseCanonicalName On: an alias that nobody selected is on strike with its main name, and only then."""
+    server = planted("apache", "canonical-name")
+    tally = run(server, picket(server), (Case("GET", "/"), Case("POST", "/deep/x"), Case("GET", "/api/x")))
+    assert {deviation.state for deviation in tally.deviations} == {"active"}
+    assert {deviation.item.ask.host for deviation in tally.deviations} == {
+        "alias.canonical-name.corpus.example"
+    }
+
+
+def test_the_echo_of_trace_shows_the_clock(planted: Planter) -> None:
+    """Apache, TraceEnable On: the echo, and nothing else, differs as soon as the bundle is there."""
+    server = planted("apache", "trace")
+    tally = run(server, picket(server), (Case("GET", "/"), Case("TRACE", "/"), Case("POST", "/")))
+    assert {deviation.item.case.method for deviation in tally.deviations} == {"TRACE"}
+    assert all(b"X-Piquet-At: t=" in deviation.got for deviation in tally.deviations)
 
 
 def test_a_visitors_header_of_the_clocks_name_reaches_the_application(planted: Planter) -> None:

@@ -17,10 +17,22 @@ from .surveyed import look
 
 KINDS = {
     "nginx": ("00-default", "static", "proxy", "wildcard", "redirect-https", "error-pages", "unselected"),
-    "apache": ("00-default", "static", "proxy-pass", "wildcard", "redirect-rewrite", "error-document", "unselected"),
+    "apache": (
+        "00-default",
+        "static",
+        "proxy-pass",
+        "wildcard",
+        "redirect-rewrite",
+        "error-document",
+        "unselected",
+    ),
 }
 CASES = (
-    *(Case(method, path) for method in ("GET", "HEAD", "POST", "PUT") for path in ("/", "/api/x", "/own-error")),
+    *(
+        Case(method, path)
+        for method in ("GET", "HEAD", "POST", "PUT")
+        for path in ("/", "/api/x", "/own-error")
+    ),
     *(Case("GET", path) for path in ("/deep/er/missing", "/files/one.txt", "/.well-known/piquet/strike.css")),
     *(Case("GET", path) for path in ("/.well-known/piquet.json", "/robots.txt", "/piquet:~1")),
     Case("GET", "/", (("Cookie", f"a=b; piquet_bypass={SECRET}"),)),
@@ -48,10 +60,10 @@ def test_it_holds_or_it_is_a_finding(main: MainFile, planted: Planter) -> None:
     assert set(seen.plan) - ordinary == expected
     if main.finding in STOPS:
         assert seen.plan[main.finding] == "error"
-        _note(main, 0, {})
+        _note(main, 0)
         return
     tally = run(server, picket(server, known=seen.facts), CASES)
-    _note(main, len(tally.asked), {state: len(tally.wrong(state)) for state in STATES})
+    _note(main, sum(tally.asked.values()), **{f"wrong_{state}": len(tally.wrong(state)) for state in STATES})
     assert not tally.deviations, tally.report()
 
 
@@ -62,6 +74,8 @@ def test_each_main_file_says_something_else(provider: Provider, least: int) -> N
     assert len({main.says for main in files}) == len(files) >= least
 
 
-def _note(main: MainFile, requests: int, wrong: dict[str, int]) -> None:
-    counts = {f"wrong_{state}": wrong.get(state, 0) for state in STATES}
-    note("main_files", server=main.provider, file=main.name, finding=main.finding, requests=requests, **counts)
+def _note(main: MainFile, requests: int, **wrong: int) -> None:
+    counts = {f"wrong_{state}": 0 for state in STATES} | wrong
+    note(
+        "main_files", server=main.provider, file=main.name, finding=main.finding, requests=requests, **counts
+    )

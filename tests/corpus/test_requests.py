@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Odd requests, and what is no single request: big bodies, kept connections, conditions, old protocols, real addresses."""
+"""Odd requests, and what is no single request: big bodies, kept connections, conditions, old protocols, addresses."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Upload:
 
 
 def upload(server: Server, host: str, *, expects: bool, reads_first: bool) -> Upload:
-    """POST 50 MB; a client that expects 100 sends nothing before it has an answer, others send while they listen or all first."""
+    """POST 50 MB; a client that expects 100 waits for an answer, others listen while they send, or send all first."""
     head = f"POST /deep/x HTTP/1.1\r\nHost: {host}\r\nContent-Length: {BIG_BYTES}\r\nConnection: close\r\n"
     head += "Expect: 100-continue\r\n\r\n" if expects else "\r\n"
     began = time.monotonic()
@@ -79,7 +79,9 @@ def _has_answer(connection: socket.socket) -> bool:
 
 @BOTH
 @pytest.mark.parametrize(
-    ("expects", "reads_first"), [(True, True), (False, True), (False, False)], ids=["expects", "listens", "pushes"]
+    ("expects", "reads_first"),
+    [(True, True), (False, True), (False, False)],
+    ids=["expects", "listens", "pushes"],
 )
 def test_a_big_upload_gets_the_page_at_once(
     provider: Provider, expects: bool, reads_first: bool, planted: Planter
@@ -103,7 +105,8 @@ def test_a_kept_connection_gets_whole_pages(provider: Provider, planted: Planter
     name = {"nginx": "proxy", "apache": "proxy-pass"}[provider]
     server = planted(provider, name)
     host = f"{name}.corpus.example"
-    post = f"POST /deep/x HTTP/1.1\r\nHost: {host}\r\nContent-Length: 34\r\n\r\nGET /api/x HTTP/1.1\r\nHost: evil\r\n\r\n"
+    inner = "GET /api/x HTTP/1.1\r\nHost: evil\r\n\r\n"
+    post = f"POST /deep/x HTTP/1.1\r\nHost: {host}\r\nContent-Length: {len(inner)}\r\n\r\n{inner}"
     get = f"GET /files/one.txt HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
     sent = (post + get).encode()
     given = through(server, picket(server), lambda: exchange(ADDRESS, server.http, sent))
@@ -179,7 +182,9 @@ def test_hosts_in_odd_form(provider: Provider, planted: Planter) -> None:
     server = planted(provider, "00-default", "static")
     strike = picket(server)
     given = through(
-        server, strike, lambda: {how: exchange(ADDRESS, server.http, sent) for how, (sent, _) in ODD_HOSTS.items()}
+        server,
+        strike,
+        lambda: {how: exchange(ADDRESS, server.http, sent) for how, (sent, _) in ODD_HOSTS.items()},
     )
     active = check(given)
     shown = {how: b"\r\nX-Piquet: " in wire.received for how, wire in active.items()}
@@ -209,7 +214,7 @@ def test_http_0_9_and_no_host_follow_the_default_server(provider: Provider, plan
 
 @BOTH
 def test_addresses_said_by_a_balancer_open_doors(provider: Provider, planted: Planter) -> None:
-    """A network's door asks for the visitor's address, as the site's own module finds it, and not for the balancer's."""
+    """A network's door asks for the visitor's address as the site's own module finds it, not for the balancer's."""
     name = {"nginx": "realip", "apache": "remoteip"}[provider]
     server = planted(provider, name)
     way = Ask("http", f"{name}.corpus.example")
@@ -245,8 +250,21 @@ def test_http2_requests_on_one_connection(provider: Provider, planted: Planter) 
     server = planted(provider, "00-default", "http2")
 
     def three() -> list[str]:
-        said = ["--silent", "--http2", "--insecure", "--max-time", "10", "--output", "/dev/null", "--connect-to"]
-        said += [f"::{ADDRESS}:{server.https}", "--write-out", "%{http_version} %{http_code} %{num_connects}\\n"]
+        said = [
+            "--silent",
+            "--http2",
+            "--insecure",
+            "--max-time",
+            "10",
+            "--output",
+            "/dev/null",
+            "--connect-to",
+        ]
+        said += [
+            f"::{ADDRESS}:{server.https}",
+            "--write-out",
+            "%{http_version} %{http_code} %{num_connects}\\n",
+        ]
         url = "https://http2.corpus.example/"
         parts = [["--data", "field=0123456", f"{url}api/y"], ["--head", url], [f"{url}files/one.txt"]]
         argv = ["curl", *said, *parts[0], "--next", *said, *parts[1], "--next", *said, *parts[2]]
@@ -259,11 +277,15 @@ def test_http2_requests_on_one_connection(provider: Provider, planted: Planter) 
 @BOTH
 def test_pages_for_monitoring(provider: Provider, planted: Planter) -> None:
     """Counters and the server's own description are as ever outside the window, and on strike inside like all else."""
-    name, paths = {"nginx": ("stub-status", ("/status",)), "apache": ("status", ("/status", "/info"))}[provider]
+    name, paths = {"nginx": ("stub-status", ("/status",)), "apache": ("status", ("/status", "/info"))}[
+        provider
+    ]
     server = planted(provider, name)
 
     def kinds_of_page() -> list[tuple[int, list[str]]]:
-        found = (parse(ask(server, Ask("http", f"{name}.corpus.example"), Case("GET", p)).received) for p in paths)
+        found = (
+            parse(ask(server, Ask("http", f"{name}.corpus.example"), Case("GET", p)).received) for p in paths
+        )
         return [(one.status, one.values("content-type")) for one in found if one]
 
     given = through(server, picket(server), kinds_of_page)
@@ -287,4 +309,6 @@ def assert_page(strike: Picket, method: str, wire: Wire) -> None:
     assert response is not None, wire
     assert (response.status, wire.ended) == (503, "")
     assert response.body == strike.contents["/var/lib/piquet/www/page/1/fr.html"]
-    assert not any(response.values(name) for name in ("etag", "last-modified", "content-range", "accept-ranges"))
+    assert not any(
+        response.values(name) for name in ("etag", "last-modified", "content-range", "accept-ranges")
+    )

@@ -18,7 +18,7 @@ PATHS = {"nginx": ("/socket/x",), "apache": ("/socket/x", "/ruled/x")}
 
 @pytest.mark.parametrize("provider", ["nginx", "apache"])
 def test_sockets_through_a_whole_campaign(provider: Provider, planted: Planter) -> None:
-    """Opened before the start, in a door of time and after the end: each echoes until the test closes it."""
+    """Opened before the start, after the end, and after a release inside: each echoes until the test closes it."""
     server = planted(provider, "websocket")
     strike = picket(server)
     strike.hook(server)

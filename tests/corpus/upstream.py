@@ -64,7 +64,9 @@ async def _http(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, firs
 
 async def _socket(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, is_short: bool) -> None:
     """An upgraded connection: says hello, then sends back what comes until the other side ends it."""
-    writer.write(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\nhello\n")
+    writer.write(
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\nhello\n"
+    )
     await writer.drain()
     while not is_short and (received := await reader.read(4096)):
         writer.write(received)

@@ -193,6 +193,12 @@ def _findings(configuration: Configuration, document: Dict[str, Any]) -> List[Fi
     if any(words[:1] != ("off",) for words in (*refused, *configuration.inner.get("disable_symlinks", []))):
         message = "disable_symlinks is on: the flags lie behind a link, so no site could go on strike."
         found.append(Finding("error", "disable-symlinks", "nginx", message, "disable_symlinks off"))
+    used = [d.name for _, d in configuration.http] + list(configuration.inner)
+    if any(name.startswith(nginx_config.EARLY_LUA) for name in used):
+        message = (
+            "server_rewrite_by_lua is used: it runs before the hook, so what it answers wins over a block."
+        )
+        found.append(Finding("warning", "own-server-rewrite", "nginx", message))
     for name in ("http_map", "http_rewrite", "http_geo"):
         if name not in document["modules"]:
             found.append(Finding("error", "module-missing", "nginx", f"nginx was built without {name}."))

@@ -25,6 +25,11 @@ from piquet.host.nginx_tokens import ConfigSyntaxError, Directive, Server, parse
 _HOST_NAME = re.compile(r"^(\*\.)?([a-z0-9_]([a-z0-9_-]*[a-z0-9_])?\.)*[a-z0-9]([a-z0-9-]*[a-z0-9])?$")
 _ADDRESS = re.compile(r"^(?:(?P<address>\[[^]]*\]|[^:]*):)?(?P<first>\d+)(?:-(?P<last>\d+))?$")
 _MAX_PORTS = 64
+EARLY_LUA = "server_rewrite_by_lua"
+"""Beginning of the names of directives that act before the hook, wherever the hook stands."""
+_NOTED = frozenset(
+    {"open_file_cache", "disable_symlinks", "proxy_cache", "fastcgi_cache", "uwsgi_cache", "scgi_cache"}
+)
 ANY = "0.0.0.0"  # noqa: S104 - what a survey writes for every IPv4 address
 
 
@@ -204,14 +209,7 @@ class _Reader:
     def note(self, directives: Iterable[Directive]) -> None:
         """Remember what is used inside server blocks."""
         for directive in directives:
-            if directive.name in (
-                "open_file_cache",
-                "disable_symlinks",
-                "proxy_cache",
-                "fastcgi_cache",
-                "uwsgi_cache",
-                "scgi_cache",
-            ):
+            if directive.name in _NOTED or directive.name.startswith(EARLY_LUA):
                 self.configuration.inner.setdefault(directive.name, []).append(directive.arguments)
             if directive.children:
                 self.note(directive.children)

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What stands in the way is said by survey and by plan: each finding fires on one file, and not on its neighbour."""
+
+from __future__ import annotations
+
+import pytest
+
+from .conftest import Planter
+from .kinds import Provider
+from .picket import picket
+from .surveyed import look
+
+NGINX = "server {{ listen 8080; server_name more.example; {} }}\n"
+APACHE = (
+    "<VirtualHost *:8080>\nServerName a.example\n{}\n</VirtualHost>\n"
+    "<VirtualHost *:8080>\nServerName b.example\n{}\n</VirtualHost>\n"
+)
+HOOK = "include /etc/piquet/nginx/server/*.conf;"
+CACHE = "CacheEnable disk /\nCacheQuickHandler {}"
+
+CASES: list[tuple[Provider, str, str, str]] = [
+    ("nginx", "disable-symlinks", NGINX.format("disable_symlinks on;"), NGINX.format("disable_symlinks off;")),
+    (
+        "nginx", "open-file-cache", NGINX.format("location / { open_file_cache max=9; }"),
+        NGINX.format("open_file_cache off;"),
+    ),
+    ("nginx", "hook-not-first", NGINX.format(f"return 301 /; {HOOK}"), NGINX.format(f"{HOOK} return 301 /;")),
+    (
+        "nginx", "hook-not-first", NGINX.format(f"if ($request_method = POST) {{ return 405; }} {HOOK}"),
+        NGINX.format(f"root /srv; error_page 404 /x; {HOOK}"),
+    ),
+    (
+        "nginx", "own-server-rewrite", NGINX.format("server_rewrite_by_lua_block { ngx.exit(403) }"),
+        NGINX.format("location / { rewrite_by_lua_block { ngx.exit(403) } }"),
+    ),
+    (
+        "nginx", "own-server-rewrite", "server_rewrite_by_lua_file /etc/x.lua;\n",
+        NGINX.format("sub_filter_types *; return 200;"),
+    ),
+    ("nginx", "name-not-selectable", NGINX.format("server_name ~^x;"), NGINX.format("server_name *.x.example;")),
+    (
+        "apache", "use-canonical-name", APACHE.format("UseCanonicalName On", "UseCanonicalName Off"),
+        APACHE.format("UseCanonicalName Off", "UseCanonicalName Off"),
+    ),
+    (
+        "apache", "quick-handler-cache", APACHE.format(CACHE.format("on"), CACHE.format("off")),
+        APACHE.format(CACHE.format("off"), "CacheQuickHandler on"),
+    ),
+    (
+        "apache", "quick-handler-cache", "CacheEnable disk /\n" + APACHE.format("", "CacheQuickHandler off"),
+        "CacheQuickHandler off\n" + APACHE.format("CacheEnable disk /", "CacheEnable disk /"),
+    ),
+    (
+        "apache", "trace-enabled", APACHE.format("TraceEnable extended", "TraceEnable Off"),
+        APACHE.format("", "TraceEnable Off"),
+    ),
+    (
+        "apache", "ignore-inherit", APACHE.format("RewriteOptions IgnoreInherit\nRewriteRule ^/x - [G]", ""),
+        APACHE.format("RewriteOptions Inherit\nRewriteRule ^/x - [G]", ""),
+    ),
+    (
+        "apache", "server-level-rules", "<IfDefine !X>\nRewriteRule ^/x - [G]\n</IfDefine>\n" + APACHE.format("", ""),
+        "<Directory /srv>\nRewriteRule ^x - [G]\n</Directory>\n" + APACHE.format("RewriteRule ^/x - [G]", ""),
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("provider", "code", "fires", "silent"), CASES, ids=[f"{c[0]}-{c[1]}" for c in CASES]
+)
+def test_it_is_said_where_it_is_so_and_nowhere_else(
+    provider: Provider, code: str, fires: str, silent: str, planted: Planter
+) -> None:
+    """By survey and by plan alike, whatever another file of the same server says."""
+    names = {"nginx": ("static",), "apache": ("static", "cache", "front-controller")}[provider]
+    server = planted(provider, *names)
+    campaign = picket(server).campaign
+    said = []
+    for text in (fires, silent):
+        folder = {"nginx": "nginx", "apache": "apache2"}[provider]
+        server.box.write(f"/etc/{folder}/sites-enabled/more.conf", text.encode())
+        seen = look(server, campaign)
+        said.append((code in seen.survey, code in seen.plan))
+    assert said == [(True, True), (False, False)]
