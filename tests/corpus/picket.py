@@ -23,7 +23,7 @@ from piquet.plan import Entry, HostPlan, Plan
 
 from .cases import Case
 from .client import Response, Wire, parse
-from .kinds import BASE_MODULES, Ask, Kind, modules
+from .kinds import BASE_MODULES, Ask, Kind, Provider, modules
 from .servers import Server
 
 SECRET = "0123456789abcdef0123456789abcdef"
@@ -277,14 +277,16 @@ def key(name: str) -> str:
 def facts(server: Server) -> ServerFacts:
     """What a survey would say of the server."""
     is_nginx = server.provider == "nginx"
-    names = (
-        _nginx_modules()
-        if is_nginx
-        else {f"{name}_module" for name in (*BASE_MODULES, *modules(server.kinds))}
-    )
-    folder = "/etc/nginx/conf.d" if is_nginx else "/etc/apache2/conf-enabled"
     has_rules = not is_nginx and apache_config.has_server_rules(server.included(), server.read_text)
-    return ServerFacts(server.provider, "0", folder, frozenset(names), True, "", True, server_rules=has_rules)
+    return plain_facts(server.provider, server.kinds, server_rules=has_rules)
+
+
+def plain_facts(provider: Provider, kinds: tuple[Kind, ...], *, server_rules: bool = False) -> ServerFacts:
+    """The same, of a server that is not there."""
+    is_nginx = provider == "nginx"
+    names = _nginx_modules() if is_nginx else {f"{name}_module" for name in (*BASE_MODULES, *modules(kinds))}
+    folder = "/etc/nginx/conf.d" if is_nginx else "/etc/apache2/conf-enabled"
+    return ServerFacts(provider, "0", folder, frozenset(names), True, "", True, server_rules=server_rules)
 
 
 def _nginx_modules() -> set[str]:

@@ -22,10 +22,11 @@ def fill(leave_out: str = "") -> None:
     """One row for every table."""
     rows: dict[str, figures.Row] = {
         "faults": {"fault": "a | b", "server": "nginx", "sites": 6, "site_seconds_outside": 0.5},
-        "load": {"server": "nginx", "moment": "start", "requests": 1234, "failed": 2},
+        "load": {"server": "nginx", "moment": "start", "requests": 1234, "failed": 2, "reloads": 0},
         "skew": {"server": "nginx", "first_strike_after_start_ms": -3.4},
         "machine": {"rule": "steps in all", "times": 10_000},
         "corpus": {"server": "nginx", "kind": "static", "requests": 70, "wrong_staged": 1, "wrong_active": 2},
+        "main_files": {"server": "nginx", "file": "own-maps", "requests": 9, "wrong_staged": 0},
         "packaged": {"server": "nginx", "package": "x", "requests": 7, "wrong_staged": 0},
         "bad-input": {"case": "tabs", "reasons": 3},
         "long-only": {"test": "t", "promise": "p"},
@@ -43,7 +44,7 @@ def test_every_table_is_shown_with_its_total(kept: Path) -> None:
     text = (kept / "reliability.md").read_text("utf-8")
     for total in (
         "1 faults, 0.5 site-seconds on strike outside the window",
-        "1,234 requests; failed: 2 at start, 0 at end, 0 at rollback",
+        "1,234 requests; failed where nothing was reloaded: 2 at start, 0 at end, 0 at rollback",
         "largest distance from the agreed instant: 3 ms",
         "steps in all: 10000",
         "1 kinds, 70 requests, 3 wrong answers",
