@@ -6,6 +6,7 @@ from __future__ import annotations
 import pytest
 
 from piquet.host.apache_config import has_server_rules
+from tests.host.box import Box
 
 MAIN = "IncludeOptional conf-enabled/*.conf\nIncludeOptional sites-enabled/*.conf\n"
 SITE = "<VirtualHost *:80>\n  ServerName a.example\n  {}\n</VirtualHost>\n"
@@ -65,3 +66,17 @@ def test_ours_are_not_counted() -> None:
         DUMP + "    (1) /etc/apache2/conf-enabled/piquet.conf\n      (7) /etc/piquet/apache/20-decide.conf\n"
     )
     assert not found(dump, **{"20-decide": RULE})
+
+
+def test_rules_that_have_come_since_the_survey_are_seen(still: Box) -> None:
+    """By arm, from what a real Apache says that it reads; where ours are not handed down there is no harm."""
+    apache = still.machine().apache
+    decide = still.paths.at("/etc/piquet/apache/20-decide.conf")
+    decide.parent.mkdir(parents=True)
+    seen = []
+    for ours in ("RewriteOptions InheritDownBefore\n", "RewriteRule ^ -\n"):
+        decide.write_text(ours)
+        for others in ("", "RewriteEngine On\nRewriteRule ^/x - [G]\n"):
+            (still.apache_conf.parent / "conf-enabled/davical.conf").write_text(others)
+            seen.append(apache.hands_down_rules_of_others())
+    assert [False, True, False, False] == seen

@@ -19,6 +19,8 @@ from piquet.host.servers import Server, Survey
 
 NEEDED_MODULES = ("alias_module", "headers_module")
 
+_DECIDE = "/etc/piquet/apache/20-decide.conf"
+
 
 class Apache(Server):
     """The Apache of this machine."""
@@ -87,6 +89,14 @@ class Apache(Server):
             row.name == "rewriteoptions" and "ignoreinherit" in {word.lower() for word in row.words}
             for row in rows
         )
+
+    def hands_down_rules_of_others(self) -> bool:
+        """Whether rules have come to the server level since the survey: with ours, virtual hosts inherit them."""
+        try:
+            ours = self.paths.at(_DECIDE).read_bytes()
+        except OSError:
+            return False
+        return b"InheritDownBefore" in ours and self._has_server_rules()
 
     def _has_server_rules(self) -> bool:
         """Whether rewrite rules of others stand at server level."""

@@ -114,6 +114,12 @@ def _server(machine: Machine, name: str, staged: Manifest) -> List[Finding]:
     elif name in stage.not_loaded(machine, staged):
         message = f"{name} has not loaded what was staged."
         found.append(Finding("error", "not-loaded", name, message, hint="stage again, or reload it"))
+    if name == "apache" and machine.apache.hands_down_rules_of_others():
+        message = (
+            "Rewrite rules have come to the server level since the survey; with ours, sites take them over."
+        )
+        hint = "survey again, then plan and stage: ours are then left to the server level"
+        found.append(Finding("error", "server-level-rules", name, message, hint=hint))
     return found
 
 
