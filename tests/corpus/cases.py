@@ -103,7 +103,7 @@ class Case:
 
 
 def standard(own: Sequence[str], secret: str, cookie_name: str) -> tuple[Case, ...]:
-    """The ordinary list: all methods on the core addresses, GET (some POST) on the rest, with and without the cookie.
+    """The ordinary list: all methods on the core addresses, GET (some POST) on the rest; some with the cookie.
 
     Args:
         own: addresses of ours besides `SITE_PATHS`, the staged files' own among them.
@@ -117,7 +117,7 @@ def standard(own: Sequence[str], secret: str, cookie_name: str) -> tuple[Case, .
         Case(method, path, cookie)
         for path in SITE_PATHS
         for method in _methods(path)
-        if path == "/" or method in ("GET", "POST")
+        if path == "/" or (method == "GET" and path in _CORE_PATHS | _POSTED_PATHS)
     ]
     return (*plain, *variants(secret, cookie_name), *shapes(), *passed)
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import socket
 import subprocess
@@ -51,6 +52,8 @@ def upload(server: Server, host: str, *, expects: bool, reads_first: bool) -> Up
                 received += chunk
                 if expects and received.endswith(b"100 Continue\r\n\r\n"):
                     break
+                with contextlib.suppress(OSError):  # it may be closed already
+                    connection.shutdown(socket.SHUT_WR)  # else the server lingers for the body
         except ConnectionResetError:
             ended = "reset"
     return Upload(Wire(received, ended), first_s < AT_ONCE_S)
