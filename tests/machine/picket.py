@@ -1,0 +1,534 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The state machine: rules are what may happen, invariants are what must hold after each of them."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from piquet.host.outcome import Outcome
+from tests.host.test_crash import dies_before
+from tests.machine.plans import SERVER_FILES, Plan
+from tests.machine.will import DOUBT, HELD, RELEASED, Will
+from tests.machine.world import World
+
+RECONCILING = ("stage", "arm", "reconcile")
+NEED_SPACE = ("write", "fsync", "mkdir", "symlink")
+KINDS = st.integers(0, 1)
+VERBS = st.sampled_from(("hook", "unhook", "stage", "arm", "reconcile", "rollback", "remove"))
+SECONDS = st.sampled_from((1, 7, 60, 60, 300, 300, 900, 1800, -2, -90, -1200, -7200, 7200, -400_000))
+SPOILS = ("page", "mode", "agent", "first", "last", "etc", "state")
+
+
+class Said(NamedTuple):
+    """What a child tells its parent of an outcome."""
+
+    is_ok: bool
+    is_changed: bool
+
+
+class Picket(RuleBasedStateMachine):
+    """One host in the hands of everybody. A subclass sets `world`; `steps` counts what was done to it."""
+
+    world: ClassVar[World]
+    steps: ClassVar[Counter[str]]
+
+    @initialize(begins_armed=st.sampled_from((True, True, False)))
+    def begin(self, begins_armed: bool) -> None:
+        """A host that never had piquet, or one that is armed."""
+        self.world.begin()
+        self.will = Will(self.world.plan(0).keys)
+        self.count = 0
+        self.is_broken = self.is_spoiled = self.is_shown = False
+        if begins_armed:
+            self.go_on_strike(0)
+
+    # verbs, carried out to their end
+
+    @rule()
+    def hook(self) -> None:
+        """An operator surveys and hooks."""
+        self.carry_out("hook", self._hook)
+
+    @rule()
+    def unhook(self) -> None:
+        """An operator takes the line out."""
+        self.carry_out("unhook", lambda: self.world.ask("unhook"))
+
+    @rule(kind=KINDS)
+    def stage(self, kind: int) -> None:
+        """An operator stages a plan: the first, again, another, and also over an armed one."""
+        self._stage(self.world.plan(kind))
+
+    @precondition(lambda self: self.staged() is not None)
+    @rule()
+    def arm(self) -> None:
+        """An operator arms what is staged."""
+        self._arm(self.staged())
+
+    @rule(kind=KINDS)
+    def arm_a_plan_of_another(self, kind: int) -> None:
+        """A second operator arms what they have planned; refused unless it is the one that is staged."""
+        self._arm(self.world.plan(kind))
+
+    @precondition(lambda self: self.staged() is not None)
+    @rule()
+    def only_check_whether_to_arm(self) -> None:
+        """All hosts are checked before the first is armed: no flag goes up."""
+        before = self.world.flags()
+        self.carry_out("arm", lambda: self._ask_arm(self.staged(), only_check=True))
+        assert not (self.world.flags() - before) or not self.will.is_booted or self.will.is_armed()
+
+    @precondition(lambda self: not self.will.is_armed())
+    @rule(kind=KINDS)
+    def go_on_strike(self, kind: int) -> None:
+        """Whatever has happened before: what nobody holds can be hooked, staged and armed."""
+        if self.is_broken:
+            self.mend()
+        self.world.start()
+        self.reconcile()
+        plan = self.world.plan(kind)
+        assert self.carry_out("hook", self._hook).is_ok
+        assert self._stage(plan).is_ok
+        if self.world.now < plan.end:
+            assert self._arm(plan).is_ok
+
+    @rule()
+    def reconcile(self) -> None:
+        """The timer."""
+        self.carry_out("reconcile", self.world.reconcile)
+
+    @rule()
+    def rollback(self) -> None:
+        """Somebody ends it."""
+        assert self.carry_out("rollback", lambda: self.world.ask("rollback")).is_ok
+        assert not self.world.flags()
+
+    @rule()
+    def remove(self) -> None:
+        """Somebody ends it and takes everything back."""
+        outcome = self.carry_out("remove", lambda: self.world.ask("remove"))
+        assert outcome.is_ok, [finding.to_json() for finding in outcome.findings]
+        assert self.world.leftovers() == []
+
+    @rule(verb=st.sampled_from(("hook", "unhook", "stage", "arm", "rollback", "remove")), kind=KINDS)
+    def only_look(self, verb: str, kind: int) -> None:
+        """Check mode changes nothing at all."""
+        before = self.world.tree()
+        asked = {"plan_digest": self.world.plan(kind).digest} if verb in ("stage", "arm") else {}
+        files = {"files": self._surveyed()} if verb == "hook" else {}
+        members = dict(self.world.plan(kind).members) if verb == "stage" else None
+        self.world.ask(verb, members, check=True, **asked, **files)
+        assert self.world.tree() == before
+
+    # verbs that do not get to their end
+
+    @rule(verb=VERBS, kind=KINDS, calls=st.integers(1, 70))
+    def die(self, verb: str, kind: int, calls: int) -> None:
+        """The agent dies before one of its calls that change a file."""
+        self._note_before()
+        before = self.will.is_certain()
+        answer = self.world.root / "answer.json"
+
+        def call() -> None:
+            outcome = self._call(verb, kind)()
+            answer.write_text(json.dumps([outcome.is_ok, outcome.is_changed]))
+
+        if dies_before(calls, call):
+            self._doubt(verb, kind, before)
+        else:
+            self._after(verb, Said(*json.loads(answer.read_text())))
+
+    @rule(verb=VERBS, kind=KINDS, calls=st.integers(1, 25))
+    def run_out_of_space(self, verb: str, kind: int, calls: int) -> None:
+        """One write fails: the verb says so or gets through, and no release needs any space."""
+        self._note_before()
+        before, was_armed = self.will.is_certain(), self.will.is_armed()
+        with fails_at(calls) as failed:
+            outcome = self._call(verb, kind)()
+        if not failed:
+            self._after(verb, outcome)
+            return
+        self._doubt(verb, kind, before)
+        if verb in ("rollback", "remove") or (verb == "arm" and not outcome.is_ok and not was_armed):
+            self.will.release()
+        elif verb == "arm" and outcome.is_ok and outcome.is_changed:
+            self._held()
+
+    # what people do by hand
+
+    @precondition(lambda self: self.world.flags())
+    @rule(data=st.data())
+    def delete_a_flag(self, data: st.DataObject) -> None:
+        """Somebody stops one entry."""
+        key = data.draw(st.sampled_from(sorted(self.world.flags())))
+        (self.world.paths.live / key).unlink()
+        self.will.delete({key})
+
+    @precondition(lambda self: self.world.flags())
+    @rule()
+    def delete_all_flags(self) -> None:
+        """Somebody stops every entry, one by one."""
+        for key in sorted(self.world.flags()):
+            (self.world.paths.live / key).unlink()
+            self.will.delete({key})
+
+    @precondition(lambda self: self.world.flags())
+    @rule(is_all=st.booleans())
+    def delete_the_link(self, is_all: bool) -> None:
+        """`rm /run/piquet/live`, or all of /run/piquet."""
+        self.will.delete(self.world.flags())
+        if is_all or not self.world.paths.live.is_symlink():
+            shutil.rmtree(self.world.paths.run)
+        else:
+            self.world.paths.live.unlink()
+
+    @precondition(lambda self: self.world.paths.live.is_symlink() or self.world.paths.armed.exists())
+    @rule()
+    def follow_the_paper(self) -> None:
+        """The printed line: `rm -f /run/piquet/live /var/lib/piquet/armed.json`."""
+        self.will.delete(self.world.flags())
+        if self.world.paths.live.is_symlink():
+            self.world.paths.live.unlink()
+        else:  # a folder that somebody made by hand
+            shutil.rmtree(self.world.paths.live, ignore_errors=True)
+        self.world.paths.armed.unlink(missing_ok=True)
+        self.will.release()
+
+    @rule(which=st.integers(0, 1))
+    def make_a_flag(self, which: int) -> None:
+        """Somebody tries to start an entry by hand."""
+        key = self.will.keys[which]
+        if key not in self.world.flags():
+            self.world.paths.live.mkdir(parents=True, exist_ok=True)
+            (self.world.paths.live / key).touch()
+            self.will.make(key)
+
+    @precondition(lambda self: self.world.paths.armed.exists())
+    @rule(text=st.sampled_from(("", "{", "[]", '{"phases":[]}', "\udcff")))
+    def garble_the_state(self, text: str) -> None:
+        """A disk error, or an editor."""
+        self.world.paths.armed.write_text(text, "utf-8", "surrogateescape")
+        self.will.is_doomed = True
+
+    @precondition(lambda self: self.world.paths.manifest.exists() and not self.world.paths.checkpoint.exists())
+    @rule(what=st.sampled_from(SPOILS))
+    def spoil(self, what: str) -> None:
+        """Somebody changes or deletes what was staged."""
+        first, *_, last = (self.world.root / name[1:] for name in SERVER_FILES[self.world.provider])
+        page, agent = self.world.root / "var/lib/piquet/www/page.html", self.world.paths.agent
+        if what in ("page", "mode") and page.exists():
+            page.write_text("other") if what == "page" else page.chmod(0o666)
+        elif what in ("first", "last", "agent"):
+            {"first": first, "last": last, "agent": agent}[what].unlink(missing_ok=True)
+        elif what in ("etc", "state"):
+            shutil.rmtree(self.world.paths.etc if what == "etc" else self.world.paths.lib, ignore_errors=True)
+        self.will.is_doomed |= what in ("etc", "state")
+        self.is_spoiled |= what in ("first", "last", "etc")
+        self.is_shown = False
+
+    # what owners do
+
+    @rule(how=st.sampled_from(("append", "inside", "deploy", "copy", "indent")), which=st.integers(0, 2))
+    def edit(self, how: str, which: int) -> None:
+        """An owner, or their configuration management, writes a file, with our line in it or without."""
+        self.count += 1
+        path = sorted(p for p in self.world.owned if "sites-available" in str(p) or p.name == "own.conf")[which]
+        text, disk = self.world.owned[path], path.read_bytes()
+        note = b"# edited %d\n" % self.count
+        if how == "append":
+            self.world.own(path, text + note, disk + note)
+        elif how == "inside":
+            self.world.own(path, _edited(text, note), _edited(disk, note))
+        elif how == "deploy":
+            self.world.own(path, _edited(text, note))
+        elif how == "copy":
+            copy = path.parent.parent / "conf.d/copy.conf"
+            self.world.own(copy, _renamed(text), _renamed(disk))
+        elif b", inline" not in disk:  # else nobody can tell whose the line feeds are
+            path.write_bytes(disk.replace(b"\n    include", b"\n\t\tinclude"))
+
+    @precondition(lambda self: not self.is_broken)
+    @rule()
+    def break_the_configuration(self) -> None:
+        """An owner saves nonsense."""
+        self.world.own(self.world.broken, b"Nonsense;\n")
+        self.is_broken = True
+
+    @precondition(lambda self: self.is_broken)
+    @rule()
+    def mend(self) -> None:
+        """An owner takes it out again, and starts the server if it had not come up."""
+        del self.world.owned[self.world.broken]
+        self.world.broken.unlink()
+        self.is_broken = False
+        self.world.start()
+
+    # what happens by itself
+
+    @rule(seconds=SECONDS)
+    def pass_time(self, seconds: int) -> None:
+        """Time passes, or somebody sets the clock."""
+        self.world.set_clock(self.world.now + seconds)
+
+    @precondition(lambda self: self.will.is_armed())
+    @rule(which=st.integers(0, 3), seconds=st.sampled_from((-1, 0, 1)))
+    def come_to(self, which: int, seconds: int) -> None:
+        """A boundary of the plan comes, to the second."""
+        if self.will.plan:
+            boundaries = [at for window in self.will.plan.windows for at in window]
+            self.world.set_clock(boundaries[which] + seconds)
+
+    @rule(is_clean=st.booleans(), is_reconciled=st.booleans())
+    def reboot(self, is_clean: bool, is_reconciled: bool) -> None:
+        """A shutdown, which reconciles, or a power cut; then a boot, whose unit may have been stopped."""
+        if is_clean:
+            self.reconcile()
+        self.world.reboot()
+        self.will.cut()
+        if is_reconciled:
+            self.carry_out("reconcile", lambda: self.world.reconcile(boot=True))
+        self.world.start()
+        self.is_shown &= self.world.is_running() and self._is_all_hooked()
+
+    # what must hold
+
+    @invariant()
+    def the_released_stay_released(self) -> None:
+        """Once released never blocked without a new arm."""
+        for key in self._flags_that_count():
+            assert self.will.status[key] != RELEASED, f"{key} was released, and its flag is up"
+
+    @invariant()
+    def nobody_is_blocked_outside_the_window(self) -> None:
+        """What the server answers as ours is held by somebody, and inside the window of the plan that they armed."""
+        if hasattr(self, "will"):
+            for key in self.will.keys:
+                if self.world.shows(key) and key not in self.will.by_hand:
+                    assert self.will.status[key] != RELEASED, f"{key} was released and is blocked"
+                    assert self.will.plan is not None
+                    windows = self.will.plan.windows_of(key)
+                    assert any(start <= self.world.now < end for start, end in windows), f"{key}: too early or late"
+
+    @invariant()
+    def the_held_are_held(self) -> None:
+        """Left alone, an armed entry has its flag after every boot until its end, and blocks in its window."""
+        if not hasattr(self, "will") or not self.will.is_booted or self.will.is_doomed or not self.will.plan:
+            return
+        for key in self.will.keys:
+            if self.will.status[key] == HELD and key not in self.will.unnoticed:
+                if self.world.now < self.will.plan.end_of(key):
+                    assert key in self.world.flags(), f"{key} is held, and its flag is not up"
+                    is_due = any(start <= self.world.now < end for start, end in self.will.plan.windows_of(key))
+                    if self.is_shown and is_due:
+                        assert self.world.shows(key), f"{key} is held, and shows nothing"
+                        self.steps["(a strike was seen)"] += 1
+
+    @invariant()
+    def owners_keep_what_they_wrote(self) -> None:
+        """Every foreign file holds what its owner last wrote, our line aside."""
+        assert self.world.foreign_damage() == []
+
+    @invariant()
+    def servers_accept_their_configuration(self) -> None:
+        """Both servers pass their own test, unless somebody has broken it, also between a death and the recovery."""
+        if hasattr(self, "will") and not self.is_broken and not self.is_spoiled:
+            for name in ("nginx", "apache"):
+                assert self.world.verdict(name).ok, self.world.verdict(name).output
+
+    # how verbs are carried out and judged
+
+    def carry_out(self, verb: str, call: Callable[[], Outcome]) -> Outcome:
+        """One verb to its end."""
+        self._note_before()
+        outcome = call()
+        self._after(verb, outcome)
+        return outcome
+
+    def staged(self) -> Plan | None:
+        """The plan whose documents lie on the host."""
+        plans = self.world._plans.values()
+        path = self.world.paths.plan
+        text = path.read_bytes() if path.exists() else b""
+        return next((plan for plan in plans if plan.members["plan.json"] == text), None)
+
+    def _note_before(self) -> None:
+        """What can only be seen before the verb."""
+        plan = self.will.plan
+        there, all_parts = plan.config_parts(self.world) if plan else (0, 0)
+        is_partial = 0 < there < all_parts
+        is_stale = plan is not None and not self.will.is_booted and not plan.is_intact(self.world)
+        self._before = (self.world.flags(), is_partial or is_stale)
+
+    def _after(self, verb: str, outcome: Outcome | Said) -> None:
+        """A verb has run to its end: nothing went up, nothing of it is left over, and what was open is decided."""
+        flags, is_spoiled = self._before
+        has_armed = verb == "arm" and outcome.is_ok and outcome.is_changed
+        assert self.world.temporary_files() == []
+        if self.will.is_booted and not has_armed:
+            assert not self.world.flags() - flags, f"{verb} put flags up"
+        if has_armed:
+            self._held()
+        elif verb in RECONCILING:
+            self.will.settle(self.world.flags(), self.world.now, is_spoiled)
+        if verb in RECONCILING:
+            self._nothing_is_up_after_its_end()
+            self.is_spoiled = False
+        if verb in ("rollback", "remove") and outcome.is_ok:
+            self.will.release()
+            self.will.by_hand.clear()
+        if verb == "remove":
+            self.is_spoiled = False
+        self.is_shown &= verb not in ("unhook", "stage", "remove")
+
+    def _nothing_is_up_after_its_end(self) -> None:
+        if self.will.plan:
+            over = {key for key in self.will.keys if self.world.now >= self.will.plan.end_of(key)}
+            assert not over & self.world.flags(), "a flag stands after its end"
+
+    def _doubt(self, verb: str, kind: int, was_certain: bool) -> None:
+        """A verb was cut short: what it might have changed is open until the next reconcile."""
+        plan, now = self._armable(kind), self.world.now
+        if verb == "arm" and not self.will.is_armed() and plan is not None:
+            self.will.plan = plan
+            self.will.doubt()
+        is_over = self.will.plan is not None and now >= min(self.will.plan.end_of(k) for k in self.will.keys)
+        if verb in ("rollback", "remove") or (verb in RECONCILING and (not was_certain or is_over)):
+            self.will.doubt(RELEASED)
+        self.is_shown &= verb not in ("hook", "unhook", "stage", "remove")
+
+    def _call(self, verb: str, kind: int) -> Callable[[], Outcome]:
+        """A verb as somebody would call it now."""
+        plan = self.world.plan(kind)
+        calls: dict[str, Callable[[], Outcome]] = {
+            "hook": self._hook,
+            "stage": lambda: self.world.ask("stage", dict(plan.members), plan_digest=plan.digest),
+            "arm": lambda: self._ask_arm(self._armable(kind) or plan),
+            "reconcile": self.world.reconcile,
+        }
+        return calls.get(verb, lambda: self.world.ask(verb))
+
+    def _armable(self, kind: int) -> Plan | None:
+        """What an operator would arm."""
+        return self.staged() or self.world.plan(kind)
+
+    def _hook(self) -> Outcome:
+        return self.world.ask("hook", files=self._surveyed())
+
+    def _surveyed(self) -> dict[str, str]:
+        survey = self.world.machine().nginx.survey()
+        assert survey is not None
+        files: dict[str, str] = survey.document["files"]
+        return files
+
+    def _stage(self, plan: Plan) -> Outcome:
+        """Stage; over an armed plan it is refused."""
+        was_held = HELD in self.will.status.values() and self.will.is_certain() and not self._before_is_spoiled()
+        members = dict(plan.members)
+        outcome = self.carry_out("stage", lambda: self.world.ask("stage", members, plan_digest=plan.digest))
+        if outcome.is_ok:
+            assert not (was_held and self.will.plan and self.world.now < self.will.plan.end), "staged over armed"
+            assert plan.is_intact(self.world)
+            self.will.release()
+        return outcome
+
+    def _before_is_spoiled(self) -> bool:
+        self._note_before()
+        return self._before[1]
+
+    def _arm(self, plan: Plan | None) -> Outcome:
+        """Arm one plan; what is held already stays as it is."""
+        outcome = self.carry_out("arm", lambda: self._ask_arm(plan))
+        if outcome.is_ok and outcome.is_changed:
+            assert plan == self.will.plan, "another plan was armed"
+        return outcome
+
+    def _held(self) -> None:
+        """What is staged was armed."""
+        plan = self.staged()
+        assert plan is not None
+        self.will.hold(plan, self.world.now)
+        self.is_shown = True
+        self.steps["(armed)"] += 1
+
+    def _ask_arm(self, plan: Plan | None, **options: Any) -> Outcome:
+        assert plan is not None
+        return self.world.ask("arm", plan_digest=plan.digest, **options)
+
+    def _flags_that_count(self) -> frozenset[str]:
+        return self.world.flags() - self.will.by_hand if hasattr(self, "will") else frozenset()
+
+    def _is_all_hooked(self) -> bool:
+        return all(self.world.is_hooked(p) for p in self.world.owned if "sites-available" in str(p))
+
+
+def counting(machine: type[Picket]) -> type[Picket]:
+    """Count each rule when it is run by the machine."""
+    for name in dir(machine):
+        found = getattr(machine, name)
+        marker = getattr(found, "hypothesis_stateful_rule", None)
+        if marker is not None:
+            object.__setattr__(marker, "function", _counted(name, marker.function))
+    return machine
+
+
+def _counted(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    def counted(self: Picket, **arguments: Any) -> Any:
+        self.steps[name] += 1
+        return function(self, **arguments)
+
+    counted.__name__ = name
+    return counted
+
+
+@contextlib.contextmanager
+def fails_at(count: int) -> Iterator[list[str]]:
+    """The count-th call that needs space fails; the list then names it."""
+    real, left, failed = {name: getattr(os, name) for name in NEED_SPACE}, [count], []
+
+    def failing(name: str) -> Callable[..., Any]:
+        def call(*arguments: Any, **named: Any) -> Any:
+            left[0] -= 1
+            if left[0] == 0:
+                failed.append(name)
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return real[name](*arguments, **named)
+
+        return call
+
+    for name in NEED_SPACE:
+        setattr(os, name, failing(name))
+    try:
+        yield failed
+    finally:
+        for name, function in real.items():
+            setattr(os, name, function)
+
+
+def _edited(text: bytes, note: bytes) -> bytes:
+    """An edit inside the block, above its `return`."""
+    place = text.find(b"return")
+    return text[:place] + b"# inside\n" + note + text[place:]
+
+
+def _renamed(text: bytes) -> bytes:
+    """A block that an owner has copied to serve another name."""
+    return text.replace(b"server_name www.", b"server_name copy.")
+
+
+def root_in_memory(name: str) -> Path:
+    """A folder whose syncs cost nothing."""
+    import tempfile
+
+    shm = Path("/dev/shm")
+    return Path(tempfile.mkdtemp(prefix=f"machine-{name}-", dir=shm if shm.is_dir() else None))

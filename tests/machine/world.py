@@ -1,0 +1,309 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The machine's host: a box whose owner's files are kept as the owner last wrote them, with servers told or live.
+
+*Told* servers are quick: whether a configuration passes is the real server's own verdict, asked once per set of bytes;
+what it answers is worked out from the bytes that it loaded last. *Live* servers are real processes on a calendar that
+the box sets (libfaketime), asked over HTTP. The agent is the same, and cannot tell.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+from piquet.host import commands, probe, processes
+from piquet.host.apache import Apache
+from piquet.host.commands import Result
+from piquet.host.machine import Machine
+from piquet.host.nginx import Nginx
+from tests.corpus.box import faketime_library
+from tests.host.box import Box
+from tests.machine.plans import KEYS, Plan, phase_of
+
+EPOCH = 1_800_000_000
+CALENDAR = ("FAKETIME_TIMESTAMP_FILE", "FAKETIME_FMT", "FAKETIME_NO_CACHE", "FAKETIME_DONT_FAKE_MONOTONIC")
+_STATE = ("etc", "run", "var", "usr", "proc")
+_READ = {"nginx": ("etc/nginx", "etc/piquet"), "apache": ("etc/apache2", "etc/piquet")}
+_BROKEN = {"nginx": "etc/nginx/conf.d/zz-broken.conf", "apache": "etc/apache2/conf-enabled/zz-broken.conf"}
+
+
+class World(Box):
+    """One host that begins anew for each example; `provider` serves what a plan selects."""
+
+    is_live = False
+
+    def __init__(self, root: Path, provider: str) -> None:
+        """Make the host once; `begin` brings it back to how it is now."""
+        super().__init__(root)
+        self.provider = provider
+        self._verdicts: dict[tuple[str, bytes], Result] = {}
+        self._plans: dict[tuple[int, int], Plan] = {}
+        self.version_text = commands.run(["nginx", "-V"]).output
+        self._add_sites()
+        for name in _STATE:
+            (root / name).mkdir(exist_ok=True)
+        shutil.copytree(root, root.with_name("pristine"), symlinks=True)
+        self.begin()
+
+    def begin(self) -> None:
+        """A host on which nobody has ever used piquet."""
+        for name in _STATE:
+            shutil.rmtree(self.root / name, ignore_errors=True)
+            shutil.copytree(self.root.with_name("pristine") / name, self.root / name, symlinks=True)
+        self.boots = 0
+        self.reboot()
+        self.set_clock(EPOCH)
+        self.owned = {path: path.read_bytes() for path in self._owners_files()}
+        self.broken = self.root / _BROKEN[self.provider]
+        self.start()
+
+    def _add_sites(self) -> None:
+        """Forms that the hook must get in and out of: CRLF, and a block in one line."""
+        text = self._site(KEYS["nginx"][1])
+        text.write_bytes(text.read_bytes().replace(b"\n", b"\r\n"))
+        one = f"server {{ listen 127.0.0.1:{self.port}; server_name www.c.test; return 200 c; }}\n"
+        (self.conf.parent / "conf.d/own.conf").write_text(one)
+        (self.conf.parent / "conf.d/own.conf").chmod(0o640)
+        kept = "".join(f"env {name};\n" for name in CALENDAR)
+        self.conf.write_text(kept + self.conf.read_text())
+
+    def _site(self, name: str) -> Path:
+        return self.conf.parent / "sites-available" / name
+
+    def _owners_files(self) -> list[Path]:
+        folders = (self.conf.parent, self.apache_conf.parent)
+        return sorted(p for f in folders for p in f.rglob("*") if p.is_file() and not p.is_symlink())
+
+    # the calendar, and boots
+
+    def set_clock(self, at: float) -> None:
+        """Set the calendar of the agent, and of live servers."""
+        self.now = float(int(at))
+        (self.root / "calendar").write_text(f"{int(at)}.5\n")
+
+    def reboot(self) -> None:
+        """A new boot: /run is empty, nothing runs."""
+        self.boots = getattr(self, "boots", 0) + 1
+        shutil.rmtree(self.root / "run", ignore_errors=True)
+        boot_id = self.root / "proc/sys/kernel/random/boot_id"
+        boot_id.parent.mkdir(parents=True, exist_ok=True)
+        boot_id.write_text(f"boot-{self.boots}\n")
+        self.stop()
+
+    # plans
+
+    def plan(self, kind: int) -> Plan:
+        """What an operator would plan now: the first window opens within the hour."""
+        base = int(self.now) // 3600 * 3600
+        if (kind, base) not in self._plans:
+            ports = (self.port, self.apache_port)
+            self._plans[kind, base] = Plan(self.provider, str(self.root), ports, base, kind)
+        return self._plans[kind, base]
+
+    # the owner
+
+    def own(self, path: Path, data: bytes, on_disk: bytes | None = None) -> None:
+        """The owner writes a file; `on_disk` if our line is in it."""
+        self.owned[path] = data
+        path.write_bytes(data if on_disk is None else on_disk)
+
+    def foreign_damage(self) -> list[str]:
+        """Owner's files that are not what the owner last wrote, our line aside; and files nobody expects."""
+        found = [str(path) for path, data in self.owned.items() if not self._is_owners(path, data)]
+        ours = ("00-piquet.conf", ".piquet")
+        strange = [p for p in self._owners_files() if p not in self.owned and not p.name.endswith(ours)]
+        return found + [str(path) for path in strange]
+
+    def _is_owners(self, path: Path, data: bytes) -> bool:
+        return path.is_file() and without_hook(path.read_bytes(), self.paths.hook_include) == data
+
+    def is_hooked(self, path: Path) -> bool:
+        """Whether our line is in a file."""
+        return b"# piquet hook" in path.read_bytes()
+
+    def temporary_files(self) -> list[str]:
+        """Names of ours that only a death may leave."""
+        return [str(path) for path in self.root.rglob(".*.piquet")]
+
+    def leftovers(self) -> list[str]:
+        """Anything of ours."""
+        names = [str(p) for p in self.root.rglob("*piquet*")]
+        return names + [str(p) for p in self.owned if p.is_file() and self.is_hooked(p)]
+
+    def flags(self) -> frozenset[str]:
+        """Keys whose flag is up."""
+        live = self.paths.live
+        return frozenset(p.name for p in live.iterdir() if p.is_file()) if live.is_dir() else frozenset()
+
+    # servers
+
+    def machine(self, role: str = "controller") -> Machine:
+        """A fresh look at the box, with servers that are told."""
+        machine = super().machine(role)
+        machine.nginx._version = self.version_text
+        if not self.is_live:
+            machine.nginx = ToldNginx(self)
+            machine.apache = ToldApache(self)
+        return machine
+
+    def verdict(self, name: str) -> Result:
+        """What the real server says about the files as they are; asked once per set of bytes."""
+        key = (name, json.dumps(self._texts(name), sort_keys=True).encode())
+        if key not in self._verdicts:
+            command = self.platform.nginx if name == "nginx" else self.platform.apache
+            self._verdicts[key] = commands.run([*command, "-t"])
+        return self._verdicts[key]
+
+    def _texts(self, name: str) -> dict[str, str]:
+        files = (p for f in _READ[name] for p in (self.root / f).rglob("*") if p.suffix != ".piquet")
+        return {
+            f"/{p.relative_to(self.root)}": p.read_bytes().decode("latin-1") for p in files if p.is_file()
+        }
+
+    def load(self, name: str) -> None:
+        """A told server takes up its configuration."""
+        loaded = {"at": processes.uptime_s(), "texts": self._texts(name)}
+        (self.root / f"loaded-{name}.json").write_text(json.dumps(loaded))
+
+    def loaded(self, name: str) -> dict[str, Any] | None:
+        """What a told server runs with; None if it does not run."""
+        path = self.root / f"loaded-{name}.json"
+        return json.loads(path.read_text()) if path.exists() else None
+
+    def start(self) -> None:
+        """Start what does not run and can."""
+        for name in ("nginx", "apache"):
+            if not (self.root / f"loaded-{name}.json").exists() and self.verdict(name).ok:
+                self.load(name)
+
+    def stop(self) -> None:
+        """Nothing runs any more."""
+        for name in ("nginx", "apache"):
+            (self.root / f"loaded-{name}.json").unlink(missing_ok=True)
+
+    def is_running(self) -> bool:
+        """Whether the server of the plan's entries serves."""
+        return self.loaded(self.provider) is not None
+
+    def shows(self, key: str) -> bool:
+        """Whether a visitor of the entry sees the strike."""
+        return self.phase_shown(key) is not None
+
+    def phase_shown(self, key: str) -> int | None:
+        """Whose strike a told server shows: flag, hook and lease of what it has loaded."""
+        loaded = self.loaded(self.provider)
+        if loaded is None or key not in self.flags():
+            return None
+        is_reached = self.provider == "apache" or self._reaches_hook(loaded["texts"], key)
+        return phase_of(loaded["texts"], self.provider, key, self.now) if is_reached else None
+
+    def _reaches_hook(self, texts: dict[str, str], key: str) -> bool:
+        return "# piquet hook" in texts[f"/{self._site(key).relative_to(self.root)}"]
+
+    def target_of(self, key: str) -> dict[str, Any]:
+        """Where to ask for an entry."""
+        return self.target(key, self.provider)
+
+
+class LiveWorld(World):
+    """The same with real processes; only the plan's own server runs."""
+
+    is_live = True
+
+    def start(self) -> None:
+        """Start the server if it does not run and can."""
+        if self.is_running() or not self.verdict(self.provider).ok:
+            return
+        command = self.platform.nginx if self.provider == "nginx" else (*self.platform.apache, "-k", "start")
+        values = (str(self.root / "calendar"), "%s", "1", "1")
+        calendar = {"LD_PRELOAD": faketime_library(), "FAKETIME_DISABLE_SHM": "1", "NO_FAKE_STAT": "1"}
+        env = {**os.environ, **calendar, **dict(zip(CALENDAR, values, strict=True))}
+        subprocess.run([*command], check=True, env=env)
+        self._wait(lambda: self.is_running() and probe.ask(self.target_of("x.test")).status is not None)
+
+    def stop(self) -> None:
+        """Stop it by its own pid file, and wait until its port is free."""
+        for pid_file in (self.root / "nginx.pid", self.root / "apache.pid"):
+            with contextlib.suppress(OSError, ValueError):
+                pid = int(pid_file.read_text())
+                os.kill(pid, signal.SIGTERM)
+                self._wait(lambda pid=pid: processes.process(pid) is None)  # type: ignore[misc]
+                pid_file.unlink(missing_ok=True)
+
+    def is_running(self) -> bool:
+        """Whether its process is there."""
+        machine = self.machine()
+        return (machine.nginx if self.provider == "nginx" else machine.apache).is_running()
+
+    def shows(self, key: str) -> bool:
+        """What it really answers."""
+        return probe.ask(self.target_of(key)).mark is not None
+
+    def _wait(self, is_so: Any) -> None:
+        deadline = time.monotonic() + 10
+        while not is_so():
+            assert time.monotonic() < deadline, "the server neither starts nor stops"
+            time.sleep(0.01)
+
+
+class ToldNginx(Nginx):
+    """An nginx whose process is a note of what it loaded."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world.platform, world.paths)
+        self.world = world
+        self._version = world.version_text
+
+    def _test(self) -> Result:
+        return self.world.verdict(self.name)
+
+    def is_running(self) -> bool:
+        return self.world.loaded(self.name) is not None
+
+    def reload(self) -> None:
+        if self.is_running() and self.world.verdict(self.name).ok:
+            self.world.load(self.name)
+
+    def is_loaded_since(self, uptime_s: float) -> bool:
+        loaded = self.world.loaded(self.name)
+        return loaded is not None and loaded["at"] + 0.05 >= uptime_s
+
+
+class ToldApache(Apache):
+    """An Apache whose process is a note of what it loaded."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world.platform, world.paths)
+        self.world = world
+
+    _test = ToldNginx._test  # type: ignore[assignment]
+    is_running = ToldNginx.is_running  # type: ignore[assignment]
+    reload = ToldNginx.reload  # type: ignore[assignment]
+    is_loaded_since = ToldNginx.is_loaded_since  # type: ignore[assignment]
+
+
+def told_answer(world: World) -> Any:
+    """What the agent's own question to the local server is answered, in a told world."""
+
+    def ask(target: Any, timeout_s: float = 0.0) -> probe.Answer:
+        if not world.is_running():
+            return probe.Answer(None, None, "ConnectionRefusedError: nobody listens")
+        number = world.phase_shown(target["host"])
+        return probe.Answer(503, f"test/{number}/block") if number else probe.Answer(200, None)
+
+    return ask
+
+
+def without_hook(text: bytes, include: str) -> bytes:
+    """The text without our line; written apart from the agent's own way of doing it."""
+    line = re.escape(b"include " + include.encode() + b"; # piquet hook")
+    text = re.sub(rb"\r?\n {4}" + line + rb", inline\r?\n", b"", text)
+    return re.sub(rb"\r?\n[ \t]*" + line, b"", text)
