@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import json
 import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 from hypothesis import strategies as st
@@ -37,6 +37,20 @@ class Said(NamedTuple):
     is_changed: bool
 
 
+def step(**drawn: st.SearchStrategy[Any]) -> Callable[[Callable[..., None]], Any]:
+    """A rule that counts how often it was taken."""
+
+    def decorate(function: Callable[..., None]) -> Any:
+        @functools.wraps(function)
+        def counted(self: Picket, **arguments: Any) -> None:
+            self.steps[function.__name__] += 1
+            function(self, **arguments)
+
+        return rule(**drawn)(counted)
+
+    return decorate
+
+
 class Picket(RuleBasedStateMachine):
     """One host in the hands of everybody. A subclass sets `world`; `steps` counts what was done to it."""
 
@@ -51,38 +65,38 @@ class Picket(RuleBasedStateMachine):
         self.count = 0
         self.is_broken = self.is_spoiled = self.is_shown = False
         if begins_armed:
-            self.go_on_strike(0)
+            self._go_on_strike(0)
 
     # verbs, carried out to their end
 
-    @rule()
+    @step()
     def hook(self) -> None:
         """An operator surveys and hooks."""
         self.carry_out("hook", self._hook)
 
-    @rule()
+    @step()
     def unhook(self) -> None:
         """An operator takes the line out."""
         self.carry_out("unhook", lambda: self.world.ask("unhook"))
 
-    @rule(kind=KINDS)
+    @step(kind=KINDS)
     def stage(self, kind: int) -> None:
         """An operator stages a plan: the first, again, another, and also over an armed one."""
         self._stage(self.world.plan(kind))
 
     @precondition(lambda self: self.staged() is not None)
-    @rule()
+    @step()
     def arm(self) -> None:
         """An operator arms what is staged."""
         self._arm(self.staged())
 
-    @rule(kind=KINDS)
+    @step(kind=KINDS)
     def arm_a_plan_of_another(self, kind: int) -> None:
         """A second operator arms what they have planned; refused unless it is the one that is staged."""
         self._arm(self.world.plan(kind))
 
     @precondition(lambda self: self.staged() is not None)
-    @rule()
+    @step()
     def only_check_whether_to_arm(self) -> None:
         """All hosts are checked before the first is armed: no flag goes up."""
         before = self.world.flags()
@@ -90,38 +104,30 @@ class Picket(RuleBasedStateMachine):
         assert not (self.world.flags() - before) or not self.will.is_booted or self.will.is_armed()
 
     @precondition(lambda self: not self.will.is_armed())
-    @rule(kind=KINDS)
+    @step(kind=KINDS)
     def go_on_strike(self, kind: int) -> None:
         """Whatever has happened before: what nobody holds can be hooked, staged and armed."""
-        if self.is_broken:
-            self.mend()
-        self.world.start()
-        self.reconcile()
-        plan = self.world.plan(kind)
-        assert self.carry_out("hook", self._hook).is_ok
-        assert self._stage(plan).is_ok
-        if self.world.now < plan.end:
-            assert self._arm(plan).is_ok
+        self._go_on_strike(kind)
 
-    @rule()
+    @step()
     def reconcile(self) -> None:
         """The timer."""
-        self.carry_out("reconcile", self.world.reconcile)
+        self._reconcile()
 
-    @rule()
+    @step()
     def rollback(self) -> None:
         """Somebody ends it."""
         assert self.carry_out("rollback", lambda: self.world.ask("rollback")).is_ok
         assert not self.world.flags()
 
-    @rule()
+    @step()
     def remove(self) -> None:
         """Somebody ends it and takes everything back."""
         outcome = self.carry_out("remove", lambda: self.world.ask("remove"))
         assert outcome.is_ok, [finding.to_json() for finding in outcome.findings]
         assert self.world.leftovers() == []
 
-    @rule(verb=st.sampled_from(("hook", "unhook", "stage", "arm", "rollback", "remove")), kind=KINDS)
+    @step(verb=st.sampled_from(("hook", "unhook", "stage", "arm", "rollback", "remove")), kind=KINDS)
     def only_look(self, verb: str, kind: int) -> None:
         """Check mode changes nothing at all."""
         before = self.world.tree()
@@ -133,7 +139,7 @@ class Picket(RuleBasedStateMachine):
 
     # verbs that do not get to their end
 
-    @rule(verb=VERBS, kind=KINDS, calls=st.integers(1, 70))
+    @step(verb=VERBS, kind=KINDS, calls=st.integers(1, 70))
     def die(self, verb: str, kind: int, calls: int) -> None:
         """The agent dies before one of its calls that change a file."""
         self._note_before()
@@ -149,7 +155,7 @@ class Picket(RuleBasedStateMachine):
         else:
             self._after(verb, Said(*json.loads(answer.read_text())))
 
-    @rule(verb=VERBS, kind=KINDS, calls=st.integers(1, 25))
+    @step(verb=VERBS, kind=KINDS, calls=st.integers(1, 25))
     def run_out_of_space(self, verb: str, kind: int, calls: int) -> None:
         """One write fails: the verb says so or gets through, and no release needs any space."""
         self._note_before()
@@ -168,7 +174,7 @@ class Picket(RuleBasedStateMachine):
     # what people do by hand
 
     @precondition(lambda self: self.world.flags())
-    @rule(data=st.data())
+    @step(data=st.data())
     def delete_a_flag(self, data: st.DataObject) -> None:
         """Somebody stops one entry."""
         key = data.draw(st.sampled_from(sorted(self.world.flags())))
@@ -176,7 +182,7 @@ class Picket(RuleBasedStateMachine):
         self.will.delete({key})
 
     @precondition(lambda self: self.world.flags())
-    @rule()
+    @step()
     def delete_all_flags(self) -> None:
         """Somebody stops every entry, one by one."""
         for key in sorted(self.world.flags()):
@@ -184,7 +190,7 @@ class Picket(RuleBasedStateMachine):
             self.will.delete({key})
 
     @precondition(lambda self: self.world.flags())
-    @rule(is_all=st.booleans())
+    @step(is_all=st.booleans())
     def delete_the_link(self, is_all: bool) -> None:
         """`rm /run/piquet/live`, or all of /run/piquet."""
         self.will.delete(self.world.flags())
@@ -194,7 +200,7 @@ class Picket(RuleBasedStateMachine):
             self.world.paths.live.unlink()
 
     @precondition(lambda self: self.world.paths.live.is_symlink() or self.world.paths.armed.exists())
-    @rule()
+    @step()
     def follow_the_paper(self) -> None:
         """The printed line: `rm -f /run/piquet/live /var/lib/piquet/armed.json`."""
         self.will.delete(self.world.flags())
@@ -205,7 +211,7 @@ class Picket(RuleBasedStateMachine):
         self.world.paths.armed.unlink(missing_ok=True)
         self.will.release()
 
-    @rule(which=st.integers(0, 1))
+    @step(which=st.integers(0, 1))
     def make_a_flag(self, which: int) -> None:
         """Somebody tries to start an entry by hand."""
         key = self.will.keys[which]
@@ -215,14 +221,14 @@ class Picket(RuleBasedStateMachine):
             self.will.make(key)
 
     @precondition(lambda self: self.world.paths.armed.exists())
-    @rule(text=st.sampled_from(("", "{", "[]", '{"phases":[]}', "\udcff")))
+    @step(text=st.sampled_from(("", "{", "[]", '{"phases":[]}', "\udcff")))
     def garble_the_state(self, text: str) -> None:
         """A disk error, or an editor."""
         self.world.paths.armed.write_text(text, "utf-8", "surrogateescape")
         self.will.is_doomed = True
 
     @precondition(lambda self: self.world.paths.manifest.exists() and not self.world.paths.checkpoint.exists())
-    @rule(what=st.sampled_from(SPOILS))
+    @step(what=st.sampled_from(SPOILS))
     def spoil(self, what: str) -> None:
         """Somebody changes or deletes what was staged."""
         first, *_, last = (self.world.root / name[1:] for name in SERVER_FILES[self.world.provider])
@@ -239,7 +245,7 @@ class Picket(RuleBasedStateMachine):
 
     # what owners do
 
-    @rule(how=st.sampled_from(("append", "inside", "deploy", "copy", "indent")), which=st.integers(0, 2))
+    @step(how=st.sampled_from(("append", "inside", "deploy", "copy", "indent")), which=st.integers(0, 2))
     def edit(self, how: str, which: int) -> None:
         """An owner, or their configuration management, writes a file, with our line in it or without."""
         self.count += 1
@@ -259,41 +265,38 @@ class Picket(RuleBasedStateMachine):
             path.write_bytes(disk.replace(b"\n    include", b"\n\t\tinclude"))
 
     @precondition(lambda self: not self.is_broken)
-    @rule()
+    @step()
     def break_the_configuration(self) -> None:
         """An owner saves nonsense."""
         self.world.own(self.world.broken, b"Nonsense;\n")
         self.is_broken = True
 
     @precondition(lambda self: self.is_broken)
-    @rule()
+    @step()
     def mend(self) -> None:
         """An owner takes it out again, and starts the server if it had not come up."""
-        del self.world.owned[self.world.broken]
-        self.world.broken.unlink()
-        self.is_broken = False
-        self.world.start()
+        self._mend()
 
     # what happens by itself
 
-    @rule(seconds=SECONDS)
+    @step(seconds=SECONDS)
     def pass_time(self, seconds: int) -> None:
         """Time passes, or somebody sets the clock."""
         self.world.set_clock(self.world.now + seconds)
 
     @precondition(lambda self: self.will.is_armed())
-    @rule(which=st.integers(0, 3), seconds=st.sampled_from((-1, 0, 1)))
+    @step(which=st.integers(0, 3), seconds=st.sampled_from((-1, 0, 1)))
     def come_to(self, which: int, seconds: int) -> None:
         """A boundary of the plan comes, to the second."""
         if self.will.plan:
             boundaries = [at for window in self.will.plan.windows for at in window]
             self.world.set_clock(boundaries[which] + seconds)
 
-    @rule(is_clean=st.booleans(), is_reconciled=st.booleans())
+    @step(is_clean=st.booleans(), is_reconciled=st.booleans())
     def reboot(self, is_clean: bool, is_reconciled: bool) -> None:
         """A shutdown, which reconciles, or a power cut; then a boot, whose unit may have been stopped."""
         if is_clean:
-            self.reconcile()
+            self._reconcile()
         self.world.reboot()
         self.will.cut()
         if is_reconciled:
@@ -354,6 +357,26 @@ class Picket(RuleBasedStateMachine):
         outcome = call()
         self._after(verb, outcome)
         return outcome
+
+    def _go_on_strike(self, kind: int) -> None:
+        if self.is_broken:
+            self._mend()
+        self.world.start()
+        self._reconcile()
+        plan = self.world.plan(kind)
+        assert self.carry_out("hook", self._hook).is_ok
+        assert self._stage(plan).is_ok
+        if self.world.now < plan.end:
+            assert self._arm(plan).is_ok
+
+    def _reconcile(self) -> None:
+        self.carry_out("reconcile", self.world.reconcile)
+
+    def _mend(self) -> None:
+        del self.world.owned[self.world.broken]
+        self.world.broken.unlink()
+        self.is_broken = False
+        self.world.start()
 
     def staged(self) -> Plan | None:
         """The plan whose documents lie on the host."""
@@ -472,25 +495,6 @@ class Picket(RuleBasedStateMachine):
         return all(self.world.is_hooked(p) for p in self.world.owned if "sites-available" in str(p))
 
 
-def counting(machine: type[Picket]) -> type[Picket]:
-    """Count each rule when it is run by the machine."""
-    for name in dir(machine):
-        found = getattr(machine, name)
-        marker = getattr(found, "hypothesis_stateful_rule", None)
-        if marker is not None:
-            object.__setattr__(marker, "function", _counted(name, marker.function))
-    return machine
-
-
-def _counted(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    def counted(self: Picket, **arguments: Any) -> Any:
-        self.steps[name] += 1
-        return function(self, **arguments)
-
-    counted.__name__ = name
-    return counted
-
-
 @contextlib.contextmanager
 def fails_at(count: int) -> Iterator[list[str]]:
     """The count-th call that needs space fails; the list then names it."""
@@ -524,11 +528,3 @@ def _edited(text: bytes, note: bytes) -> bytes:
 def _renamed(text: bytes) -> bytes:
     """A block that an owner has copied to serve another name."""
     return text.replace(b"server_name www.", b"server_name copy.")
-
-
-def root_in_memory(name: str) -> Path:
-    """A folder whose syncs cost nothing."""
-    import tempfile
-
-    shm = Path("/dev/shm")
-    return Path(tempfile.mkdtemp(prefix=f"machine-{name}-", dir=shm if shm.is_dir() else None))

@@ -15,11 +15,14 @@ import re
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
-from piquet.host import commands, probe, processes
+import pytest
+
+from piquet.host import commands, probe, processes, release
 from piquet.host.apache import Apache
 from piquet.host.commands import Result
 from piquet.host.machine import Machine
@@ -101,8 +104,8 @@ class World(Box):
     # plans
 
     def plan(self, kind: int) -> Plan:
-        """What an operator would plan now: the first window opens within the hour."""
-        base = int(self.now) // 3600 * 3600
+        """What an operator would plan now: the first window is open, or opens within the half hour."""
+        base = int(self.now) // 1800 * 1800 - 600
         if (kind, base) not in self._plans:
             ports = (self.port, self.apache_port)
             self._plans[kind, base] = Plan(self.provider, str(self.root), ports, base, kind)
@@ -208,6 +211,12 @@ class World(Box):
     def _reaches_hook(self, texts: dict[str, str], key: str) -> bool:
         return "# piquet hook" in texts[f"/{self._site(key).relative_to(self.root)}"]
 
+    def settle_quickly(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """No pauses between questions to a server that answers at once; a told one is not asked over HTTP."""
+        monkeypatch.setattr(release, "_PAUSE_S", 0.0)
+        if not self.is_live:
+            monkeypatch.setattr(probe, "ask", told_answer(self))
+
     def target_of(self, key: str) -> dict[str, Any]:
         """Where to ask for an entry."""
         return self.target(key, self.provider)
@@ -307,3 +316,9 @@ def without_hook(text: bytes, include: str) -> bytes:
     line = re.escape(b"include " + include.encode() + b"; # piquet hook")
     text = re.sub(rb"\r?\n {4}" + line + rb", inline\r?\n", b"", text)
     return re.sub(rb"\r?\n[ \t]*" + line, b"", text)
+
+
+def root_in_memory(name: str) -> Path:
+    """A folder whose syncs cost nothing."""
+    shm = Path("/dev/shm")
+    return Path(tempfile.mkdtemp(prefix=f"machine-{name}-", dir=shm if shm.is_dir() else None))

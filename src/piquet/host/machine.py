@@ -6,7 +6,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Callable, Dict, Iterable, List, Optional
 
 from piquet.host import files, hooks, journal, recall, state, transaction
@@ -118,10 +118,19 @@ def undo(machine: Machine) -> List[Finding]:
     return findings
 
 
+def _forget_half_written(paths: Paths) -> None:
+    """Delete what a death between writing and renaming has left beside our own state."""
+    for path in (paths.checkpoint, paths.armed, paths.ended, paths.boundaries, paths.live):
+        with contextlib.suppress(OSError):  # a read-only disk has nothing to say about flags
+            files.remove(files.temporary(path))
+
+
 def recover(machine: Machine, verb: str) -> List[Finding]:
-    """Undo what a crash left unfinished; never raises, since a release must go on."""
-    with contextlib.suppress(OSError):  # a read-only disk has nothing to say about flags
-        files.remove(files.temporary(machine.paths.checkpoint))
+    """Undo what a crash left unfinished; never raises, since a release must go on.
+
+    A server that somebody has broken since cannot be reloaded: the verb that needs it says so, a release does not.
+    """
+    _forget_half_written(machine.paths)
     if not transaction.is_open(machine.paths):
         return []
     try:
@@ -133,4 +142,5 @@ def recover(machine: Machine, verb: str) -> List[Finding]:
         return [finding]
     machine.log(verb, "recovered", interrupted=interrupted, findings=[f.to_json() for f in findings])
     message = f"An interrupted {interrupted} was undone first."
-    return [Finding("info", "recovered", os.uname().nodename, message), *findings]
+    found = (replace(f, severity="warning") if f.code == "not-reloaded" else f for f in findings)
+    return [Finding("info", "recovered", os.uname().nodename, message), *found]

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The state machine over the real agent: what holds whatever people, clocks, power and deaths do, in any order.
+
+`picket` has the rules and the invariants, `world` the host. Every run is the same run: the profile's seed is fixed.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests import figures
+from tests.machine.picket import Picket
+from tests.machine.world import LiveWorld, World, root_in_memory
+
+STEPS = 50
+LONG_STEPS = 10_000
+FLOORS = {"(armed)": 20, "(a strike was seen)": 20, "die": 10, "reboot": 10, "remove": 10}
+"""How often the short run must have done what matters most, lest it be trivially safe."""
+
+
+@pytest.fixture(params=["nginx", "apache"])
+def provider(request: pytest.FixtureRequest) -> str:
+    """Whose paths of the agent are walked."""
+    return str(request.param)
+
+
+@pytest.fixture
+def world(provider: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """A host with told servers."""
+    yield from _made(World, provider, monkeypatch)
+
+
+@pytest.fixture
+def live_world(provider: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """A host with a running server."""
+    yield from _made(LiveWorld, provider, monkeypatch)
+
+
+def _made(kind: type[World], provider: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    root = root_in_memory(provider)
+    (root / "host").mkdir()
+    made = kind(root / "host", provider)
+    made.settle_quickly(monkeypatch)
+    yield made
+    made.stop()
+    shutil.rmtree(root)
+
+
+def run(world: World, examples: int) -> Counter[str]:
+    """Run the machine on a host; how often each rule was taken.
+
+    Raises:
+        AssertionError: of an invariant, after the first example that breaks it; nothing is shrunk.
+    """
+    machine = type("Machine", (Picket,), {"world": world, "steps": Counter()})
+    chosen = settings(
+        max_examples=examples,
+        stateful_step_count=STEPS,
+        phases=(Phase.generate,),
+        suppress_health_check=tuple(HealthCheck),
+    )
+    run_state_machine_as_test(machine, settings=chosen)
+    return machine.steps
+
+
+def taken(steps: Counter[str]) -> int:
+    """Steps, without what was only observed."""
+    return sum(count for name, count in steps.items() if not name.startswith("("))
+
+
+def test_the_promise_holds_whatever_happens(world: World, request: pytest.FixtureRequest) -> None:
+    """Released stays released, nothing shows outside its window, foreign bytes stay, and the armed are held."""
+    is_long = request.config.getoption("--long")
+    steps = run(world, 300 if is_long else 28)
+    note(f"{world.provider}, told", steps)
+    assert {name: steps[name] for name, floor in FLOORS.items() if steps[name] < floor} == {}
+    if is_long:
+        assert taken(steps) >= LONG_STEPS
+
+
+def test_it_holds_on_running_servers(live_world: World, request: pytest.FixtureRequest) -> None:
+    """The same with a real process, asked over HTTP on a calendar that jumps."""
+    steps = run(live_world, 40 if request.config.getoption("--long") else 3)
+    note(f"{live_world.provider}, running", steps)
+    assert steps["(a strike was seen)"] >= 1
+
+
+def note(server: str, steps: Counter[str]) -> None:
+    """Keep the figures, and print them."""
+    rows = {"steps in all": taken(steps), **dict(sorted(steps.items()))}
+    for rule, times in rows.items():
+        figures.note("machine", server=server, rule=rule, times=times)
+    print(f"\n{server}: {taken(steps)} steps; " + ", ".join(f"{k} {v}" for k, v in rows.items()))
