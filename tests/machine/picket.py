@@ -22,10 +22,13 @@ from tests.machine.plans import SERVER_FILES, Plan
 from tests.machine.will import DOUBT, HELD, RELEASED, Will
 from tests.machine.world import World
 
-RECONCILING = ("stage", "arm", "reconcile")
+RECONCILING = ("stage", "arm", "check arm", "reconcile")
 NEED_SPACE = ("write", "fsync", "mkdir", "symlink")
+THEN = st.sampled_from(("", "reconcile", "boot"))
 KINDS = st.integers(0, 1)
-VERBS = st.sampled_from(("hook", "unhook", "stage", "arm", "reconcile", "rollback", "remove"))
+CALLS = st.one_of(st.integers(1, 8), st.integers(1, 20), st.integers(1, 70))
+OPERATORS = ("hook", "unhook", "stage", "stage", "arm", "arm another's", "check arm")
+VERBS = st.sampled_from(("hook", "unhook", "stage", "arm", "arm", "reconcile", "rollback", "remove"))
 SECONDS = st.sampled_from((1, 7, 60, 60, 300, 300, 900, 1800, -2, -90, -1200, -7200, 7200, -400_000))
 SPOILS = ("page", "mode", "agent", "first", "last", "etc", "state")
 
@@ -43,7 +46,8 @@ def step(**drawn: st.SearchStrategy[Any]) -> Callable[[Callable[..., None]], Any
     def decorate(function: Callable[..., None]) -> Any:
         @functools.wraps(function)
         def counted(self: Picket, **arguments: Any) -> None:
-            self.steps[function.__name__] += 1
+            label = next((arguments[name] for name in ("verb", "how", "what") if name in arguments), "")
+            self.steps[f"{function.__name__}: {label}" if label else function.__name__] += 1
             function(self, **arguments)
 
         return rule(**drawn)(counted)
@@ -69,39 +73,19 @@ class Picket(RuleBasedStateMachine):
 
     # verbs, carried out to their end
 
-    @step()
-    def hook(self) -> None:
-        """An operator surveys and hooks."""
-        self.carry_out("hook", self._hook)
-
-    @step()
-    def unhook(self) -> None:
-        """An operator takes the line out."""
-        self.carry_out("unhook", lambda: self.world.ask("unhook"))
-
-    @step(kind=KINDS)
-    def stage(self, kind: int) -> None:
-        """An operator stages a plan: the first, again, another, and also over an armed one."""
-        self._stage(self.world.plan(kind))
-
-    @precondition(lambda self: self.staged() is not None)
-    @step()
-    def arm(self) -> None:
-        """An operator arms what is staged."""
-        self._arm(self.staged())
-
-    @step(kind=KINDS)
-    def arm_a_plan_of_another(self, kind: int) -> None:
-        """A second operator arms what they have planned; refused unless it is the one that is staged."""
-        self._arm(self.world.plan(kind))
-
-    @precondition(lambda self: self.staged() is not None)
-    @step()
-    def only_check_whether_to_arm(self) -> None:
-        """All hosts are checked before the first is armed: no flag goes up."""
-        before = self.world.flags()
-        self.carry_out("arm", lambda: self._ask_arm(self.staged(), only_check=True))
-        assert not (self.world.flags() - before) or not self.will.is_booted or self.will.is_armed()
+    @step(verb=st.sampled_from(OPERATORS), kind=KINDS, is_ready=st.booleans())
+    def operate(self, verb: str, kind: int, is_ready: bool) -> None:
+        """An operator hooks, unhooks, stages (again, another, over an armed one), arms, or only looks whether to."""
+        self._make_ready(verb, 0, is_ready)
+        plan = self._armable(kind)
+        if verb == "stage":
+            self._stage(self.world.plan(kind))
+        elif verb in ("arm", "arm another's"):  # refused unless it is the one that is staged
+            self._arm(plan if verb == "arm" else self.world.plan(kind))
+        elif verb == "check arm":  # all hosts are checked before the first is armed: no flag goes up
+            self.carry_out("check arm", lambda: self._ask_arm(plan, only_check=True))
+        else:
+            self.carry_out(verb, self._call(verb, kind))
 
     @precondition(lambda self: not self.will.is_armed())
     @step(kind=KINDS)
@@ -114,18 +98,17 @@ class Picket(RuleBasedStateMachine):
         """The timer."""
         self._reconcile()
 
-    @step()
-    def rollback(self) -> None:
-        """Somebody ends it."""
-        assert self.carry_out("rollback", lambda: self.world.ask("rollback")).is_ok
-        assert not self.world.flags()
-
-    @step()
-    def remove(self) -> None:
-        """Somebody ends it and takes everything back."""
-        outcome = self.carry_out("remove", lambda: self.world.ask("remove"))
+    @precondition(lambda self: self.will.is_armed() or self.world.paths.lib.exists())
+    @step(how=st.sampled_from(("rollback", "remove", "paper")))
+    def end(self, how: str) -> None:
+        """Somebody ends it, by a verb or by the line on the paper; `remove` leaves nothing behind."""
+        if how == "paper":
+            self._follow_the_paper()
+            return
+        outcome = self.carry_out(how, lambda: self.world.ask(how))
         assert outcome.is_ok, [finding.to_json() for finding in outcome.findings]
-        assert self.world.leftovers() == []
+        assert not self.world.flags()
+        assert how != "remove" or self.world.leftovers() == []
 
     @step(verb=st.sampled_from(("hook", "unhook", "stage", "arm", "rollback", "remove")), kind=KINDS)
     def only_look(self, verb: str, kind: int) -> None:
@@ -139,11 +122,11 @@ class Picket(RuleBasedStateMachine):
 
     # verbs that do not get to their end
 
-    @step(verb=VERBS, kind=KINDS, calls=st.integers(1, 70))
-    def die(self, verb: str, kind: int, calls: int) -> None:
-        """The agent dies before one of its calls that change a file."""
-        self._note_before()
-        before = self.will.is_certain()
+    @step(verb=VERBS, kind=KINDS, calls=CALLS, is_ready=st.booleans(), then=st.sampled_from(("", "append")))
+    def die(self, verb: str, kind: int, calls: int, is_ready: bool, then: str) -> None:
+        """The agent dies before one of its calls that change a file; an owner may save before anybody comes."""
+        self._make_ready(verb, kind, is_ready)
+        was_certain = self._note_before()
         answer = self.world.root / "answer.json"
 
         def call() -> None:
@@ -151,21 +134,24 @@ class Picket(RuleBasedStateMachine):
             answer.write_text(json.dumps([outcome.is_ok, outcome.is_changed]))
 
         if dies_before(calls, call):
-            self._doubt(verb, kind, before)
+            self._doubt(verb, kind, was_certain)
         else:
             self._after(verb, Said(*json.loads(answer.read_text())))
+        if then:
+            for which in range(3):
+                self._edit(then, which)
 
-    @step(verb=VERBS, kind=KINDS, calls=st.integers(1, 25))
-    def run_out_of_space(self, verb: str, kind: int, calls: int) -> None:
+    @step(verb=VERBS, kind=KINDS, calls=CALLS, is_ready=st.booleans())
+    def run_out_of_space(self, verb: str, kind: int, calls: int, is_ready: bool) -> None:
         """One write fails: the verb says so or gets through, and no release needs any space."""
-        self._note_before()
-        before, was_armed = self.will.is_certain(), self.will.is_armed()
+        self._make_ready(verb, kind, is_ready)
+        was_certain, was_armed = self._note_before(), self.will.is_armed()
         with fails_at(calls) as failed:
             outcome = self._call(verb, kind)()
         if not failed:
             self._after(verb, outcome)
             return
-        self._doubt(verb, kind, before)
+        self._doubt(verb, kind, was_certain)
         if verb in ("rollback", "remove") or (verb == "arm" and not outcome.is_ok and not was_armed):
             self.will.release()
         elif verb == "arm" and outcome.is_ok and outcome.is_changed:
@@ -174,42 +160,20 @@ class Picket(RuleBasedStateMachine):
     # what people do by hand
 
     @precondition(lambda self: self.world.flags())
-    @step(data=st.data())
-    def delete_a_flag(self, data: st.DataObject) -> None:
-        """Somebody stops one entry."""
-        key = data.draw(st.sampled_from(sorted(self.world.flags())))
-        (self.world.paths.live / key).unlink()
-        self.will.delete({key})
-
-    @precondition(lambda self: self.world.flags())
-    @step()
-    def delete_all_flags(self) -> None:
-        """Somebody stops every entry, one by one."""
-        for key in sorted(self.world.flags()):
-            (self.world.paths.live / key).unlink()
-            self.will.delete({key})
-
-    @precondition(lambda self: self.world.flags())
-    @step(is_all=st.booleans())
-    def delete_the_link(self, is_all: bool) -> None:
-        """`rm /run/piquet/live`, or all of /run/piquet."""
-        self.will.delete(self.world.flags())
-        if is_all or not self.world.paths.live.is_symlink():
+    @step(how=st.sampled_from(("one", "all", "link", "run")), which=st.integers(0, 1), then=THEN)
+    def stop_by_hand(self, how: str, which: int, then: str) -> None:
+        """Somebody takes one flag away, all of them one by one, the link, or all of /run/piquet."""
+        flags = sorted(self.world.flags())
+        gone = flags[which : which + 1] or flags[:1] if how == "one" else flags
+        if how == "run" or (how == "link" and not self.world.paths.live.is_symlink()):
             shutil.rmtree(self.world.paths.run)
+        elif how == "link":
+            self.world.paths.live.unlink()
         else:
-            self.world.paths.live.unlink()
-
-    @precondition(lambda self: self.world.paths.live.is_symlink() or self.world.paths.armed.exists())
-    @step()
-    def follow_the_paper(self) -> None:
-        """The printed line: `rm -f /run/piquet/live /var/lib/piquet/armed.json`."""
-        self.will.delete(self.world.flags())
-        if self.world.paths.live.is_symlink():
-            self.world.paths.live.unlink()
-        else:  # a folder that somebody made by hand
-            shutil.rmtree(self.world.paths.live, ignore_errors=True)
-        self.world.paths.armed.unlink(missing_ok=True)
-        self.will.release()
+            for key in gone:
+                (self.world.paths.live / key).unlink()
+        self.will.delete(gone)
+        self._go_on(then)
 
     @step(which=st.integers(0, 1))
     def make_a_flag(self, which: int) -> None:
@@ -228,8 +192,8 @@ class Picket(RuleBasedStateMachine):
         self.will.is_doomed = True
 
     @precondition(lambda self: self.world.paths.manifest.exists() and not self.world.paths.checkpoint.exists())
-    @step(what=st.sampled_from(SPOILS))
-    def spoil(self, what: str) -> None:
+    @step(what=st.sampled_from(SPOILS), then=THEN)
+    def spoil(self, what: str, then: str) -> None:
         """Somebody changes or deletes what was staged."""
         first, *_, last = (self.world.root / name[1:] for name in SERVER_FILES[self.world.provider])
         page, agent = self.world.root / "var/lib/piquet/www/page.html", self.world.paths.agent
@@ -242,12 +206,16 @@ class Picket(RuleBasedStateMachine):
         self.will.is_doomed |= what in ("etc", "state")
         self.is_spoiled |= what in ("first", "last", "etc")
         self.is_shown = False
+        self._go_on(then)
 
     # what owners do
 
     @step(how=st.sampled_from(("append", "inside", "deploy", "copy", "indent")), which=st.integers(0, 2))
     def edit(self, how: str, which: int) -> None:
         """An owner, or their configuration management, writes a file, with our line in it or without."""
+        self._edit(how, which)
+
+    def _edit(self, how: str, which: int) -> None:
         self.count += 1
         path = sorted(p for p in self.world.owned if "sites-available" in str(p) or p.name == "own.conf")[which]
         text, disk = self.world.owned[path], path.read_bytes()
@@ -262,7 +230,7 @@ class Picket(RuleBasedStateMachine):
             copy = path.parent.parent / "conf.d/copy.conf"
             self.world.own(copy, _renamed(text), _renamed(disk))
         elif b", inline" not in disk:  # else nobody can tell whose the line feeds are
-            path.write_bytes(disk.replace(b"\n    include", b"\n\t\tinclude"))
+            self.world.own(path, text, disk.replace(b"\n    include", b"\n\t\tinclude"))
 
     @precondition(lambda self: not self.is_broken)
     @step()
@@ -297,12 +265,7 @@ class Picket(RuleBasedStateMachine):
         """A shutdown, which reconciles, or a power cut; then a boot, whose unit may have been stopped."""
         if is_clean:
             self._reconcile()
-        self.world.reboot()
-        self.will.cut()
-        if is_reconciled:
-            self.carry_out("reconcile", lambda: self.world.reconcile(boot=True))
-        self.world.start()
-        self.is_shown &= self.world.is_running() and self._is_all_hooked()
+        self._boot(is_reconciled)
 
     # what must hold
 
@@ -358,6 +321,23 @@ class Picket(RuleBasedStateMachine):
         self._after(verb, outcome)
         return outcome
 
+    def _make_ready(self, verb: str, kind: int, is_ready: bool) -> None:
+        """Everything for an arm that nothing refuses."""
+        if "arm" in verb and is_ready and not self.is_broken:
+            self.carry_out("rollback", lambda: self.world.ask("rollback"))
+            self._reconcile()
+            self.carry_out("hook", self._hook)
+            self._stage(self.world.plan(kind))
+
+    def _follow_the_paper(self) -> None:
+        self.will.delete(self.world.flags())
+        if self.world.paths.live.is_symlink():
+            self.world.paths.live.unlink()
+        else:  # a folder that somebody made by hand
+            shutil.rmtree(self.world.paths.live, ignore_errors=True)
+        self.world.paths.armed.unlink(missing_ok=True)
+        self.will.release()
+
     def _go_on_strike(self, kind: int) -> None:
         if self.is_broken:
             self._mend()
@@ -368,6 +348,21 @@ class Picket(RuleBasedStateMachine):
         assert self._stage(plan).is_ok
         if self.world.now < plan.end:
             assert self._arm(plan).is_ok
+
+    def _go_on(self, then: str) -> None:
+        """What a person did is noticed, and it may be that the power fails soon after."""
+        if then:
+            self._reconcile()
+        if then.endswith("boot"):
+            self._boot(is_reconciled=True)
+
+    def _boot(self, is_reconciled: bool) -> None:
+        self.world.reboot()
+        self.will.cut()
+        if is_reconciled:
+            self.carry_out("reconcile", lambda: self.world.reconcile(boot=True))
+        self.world.start()
+        self.is_shown &= self.world.is_running() and self._is_all_hooked()
 
     def _reconcile(self) -> None:
         self.carry_out("reconcile", self.world.reconcile)
@@ -385,13 +380,14 @@ class Picket(RuleBasedStateMachine):
         text = path.read_bytes() if path.exists() else b""
         return next((plan for plan in plans if plan.members["plan.json"] == text), None)
 
-    def _note_before(self) -> None:
-        """What can only be seen before the verb."""
+    def _note_before(self) -> bool:
+        """What can only be seen before the verb; whether a reconcile would find nothing to do but by the clock."""
         plan = self.will.plan
         there, all_parts = plan.config_parts(self.world) if plan else (0, 0)
         is_partial = 0 < there < all_parts
         is_stale = plan is not None and not self.will.is_booted and not plan.is_intact(self.world)
         self._before = (self.world.flags(), is_partial or is_stale)
+        return self.will.is_certain() and not self._before[1]
 
     def _after(self, verb: str, outcome: Outcome | Said) -> None:
         """A verb has run to its end: nothing went up, nothing of it is left over, and what was open is decided."""
@@ -456,7 +452,7 @@ class Picket(RuleBasedStateMachine):
 
     def _stage(self, plan: Plan) -> Outcome:
         """Stage; over an armed plan it is refused."""
-        was_held = HELD in self.will.status.values() and self.will.is_certain() and not self._before_is_spoiled()
+        was_held = self._note_before() and HELD in self.will.status.values()
         members = dict(plan.members)
         outcome = self.carry_out("stage", lambda: self.world.ask("stage", members, plan_digest=plan.digest))
         if outcome.is_ok:
@@ -464,10 +460,6 @@ class Picket(RuleBasedStateMachine):
             assert plan.is_intact(self.world)
             self.will.release()
         return outcome
-
-    def _before_is_spoiled(self) -> bool:
-        self._note_before()
-        return self._before[1]
 
     def _arm(self, plan: Plan | None) -> Outcome:
         """Arm one plan; what is held already stays as it is."""

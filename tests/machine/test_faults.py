@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The machine can fail: each fault that is planted into the agent is found, with the settings of a run without any."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from piquet.host import (
+    arm,
+    files,
+    hooking,
+    hooks,
+    machine,
+    reconcile,
+    release,
+    remove,
+    rollback,
+    stage,
+    state,
+    transaction,
+)
+from piquet.host.errors import AgentError
+from piquet.host.reconcile import Disarm, PutUp, RecordStop, TakeDown
+from tests.machine.test_machine import _made, run
+from tests.machine.world import World
+
+EXAMPLES = 60
+Patch = pytest.MonkeyPatch
+QUICK = ("none", "same boot", "stop not recorded", "flags after a failure", "end not noticed", "no recovery", "a byte")
+
+
+def _same_boot(patch: Patch) -> None:
+    """A flag that somebody took away is put up again."""
+    real = reconcile._same_boot
+
+    def healing(facts: Any, current: Any) -> Any:
+        missing = current.expected(facts.now) - (facts.flags or frozenset())
+        return (PutUp(current.expected(facts.now)),) if missing else real(facts, current)
+
+    patch.setattr(reconcile, "_same_boot", healing)
+
+
+def _without(action: type) -> Callable[[Patch], None]:
+    """Reconcile decides it, and nobody does it."""
+
+    def plant(patch: Patch) -> None:
+        real = reconcile._perform
+
+        def lazy(host: Any, verb: str, decided: Any) -> Any:
+            return [] if isinstance(decided, action) else real(host, verb, decided)
+
+        patch.setattr(reconcile, "_perform", lazy)
+
+    return plant
+
+
+def _flags_after_a_failure(patch: Patch) -> None:
+    """An arm that fails does not take down what it put up."""
+    patch.setattr(arm, "release", types.SimpleNamespace(disarm=lambda *_: []))
+
+
+def _end_not_noticed(patch: Patch) -> None:
+    """Nobody looks at the clock."""
+    real = reconcile.gather
+
+    def timeless(host: Any) -> Any:
+        facts = real(host)
+        return dataclasses.replace(facts, now=min(facts.now, facts.armed.end - 1) if facts.armed else facts.now)
+
+    patch.setattr(reconcile, "gather", timeless)
+
+
+def _no_recovery(patch: Patch) -> None:
+    """Whoever comes next does not undo what a death left."""
+    for module in (arm, hooking, reconcile, remove, rollback, stage):
+        patch.setattr(module, "recover", lambda *_: [])
+
+
+def _a_byte(patch: Patch) -> None:
+    """The removal of the line takes the owner's next byte with it."""
+    real = hooks.remove
+
+    def greedy(text: bytes, include: str = hooks.INCLUDE) -> bytes:
+        place = text.find(hooks.line(include))
+        return real(text, include) if place < 0 else real(text, include)[:place] + real(text, include)[place + 1 :]
+
+    patch.setattr(hooks, "remove", greedy)
+
+
+def _released_only_until_the_boot(patch: Patch) -> None:
+    """A rollback takes the flags down and leaves the host armed."""
+    patch.setattr(release.state, "disarm", lambda *_: None)
+
+
+def _staged_over_armed(patch: Patch) -> None:
+    """Stage does not look whether somebody is armed."""
+    real = stage.refusals
+    patch.setattr(stage, "refusals", lambda *given: [f for f in real(*given) if f.code != "armed"])
+
+
+def _not_intact(patch: Patch) -> None:
+    """A boot puts flags up whatever was done to what was staged."""
+    patch.setattr(reconcile, "_is_intact", lambda *_: True)
+
+
+def _never_after_a_boot(patch: Patch) -> None:
+    """A boot ends every picket: safe, and useless."""
+    patch.setattr(reconcile, "_after_boot", lambda *_: (Disarm("boot"),))
+
+
+def _other_plan(patch: Patch) -> None:
+    """Arm takes whatever lies there, whoever planned it."""
+    real = arm.refusals
+
+    def careless(host: Any, request: Any, digest: str, current: Any, at: float) -> Any:
+        return real(host, request, arm.state.read(host.paths.installed)["plan_digest"], current, at)
+
+    patch.setattr(arm, "refusals", careless)
+
+
+def _check_arms(patch: Patch) -> None:
+    """The first of the two passes over all hosts arms already."""
+    real = arm.run
+
+    def eager(host: Any, request: Any) -> Any:
+        options = {k: v for k, v in request.options.items() if k != "only_check"}
+        return real(host, dataclasses.replace(request, options=options))
+
+    patch.setitem(arm_verbs(), "arm", eager)
+
+
+def arm_verbs() -> dict[str, Any]:
+    """The table of verbs."""
+    from piquet.host import request
+
+    return request.VERBS  # type: ignore[return-value]
+
+
+def _half_written(patch: Patch) -> None:
+    """What a death left beside our own state stays."""
+    patch.setattr(machine, "_forget_half_written", lambda *_: None)
+
+
+def _something_left(patch: Patch) -> None:
+    """Remove forgets the folder of the state."""
+    real = remove.shutil.rmtree
+
+    def forgetful(path: str, **how: Any) -> None:
+        if not path.endswith("/lib/piquet"):
+            real(path, **how)
+
+    patch.setattr(remove, "shutil", types.SimpleNamespace(rmtree=forgetful))
+
+
+def _unreadable_is_ignored(patch: Patch) -> None:
+    """A state that cannot be read leaves everything as it is."""
+    real = reconcile.decide
+    patch.setattr(reconcile, "decide", lambda facts: () if facts.is_unreadable else real(facts))
+
+
+def _edits_lost(patch: Patch) -> None:
+    """Undoing puts back what was registered, whatever the owner wrote since."""
+    patch.setattr(transaction, "_is_after", lambda *_: True)
+
+
+def _stop_of_all_ignored(patch: Patch) -> None:
+    """All flags gone in the same boot is taken for nothing."""
+    real = reconcile._same_boot
+
+    def blind(facts: Any, current: Any) -> Any:
+        actions = real(facts, current)
+        return () if actions[:1] == (Disarm("stopped by hand"),) else actions
+
+    patch.setattr(reconcile, "_same_boot", blind)
+
+
+FAULTS: dict[str, Callable[[Patch], None]] = {
+    "none": lambda _: None,
+    "same boot": _same_boot,
+    "stop not recorded": _without(RecordStop),
+    "stop of all ignored": _stop_of_all_ignored,
+    "flag made by hand stays": _without(TakeDown),
+    "flags after a failure": _flags_after_a_failure,
+    "end not noticed": _end_not_noticed,
+    "no recovery": _no_recovery,
+    "a byte": _a_byte,
+    "back after a boot": _released_only_until_the_boot,
+    "staged over armed": _staged_over_armed,
+    "not intact": _not_intact,
+    "never after a boot": _never_after_a_boot,
+    "other plan": _other_plan,
+    "check arms": _check_arms,
+    "half-written state": _half_written,
+    "something left": _something_left,
+    "unreadable is ignored": _unreadable_is_ignored,
+    "edits lost": _edits_lost,
+}
+
+
+@pytest.fixture
+def faulty_world(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """A host with told servers."""
+    yield from _made(World, "nginx", monkeypatch)
+
+
+@pytest.mark.parametrize(
+    "fault", [name if name in QUICK else pytest.param(name, marks=pytest.mark.long) for name in FAULTS]
+)
+def test_the_machine_finds_it(faulty_world: World, fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every fault breaks an invariant within the examples that the sound agent gets through."""
+    FAULTS[fault](monkeypatch)
+    if fault == "none":
+        run(faulty_world, EXAMPLES)
+        return
+    with pytest.raises(AssertionError):
+        run(faulty_world, EXAMPLES)
