@@ -23,8 +23,11 @@ LONG_FLEET: dict[Provider, int] = {"nginx": 3, "apache": 3}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--long`."""
+    """Add `--long` and `--regenerate`."""
     parser.addoption("--long", action="store_true", help="run the full matrix too")
+    parser.addoption(
+        "--regenerate", action="store_true", help="write golden files anew, to be reviewed as diffs"
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

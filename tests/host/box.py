@@ -225,6 +225,7 @@ def make_bundle(
     end: int = HOUR_S,
     dropin: str = "",
     host: str = "box",
+    scheduler: str = "none",
     extra: Mapping[str, bytes] = MappingProxyType({}),
 ) -> tuple[str, dict[str, bytes]]:
     """A bundle for nginx alone; start and end are seconds from the box's clock."""
@@ -262,7 +263,7 @@ def make_bundle(
     manifest = canonical(
         {
             "piquet_manifest": 1, "host": host, "campaign": "test", "contact": "https://example.org/",
-            "timezone": "UTC", "providers": ["nginx"], "scheduler": "none", "phases": phases,
+            "timezone": "UTC", "providers": ["nginx"], "scheduler": scheduler, "phases": phases,
             "entries": entries, "files": sorted(records, key=lambda r: r["path"]),
         }
     )  # fmt: skip

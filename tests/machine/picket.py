@@ -19,7 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from piquet.host.outcome import Outcome
 from tests.host.test_crash import dies_before
 from tests.machine.plans import SERVER_FILES, Plan
-from tests.machine.will import DOUBT, HELD, RELEASED, Will
+from tests.machine.will import HELD, RELEASED, Will
 from tests.machine.world import World
 
 RECONCILING = ("stage", "arm", "check arm", "reconcile")
@@ -185,13 +185,16 @@ class Picket(RuleBasedStateMachine):
             self.will.make(key)
 
     @precondition(lambda self: self.world.paths.armed.exists())
-    @step(text=st.sampled_from(("", "{", "[]", '{"phases":[]}', "\udcff")))
-    def garble_the_state(self, text: str) -> None:
+    @step(text=st.sampled_from(("", "{", "[]", '{"phases":[]}', "\udcff")), then=THEN)
+    def garble_the_state(self, text: str, then: str) -> None:
         """A disk error, or an editor."""
         self.world.paths.armed.write_text(text, "utf-8", "surrogateescape")
         self.will.is_doomed = True
+        self._go_on(then)
 
-    @precondition(lambda self: self.world.paths.manifest.exists() and not self.world.paths.checkpoint.exists())
+    @precondition(
+        lambda self: self.world.paths.manifest.exists() and not self.world.paths.checkpoint.exists()
+    )
     @step(what=st.sampled_from(SPOILS), then=THEN)
     def spoil(self, what: str, then: str) -> None:
         """Somebody changes or deletes what was staged."""
@@ -217,7 +220,9 @@ class Picket(RuleBasedStateMachine):
 
     def _edit(self, how: str, which: int) -> None:
         self.count += 1
-        path = sorted(p for p in self.world.owned if "sites-available" in str(p) or p.name == "own.conf")[which]
+        path = sorted(p for p in self.world.owned if "sites-available" in str(p) or p.name == "own.conf")[
+            which
+        ]
         text, disk = self.world.owned[path], path.read_bytes()
         note = b"# edited %d\n" % self.count
         if how == "append":
@@ -284,21 +289,22 @@ class Picket(RuleBasedStateMachine):
                     assert self.will.status[key] != RELEASED, f"{key} was released and is blocked"
                     assert self.will.plan is not None
                     windows = self.will.plan.windows_of(key)
-                    assert any(start <= self.world.now < end for start, end in windows), f"{key}: too early or late"
+                    assert any(start <= self.world.now < end for start, end in windows), (
+                        f"{key}: too early or late"
+                    )
 
     @invariant()
     def the_held_are_held(self) -> None:
         """Left alone, an armed entry has its flag after every boot until its end, and blocks in its window."""
         if not hasattr(self, "will") or not self.will.is_booted or self.will.is_doomed or not self.will.plan:
             return
-        for key in self.will.keys:
-            if self.will.status[key] == HELD and key not in self.will.unnoticed:
-                if self.world.now < self.will.plan.end_of(key):
-                    assert key in self.world.flags(), f"{key} is held, and its flag is not up"
-                    is_due = any(start <= self.world.now < end for start, end in self.will.plan.windows_of(key))
-                    if self.is_shown and is_due:
-                        assert self.world.shows(key), f"{key} is held, and shows nothing"
-                        self.steps["(a strike was seen)"] += 1
+        plan, now = self.will.plan, self.world.now
+        held = (k for k in self.will.keys if self.will.status[k] == HELD and k not in self.will.unnoticed)
+        for key in (key for key in held if now < plan.end_of(key)):
+            assert key in self.world.flags(), f"{key} is held, and its flag is not up"
+            if self.is_shown and any(start <= now < end for start, end in plan.windows_of(key)):
+                assert self.world.shows(key), f"{key} is held, and shows nothing"
+                self.steps["(a strike was seen)"] += 1
 
     @invariant()
     def owners_keep_what_they_wrote(self) -> None:
@@ -456,7 +462,9 @@ class Picket(RuleBasedStateMachine):
         members = dict(plan.members)
         outcome = self.carry_out("stage", lambda: self.world.ask("stage", members, plan_digest=plan.digest))
         if outcome.is_ok:
-            assert not (was_held and self.will.plan and self.world.now < self.will.plan.end), "staged over armed"
+            assert not (was_held and self.will.plan and self.world.now < self.will.plan.end), (
+                "staged over armed"
+            )
             assert plan.is_intact(self.world)
             self.will.release()
         return outcome

@@ -106,9 +106,7 @@ class Plan:
             if file.read_bytes() != data.replace(FILL, self.digest.encode()):
                 return False
         own = {"manifest.json": box.paths.manifest, "plan.json": box.paths.plan}
-        return all(
-            path.is_file() and path.read_bytes() == self.members[name] for name, path in own.items()
-        )
+        return all(path.is_file() and path.read_bytes() == self.members[name] for name, path in own.items())
 
     def config_parts(self, box: Box) -> tuple[int, int]:
         """How many of our server files are there, and how many belong there."""

@@ -12,7 +12,6 @@ import pytest
 
 from piquet.host import (
     arm,
-    files,
     hooking,
     hooks,
     machine,
@@ -21,17 +20,23 @@ from piquet.host import (
     remove,
     rollback,
     stage,
-    state,
     transaction,
 )
-from piquet.host.errors import AgentError
 from piquet.host.reconcile import Disarm, PutUp, RecordStop, TakeDown
 from tests.machine.test_machine import _made, run
 from tests.machine.world import World
 
 EXAMPLES = 60
 Patch = pytest.MonkeyPatch
-QUICK = ("none", "same boot", "stop not recorded", "flags after a failure", "end not noticed", "no recovery", "a byte")
+QUICK = (
+    "none",
+    "same boot",
+    "stop not recorded",
+    "flags after a failure",
+    "end not noticed",
+    "no recovery",
+    "a byte",
+)
 
 
 def _same_boot(patch: Patch) -> None:
@@ -70,7 +75,9 @@ def _end_not_noticed(patch: Patch) -> None:
 
     def timeless(host: Any) -> Any:
         facts = real(host)
-        return dataclasses.replace(facts, now=min(facts.now, facts.armed.end - 1) if facts.armed else facts.now)
+        return dataclasses.replace(
+            facts, now=min(facts.now, facts.armed.end - 1) if facts.armed else facts.now
+        )
 
     patch.setattr(reconcile, "gather", timeless)
 
@@ -87,7 +94,11 @@ def _a_byte(patch: Patch) -> None:
 
     def greedy(text: bytes, include: str = hooks.INCLUDE) -> bytes:
         place = text.find(hooks.line(include))
-        return real(text, include) if place < 0 else real(text, include)[:place] + real(text, include)[place + 1 :]
+        return (
+            real(text, include)
+            if place < 0
+            else real(text, include)[:place] + real(text, include)[place + 1 :]
+        )
 
     patch.setattr(hooks, "remove", greedy)
 

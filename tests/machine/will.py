@@ -57,7 +57,9 @@ class Will:
 
     def is_certain(self) -> bool:
         """Whether everybody knows what is up: nothing was lost, deleted or left open since the last reconcile."""
-        return self.is_booted and not self.is_doomed and not self.unnoticed and DOUBT not in self.status.values()
+        return (
+            self.is_booted and not self.is_doomed and not self.unnoticed and DOUBT not in self.status.values()
+        )
 
     def delete(self, keys: Iterable[str]) -> None:
         """Somebody takes flags away that were up."""

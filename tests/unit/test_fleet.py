@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from piquet import resources
 from piquet.errors import FleetError, PlanError
 from piquet.findings import Finding
 from piquet.fleet.inventory import default_workdir, inventory_hosts
 from piquet.fleet.model import Listen, Site
-from piquet.fleet.read import read_fleet
+from piquet.fleet.read import VARIABLES, read_fleet
 from piquet.fleet.workdir import Workdir
 
 from .samples import apache, block, fleet, nginx, survey
@@ -170,3 +172,10 @@ def test_plans_are_kept_by_digest(tmp_path: Path) -> None:
     with pytest.raises(PlanError, match="piquet plan"):
         work.plan_document("1" * 64)
     assert [path.name for path in work.bundle_dir("0" * 64).iterdir()] == ["plan.json"]
+
+
+def test_every_variable_of_ours_is_known() -> None:
+    """What an inventory may say of us is what the roles take, and the names of sites."""
+    specs = (resources.root() / "roles").glob("*/meta/argument_specs.yml")
+    taken = {name for spec in specs for name in re.findall(r"^\s+(piquet_[a-z_]+):", spec.read_text(), re.M)}
+    assert taken | {"piquet_sites"} == set(VARIABLES)

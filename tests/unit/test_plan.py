@@ -319,7 +319,7 @@ def test_thousands_of_sites_are_one_line_per_host() -> None:
     many = nginx(*(block(n, f"s{n}.example.org", hooked=None) for n in range(3000)))
     plan = plan_of(None, web1=survey(nginx=many))
     assert [finding.code for finding in plan.findings] == ["not-hooked"]
-    assert plan.findings[0].message.startswith("3000 sites")
+    assert "3000 sites" in plan.findings[0].message
     assert plan.findings[0].got.endswith("and 2995 more")
 
 

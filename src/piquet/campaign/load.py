@@ -13,12 +13,15 @@ from pathlib import Path
 from piquet.campaign.document import Document, read_document
 from piquet.campaign.document import Path as Place
 from piquet.campaign.model import Campaign
+from piquet.campaign.page_text import page_problems
 from piquet.campaign.pages import MAX_PAGE_BYTES, SUFFIXES, PageSource
 from piquet.campaign.parse import judge, not_usable
 from piquet.errors import CampaignError, Problem
 
 MAX_CONSENT_BYTES = 4 * 1024 * 1024
 _MISSING = "give its path (to a playbook: -e piquet_campaign=PATH); `piquet init` writes an example"
+_ANY_CONSENT = "site,answer\n*,in\n"
+"""In the place of a list that is there and was refused already, so that nobody is told that it is missing."""
 SECRET_FILE = "bypass.key"  # noqa: S105 - the name of the file
 _SECRET = re.compile(r"[0-9a-f]{32}")
 
@@ -120,13 +123,16 @@ def _consent(document: Document, folder: Path, problems: list[Problem]) -> str |
     """The consent list's text; None if none is named or it is not there (reported elsewhere)."""
     sites = document.data.get("sites") if isinstance(document.data, dict) else None
     name = sites.get("consent") if isinstance(sites, dict) else None
-    if not isinstance(name, str) or not _is_below(folder, name) or not (folder / name).is_file():
+    if not isinstance(name, str) or ".." in name or name.startswith("/") or not (folder / name).is_file():
         return None
+    if not _is_below(folder, name):
+        problems.append(_outside(document, ("sites", "consent"), name))
+        return _ANY_CONSENT
     try:
         return _text(folder / name, name, MAX_CONSENT_BYTES)
     except CampaignError as err:
         problems += err.problems
-        return None
+        return _ANY_CONSENT
 
 
 def _pages(document: Document, folder: Path, problems: list[Problem]) -> Iterator[PageSource]:
@@ -159,15 +165,24 @@ def _page(document: Document, place: Place, folder: Path, name: str, phase: int,
         raise CampaignError(message, [problem])
     file = found[0]
     if not _is_below(folder, file):
-        raise CampaignError(
-            "outside", [document.problem(place, f"{file} leads out of the campaign's folder")]
-        )
+        raise CampaignError("outside", [_outside(document, place, file)])
     text = _text(folder / file, file, MAX_PAGE_BYTES)
     if not text.strip():
         raise CampaignError(
             "empty", [Problem(file, 0, 0, "this page is empty", hint="say why you are on strike")]
         )
-    return PageSource(phase, language, file, candidates[file], text)
+    source = PageSource(phase, language, file, candidates[file], text)
+    if problems := list(page_problems(source)):
+        raise CampaignError("active", problems)
+    return source
+
+
+def _outside(document: Document, place: Place, file: str) -> Problem:
+    """A symbolic link in the campaign's folder that leads elsewhere."""
+    message, hint = f"{file} leads out of the campaign's folder", "put a copy in the place of the link"
+    return document.problem(
+        place, message, expected="a file in the campaign's folder", got="a link", hint=hint
+    )
 
 
 def _is_below(folder: Path, name: str) -> bool:

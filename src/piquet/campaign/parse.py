@@ -167,7 +167,9 @@ class _Reader:
         length = self._word((*path, "duration"), windows.duration)
         end_at = self._word((*path, "end"), windows.instant, tz)
         if start_at and end_at and end_at <= start_at:
-            self._note((*path, "end"), "the end is not after the start", f"after {_local(start_at, tz)}")
+            expected, got = f"after {_local(start_at, tz)}", _local(end_at, tz)
+            hint = "look at both dates; `duration: 24h` in place of `end` cannot go wrong like this"
+            self._note((*path, "end"), "the end is not after the start", expected, got, hint)
             return None
         if start_at and length:
             if length > timedelta(days=3660):

@@ -47,6 +47,8 @@ def _unknown_keys(document: Document, path: Path, error: ValidationError) -> Ite
     for key in sorted(set(cast("dict[str, Any]", error.instance)) - set(known)):
         close = difflib.get_close_matches(key, known, 1)
         hint = f"did you mean {close[0]}?" if close else ""
+        if key == "<<":
+            hint = "merge keys are not accepted: write the keys themselves"
         here = (*path, key)
         yield (
             here,
@@ -59,13 +61,16 @@ def _unknown_keys(document: Document, path: Path, error: ValidationError) -> Ite
 def _missing_keys(document: Document, path: Path, error: ValidationError) -> Iterator[tuple[Path, Problem]]:
     # jsonschema yields one error per missing key and names the key only in its message
     key = error.message.split("'")[1]
+    hint = ""
     owner = f"`{path[-1]}`" if path and isinstance(path[-1], str) else "the campaign"
     if len(path) == 2 and path[0] == "phases":
         mode = error.instance.get("mode") if isinstance(error.instance, dict) else None
         article = "an" if mode == "occupy" else "a"
         owner = f"{article} {mode} phase" if mode in ("block", "occupy", "banner") else "a phase"
+        if mode in ("occupy", "banner"):
+            hint = f"take this phase out: this version of piquet cannot show {article} {mode} phase yet"
     expected = campaign_schema()["properties"].get(key, {}).get("description", "") if not path else ""
-    yield (*path, key), document.problem(path, f"{owner} needs the key {key!r}", expected=expected)
+    yield (*path, key), document.problem(path, f"{owner} needs the key {key!r}", expected=expected, hint=hint)
 
 
 def _wrong_value(document: Document, path: Path, error: ValidationError) -> Problem:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -26,7 +27,8 @@ def inventory_hosts(inventory: Path | str, limit: str | None = None) -> dict[str
         FleetError: if Ansible cannot read it, or nothing is left.
     """
     if "," not in str(inventory) and not Path(inventory).exists():
-        raise _unreadable(inventory, "there is no such file")
+        hint = "give the inventory that Ansible uses: a file, a folder, or names with a comma, such as web1,web2,"
+        raise _unreadable(inventory, "there is no such file", hint)
     command = [_program(), "-i", str(inventory), "--list", *(["--limit", limit] if limit else [])]
     try:
         done = subprocess.run(
@@ -35,10 +37,12 @@ def inventory_hosts(inventory: Path | str, limit: str | None = None) -> dict[str
     except subprocess.TimeoutExpired as err:
         raise _unreadable(inventory, f"ansible-inventory gave no answer in {TIMEOUT_S} s") from err
     if done.returncode or "Unable to parse" in done.stderr:
-        raise _unreadable(inventory, done.stderr.strip() or f"ansible-inventory ended with {done.returncode}")
+        raise _refused(inventory, done.stderr.strip() or f"ansible-inventory ended with {done.returncode}")
     hosts = _hosts(json.loads(done.stdout))
     if not hosts:
-        raise _unreadable(inventory, f"no host matches {limit!r}" if limit else "there is no host in it")
+        reason = f"no host matches {limit!r}" if limit else "there is no host in it"
+        hint = f"ansible-inventory -i {inventory} --graph shows what Ansible reads"
+        raise _unreadable(inventory, reason, hint)
     return hosts
 
 
@@ -66,5 +70,19 @@ def _hosts(listing: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {name: variables.get(name, {}) for name in sorted(named | set(variables))}
 
 
-def _unreadable(inventory: Path | str, reason: str) -> FleetError:
-    return FleetError("the inventory cannot be used", [Problem(str(inventory), 0, 0, reason)])
+def _unreadable(inventory: Path | str, reason: str, hint: str = "") -> FleetError:
+    return FleetError("the inventory cannot be used", [Problem(str(inventory), 0, 0, reason, hint=hint)])
+
+
+def _refused(inventory: Path | str, said: str) -> FleetError:
+    """Ansible tries one reader after the other; what the YAML reader says is what helps, with its place."""
+    fault = re.search(r"YAML parsing failed: (.+)", said)
+    place = re.search(r"^Origin: \S+:(\d+):(\d+)$", said, re.MULTILINE)
+    if fault is None or place is None:
+        return _unreadable(inventory, said)
+    line, column = int(place[1]), int(place[2])
+    hint = f"ansible-inventory -i {inventory} --list shows all that Ansible has against it"
+    problem = Problem(
+        str(inventory), line, column, "Ansible cannot read this", "an inventory in YAML", fault[1], hint
+    )
+    return FleetError("the inventory cannot be used", [problem])

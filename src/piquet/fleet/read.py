@@ -7,6 +7,7 @@ for its letters. No file, no network, no clock.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -20,6 +21,12 @@ from piquet.findings import Finding, by_weight
 from piquet.fleet.model import Fleet, Host, Listen, Provider, ServerFacts, Site
 
 SURVEY_VERSION = 1
+VARIABLES = (
+    "piquet_arm_partial", "piquet_baseline", "piquet_become", "piquet_campaign", "piquet_canary", "piquet_hosts",
+    "piquet_max_skew_s", "piquet_plan_digest", "piquet_python", "piquet_sites", "piquet_verify_baseline",
+    "piquet_verify_ca", "piquet_verify_moment", "piquet_workdir",
+)  # fmt: skip
+"""What an inventory may say of us: the variables of the roles, and `piquet_sites`."""
 NOT_SERVED = "site-not-served"
 """Code of the finding that a declared site is served by nobody."""
 
@@ -63,6 +70,7 @@ def _host(name: str, variables: Mapping[str, Any], survey: Mapping[str, Any] | N
         raise _FormError(
             "`ansible_host` holds a template", "an address or a name", address, "write the value itself"
         )
+    _check_names(variables)
     declared = _declared(variables.get("piquet_sites"))
     if survey is None:
         return Host(name, address, (), (), None, None)
@@ -72,6 +80,15 @@ def _host(name: str, variables: Mapping[str, Any], survey: Mapping[str, Any] | N
         reason = f"{type(err).__name__}: {err}"
         hint = "run the survey verb again with this version of piquet"
         raise _FormError("its survey is not in the agreed form", "", shown(reason), hint) from err
+
+
+def _check_names(variables: Mapping[str, Any]) -> None:
+    """A misspelt `piquet_sites` would choose every site of the host, so nothing unknown is passed over."""
+    for name in sorted(variables):
+        if name.startswith("piquet_") and name not in VARIABLES:
+            close = difflib.get_close_matches(name, VARIABLES, 1)
+            hint = f"did you mean {close[0]}?" if close else "names that begin with piquet_ are ours"
+            raise _FormError(f"there is no variable {shown(name)}", ", ".join(VARIABLES), hint=hint)
 
 
 def _declared(value: Any) -> tuple[str, ...] | None:
@@ -88,7 +105,8 @@ def _declared(value: Any) -> tuple[str, ...] | None:
 
 def _surveyed(name: str, address: str, declared: tuple[str, ...] | None, survey: Mapping[str, Any]) -> Host:
     if survey["piquet_survey"] != SURVEY_VERSION:
-        raise ValueError(f"survey version {survey['piquet_survey']!r}, not {SURVEY_VERSION}")
+        message, got = "its survey was written by another version of piquet", str(survey["piquet_survey"])
+        raise _FormError(message, f"form {SURVEY_VERSION}", f"form {got}", "survey this host again")
     servers: list[ServerFacts] = []
     sites: list[Site] = []
     unusable: set[str] = set()

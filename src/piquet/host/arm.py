@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from typing import Any, Dict, List, Optional
 
 from piquet.host import armed, files, hook_watch, manifest, reconcile, release, servers, stage, state
@@ -93,24 +94,32 @@ def _clock(machine: Machine, request: Request, staged: Manifest, received_at: fl
     found = []
     if machine.now() >= staged.end:
         message = "The last phase has ended already."
-        found.append(Finding("error", "past", staged.campaign, message, got=f"end {staged.end}"))
-    skew = abs(received_at - request.at) if request.at is not None else 0.0
+        expected, got = f"an end after {_utc(machine.now())}", _utc(staged.end)
+        hint = "look at this host's clock; else plan new dates, then stage"
+        found.append(Finding("error", "past", staged.campaign, message, expected, got, hint))
+    skew = received_at - request.at if request.at is not None else 0.0
     limit = float(request.options.get("max_skew_s", MAX_SKEW_S))
-    if skew > limit:
+    if abs(skew) > limit:
         message = "This host's clock differs from the controller's."
         expected, hint = f"at most {limit:g} s", "start time synchronisation (chrony, systemd-timesyncd)"
-        found.append(Finding("error", "clock-skew", "clock", message, expected, f"{skew:.1f} s", hint))
+        got = f"{abs(skew):.1f} s {'ahead' if skew > 0 else 'behind'}"
+        found.append(Finding("error", "clock-skew", "clock", message, expected, got, hint))
     return found
+
+
+def _utc(at: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(at))
 
 
 def _server(machine: Machine, name: str, staged: Manifest) -> List[Finding]:
     """Whether a server would really show the strike."""
     server = machine.servers.get(name)
     if server is None or not server.is_present():
-        return [Finding("error", "server-missing", name, f"{name} is not installed here.")]
+        return [servers.missing(name)]
     found = [] if server.test().ok else [servers.broken(name, server.test().output)]
     if not server.is_running():
-        found.append(Finding("error", "not-running", name, f"{name} is not running."))
+        hint = "have its owner start it, then arm"
+        found.append(Finding("error", "not-running", name, f"{name} is not running.", hint=hint))
     elif name in stage.not_loaded(machine, staged):
         message = f"{name} has not loaded what was staged."
         found.append(Finding("error", "not-loaded", name, message, hint="stage again, or reload it"))
@@ -133,7 +142,7 @@ def _hooks(machine: Machine, staged: Manifest) -> List[Finding]:
             "not-served",
             entry.name,
             "No server block of nginx serves it any more.",
-            hint="survey, plan",
+            hint="survey this host again, then plan and stage",
         )
         for entry in staged.entries
         if entry.provider == "nginx" and entry.name not in served
@@ -146,7 +155,13 @@ def _hooks(machine: Machine, staged: Manifest) -> List[Finding]:
             found.append(Finding("error", "not-hooked", place, message, got=names, hint="run hook"))
         elif block.before_hook:
             message = "The hook is not the first thing in its block: what stands before it wins."
-            found.append(Finding("error", "hook-not-first", place, message, got=", ".join(block.before_hook)))
+            got, hint = (
+                ", ".join(block.before_hook),
+                "unhook, then hook; a line of the owner's own they must move",
+            )
+            found.append(
+                Finding("error", "hook-not-first", place, message, "the include line first", got, hint)
+            )
     return found
 
 

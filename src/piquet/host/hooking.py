@@ -101,7 +101,11 @@ def _insertion(
         hooked, origin = hooks.insert(text, context, include), files.sha256(text)
         return Change(path, files.FILE, hooked, origin=origin), None
     except (ConfigSyntaxError, hooks.RemainsError) as error:  # the text was read before: remains, most likely
-        return None, Finding("error", "not-hookable", str(path), "Our line cannot be put in.", got=str(error))
+        message, hint = (
+            "Our line cannot be put in.",
+            "take that line out of the file, survey again, then hook",
+        )
+        return None, Finding("error", "not-hookable", str(path), message, got=str(error), hint=hint)
 
 
 def _carry_out(

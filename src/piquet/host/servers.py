@@ -127,6 +127,12 @@ def _not_reloaded(name: str, output: str) -> ConfigurationError:
     return ConfigurationError(f"{name} did not take up its configuration.", [finding])
 
 
+def missing(name: str) -> Finding:
+    """The finding for a server that a bundle needs and that is not there."""
+    message, hint = f"{name} is not installed here.", "survey this host again, then plan and stage"
+    return Finding("error", "server-missing", name, message, hint=hint)
+
+
 def broken(name: str, output: str) -> Finding:
     """The finding for a configuration that its own server refuses."""
     message = f"{name} refuses its configuration as it is on disk."

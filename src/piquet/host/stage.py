@@ -21,6 +21,8 @@ from piquet.host.manifest import Manifest
 from piquet.host.outcome import Outcome, Request
 from piquet.host.schedule import UNIT_FOLDER
 
+_STAGE_AGAIN = "stage again; if it stays so, plan again with one version of piquet everywhere"
+
 
 def run(machine: Machine, request: Request) -> Outcome:
     """Verify the payload, compare with what is there, write what differs."""
@@ -61,7 +63,10 @@ def open_payload(request: Request, digest: str) -> Manifest:
         host = str(json.loads(document)["host"])
         promised = json.loads(plan)["hosts"][host]["manifest"]
     except (ValueError, KeyError, TypeError) as error:
-        raise PayloadError("The plan does not know the host that this bundle is for.") from error
+        message = "The plan does not know the host that this bundle is for."
+        expected = f"one of {', '.join(_hosts_of(plan)) or 'its hosts'}"
+        finding = Finding("error", "payload-mismatch", "manifest.json", message, expected, hint=_STAGE_AGAIN)
+        raise PayloadError(message, [finding]) from error
     if promised != files.sha256(document) or (request.host and host != request.host):
         raise _mismatch("manifest.json", promised, files.sha256(document))
     bundle = Manifest(json.loads(document))
@@ -78,7 +83,16 @@ def _is_right(request: Request, record: Mapping[str, Any]) -> bool:
 
 def _mismatch(name: str, expected: str, got: str) -> PayloadError:
     message = f"{name} is not what the plan promises; nothing was written."
-    return PayloadError(message, [Finding("error", "payload-mismatch", name, message, expected, got)])
+    return PayloadError(
+        message, [Finding("error", "payload-mismatch", name, message, expected, got, _STAGE_AGAIN)]
+    )
+
+
+def _hosts_of(plan: bytes) -> List[str]:
+    """Names of the plan's hosts, for a message."""
+    with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
+        return [str(name) for name in sorted(json.loads(plan)["hosts"])]
+    return []
 
 
 def refusals(machine: Machine, bundle: Manifest) -> List[Finding]:
@@ -94,7 +108,7 @@ def refusals(machine: Machine, bundle: Manifest) -> List[Finding]:
     for name in bundle.providers:
         server = machine.servers.get(name)
         if server is None or not server.is_present():
-            findings.append(Finding("error", "server-missing", name, f"{name} is not installed here."))
+            findings.append(servers.missing(name))
         elif not server.test().ok:
             findings.append(servers.broken(name, server.test().output))
         elif not server.is_running():

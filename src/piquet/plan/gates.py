@@ -8,6 +8,7 @@ clock.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -75,10 +76,10 @@ def selection_findings(selector: Selector, fleet: Fleet, hosts: tuple[HostPlan, 
     served = {name for host in hosts for name in host.known}
     for pattern in sorted(selector.include):
         if not _means_something(pattern, served):
-            yield _nobody_serves("error", pattern, "include", "chosen")
+            yield _nobody_serves("error", pattern, "include", "chosen", served)
     for pattern in sorted(selector.exclude):
         if not _means_something(pattern, served):
-            yield _nobody_serves("warning", pattern, "exclude", "left out")
+            yield _nobody_serves("warning", pattern, "exclude", "left out", served)
     yield from _consent_findings(selector, served)
     yield from _share_findings(selector.campaign, hosts)
 
@@ -121,7 +122,10 @@ def _window_findings(
     now = local_text(at, campaign.timezone)
     if phase.end_at <= at:
         if last_end <= at:
-            yield Finding("error", "window-past", subject, "its window is over", f"an end after {now}", end)
+            hint = "give it new dates, and let people agree to them again"
+            yield Finding(
+                "error", "window-past", subject, "its window is over", f"an end after {now}", end, hint
+            )
         else:
             yield Finding("warning", "window-past", subject, "it is over and shows nothing any more", got=end)
     elif phase.start_at <= at:
@@ -141,9 +145,11 @@ def _means_something(pattern: str, served: set[str]) -> bool:
     return any(match_pattern(name, {pattern}) for name in served) if "*" in pattern else False
 
 
-def _nobody_serves(severity: str, pattern: str, where: str, effect: str) -> Finding:
+def _nobody_serves(severity: str, pattern: str, where: str, effect: str, served: set[str]) -> Finding:
     message = f"no host of the fleet serves a site that `{where}` means by it, so nothing is {effect}"
     hint = "correct the name, survey the host that serves it, or take it out"
+    if close := difflib.get_close_matches(pattern, sorted(served), 1, 0.8):
+        hint = f"did you mean {close[0]}? Else survey the host that serves it, or take it out"
     code = "site-unknown" if severity == "error" else "exclude-unknown"
     return Finding("error" if severity == "error" else "warning", code, pattern, message, hint=hint)
 
@@ -199,7 +205,7 @@ def _hook_findings(host: Host, host_plan: HostPlan) -> Iterator[Finding]:
     hooked = {site.name: site.hooked for site in host.sites if site.provider == "nginx"}
     missing = sorted(name for name in shown if not hooked[match_site(name, hooked.keys()) or name])
     if missing:
-        message = f"{_sites(missing)} have no hook line in their nginx server blocks"
+        message = f"the nginx server blocks of {_sites(missing)} have no hook line"
         hint = _HOOK.format(host=host.name)
         yield Finding(
             "error", "not-hooked", host.name, message, "the include line first", _some(missing), hint

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What in a page would not reach a visitor: scripts and everything else that acts by itself.
+
+Rendering takes it out whatever this finds; here its author is told, at its place, before anybody counts on it.
+Text in, problems out: no file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+
+from piquet.campaign.document import shown
+from piquet.campaign.pages import PageSource
+from piquet.errors import Problem
+
+EXPECTED = "text, headings, lists, tables, and links to http, https, mailto or tel"
+_ACTIVE = frozenset(
+    {
+        "script",
+        "style",
+        "iframe",
+        "frame",
+        "object",
+        "embed",
+        "applet",
+        "form",
+        "input",
+        "button",
+        "link",
+        "meta",
+    }
+    | {"base", "svg", "math", "video", "audio"}
+)
+_SCHEME = re.compile(r"\s*(javascript|vbscript|data|file)\s*:", re.IGNORECASE)
+_LINK = re.compile(r"\]\(\s*<?\s*(?P<target>(?:javascript|vbscript|data|file):[^)\s]*)", re.IGNORECASE)
+_FENCE = re.compile(r"^ {0,3}(```|~~~).*?^ {0,3}\1[^\n]*$|`[^`\n]+`", re.DOTALL | re.MULTILINE)
+
+
+def page_problems(source: PageSource) -> Iterator[Problem]:
+    """Everything active in a page; in Markdown, code that is only shown is left alone."""
+    text = source.text
+    if source.kind == "markdown":
+        text = _FENCE.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), text)
+        for match in _LINK.finditer(text):
+            yield _problem(source, text, match.start("target"), "this link acts in the page", match["target"])
+    parser = _Parser()
+    parser.feed(text)
+    parser.close()
+    for line, column, message, got in parser.found:
+        yield Problem(source.file, line, column, message, EXPECTED, shown(got), _hint(source))
+
+
+def _problem(source: PageSource, text: str, at: int, message: str, got: str) -> Problem:
+    line, column = text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
+    return Problem(source.file, line, column, message, EXPECTED, shown(got), _hint(source))
+
+
+def _hint(source: PageSource) -> str:
+    shows = "would be shown as text" if source.kind == "markdown" else "would be taken out"
+    return f"take it out: nothing that acts by itself stands on a strike page, it {shows}"
+
+
+class _Parser(HTMLParser):
+    """Notes tags and attributes that act, with their places."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.found: list[tuple[int, int, str, str]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag in _ACTIVE:
+            self._note("this element acts in the page", f"<{tag}>")
+        for name, value in attrs:
+            if name.startswith("on"):
+                self._note("this attribute is a script", f"{name}={value or ''}")
+            elif name in ("href", "src", "action", "formaction") and _SCHEME.match(value or ""):
+                self._note("this link acts in the page", value or "")
+
+    def _note(self, message: str, got: str) -> None:
+        line, column = self.getpos()
+        self.found.append((line, column + 1, message, got))

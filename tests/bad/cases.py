@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How a case is made and asked.
+
+`base/` is a sound campaign with its fleet. A case is laid over it: its files take the place of base's, what its
+`without.txt` names is taken away, and `verb.txt` says which verb must refuse it. A folder with a `host.yml` is asked
+on a host instead (`on_host`). `expected.txt` is the whole answer; `pytest tests/bad --regenerate` writes it anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from pathlib import Path
+
+import pytest
+
+from piquet import cli
+from piquet.cli import check, plan
+
+FOLDER = Path(__file__).parent
+NOT_CASES = ("base", "__pycache__")
+CASES = sorted(p for p in FOLDER.iterdir() if p.is_dir() and p.name not in NOT_CASES)
+ON_HOSTS = [case for case in CASES if (case / "host.yml").exists()]
+AT_HOME = [case for case in CASES if case not in ON_HOSTS]
+_ABOUT = ("verb.txt", "without.txt", "expected.txt")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a case was answered.
+
+    Attributes:
+        verb: that was asked.
+        text: all of it, as `expected.txt` has it.
+        reasons: how many errors it names.
+        is_refused: whether the verb refused.
+        is_untouched: whether every file is as it was.
+    """
+
+    verb: str
+    text: str
+    reasons: int
+    is_refused: bool
+    is_untouched: bool
+
+
+class Noon(datetime):
+    """The clock of every case: half a day before the window of the sound campaign."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+        """Always the same."""
+        return datetime(2026, 12, 16, 12, 0, tzinfo=UTC)
+
+
+def lay_out(case: Path, folder: Path) -> None:
+    """Make the case's folder: base, and the case over it."""
+    shutil.copytree(FOLDER / "base", folder, symlinks=True, dirs_exist_ok=True)
+    without = case / "without.txt"
+    for name in without.read_text("utf-8").splitlines() if without.exists() else ():
+        (folder / name).unlink()
+    shutil.copytree(case, folder, symlinks=True, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*_ABOUT))
+    (folder / ".piquet").mkdir()
+    (folder / "surveys").rename(folder / ".piquet/surveys")
+
+
+def ask(
+    case: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Answer:
+    """Ask as the user does: `piquet check`, or `piquet plan -i hosts.yml`, in the campaign's folder."""
+    verb = (case / "verb.txt").read_text("utf-8").strip() if (case / "verb.txt").exists() else "check"
+    for module in (check, plan):
+        monkeypatch.setattr(module, "datetime", Noon)
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("COLUMNS", "120")
+    before = tree(folder)
+    capsys.readouterr()
+    code = cli.run([verb] if verb == "check" else [verb, "-i", "hosts.yml"])
+    said = capsys.readouterr()
+    besides = [p for p in said.out.split("\n\n") if p.startswith(("warning: ", "info: ", "  hint: "))]
+    text = "\n\n".join([f"exit code {code}", said.err.strip(), *besides]) + "\n"
+    return Answer(
+        verb, text.replace(str(folder), "FOLDER"), _reasons(said.err), code != 0, tree(folder) == before
+    )
+
+
+def _reasons(text: str) -> int:
+    """Paragraphs that are a reason: hints belong to the one above, a headline counts those below it."""
+    paragraphs = [p for p in text.strip().split("\n\n") if not p.startswith(("  hint:", "warning:"))]
+    return len(paragraphs) - 1 if len(paragraphs) > 1 else len(paragraphs)
+
+
+def tree(folder: Path) -> str:
+    """One digest over names, modes and bytes of all that is there."""
+    total = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        data = (
+            str(path.readlink()).encode()
+            if path.is_symlink()
+            else path.read_bytes()
+            if path.is_file()
+            else b""
+        )
+        total.update(f"{path.relative_to(folder)} {path.lstat().st_mode:o} {len(data)}\n".encode() + data)
+    return total.hexdigest()
