@@ -53,7 +53,7 @@ class Plan:
     @property
     def windows(self) -> tuple[Window, Window]:
         """Both phases, in epoch seconds."""
-        first, second = ((600, 1800), (3600, 5400)) if self.kind == 0 else ((300, 900), (1500, 2100))
+        first, second = ((0, 3600), (5400, 7200)) if self.kind == 0 else ((900, 2700), (4500, 6300))
         return (self.base + first[0], self.base + first[1]), (self.base + second[0], self.base + second[1])
 
     @property

@@ -104,8 +104,8 @@ class World(Box):
     # plans
 
     def plan(self, kind: int) -> Plan:
-        """What an operator would plan now: the first window is open, or opens within the half hour."""
-        base = int(self.now) // 1800 * 1800 - 600
+        """What an operator would plan now: the first window is open already, or opens soon."""
+        base = int(self.now) // 1800 * 1800
         if (kind, base) not in self._plans:
             ports = (self.port, self.apache_port)
             self._plans[kind, base] = Plan(self.provider, str(self.root), ports, base, kind)
