@@ -175,3 +175,32 @@ def arm(box: Box) -> None:
     digest = str((box.paths.installed).read_text().split('"plan_digest":"')[1][:64])
     with locked(box.paths):
         assert verb._arm(box.machine(), "arm", digest) == []
+
+
+def test_a_rollback_after_a_dead_hook_in_a_broken_configuration_is_one(box: Box) -> None:
+    """The hook is taken out, nginx cannot take that up, and the release says so without having failed."""
+    box.arm()
+    (box.root / "etc/nginx/sites-enabled" / SITES[1]).resolve().write_text("server { listen 127.0.0.1:9; }\n")
+    survey = box.good("survey").survey
+    assert survey is not None
+    assert dies_before(12, lambda: box.good("hook", files=survey["nginx"]["files"]))
+    assert box.paths.checkpoint.exists()
+    (box.root / "etc/nginx/conf.d/broken.conf").write_text("Nonsense;\n")
+    outcome = box.good("rollback")
+    assert "not-reloaded" in {finding.code for finding in outcome.findings}
+    assert not box.is_ours()
+
+
+@STRIDES
+def test_no_death_leaves_a_temporary_file_beyond_the_next_verb(tmp_path: Path, stride: int) -> None:
+    """Also not of state that the next verb does not write again."""
+
+    def make(count: int) -> tuple[Box, Callable[[], object]]:
+        (tmp_path / str(count)).mkdir()
+        box = _armable(tmp_path / str(count))
+        arm(box)
+        return box, lambda: box.good("rollback")
+
+    for box in every_death(min(stride, 3), make):
+        box.reconcile()
+        assert not list(box.root.rglob(".*.piquet"))
