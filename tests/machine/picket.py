@@ -3,29 +3,25 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
-import functools
 import json
-import os
 import random
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 from hypothesis import note
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant
 
 from piquet.host.outcome import Outcome
 from tests.host.test_crash import dies_before
+from tests.machine.moves import MOVES, Said, fails_at, step
 from tests.machine.plans import SERVER_FILES, Plan
 from tests.machine.will import HELD, RELEASED, Will
 from tests.machine.world import World
 
 RECONCILING = ("stage", "arm", "check arm", "reconcile")
-NEED_SPACE = ("write", "fsync", "mkdir", "symlink")
 THEN = ("", "reconcile", "boot")
 KINDS = (0, 1)
 BY_CHANCE = 25
@@ -34,44 +30,6 @@ OPERATORS = ("hook", "unhook", "stage", "stage", "arm", "arm another's", "check 
 VERBS = ("hook", "unhook", "stage", "arm", "arm", "reconcile", "rollback", "remove")
 SECONDS = (1, 7, 60, 60, 300, 300, 900, 1800, -2, -90, -1200, -7200, 7200, -400_000)
 SPOILS = ("page", "mode", "agent", "first", "last", "etc", "state")
-
-
-class Said(NamedTuple):
-    """What a child tells its parent of an outcome."""
-
-    is_ok: bool
-    is_changed: bool
-
-
-MOVES: dict[str, Move] = {}
-"""Every rule by its name."""
-
-
-class Move(NamedTuple):
-    """One rule: when it can be taken, what it is drawn from, and what it does."""
-
-    when: Callable[[Any], object]
-    choices: Mapping[str, Sequence[Any]]
-    act: Callable[..., None]
-
-
-def step(
-    when: Callable[[Any], object] = lambda _: True, **choices: Sequence[Any]
-) -> Callable[[Callable[..., None]], Any]:
-    """A rule that counts how often it was taken; it can be drawn by hypothesis, and by chance."""
-
-    def decorate(function: Callable[..., None]) -> Any:
-        @functools.wraps(function)
-        def counted(self: Picket, **arguments: Any) -> None:
-            label = next((arguments[name] for name in ("verb", "how", "what") if name in arguments), "")
-            self.steps[f"{function.__name__}: {label}" if label else function.__name__] += 1
-            function(self, **arguments)
-
-        MOVES[function.__name__] = Move(when, choices, counted)
-        drawn = {name: st.sampled_from(values) for name, values in choices.items()}
-        return precondition(when)(rule(**drawn)(counted))
-
-    return decorate
 
 
 class Picket(RuleBasedStateMachine):
@@ -531,30 +489,6 @@ class Picket(RuleBasedStateMachine):
 
     def _is_all_hooked(self) -> bool:
         return all(self.world.is_hooked(p) for p in self.world.owned if "sites-available" in str(p))
-
-
-@contextlib.contextmanager
-def fails_at(count: int) -> Iterator[list[str]]:
-    """The count-th call that needs space fails; the list then names it."""
-    real, left, failed = {name: getattr(os, name) for name in NEED_SPACE}, [count], []
-
-    def failing(name: str) -> Callable[..., Any]:
-        def call(*arguments: Any, **named: Any) -> Any:
-            left[0] -= 1
-            if left[0] == 0:
-                failed.append(name)
-                raise OSError(errno.ENOSPC, "No space left on device")
-            return real[name](*arguments, **named)
-
-        return call
-
-    for name in NEED_SPACE:
-        setattr(os, name, failing(name))
-    try:
-        yield failed
-    finally:
-        for name, function in real.items():
-            setattr(os, name, function)
 
 
 def _edited(text: bytes, note: bytes) -> bytes:
