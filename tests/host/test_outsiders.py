@@ -195,3 +195,33 @@ def test_what_is_included_has_its_order() -> None:
     from piquet.host.manifest import last_loaded_first
 
     assert last_loaded_first([DROPIN, *PARTS, INCLUDED])[:2] == (INCLUDED, DROPIN)
+
+
+def test_unhooking_an_armed_host_is_a_stop(box: Box) -> None:
+    """Said, and for good: hooking again shows nothing, at once or after a boot, without a new arm."""
+    digest = box.arm()
+    assert box.is_ours()
+    assert {f.code for f in box.good("unhook").findings} == {"stopped"}
+    box.hook()
+    assert not box.is_ours()
+    box.reboot()
+    box.reconcile(boot=True)
+    assert not box.is_ours()
+    box.good("arm", plan_digest=digest)
+    assert box.is_ours()
+
+
+def test_all_of_our_configuration_gone_is_a_stop(box: Box) -> None:
+    """Put back later, from a backup say, it shows nothing without a new arm."""
+    box.arm()
+    kept = {path: box.paths.at(path).read_bytes() for path in (DROPIN, INCLUDED)}
+    for path in reversed(kept):
+        box.paths.at(path).unlink()
+    box.machine().nginx.reload()
+    box.reconcile()
+    assert not box.paths.armed.exists()
+    for path, content in kept.items():
+        box.paths.at(path).write_bytes(content)
+    box.machine().nginx.reload()
+    box.reconcile()
+    assert not box.is_ours()

@@ -386,7 +386,7 @@ class Picket(RuleBasedStateMachine):
         """What can only be seen before the verb; whether a reconcile would find nothing to do but by the clock."""
         plan = self.will.plan
         there, all_parts = plan.config_parts(self.world) if plan else (0, 0)
-        is_partial = 0 < there < all_parts
+        is_partial = there < all_parts
         is_stale = plan is not None and not self.will.is_booted and not plan.is_intact(self.world)
         self._before = (self.world.flags(), is_partial or is_stale)
         return self.will.is_certain() and not self._before[1]
@@ -405,9 +405,11 @@ class Picket(RuleBasedStateMachine):
         if verb in RECONCILING:
             self._nothing_is_up_after_its_end()
             self.is_spoiled = False
-        if verb in ("rollback", "remove") and outcome.is_ok:
+        if (verb in ("rollback", "remove") and outcome.is_ok) or (verb == "unhook" and outcome.is_changed):
             self.will.release()
             self.will.by_hand.clear()
+        elif verb == "unhook" and not outcome.is_ok:
+            self.will.doubt(RELEASED)
         if verb == "remove":
             self.is_spoiled = False
         self.is_shown &= verb not in ("unhook", "stage", "remove")
@@ -424,7 +426,7 @@ class Picket(RuleBasedStateMachine):
             self.will.plan = plan
             self.will.doubt()
         is_over = self.will.plan is not None and now >= min(self.will.plan.end_of(k) for k in self.will.keys)
-        if verb in ("rollback", "remove") or (verb in RECONCILING and (not was_certain or is_over)):
+        if verb in ("rollback", "remove", "unhook") or (verb in RECONCILING and (not was_certain or is_over)):
             self.will.doubt(RELEASED)
         self.is_shown &= verb not in ("hook", "unhook", "stage", "remove")
 

@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Set, Tuple
 
-from piquet.host import files, hooks, outcome, servers, state, transaction
+from piquet.host import files, hooks, outcome, release, servers, state, transaction
 from piquet.host.errors import AgentError
 from piquet.host.files import Change
 from piquet.host.findings import Finding, errors
@@ -38,7 +38,19 @@ def unhook(machine: Machine, request: Request) -> Outcome:
     """Take the line out of every file that carries it."""
     with contextlib.nullcontext() if request.is_check else locked(machine.paths):
         found = [] if request.is_check else recover(machine, request.verb)
-        return _carry_out(machine, request, removals(machine), found, "unhooked")
+        changes = removals(machine)
+        if changes and not request.is_check:
+            found += _stop_armed(machine, request.verb)
+        return _carry_out(machine, request, changes, found, "unhooked")
+
+
+def _stop_armed(machine: Machine, verb: str) -> List[Finding]:
+    """Whoever takes the hooks out of an armed host stops it: a later hook must not show anything again."""
+    if not machine.paths.armed.exists():
+        return []
+    message, hint = "The host was armed; unhooking stops it for good.", "to start again: hook, stage, arm"
+    told = Finding("warning", "stopped", machine.paths.armed.name, message, hint=hint)
+    return [told, *release.disarm(machine, verb, "stopped by hand")]
 
 
 def removals(machine: Machine) -> List[Change]:

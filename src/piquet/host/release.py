@@ -195,9 +195,11 @@ def follow_suit(machine: Machine, verb: str) -> List[Finding]:
     if staged is None:
         return disarm(machine, verb, "configuration taken away") if is_armed else []
     there = _there(machine, staged)
-    if not there or len(there) == len(staged.server_files()):
+    if len(there) == len(staged.server_files()):
         return []
     findings = disarm(machine, verb, "configuration taken away") if is_armed else []
+    if not there:
+        return findings
     _move_all_away(machine, verb, there)
     gone = ", ".join(path for path in staged.server_files() if path not in there)
     message = "Somebody deleted a part of our server configuration, so the rest was taken away too."
