@@ -1,9 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What can go wrong on one host on the night, each as a class: what happens, and when its sites may be on strike then.
-
-`test_faults.py` deals them out over the fleet and judges; `CATALOGUE` is the list. Nothing is put right by a fault
-but what an owner would put right (`undo`), before the campaign is removed.
-"""
+"""What can go wrong on one host on the night: the classes, and `CATALOGUE`, the list that is dealt out over a fleet."""
 
 from __future__ import annotations
 
@@ -17,9 +13,8 @@ from piquet.testbed import Fleet, reload_server
 from piquet.testbed.host import Host
 from tests import drive
 from tests.drive import Drill
-
-Windows = list[tuple[float, float]]
-"""`[start, end)` in epoch seconds, UTC."""
+from tests.e2e.clock_faults import ClockBack, ClockForward
+from tests.e2e.fault import SERVICE, EndsIt, Fault
 
 MAIN_FILE = {"nginx": "/etc/nginx/nginx.conf", "apache": "/etc/apache2/apache2.conf"}
 TEST = {"nginx": "nginx -t", "apache": "apache2ctl configtest"}
@@ -28,7 +23,6 @@ SITE_FILE = {
     "apache": "/etc/apache2/sites-available/static.conf",
 }
 SITE = "static.corpus.example"
-SERVICE = {"nginx": "nginx.service", "apache": "apache2.service"}
 DROP_IN = {"nginx": "/etc/nginx/conf.d", "apache": "/etc/apache2/conf-enabled"}
 UPGRADE = {
     "nginx": "cp -p /usr/sbin/nginx /usr/sbin/nginx.new && mv /usr/sbin/nginx.new /usr/sbin/nginx && "
@@ -39,38 +33,6 @@ UPGRADE = {
 }
 RESTART_S = 3.0
 """As long as a server may need to come back when its owner restarts it."""
-
-
-class Fault:
-    """Something that goes wrong on one host."""
-
-    servers: tuple[str, ...] = ("nginx", "apache")
-    says = ""
-    names: tuple[str, ...] = ()
-    """The only sites that are concerned; none: all."""
-
-    def prepare(self, host: Host) -> None:
-        """Called before anything is staged."""
-
-    def before(self, host: Host, drill: Drill) -> None:
-        """Called between arm and the start."""
-
-    def inside(self, host: Host, drill: Drill) -> None:
-        """Called a few seconds after the start."""
-
-    def after(self, host: Host, drill: Drill) -> None:
-        """Called after the end, while the host is still looked at."""
-
-    def undo(self, host: Host, fleet: Fleet) -> None:
-        """Put right what an owner would put right, before `remove`; called also when it never came to the fault."""
-
-    def windows(self, drill: Drill) -> Windows:
-        """When the host's sites may be on strike."""
-        return [(drill.start_at, drill.end_at)]
-
-    def missed_s(self, drill: Drill) -> float:
-        """How many seconds of the window may be missing."""
-        return 0.5
 
 
 class PowerCutBefore(Fault):
@@ -204,7 +166,7 @@ class ConfigurationBroken(Fault):
         host.write_file(self.path, self.good)
 
 
-class BrokenThenRolledBack(ConfigurationBroken):
+class BrokenThenRolledBack(EndsIt, ConfigurationBroken):
     """With the configuration broken, an operator rolls back from the controller: normal at once."""
 
     says = "configuration broken, then rollback"
@@ -216,16 +178,8 @@ class BrokenThenRolledBack(ConfigurationBroken):
         self.at = time.time()
         assert host.name in done.stdout
 
-    def windows(self, drill: Drill) -> Windows:
-        """Until the rollback had been carried out."""
-        return [(drill.start_at, self.at)]
 
-    def missed_s(self, drill: Drill) -> float:
-        """The rest of the window."""
-        return drill.end_at - drill.start_at
-
-
-class RolledBackWithoutNetwork(Fault):
+class RolledBackWithoutNetwork(EndsIt):
     """The host has no network any more; somebody at its console rolls back: normal, and for good."""
 
     says = "rollback at the console, network down"
@@ -243,14 +197,6 @@ class RolledBackWithoutNetwork(Fault):
             assert time.time() < deadline, host.run("cat /run/said", check=False).stdout
             time.sleep(0.5)
         assert "as usual" in host.run("cat /run/said").stdout
-
-    def windows(self, drill: Drill) -> Windows:
-        """Until the network had gone and the flags with it."""
-        return [(drill.start_at, self.at)]
-
-    def missed_s(self, drill: Drill) -> float:
-        """The rest of the window."""
-        return drill.end_at - drill.start_at
 
 
 class VarReadOnly(Fault):
@@ -278,7 +224,7 @@ class VarReadOnly(Fault):
         assert host.run("test -e /var/lib/piquet/armed.json", check=False).returncode != 0
 
 
-class RolledBackReadOnly(Fault):
+class RolledBackReadOnly(EndsIt):
     """`/var` cannot be written when somebody rolls back, but at the next boot: nothing comes back."""
 
     says = "rollback with /var read-only, then a reboot"
@@ -292,14 +238,6 @@ class RolledBackReadOnly(Fault):
         host.power_cut()
         host.boot()
         host.run("touch /var/lib/piquet-writable && rm /var/lib/piquet-writable")
-
-    def windows(self, drill: Drill) -> Windows:
-        """Until the rollback."""
-        return [(drill.start_at, self.at)]
-
-    def missed_s(self, drill: Drill) -> float:
-        """The rest of the window."""
-        return drill.end_at - drill.start_at
 
 
 class ServerRestarted(Fault):
@@ -358,7 +296,7 @@ class SiteFileEdited(Fault):
         rehook(host, fleet)
 
 
-class SiteFileRewritten(Fault):
+class SiteFileRewritten(EndsIt):
     """The owner's configuration management writes a site's file anew: that site is as usual, and is named."""
 
     servers = ("nginx",)
@@ -383,16 +321,8 @@ class SiteFileRewritten(Fault):
         if self.was is not None:
             rehook(host, fleet)
 
-    def windows(self, drill: Drill) -> Windows:
-        """That site: until it was rewritten."""
-        return [(drill.start_at, self.at)]
 
-    def missed_s(self, drill: Drill) -> float:
-        """The rest of the window."""
-        return drill.end_at - drill.start_at
-
-
-class DropInPurged(Fault):
+class DropInPurged(EndsIt):
     """Configuration management deletes what it does not know from the server's folder: as usual, and for good."""
 
     says = "our drop-in purged by configuration management"
@@ -410,95 +340,8 @@ class DropInPurged(Fault):
         host.run(TEST[host.provider])
         self.at = time.time()
 
-    def windows(self, drill: Drill) -> Windows:
-        """Until the agent had seen it."""
-        return [(drill.start_at, self.at)]
 
-    def missed_s(self, drill: Drill) -> float:
-        """The rest of the window."""
-        return drill.end_at - drill.start_at
-
-
-class ClockForward(Fault):
-    """Server and agent see the clock jump a day ahead inside the window, and back: over, and it stays over."""
-
-    says = "clock a day ahead, then right again"
-    _unit = "/run/systemd/system/{service}.d/clock.conf"
-    _environment = (
-        "[Service]\nEnvironment=LD_PRELOAD={library} FAKETIME_NO_CACHE=1 FAKETIME_DISABLE_SHM=1\n"
-        "Environment=FAKETIME_DONT_FAKE_MONOTONIC=1 NO_FAKE_STAT=1 FAKETIME_TIMESTAMP_FILE=/etc/clock\n"
-    )
-
-    def prepare(self, host: Host) -> None:
-        """Server and reconcile of this host get a clock of their own; the machine's is never set."""
-        library = host.run("ls /usr/lib/*/faketime/libfaketimeMT.so.1").stdout.strip()
-        units = (SERVICE[host.provider], "piquet-reconcile.service")
-        text = self._environment.format(library=library)
-        host.write_files({self._unit.format(service=unit): text for unit in units})
-        self.set_clock(host, "+0")
-        host.run(f"systemctl daemon-reload && systemctl restart {SERVICE[host.provider]}")
-
-    def set_clock(self, host: Host, offset: str) -> None:
-        """Seen at once by the running server."""
-        host.run(
-            f"printf '%s\\n' '{offset}' >/etc/.clock && chmod 644 /etc/.clock && mv /etc/.clock /etc/clock"
-        )
-
-    def inside(self, host: Host, drill: Drill) -> None:
-        """Two seconds in tomorrow, in which a reconcile runs."""
-        self.at = time.time()
-        self.set_clock(host, "+1d")
-        self.at = time.time()
-        host.run("systemctl start piquet-reconcile.service")
-        time.sleep(2)
-        self.set_clock(host, "+0")
-        host.run("systemctl start piquet-reconcile.service; test ! -e /run/piquet/live")
-
-    def undo(self, host: Host, fleet: Fleet) -> None:
-        """The common clock again."""
-        units = f"{SERVICE[host.provider]} piquet-reconcile.service"
-        host.run(f"for unit in {units}; do rm -rf /run/systemd/system/$unit.d; done; rm -f /etc/clock")
-        host.run(f"systemctl daemon-reload && systemctl restart {SERVICE[host.provider]}")
-
-    def windows(self, drill: Drill) -> Windows:
-        """Until the jump."""
-        return [(drill.start_at, self.at)]
-
-    def missed_s(self, drill: Drill) -> float:
-        """The rest of the window."""
-        return drill.end_at - drill.start_at
-
-
-class ClockBack(ClockForward):
-    """The clock jumps a day back inside the window and is mended; after the end it jumps back into the window."""
-
-    says = "clock a day back, right again, and back after the end"
-
-    def inside(self, host: Host, drill: Drill) -> None:
-        """Before its start nothing shows, and the flags stay: nobody has stopped anything."""
-        self.at = time.time()
-        self.set_clock(host, "-1d")
-        host.run("systemctl start piquet-reconcile.service")
-        time.sleep(1)
-        self.set_clock(host, "+0")
-        self.lasted_s = time.time() - self.at
-        host.run("systemctl start piquet-reconcile.service; test -e /run/piquet/live")
-
-    def after(self, host: Host, drill: Drill) -> None:
-        """The window is open again by this clock, but it has been closed."""
-        self.set_clock(host, f"-{round(time.time() - drill.start_at)}")
-        host.run("systemctl start piquet-reconcile.service; test ! -e /run/piquet/live")
-
-    def windows(self, drill: Drill) -> Windows:
-        """All of it."""
-        return [(drill.start_at, drill.end_at)]
-
-    def missed_s(self, drill: Drill) -> float:
-        """As long as the clock was wrong."""
-        return self.lasted_s + 0.5
-
-
-class StoppedByHand(Fault):
+class StoppedByHand(EndsIt):
     """Somebody deletes flags: normal at once, still normal after three minutes and after a reboot."""
 
     hours_s = 600
@@ -517,14 +360,6 @@ class StoppedByHand(Fault):
             host.run("systemctl is-active piquet-watch.path", check=False).returncode == 0
         ):  # takes inotify instances
             host.run(f"for try in $(seq 30); do {noticed} && exit 0; sleep 0.1; done; exit 1")
-
-    def windows(self, drill: Drill) -> Windows:
-        """Until the command returned."""
-        return [(drill.start_at, self.at)]
-
-    def missed_s(self, drill: Drill) -> float:
-        """Everything from then on."""
-        return drill.end_at - drill.start_at
 
 
 CATALOGUE: tuple[type[Fault], ...] = (

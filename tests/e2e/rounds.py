@@ -20,7 +20,8 @@ from piquet.testbed.host import Host
 from piquet.verify.watch import Timeline
 from tests import drive, figures
 from tests.drive import Drill
-from tests.e2e.faults import CATALOGUE, Fault
+from tests.e2e.fault import Fault
+from tests.e2e.faults import CATALOGUE
 
 GRACE_S = 1.0
 """No site may be on strike later than this after its end."""

@@ -22,7 +22,8 @@ from piquet.verify.watch import Timeline
 from tests import drive, foreign
 from tests.drive import Drill
 from tests.e2e import rounds
-from tests.e2e.faults import TEST, Windows
+from tests.e2e.fault import Windows
+from tests.e2e.faults import TEST
 from tests.e2e.rounds import Controller, Names
 
 FAR_S = 3600.0
