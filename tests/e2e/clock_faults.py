@@ -73,7 +73,8 @@ class ClockBack(OwnClock):
         host.run("systemctl start piquet-reconcile.service; test -e /run/piquet/live")
 
     def after(self, host: Host, drill: Drill) -> None:
-        """The window is open again by this clock, but it has been closed."""
+        """Once the agent has seen the end, the window is open again by this clock, but it stays closed."""
+        host.run("for try in $(seq 50); do test -e /run/piquet/live || exit 0; sleep 0.1; done; exit 1")
         self.set_clock(host, f"-{round(time.time() - drill.start_at)}")
         host.run("systemctl start piquet-reconcile.service; test ! -e /run/piquet/live")
 
