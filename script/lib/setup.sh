@@ -7,7 +7,6 @@
 #   setup_packages …  packages of the distribution
 #   setup_servers     nginx and Apache on this machine, installed but not started
 #   setup_hosts       what boots test hosts, and their base image
-#   setup_packaged    the image with web applications of the distribution, after setup_hosts
 
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 export LC_ALL=C.UTF-8 # Ansible refuses other encodings, and messages are compared
@@ -113,9 +112,4 @@ setup_hosts() {
   [ "$(id -u)" -eq 0 ] || fail "test hosts need root" "run it again with sudo"
   setup_packages systemd-container mmdebstrap iproute2 openssh-client ca-certificates
   python -m piquet.testbed image --check 2>/dev/null || quietly "base image of the test hosts" python -m piquet.testbed image
-}
-
-setup_packaged() {
-  python -m piquet.testbed image packaged --check 2>/dev/null ||
-    quietly "image with packaged web applications" python -m piquet.testbed image packaged
 }

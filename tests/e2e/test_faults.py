@@ -21,11 +21,9 @@ from tests.e2e.faults import (
     PowerCutAcrossEnd,
     PowerCutInside,
     RolledBackReadOnly,
-    RolledBackWithoutNetwork,
     SiteFileRewritten,
     StoppedByHand,
     TimersDeleted,
-    UnitsHeld,
     VarReadOnly,
 )
 from tests.e2e.rounds import Names
@@ -58,9 +56,8 @@ def hold(fleet: Fleet, folder: Path, turn: Mapping[str, Fault], names: Names) ->
 
 ROUNDS: Sequence[tuple[type[Fault], type[Fault], type[Fault]]] = (
     (PowerCutInside, TimersDeleted, ConfigurationBroken),
-    (BrokenThenRolledBack, PowerCutAcrossEnd, PowerCutInside),
     (SiteFileRewritten, ClockBack, VarReadOnly),
-    (UnitsHeld, RolledBackReadOnly, RolledBackWithoutNetwork),
+    (BrokenThenRolledBack, RolledBackReadOnly, PowerCutAcrossEnd),
 )
 """Of an ordinary run: two on nginx, one on Apache."""
 

@@ -166,7 +166,7 @@ def ready(ground: Ground, folder: Path, start_in_s: float = FAR_S, lasts_s: int 
     return drill
 
 
-@pytest.mark.parametrize("full", ["/etc/piquet", "/var/lib/piquet"])
+@pytest.mark.parametrize("full", [pytest.param("/etc/piquet", marks=pytest.mark.long), "/var/lib/piquet"])
 def test_disk_full_at_stage(clean: Ground, tmp_path: Path, full: str) -> None:
     """It is told which file could not be written; every file is as it was, and with space it works."""
     fleet, drill = clean.fleet, clean.drill(tmp_path)
