@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from piquet.answers import SIGN_HEADER
 
-_CHANGING = frozenset({b"date", b"connection", b"keep-alive"})
-"""Headers that differ between two answers which are the same."""
+_CHANGING = frozenset({b"date", b"connection", b"keep-alive", b"upgrade"})
+"""Headers that differ between two answers which are the same; Apache offers an upgrade once per connection."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Reply:
     @property
     def is_last(self) -> bool:
         """Whether the server announced that it closes the connection."""
-        return self.fields.get(b"connection", b"").lower() == b"close"
+        return b"close" in self.fields.get(b"connection", b"").lower().replace(b" ", b"").split(b",")
 
     @property
     def sign(self) -> bytes:
@@ -62,7 +62,7 @@ def _body(fields: dict[bytes, bytes], rest: bytes, is_closed: bool) -> bytes | N
         return _chunks(rest)
     if b"content-length" in fields:
         return rest if len(rest) >= int(fields[b"content-length"]) else None
-    return rest if is_closed and fields.get(b"connection", b"").lower() == b"close" else None
+    return rest if is_closed and b"close" in fields.get(b"connection", b"").lower() else None
 
 
 def _chunks(rest: bytes) -> bytes | None:
