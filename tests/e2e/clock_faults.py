@@ -8,7 +8,7 @@ import time
 from piquet.testbed import Fleet
 from piquet.testbed.host import Host
 from tests.drive import Drill
-from tests.e2e.fault import SERVICE, EndsIt, Fault
+from tests.e2e.fault import RECONCILE, SERVICE, EndsIt, Fault
 
 
 class OwnClock(Fault):
@@ -51,10 +51,10 @@ class ClockForward(EndsIt, OwnClock):
         """Two seconds in tomorrow, in which a reconcile runs."""
         self.set_clock(host, "+1d")
         self.at = time.time()
-        host.run("systemctl start piquet-reconcile.service")
+        host.run(RECONCILE)
         time.sleep(2)
         self.set_clock(host, "+0")
-        host.run("systemctl start piquet-reconcile.service; test ! -e /run/piquet/live")
+        host.run(f"{RECONCILE} && test ! -e /run/piquet/live")
 
 
 class ClockBack(OwnClock):
@@ -66,17 +66,17 @@ class ClockBack(OwnClock):
         """Before its start nothing shows, and the flags stay: nobody has stopped anything."""
         self.at = time.time()
         self.set_clock(host, "-1d")
-        host.run("systemctl start piquet-reconcile.service")
+        host.run(RECONCILE)
         time.sleep(1)
         self.set_clock(host, "+0")
         self.lasted_s = time.time() - self.at
-        host.run("systemctl start piquet-reconcile.service; test -e /run/piquet/live")
+        host.run(f"{RECONCILE} && test -e /run/piquet/live")
 
     def after(self, host: Host, drill: Drill) -> None:
         """Once the agent has seen the end, the window is open again by this clock, but it stays closed."""
-        host.run("for try in $(seq 50); do test -e /run/piquet/live || exit 0; sleep 0.1; done; exit 1")
+        host.run("for try in $(seq 100); do test -e /run/piquet/live || exit 0; sleep 0.1; done; exit 1")
         self.set_clock(host, f"-{round(time.time() - drill.start_at)}")
-        host.run("systemctl start piquet-reconcile.service; test ! -e /run/piquet/live")
+        host.run(f"{RECONCILE} && test ! -e /run/piquet/live")
 
     def missed_s(self, drill: Drill) -> float:
         """As long as the clock was wrong."""

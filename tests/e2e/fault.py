@@ -15,6 +15,9 @@ Windows = list[tuple[float, float]]
 
 SERVICE = {"nginx": "nginx.service", "apache": "apache2.service"}
 
+RECONCILE = "systemctl start piquet-reconcile.service && systemctl start piquet-reconcile.service"
+"""One that begins from now on: the first start may only wait for one that the timer has begun before."""
+
 
 class Fault:
     """Something that goes wrong on one host."""

@@ -14,7 +14,7 @@ from piquet.testbed.host import Host
 from tests import drive
 from tests.drive import Drill
 from tests.e2e.clock_faults import ClockBack, ClockForward
-from tests.e2e.fault import SERVICE, EndsIt, Fault
+from tests.e2e.fault import RECONCILE, SERVICE, EndsIt, Fault
 
 MAIN_FILE = {"nginx": "/etc/nginx/nginx.conf", "apache": "/etc/apache2/apache2.conf"}
 TEST = {"nginx": "nginx -t", "apache": "apache2ctl configtest"}
@@ -124,7 +124,7 @@ class UnitsHeld(Fault):
     def undo(self, host: Host, fleet: Fleet) -> None:
         """Let them run again; the next one takes the flags away."""
         host.run("rm -rf /run/systemd/system/piquet-*.service.d; systemctl daemon-reload")
-        host.run("systemctl start piquet-reconcile.service; test ! -e /run/piquet/live")
+        host.run(f"{RECONCILE} && test ! -e /run/piquet/live")
 
 
 class SystemdHangs(Fault):
@@ -220,7 +220,7 @@ class VarReadOnly(Fault):
     def undo(self, host: Host, fleet: Fleet) -> None:
         """Writable again: the next look disarms."""
         host.run("while umount --lazy /var 2>/dev/null; do :; done; touch /var/lib/piquet-writable")
-        host.run("rm /var/lib/piquet-writable; systemctl start piquet-reconcile.service", check=False)
+        host.run(f"rm /var/lib/piquet-writable; {RECONCILE}", check=False)
         assert host.run("test -e /var/lib/piquet/armed.json", check=False).returncode != 0
 
 
@@ -333,7 +333,7 @@ class DropInPurged(EndsIt):
         assert "piquet" in host.run(f"ls {folder}").stdout
         host.run(f"rm {folder}/*piquet*; systemctl reload {SERVICE[host.provider]}", check=False)
         deadline = time.time() + 10
-        host.run("systemctl start piquet-reconcile.service", check=False)
+        host.run(RECONCILE, check=False)
         while host.run("test -e /var/lib/piquet/armed.json", check=False).returncode == 0:
             assert time.time() < deadline, "still armed"
             time.sleep(0.2)
