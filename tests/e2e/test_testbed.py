@@ -95,11 +95,8 @@ def farewell(fleet: Fleet) -> Iterator[Host]:
 
 def test_each_host_runs_its_own_server_and_not_the_other(fleet: Fleet) -> None:
     """A host that happened to run both would hide what is missing for one of them."""
-    expected = {
-        "nginx1": ["active", "inactive"],
-        "nginx2": ["active", "inactive"],
-        "apache1": ["inactive", "active"],
-    }
+    states = {"nginx": ["active", "inactive"], "apache": ["inactive", "active"]}
+    expected = {host.name: states[host.name.rstrip("0123456789")] for host in fleet}
     got = {
         host.name: host.run("systemctl is-active nginx apache2", check=False).stdout.split() for host in fleet
     }
@@ -190,7 +187,7 @@ def test_ansible_reaches_every_host(fleet: Fleet) -> None:
     home = {"HOME": "/nonexistent", "ANSIBLE_HOME": str(fleet.folder / "ansible")}
     environment = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", **home}
     done = subprocess.run(command, capture_output=True, text=True, cwd="/", env=environment)
-    assert (done.returncode, done.stdout.count("CHANGED")) == (0, 3), done.stdout + done.stderr
+    assert (done.returncode, done.stdout.count("CHANGED")) == (0, len(fleet.hosts)), done.stdout + done.stderr
 
 
 def test_a_second_fleet_leaves_no_trace(fleet: Fleet) -> None:

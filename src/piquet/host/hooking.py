@@ -47,7 +47,7 @@ def unhook(machine: Machine, request: Request) -> Outcome:
 def _stop_armed(machine: Machine, verb: str) -> List[Finding]:
     """Whoever takes the hooks out of an armed host stops it: a later hook must not show anything again."""
     if not machine.paths.armed.exists():
-        return []
+        return release.flags_down(machine)
     message, hint = "The host was armed; unhooking stops it for good.", "to start again: hook, stage, arm"
     told = Finding("warning", "stopped", machine.paths.armed.name, message, hint=hint)
     return [told, *release.disarm(machine, verb, "stopped by hand")]
