@@ -26,7 +26,7 @@ from piquet.host.reconcile import Disarm, PutUp, RecordStop, TakeDown
 from tests.machine.test_machine import _made, run
 from tests.machine.world import World
 
-EXAMPLES = 60
+EXAMPLES = 400
 Patch = pytest.MonkeyPatch
 QUICK = (
     "same boot",
