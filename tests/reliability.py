@@ -58,11 +58,12 @@ def _answers(rows: Sequence[Row]) -> str:
 
 def _faults(rows: Sequence[Row]) -> str:
     outside = sum(float(row["site_seconds_outside"]) for row in rows)
-    return f"{len(rows)} faults, {outside:.1f} site-seconds on strike outside the window"
+    kinds = len({row["fault"] for row in rows})
+    return f"{kinds} faults, {len(rows)} times, {outside:.1f} site-seconds on strike outside the window"
 
 
 def _machine(rows: Sequence[Row]) -> str:
-    return ", ".join(f"{row['rule']}: {row['times']}" for row in rows if str(row["rule"]).startswith("steps"))
+    return f"{sum(int(row['times']) for row in rows if row['rule'] == 'steps in all'):,} steps"
 
 
 def _load(rows: Sequence[Row]) -> str:

@@ -43,10 +43,10 @@ def test_every_table_is_shown_with_its_total(kept: Path) -> None:
     assert reliability.main(["--write"]) == 0
     text = (kept / "reliability.md").read_text("utf-8")
     for total in (
-        "1 faults, 0.5 site-seconds on strike outside the window",
+        "1 faults, 1 times, 0.5 site-seconds on strike outside the window",
         "1,234 requests; failed where nothing was reloaded: 2 at start, 0 at end, 0 at rollback",
         "largest distance from the agreed instant: 3 ms",
-        "steps in all: 10000",
+        "10,000 steps",
         "1 kinds, 70 requests, 3 wrong answers",
         "1 cases, 3 reasons told",
         "5 passed, 1 failed",
