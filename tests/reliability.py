@@ -147,7 +147,8 @@ SECTIONS = (
     Section(
         "tests",
         "The run",
-        "End-to-end tests run beside all others.",
+        "End-to-end tests run beside all others. A part that is marked `again` was mended after the whole run and "
+        "run by itself; its tables are those of that second time.",
         lambda rows: f"{_sum(rows, 'passed')} passed, {_sum(rows, 'failed')} failed",
     ),
 )
