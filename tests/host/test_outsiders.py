@@ -165,6 +165,9 @@ def test_a_stop_on_a_read_only_disk_is_final(
         box.reconcile()
     assert box.paths.armed.exists()
     assert status.document(box.machine())["state"] == "stopped"
+    again = box.ask("arm", plan_digest=digest)
+    assert (again.is_ok, {f.code for f in again.findings} >= {"stopped-elsewhere"}) == (False, True)
+    assert not box.is_ours(), "a picket that cannot be armed is not called armed already"
     monkeypatch.undo()
     for _ in range(2):
         box.reboot()

@@ -29,7 +29,8 @@ def run(machine: Machine, request: Request) -> Outcome:
             findings += reconcile.apply(machine, request.verb)[1]
         digest = str(request.options.get("plan_digest", ""))
         current = _armed(machine)
-        if current is not None and current.plan_digest == digest:
+        is_stopped = files.is_there(machine.paths.stopped)
+        if current is not None and current.plan_digest == digest and not is_stopped:
             return Outcome(False, "Armed with this plan already.", tuple(findings))
         findings += refusals(machine, request, digest, current, received_at)
         if errors(findings):
@@ -53,6 +54,13 @@ def refusals(
     machine: Machine, request: Request, digest: str, current: Optional[Armed], received_at: float
 ) -> List[Finding]:
     """Every reason not to arm, and what somebody should know."""
+    if current is not None and files.is_there(machine.paths.stopped):
+        place, message = (
+            str(machine.paths.armed),
+            "It was stopped, and the record of that arming cannot be deleted.",
+        )
+        hint = "make that file system writable, then arm"
+        return [Finding("error", "stopped-elsewhere", place, message, hint=hint)]
     if current is not None:
         message = f"The host is armed with another plan, of {current.campaign}."
         return [
