@@ -21,9 +21,9 @@ DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "reliability.md"
 _OPENING = """\
 # What was tried against it
 
-Made by `script/test --long` from what that run found; nothing here is written by hand. The promise: from `start`
-to `end` every selected site shows its page; at `end` everything is back, whatever happened; before, after and beside
-it no answer changes by a byte.
+Made of the figures that `script/test --long` kept. What failed in that run and was mended is run again by itself, and
+the last table says so. The promise: from `start` to `end` every selected site shows its page; at `end` everything is
+back, whatever happened; before, after and beside it no answer changes by a byte.
 """
 
 
