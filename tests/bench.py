@@ -41,9 +41,9 @@ def main() -> int:
         drive.play(fleet, "hook")
         for number in range(ROUNDS):
             drill = drive.write_campaign(fleet, fleet.folder / "campaign", FAR_S + number, 60)
-            prepared = _prepared(drill)
-            for name, act in _ways(drill, prepared):
-                took.setdefault(name, []).append(_seconds(act))
+            ready = prepared(drill)
+            for name, act in _ways(drill, ready):
+                took.setdefault(name, []).append(seconds(act))
                 print(f"round {number + 1}: {name} {took[name][-1]:.2f} s", file=sys.stderr, flush=True)
     for verbs in (("stage",), ("arm",), ("stage", "arm")):
         ours, raw = (sum(statistics.median(took[f"{verb} by {way}"]) for verb in verbs) for way in _WAYS)
@@ -52,12 +52,12 @@ def main() -> int:
     return 0
 
 
-def _ways(drill: Drill, prepared: Prepared) -> tuple[tuple[str, Callable[[], object]], ...]:
+def _ways(drill: Drill, ready: Prepared) -> tuple[tuple[str, Callable[[], object]], ...]:
     """Raw first, so that ours finds other bytes and has all the work to do; disarmed again at the end."""
     play = {"piquet_baseline": False}
     return (
-        ("stage by raw ssh", lambda: _raw(drill.fleet, lambda host: _raw_stage(host, prepared))),
-        ("arm by raw ssh", lambda: _raw(drill.fleet, lambda host: _raw_arm(host, prepared))),
+        ("stage by raw ssh", lambda: raw(drill.fleet, lambda host: raw_stage(host, ready))),
+        ("arm by raw ssh", lambda: raw(drill.fleet, lambda host: raw_arm(host, ready))),
         ("clean-up", lambda: drive.play(drill.fleet, "rollback")),
         ("stage by playbook", lambda: drill.play("stage", **play)),
         ("arm by playbook", lambda: drill.play("arm")),
@@ -65,30 +65,33 @@ def _ways(drill: Drill, prepared: Prepared) -> tuple[tuple[str, Callable[[], obj
     )
 
 
-def _prepared(drill: Drill) -> Prepared:
+def prepared(drill: Drill) -> Prepared:
+    """Plan and bundles of a drill, as stage makes them."""
     hosts = inventory_hosts(drill.fleet.inventory)
     return prepare(drill.campaign, hosts, Workdir(drill.fleet.folder / ".piquet"), datetime.now(UTC))
 
 
-def _seconds(act: Callable[[], object]) -> float:
+def seconds(act: Callable[[], object]) -> float:
+    """How long it takes."""
     begin = time.perf_counter()
     act()
     return time.perf_counter() - begin
 
 
-def _raw(fleet: Fleet, act: Callable[[Host], object]) -> None:
+def raw(fleet: Fleet, act: Callable[[Host], object]) -> None:
+    """Do it on all hosts at once."""
     with ThreadPoolExecutor(len(fleet.hosts)) as pool:
         list(pool.map(act, fleet.hosts))
 
 
-def _raw_stage(host: Host, prepared: Prepared) -> None:
+def raw_stage(host: Host, prepared: Prepared) -> None:
     """One ssh: unpack the same files at the same places, test, daemon-reload, reload."""
     bundle = next(bundle for bundle in prepared.bundles if bundle.host == host.name)
     act = f"{_TEST[host.provider]} && systemctl daemon-reload && {_RELOAD[host.provider]}"
     host.run(f"tar xz -C / && {act}", stdin=_archive(bundle))
 
 
-def _raw_arm(host: Host, prepared: Prepared) -> None:
+def raw_arm(host: Host, prepared: Prepared) -> None:
     """One ssh: the test that arm makes, then the same flags, switched by one rename."""
     planned = next(planned for planned in prepared.plan.hosts if planned.host == host.name)
     keys = " ".join(entry.key for entry in planned.entries)

@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import ast
+import io
 import json
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -47,6 +49,34 @@ def test_a_payload_answers_with_one_document(tmp_path: Path) -> None:
     assert isinstance(survey, dict)
     assert survey["piquet_survey"] == 1
     assert abs(survey["at"] - time.time()) < 60
+
+
+def test_a_python_of_another_version_reads_the_sources_of_a_payload(tmp_path: Path) -> None:
+    """The compiled modules are of the controller's Python; another one passes them over, and answers the same."""
+    file = tmp_path / "payload"
+    with (
+        zipfile.ZipFile(io.BytesIO(bundle.payload({"verb": "status"}))) as ours,
+        zipfile.ZipFile(file, "w") as other,
+    ):
+        for name in ours.namelist():
+            data = ours.read(name)
+            other.writestr(name, b"\0\0\r\n" + data[4:] if name.endswith(".pyc") else data)
+    code, response = answer(file.read_bytes(), tmp_path)
+    assert (code, response["ok"]) == (0, True)
+
+
+def test_the_compiled_modules_of_a_payload_are_used(tmp_path: Path) -> None:
+    """Without their sources the agent runs all the same, which it could not if its Python passed them over."""
+    file = tmp_path / "payload"
+    with (
+        zipfile.ZipFile(io.BytesIO(bundle.payload({"verb": "status"}))) as ours,
+        zipfile.ZipFile(file, "w") as other,
+    ):
+        for name in ours.namelist():
+            if name == "__main__.py" or not name.endswith(".py"):
+                other.writestr(name, ours.read(name))
+    code, response = answer(file.read_bytes(), tmp_path)
+    assert (code, response["ok"]) == (0, True)
 
 
 @pytest.mark.parametrize("request_document", [{"verb": "no such"}, {"at": "soon", "verb": "status"}])

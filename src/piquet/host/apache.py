@@ -18,6 +18,7 @@ from piquet.host.platforms import Platform
 from piquet.host.servers import Server, Survey
 
 NEEDED_MODULES = ("alias_module", "headers_module")
+_PROGRAMS = ("apache", "httpd")
 
 _DECIDE = "/etc/piquet/apache/20-decide.conf"
 
@@ -51,10 +52,12 @@ class Apache(Server):
         return self._answers[key].output
 
     def master(self) -> Optional[processes.Process]:
-        """The process that its pid file names."""
+        """The process that its pid file names; the server is not asked for it while nothing of that name runs."""
+        if not any(program in name for name in processes.names() for program in _PROGRAMS):
+            return None
         pid_file = _quoted(r'PidFile: "(.*)"', self.ask("-t", "-D", "DUMP_RUN_CFG"))
         names = [p for p in [pid_file, *self._fallback_pid_files()] if p]
-        found = (processes.from_pid_file(Path(p), program) for p in names for program in ("apache", "httpd"))
+        found = (processes.from_pid_file(Path(p), program) for p in names for program in _PROGRAMS)
         return next((master for master in found if master), None)
 
     def survey(self) -> Optional[Survey]:

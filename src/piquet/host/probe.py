@@ -7,10 +7,8 @@ server answers, not whom a visitor would trust.
 
 from __future__ import annotations
 
-import http.client
 import io
 import socket
-import ssl
 import time
 from dataclasses import dataclass
 from typing import Any, Mapping, Optional
@@ -47,6 +45,8 @@ def ask(target: Mapping[str, Any], timeout_s: float = TIMEOUT_S) -> Answer:
 
     The site may be anybody's, and the lock is held meanwhile: its head as a whole has `timeout_s`, however it drips.
     """
+    import http.client  # a third of the start of every verb, and most never ask
+
     address = _LOCAL.get(target["address"], target["address"])
     host, port = str(target["host"]), int(target["port"])
     connection = http.client.HTTPConnection(host, port, timeout=timeout_s)
@@ -101,6 +101,8 @@ def _connect(address: str, port: int, name: Optional[str], timeout_s: float) -> 
     plain = socket.create_connection((address, port), timeout_s)
     if name is None:
         return plain
+    import ssl  # as slow, and seldom needed
+
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

@@ -49,8 +49,16 @@ def all_processes() -> Iterator[Process]:
 
 
 def children(pid: int) -> List[Process]:
-    """Direct children of a process, by pid."""
-    return sorted(p for p in all_processes() if p.parent == pid)
+    """Direct children of a process, by pid.
+
+    Source: proc(5), /proc/PID/task/TID/children; a kernel without it has every process looked at.
+    """
+    try:
+        tasks = (_PROC / str(pid) / "task").iterdir()
+        found = [int(child) for task in tasks for child in (task / "children").read_text("ascii").split()]
+    except OSError:
+        return sorted(p for p in all_processes() if p.parent == pid)
+    return sorted(p for p in map(process, found) if p)
 
 
 def names() -> FrozenSet[str]:

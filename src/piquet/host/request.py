@@ -10,26 +10,27 @@ import json
 import traceback
 import zipfile
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
-from typing import Any, Callable, Dict, Mapping, Optional
+from typing import Any, Callable, Dict, Mapping, Optional, Tuple
 
-from piquet.host import arm, hooking, reconcile, remove, rollback, stage, status, survey
 from piquet.host.errors import AgentError, PayloadError
 from piquet.host.findings import Finding
 from piquet.host.machine import Machine
 from piquet.host.outcome import Outcome, Request
 
-VERBS: Mapping[str, Callable[[Machine, Request], Outcome]] = {
-    "survey": survey.run,
-    "hook": hooking.hook,
-    "unhook": hooking.unhook,
-    "stage": stage.run,
-    "arm": arm.run,
-    "status": status.run,
-    "rollback": rollback.run,
-    "remove": remove.run,
-    "reconcile": reconcile.run,
+VERBS: Mapping[str, Tuple[str, str]] = {
+    "survey": ("survey", "run"),
+    "hook": ("hooking", "hook"),
+    "unhook": ("hooking", "unhook"),
+    "stage": ("stage", "run"),
+    "arm": ("arm", "run"),
+    "status": ("status", "run"),
+    "rollback": ("rollback", "run"),
+    "remove": ("remove", "run"),
+    "reconcile": ("reconcile", "run"),
 }
+"""Verb → module and function. Loaded when asked for: on a host every start compiles what it imports."""
 
 
 def from_payload(path: Path) -> Request:
@@ -76,7 +77,7 @@ def parse(document: Mapping[str, Any], members: Optional[Mapping[str, bytes]] = 
 def carry_out(machine: Machine, request: Request) -> Outcome:
     """Run the verb; an exception becomes an outcome that says so."""
     try:
-        return VERBS[request.verb](machine, request)
+        return _verb(request.verb)(machine, request)
     except AgentError as error:
         fallback = Finding("error", "refused", request.verb, error.message)
         return Outcome(False, error.message, error.findings or (fallback,))
@@ -86,6 +87,12 @@ def carry_out(machine: Machine, request: Request) -> Outcome:
             "error", "internal", request.verb, f"piquet-host failed: {error!r}.", got=trace[-4000:]
         )
         return Outcome(False, finding.message, (finding,))
+
+
+def _verb(name: str) -> Callable[[Machine, Request], Outcome]:
+    module, function = VERBS[name]
+    found: Callable[[Machine, Request], Outcome] = getattr(import_module(f"piquet.host.{module}"), function)
+    return found
 
 
 def respond(machine: Machine, request: Request) -> Dict[str, Any]:
@@ -111,6 +118,8 @@ def _looked_again(machine: Machine, request: Request, outcome: Outcome) -> Outco
     """Survey again after a verb that rewrites the owner's files, so that the controller's survey is true."""
     if request.verb not in ("hook", "unhook") or request.is_check:
         return outcome
+    from piquet.host import survey
+
     try:
         return replace(outcome, survey=survey.survey(machine))
     except Exception as error:  # the work is done, and its answer must not be lost
@@ -122,6 +131,8 @@ def _looked_again(machine: Machine, request: Request, outcome: Outcome) -> Outco
 
 def _status(machine: Machine) -> Dict[str, Any]:
     """The status, or why there is none; never an exception after the work is done."""
+    from piquet.host import status
+
     try:
         return status.document(machine)
     except Exception as error:

@@ -105,9 +105,12 @@ def _hooked(machine: Machine, staged: Optional[Manifest]) -> Dict[str, Any]:
 
 
 def _servers(machine: Machine) -> Dict[str, Any]:
+    """Whether each server runs, and passes its test; None for one that does not run: its test says nothing of sites."""
+    present = machine.present().items()
+    running = {name: server.is_running() for name, server in present}
     return {
-        name: {"running": server.is_running(), "test_ok": server.test().ok}
-        for name, server in machine.present().items()
+        name: {"running": running[name], "test_ok": server.test().ok if running[name] else None}
+        for name, server in present
     }
 
 
