@@ -23,11 +23,12 @@ from piquet import __version__
 from piquet.campaign.model import Phase
 from piquet.campaign.pages import PageSource
 from piquet.errors import BundleError
+from piquet.fleet.model import Scheduler
 from piquet.plan import Entry, HostPlan, Plan, canonical
 from piquet.render import apache, nginx, page, schedule
 from piquet.render.view import CampaignView
 
-AGENT_PATH = "/usr/local/sbin/piquet-host"
+AGENT_PATH = schedule.AGENT_PATH
 _WWW = "/var/lib/piquet/www"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _UNCHECKED_PYC = importlib.util.MAGIC_NUMBER + b"\x01\0\0\0" + bytes(8)
@@ -99,7 +100,12 @@ def build_bundles(plan: Plan, pages: Iterable[PageSource], secret: str | None) -
     """
     view = CampaignView(plan.campaign, secret)
     shared = tuple(_shared_files(view, tuple(pages)))
-    return tuple(_bundle(plan, host, view, shared) for host in plan.hosts if host.entries)
+    schedules = {host.scheduler: tuple(_schedule_files(view, host.scheduler)) for host in plan.hosts}
+    return tuple(
+        _bundle(plan, host, view, (*shared, *schedules[host.scheduler]))
+        for host in plan.hosts
+        if host.entries
+    )
 
 
 def payload(request: Mapping[str, Any], members: Mapping[str, bytes] | None = None) -> bytes:
@@ -122,12 +128,16 @@ def _shared_files(view: CampaignView, pages: tuple[PageSource, ...]) -> Iterator
     """Files that are the same on every host."""
     yield File(AGENT_PATH, mode="0755", content=agent_zipapp())
     yield File("/etc/piquet/README", content=schedule.readme(view).encode())
-    for path, (mode, text) in schedule.files(view).items():
-        yield File(path, mode=mode, content=text.encode())
-    for path, target in schedule.LINKS.items():
-        yield File(path, kind="link", mode="", target=target)
     for phase in view.campaign.phases:
         yield from _phase_files(view, phase, pages)
+
+
+def _schedule_files(view: CampaignView, scheduler: Scheduler) -> Iterator[File]:
+    """Units and links, or the one cron file."""
+    for path, (mode, text) in schedule.files(view, scheduler).items():
+        yield File(path, mode=mode, content=text.encode())
+    for path, target in schedule.LINKS[scheduler].items():
+        yield File(path, kind="link", mode="", target=target)
 
 
 def _phase_files(view: CampaignView, phase: Phase, pages: tuple[PageSource, ...]) -> Iterator[File]:
@@ -171,7 +181,7 @@ def _manifest(plan: Plan, host: HostPlan, files: tuple[File, ...]) -> bytes:
             "contact": campaign.contact,
             "timezone": campaign.timezone,
             "providers": sorted({entry.provider for entry in host.entries}),
-            "scheduler": "systemd",
+            "scheduler": host.scheduler,
             "phases": [_phase_entry(phase) for phase in campaign.phases],
             "entries": [_entry(entry) for entry in host.entries],
             "files": [file.entry() for file in files],

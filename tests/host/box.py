@@ -17,7 +17,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -48,8 +48,9 @@ class Box:
         nginx = ("nginx", "-c", str(self.conf), "-e", str(root / "error.log"))
         apache = ("apache2", "-d", str(self.apache_conf.parent), "-f", str(self.apache_conf))
         self.platform = Platform(
-            "debian", (), nginx, (*nginx, "-s", "reload"), apache, (*apache, "-k", "graceful"), ()
-        )
+            "debian", (), nginx, (*nginx, "-s", "reload"), apache, (*apache, "-k", "graceful"), (),
+            cron=(f"cron-{self.port}",),
+        )  # fmt: skip
 
     def machine(self, role: str = "controller") -> Machine:
         """A fresh look at the box, as each call of the agent has."""
@@ -88,6 +89,17 @@ class Box:
         for pid_file in self.root.rglob("*.pid"):
             with contextlib.suppress(OSError, ValueError):
                 os.kill(int(pid_file.read_text()), signal.SIGTERM)
+
+    @contextlib.contextmanager
+    def cron(self) -> Iterator[None]:
+        """A running program with the name of this box's cron; it starts no jobs, the tests do."""
+        program = self.root / "usr/sbin" / self.platform.cron[0]
+        program.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(shutil.which("sleep") or "", program)
+        with subprocess.Popen([program, "600"]) as running:
+            yield
+            running.kill()
+        program.unlink()
 
     def answer(self, site: str = SITES[0]) -> probe.Answer:
         """What nginx says about a site."""

@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from piquet.host import commands, schedule
+from piquet.host.paths import Paths
 
 
 @pytest.mark.parametrize(("broken", "is_ok"), [(schedule.WATCH, True), (schedule.TIMER, False)])
 def test_a_machine_without_inotify_instances_can_be_staged(
-    monkeypatch: pytest.MonkeyPatch, broken: str, is_ok: bool
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, broken: str, is_ok: bool
 ) -> None:
     """A path unit that cannot start fails nothing and is not left failed."""
     calls: list[tuple[str, ...]] = []
@@ -20,6 +23,5 @@ def test_a_machine_without_inotify_instances_can_be_staged(
         return commands.Result(command[1] != "restart" or broken not in command, "")
 
     monkeypatch.setattr(commands, "run", run)
-    monkeypatch.setattr(commands, "exists", lambda command: True)
-    assert schedule.Schedule(("systemctl",)).take_up().ok is is_ok
+    assert schedule.Systemd(("systemctl",), Paths(str(tmp_path))).take_up().ok is is_ok
     assert (("reset-failed", schedule.WATCH) in calls) is (broken == schedule.WATCH)

@@ -9,7 +9,7 @@ from typing import Any
 
 from piquet.campaign.model import Campaign, Doors, Limits, Phase, Selection
 from piquet.campaign.pages import PageSource
-from piquet.fleet.model import Provider, ServerFacts
+from piquet.fleet.model import Provider, Scheduler, ServerFacts
 from piquet.plan import Entry, HostPlan, Plan, entry_key
 
 START = datetime(2026, 12, 17, tzinfo=UTC)
@@ -34,11 +34,16 @@ def facts(provider: Provider = "nginx", **more: Any) -> ServerFacts:
     return replace(ServerFacts(provider, "1", folder, MODULES, True, "", True), **more)
 
 
-def host(*names: str, known: tuple[str, ...] = (), server: ServerFacts | None = None) -> HostPlan:
+def host(
+    *names: str,
+    known: tuple[str, ...] = (),
+    server: ServerFacts | None = None,
+    scheduler: Scheduler = "systemd",
+) -> HostPlan:
     """A host where these names are selected."""
     server = server or facts()
     entries = tuple(Entry(name, entry_key(name), (1,), server.provider, None) for name in sorted(names))
-    return HostPlan("web1", "192.0.2.1", (server,), entries, tuple(sorted({*names, *known})))
+    return HostPlan("web1", "192.0.2.1", (server,), entries, tuple(sorted({*names, *known})), scheduler)
 
 
 def plan(*hosts: HostPlan, campaign: Campaign = CAMPAIGN) -> Plan:

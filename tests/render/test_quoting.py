@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Quoting: what goes in comes out of the server's own parser, or is refused."""
 
+import re
+import subprocess
+
 import pytest
 from crossplane.lexer import lex
 from hypothesis import given
@@ -49,6 +52,23 @@ def test_define_and_delimiter_are_refused_in_apache_expressions() -> None:
     for value in ("a${HOME}", "a#b", 'a"b'):
         with pytest.raises(BundleError):
             quoting.apache_regex(value)
+
+
+@pytest.mark.parametrize("words", [["date", "+%H%M"], ["a b", "c'd", "$x", "%"], ["x;y", "#", "&&", "`z`"]])
+def test_cron_commands_come_back(words: list[str]) -> None:
+    """A shell that reads what cron leaves of the line sees the same words: every `%` was kept from cron."""
+    line = quoting.cron_command(words)
+    assert re.findall(r"(?<!\\)%", line) == []
+    script = f"for word in {line.replace(chr(92) + '%', '%')}; do printf '%s\\n' \"$word\"; done"
+    done = subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == words
+
+
+@pytest.mark.parametrize("value", ["a\nb", "a\0b", "é", "a\\b"])
+def test_what_cron_cannot_say_is_refused(value: str) -> None:
+    """A newline would end the job, and crons differ in what a backslash becomes."""
+    with pytest.raises(BundleError, match="cannot be written"):
+        quoting.cron_command(["x", value])
 
 
 def test_map_words_get_their_backslash() -> None:

@@ -109,6 +109,16 @@ def test_a_survey_that_lies_never_breaks_anything(data: st.DataObject) -> None:
     assert not [site.name for site in read.hosts[0].sites if set(site.name) & set(" ;{}$'\"\n\\/")]
 
 
+@pytest.mark.parametrize("value", ["corn", "Cron", "", None, True, ["cron"], "auto; rm -rf /"])
+def test_a_schedule_that_is_none_is_refused(value: Any) -> None:
+    """Nothing is guessed, and a slip of the pen is answered with the word that was meant."""
+    with pytest.raises(FleetError) as caught:
+        fleet({"web1": SURVEY}, piquet_scheduler=value)
+    (problem,) = caught.value.problems
+    assert "auto, systemd, cron" in problem.expected
+    assert ("did you mean cron?" in problem.hint) == (value in ("corn", "Cron", ["cron"]))
+
+
 def test_hosts_come_from_ansible_itself(tmp_path: Path) -> None:
     """Groups, ranges, host variables, hosts without any, and limits: whatever Ansible reads."""
     file = tmp_path / "hosts.ini"

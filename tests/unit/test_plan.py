@@ -172,6 +172,7 @@ FIRES: list[Case] = [
     ("clock-skew", "error", {}, one(skew_s=2.1)),
     ("clock-skew", "error", {}, one(skew_s=-2.1)),
     ("clock-unknown", "warning", {}, one(skew_s=None)),
+    ("cron-not-running", "warning", {}, one(init="other", cron=False)),
     ("not-hooked", "error", {}, one(nginx=nginx(block(1, "www.example.org", hooked=None)))),
     ("not-hooked", "error", {"sites": "{include: [a.example.org]}"},
      one(nginx=nginx(block(1, "*.example.org", hooked=None)))),
@@ -199,6 +200,7 @@ SILENT: list[Case] = [
     ("survey-old", "", {}, one(at=(AT - timedelta(hours=24)).timestamp())),
     ("clock-skew", "", {}, one(skew_s=-2.0)),
     ("clock-unknown", "", {}, one(skew_s=0.0)),
+    ("cron-not-running", "", {}, one(init="other", cron=True)),
     ("not-hooked", "", {"sites": "{include: [www.example.org]}"},
      one(nginx=nginx(block(1, "www.example.org"), block(5, "other.example.org", hooked=None)))),
     ("not-hooked", "", {}, one(nginx=nginx(block(1, "www.example.org", hooked="owner")))),
@@ -232,6 +234,36 @@ def test_a_server_that_does_not_run_is_left_out(surveys: Mapping[str, Any]) -> N
     assert "server-not-running" not in codes(plan_of(campaign(), **one()))
 
 
+@pytest.mark.parametrize(
+    ("init", "wanted", "scheduler", "is_refused"),
+    [
+        ("systemd", "auto", "systemd", False),
+        ("systemd", "systemd", "systemd", False),
+        ("systemd", "cron", "cron", False),
+        ("other", "auto", "cron", False),
+        ("other", "cron", "cron", False),
+        ("other", "systemd", "systemd", True),
+    ],
+)
+def test_the_schedule_of_a_host(init: str, wanted: str, scheduler: str, is_refused: bool) -> None:
+    """The inventory's word counts, `auto` is what process 1 allows; timers without systemd are refused."""
+    made = fleet(one(init=init, cron=True), piquet_scheduler=wanted)
+    plan = make_plan(campaign(), made, AT)
+    assert [host.scheduler for host in plan.hosts] == [scheduler]
+    assert codes(plan) == ({"no-systemd": "error"} if is_refused else {})
+
+
+def test_another_schedule_is_another_plan() -> None:
+    """The document says it, so the digest that people review changes with it."""
+    plans = [
+        make_plan(campaign(), fleet(one(init="systemd"), piquet_scheduler=s), AT) for s in ("auto", "cron")
+    ]
+    documents = [plan_document(plan, {"web1": "0" * 64}) for plan in plans]
+    said = [json.loads(document)["hosts"]["web1"]["scheduler"] for document in documents]
+    assert said == ["systemd", "cron"]
+    assert len({plan_digest(document) for document in documents}) == 2
+
+
 def test_consent_is_told() -> None:
     """Silence, a message only, and strangers on the list."""
     consent = "site,answer\nwww.example.org,in\nshop.example.org,message\nwww.exmaple.org,in"
@@ -262,7 +294,7 @@ def test_every_gate_has_both_cases() -> None:
         "site-unknown",
         "exclude-unknown",
     }
-    elsewhere = {"consent-missing", "consent-unknown", "consent-message-only", "phases-overlap"}
+    elsewhere = {"consent-missing", "consent-unknown", "consent-message-only", "phases-overlap", "no-systemd"}
     assert made - elsewhere == {case[0] for case in FIRES} == {case[0] for case in SILENT}
 
 

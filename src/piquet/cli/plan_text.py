@@ -47,16 +47,17 @@ def as_json(plan: Plan, digest: str | None) -> str:
 
 
 def _hosts(plan: Plan, show_all: bool) -> Table:
-    table = Table("host", "server", "phases", "sites", "names")
+    table = Table("host", "server", "schedule", "phases", "sites", "names")
     for host in plan.hosts:
         groups: dict[tuple[str, tuple[int, ...]], list[str]] = {}
         for entry in host.entries:
             groups.setdefault((entry.provider, entry.phases), []).append(entry.name)
         for (provider, phases), names in sorted(groups.items()):
             count = str(len(names))
-            table.add_row(host.host, provider, ", ".join(map(str, phases)), count, _names(names, show_all))
+            shown, numbers = _names(names, show_all), ", ".join(map(str, phases))
+            table.add_row(host.host, provider, host.scheduler, numbers, count, shown)
         if not groups:
-            table.add_row(host.host, "-", "-", "0", "as usual")
+            table.add_row(host.host, "-", "-", "-", "0", "as usual")
     return table
 
 
@@ -71,4 +72,4 @@ def _host_json(host: HostPlan) -> dict[str, Any]:
         {"name": entry.name, "provider": entry.provider, "phases": list(entry.phases)}
         for entry in host.entries
     ]
-    return {"host": host.host, "address": host.address, "entries": entries}
+    return {"host": host.host, "address": host.address, "scheduler": host.scheduler, "entries": entries}

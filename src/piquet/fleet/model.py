@@ -10,6 +10,7 @@ from typing import Literal
 from piquet.findings import Finding
 
 Provider = Literal["nginx", "apache"]
+Scheduler = Literal["systemd", "cron"]
 
 
 @dataclass(frozen=True, order=True)
@@ -96,6 +97,8 @@ class Host:
         clock_skew_s: host's clock minus the controller's; None if nobody measured it.
         findings: of the survey and of reading it.
         served: every name that the host serves, declared or not, sorted.
+        scheduler: who looks after the window there: as the inventory says, else systemd where it is process 1.
+        is_scheduler_there: whether the survey saw that one at work; None where it does not say.
     """
 
     name: str
@@ -106,6 +109,8 @@ class Host:
     clock_skew_s: float | None
     findings: tuple[Finding, ...] = ()
     served: tuple[str, ...] = ()
+    scheduler: Scheduler = "systemd"
+    is_scheduler_there: bool | None = None
 
 
 @dataclass(frozen=True)

@@ -76,11 +76,8 @@ def refusals(
     found += _clock(machine, request, staged, received_at)
     found += [f for name in staged.providers for f in _server(machine, name, staged)]
     found += _hooks(machine, staged)
-    if staged.scheduler == "systemd" and not machine.schedule.timer()[0]:
-        message = "The timer is not active: nothing would watch the window."
-        found.append(
-            Finding("error", "timer-inactive", "piquet-reconcile.timer", message, hint="stage again")
-        )
+    fault = machine.schedule(staged.scheduler).fault(machine.now())
+    found += [fault] if fault else []
     return [*found, *_stops(machine, digest)]
 
 

@@ -7,7 +7,7 @@ import contextlib
 import os
 import time
 from dataclasses import dataclass, replace
-from typing import Any, Callable, Dict, Iterable, List, Optional
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional
 
 from piquet.host import files, hooks, journal, recall, state, transaction
 from piquet.host.apache import Apache
@@ -16,7 +16,7 @@ from piquet.host.findings import Finding
 from piquet.host.nginx import Nginx
 from piquet.host.paths import Paths
 from piquet.host.platforms import Platform, parse_os_release, platform_of
-from piquet.host.schedule import Schedule
+from piquet.host.schedule import Schedule, schedules
 from piquet.host.servers import Server
 
 
@@ -33,7 +33,7 @@ class Machine:
     os_release: Dict[str, str]
     nginx: Nginx
     apache: Apache
-    schedule: Schedule
+    schedules: Mapping[str, Schedule]
     role: str
     clock: Callable[[], float] = time.time
     recalled: Optional[int] = None
@@ -50,6 +50,10 @@ class Machine:
     def chosen(self, names: Iterable[str]) -> List[Server]:
         """Servers by name; an unknown name is the null server, which does nothing."""
         return [self.servers.get(name, Server()) for name in names]
+
+    def schedule(self, name: str) -> Schedule:
+        """What calls reconcile, as a manifest names it; an unknown name is the null schedule, which never does."""
+        return self.schedules.get(name, Schedule())
 
     def now(self) -> float:
         """Epoch seconds."""
@@ -74,8 +78,8 @@ def this_machine(
         os_release = {}
     platform = platform or platform_of(os_release)
     nginx, apache = Nginx(platform, paths), Apache(platform, paths)
-    schedule, recalled = Schedule(platform.systemctl), recall.stamped(paths)
-    return Machine(paths, platform, os_release, nginx, apache, schedule, role, clock, recalled)
+    known, recalled = schedules(platform, paths), recall.stamped(paths)
+    return Machine(paths, platform, os_release, nginx, apache, known, role, clock, recalled)
 
 
 def boot_id(machine: Machine) -> str:
@@ -86,7 +90,8 @@ def boot_id(machine: Machine) -> str:
 def settle(machine: Machine, names: Iterable[str]) -> List[Finding]:
     """After files were put back: units, test, reload where the test passes; say what does not work."""
     if machine.role != "boot":  # systemd is busy reading them itself
-        machine.schedule.read_units()
+        for schedule in machine.schedules.values():
+            schedule.read_units()
     findings: List[Finding] = []
     for server in machine.chosen(names):
         server.forget()

@@ -119,6 +119,11 @@ class Paths:
         return self.at("/var/lib/systemd/timers/stamp-piquet-reconcile.timer")
 
     @property
+    def systemd(self) -> Path:
+        """There only where systemd is process 1."""
+        return self.at("/run/systemd/system")
+
+    @property
     def boot_id(self) -> Path:
         """The kernel's name for this boot."""
         return self.at("/proc/sys/kernel/random/boot_id")

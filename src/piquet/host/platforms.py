@@ -24,6 +24,7 @@ class Platform:
         apache: control command of the server.
         apache_reload: graceful restart; never called while the server is stopped, since it would start it.
         systemctl: the service manager, or () where there is none.
+        cron: programs that read /etc/cron.d; busybox's crond, though it has that name, does not.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Platform:
     apache: Command = ("apache2ctl",)
     apache_reload: Command = ("apache2ctl", "graceful")
     systemctl: Command = ("systemctl",)
+    cron: Tuple[str, ...] = ("cron", "crond")
 
 
 DEBIAN = Platform("debian", ("debian", "ubuntu"))

@@ -6,9 +6,10 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
-from typing import FrozenSet, Iterator, List, NamedTuple, Optional
+from typing import Collection, FrozenSet, Iterator, List, NamedTuple, Optional
 
 _PROC = Path("/proc")
+_REPLACED = " (deleted)"
 
 
 class Process(NamedTuple):
@@ -71,6 +72,37 @@ def names() -> FrozenSet[str]:
             except OSError:
                 continue
     return frozenset(found)
+
+
+def is_running(programs: Collection[str]) -> bool:
+    """Whether one of these programs runs on this machine; what runs in a container on it does not count.
+
+    The program is asked for, not the name: busybox is called `crond` too, but is another cron.
+
+    Source: proc(5), /proc/PID/exe; pid_namespaces(7).
+    """
+    here = _pid_namespace(_PROC / "self")
+    return any(
+        _program(entry) in programs and _pid_namespace(entry) == here
+        for entry in _PROC.iterdir()
+        if entry.name.isdigit()
+    )
+
+
+def _program(entry: Path) -> str:
+    """The file that a process runs, without folder, also when an upgrade has replaced it; "" if there is none."""
+    try:
+        name = Path(os.readlink(str(entry / "exe"))).name
+    except OSError:
+        return ""
+    return name[: -len(_REPLACED)] if name.endswith(_REPLACED) else name
+
+
+def _pid_namespace(entry: Path) -> Optional[int]:
+    try:
+        return (entry / "ns" / "pid").stat().st_ino
+    except OSError:
+        return None
 
 
 def from_pid_file(path: Path, program: str) -> Optional[Process]:

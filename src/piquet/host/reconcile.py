@@ -140,6 +140,10 @@ def _after_boot(facts: Facts, current: Armed) -> Tuple[Action, ...]:
 
 def run(machine: Machine, request: Request) -> Outcome:
     """Decide, do it, then look at the boundaries that have passed."""
+    if not any(files.is_there(path) for path in (machine.paths.etc, machine.paths.lib, machine.paths.run)):
+        return Outcome(
+            False, "Nothing of piquet is here."
+        )  # a minute of cron that began before a remove ended
     findings: List[Finding] = []
     with contextlib.ExitStack() as stack:
         try:

@@ -29,15 +29,17 @@ def run(machine: Machine, request: Request) -> Outcome:
         return Outcome(bool(changes), f"{len(changes)} files would be taken back.", diff=shown)
     was_there = bool(leftovers(machine))
     findings = list(rollback.run(machine, request).findings)
-    machine.schedule.stop()
+    for schedule in machine.schedules.values():
+        schedule.stop()
     with locked(machine.paths):
         findings += recover(machine, request.verb)
         failures = _transact(machine, request.verb)
         findings += failures
         if not errors(failures):
             _delete_rest(machine)
-    machine.schedule.read_units()
-    machine.schedule.forget_failures()
+    for schedule in machine.schedules.values():
+        schedule.read_units()
+        schedule.forget_failures()
     left = leftovers(machine)
     findings += [Finding("error", "left", str(path), "It is still there.") for path in left]
     return Outcome(was_there, _sentence(was_there, bool(left)), tuple(findings))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from dataclasses import replace
 from typing import Any, Dict, List, Mapping, Tuple
 
 from piquet.host import armed, files, manifest, outcome, processes, reconcile, servers, state, transaction
@@ -19,7 +20,7 @@ from piquet.host.lock import locked
 from piquet.host.machine import Machine, boot_id, recover, undo
 from piquet.host.manifest import Manifest
 from piquet.host.outcome import Outcome, Request
-from piquet.host.schedule import UNIT_FOLDER
+from piquet.host.schedule import Schedule
 
 _STAGE_AGAIN = "stage again; if it stays so, plan again with one version of piquet everywhere"
 
@@ -36,11 +37,12 @@ def run(machine: Machine, request: Request) -> Outcome:
         if errors(findings):
             return Outcome(False, "Nothing was staged: see the problems.", tuple(findings))
         changes = outcome.pending(wanted(machine, request, bundle, digest))
+        is_done = not changes and is_loaded(machine, bundle) and _is_watched(machine, bundle)
         shown = outcome.diff(changes) if request.wants_diff else ()
         if request.is_check:
-            message = f"{len(changes)} files would change." if changes else "Everything is staged already."
-            return Outcome(bool(changes), message, tuple(findings), shown)
-        if not changes and is_loaded(machine, bundle):
+            message = "Everything is staged already." if is_done else f"{len(changes)} files would change."
+            return Outcome(not is_done, message, tuple(findings), shown)
+        if is_done:
             return Outcome(False, "Everything is staged already.", tuple(findings))
         failures = _transact(machine, request.verb, bundle, digest, changes)
     if errors(failures):
@@ -138,6 +140,12 @@ def is_loaded(machine: Machine, bundle: Manifest) -> bool:
     return not not_loaded(machine, bundle)
 
 
+def _is_watched(machine: Machine, bundle: Manifest) -> bool:
+    """Whether the schedule waits, or nothing that stage could do would make it."""
+    schedule = machine.schedule(bundle.scheduler)
+    return not schedule.is_usable() or schedule.timer(machine.now())[0]
+
+
 def not_loaded(machine: Machine, bundle: Manifest) -> Tuple[str, ...]:
     """Running servers whose workers are older than what was staged."""
     record = state.read_or_none(machine.paths.installed) or {}
@@ -196,14 +204,28 @@ def _take_up(machine: Machine, bundle: Manifest, changes: List[Change]) -> List[
             return [servers.broken(server.name, tested.output)]
     for server in machine.chosen(bundle.providers):
         server.reload()
-    if bundle.scheduler == "systemd" and (_has_units(machine, changes) or not machine.schedule.timer()[0]):
-        started = machine.schedule.take_up()
+    return _take_up_schedule(machine, bundle, changes)
+
+
+def _take_up_schedule(machine: Machine, bundle: Manifest, changes: List[Change]) -> List[Finding]:
+    """Let the schedule begin; then, since nothing can fail any more, let go of one that it replaces."""
+    schedule = machine.schedule(bundle.scheduler)
+    findings: List[Finding] = []
+    if not schedule.is_usable():
+        fault = schedule.fault(machine.now())
+        findings += [replace(fault, severity="warning")] if fault else []
+    elif _touches(machine, schedule, changes) or not schedule.timer(machine.now())[0]:
+        started = schedule.take_up()
         if not started.ok:
             message = "The timer could not be started; only the lease would end the window."
-            return [Finding("error", "timer-not-started", "systemd", message, got=started.output[-500:])]
-    return []
+            return [Finding("error", "timer-not-started", schedule.name, message, got=started.output[-500:])]
+    for other in machine.schedules.values():
+        if other.name != bundle.scheduler and _touches(machine, other, changes):
+            other.drop()
+    return findings
 
 
-def _has_units(machine: Machine, changes: List[Change]) -> bool:
-    folder = str(machine.paths.at(UNIT_FOLDER))
-    return any(str(change.path).startswith(folder) for change in changes)
+def _touches(machine: Machine, schedule: Schedule, changes: List[Change]) -> bool:
+    """Whether files of this schedule came, went or changed."""
+    root = len(machine.paths.root)
+    return any(schedule.owns(str(change.path)[root:]) for change in changes)

@@ -20,7 +20,9 @@ MANDATE = "record only, signatures not checked"
 def run(machine: Machine, request: Request) -> Outcome:
     """The status is part of every response; this verb adds what is wrong."""
     current = document(machine)
-    return Outcome(False, sentence(current), tuple(_findings(machine, current)))
+    schedule = machine.schedule(str(current["scheduler"]))
+    note = f" {schedule.note}" if schedule.note and current["state"] == "armed" else ""
+    return Outcome(False, f"{sentence(current)}{note}", tuple(_findings(machine, current)))
 
 
 def document(machine: Machine) -> Dict[str, Any]:
@@ -28,7 +30,8 @@ def document(machine: Machine) -> Dict[str, Any]:
     paths, staged = machine.paths, manifest.staged(machine.paths)
     installed = state.read_or_none(paths.installed)
     current = _armed(machine)
-    active, next_at = machine.schedule.timer()
+    schedule = machine.schedule(staged.scheduler if staged else "")
+    active, next_at = schedule.timer(machine.now())
     return {
         "state": _state(machine, installed),
         "campaign": staged.campaign if staged else None,
@@ -40,6 +43,7 @@ def document(machine: Machine) -> Dict[str, Any]:
         "now": machine.now(),
         "boot_id": boot_id(machine),
         "hooked": _hooked(machine, staged),
+        "scheduler": schedule.name if staged else None,
         "timer": {"active": active, "next": next_at},
         "servers": _servers(machine),
         "journal": journal.last(paths),
@@ -123,6 +127,9 @@ def _findings(machine: Machine, current: Mapping[str, Any]) -> List[Finding]:
     if current["state"] in ("staged", "armed") and current["plan_digest"]:
         found += [_as_warning(f) for f in manifest.faults(machine.paths, str(current["plan_digest"]))]
         found += [hook_watch.finding(record) for record in current["hooked"]["missing"]]
+    fault = machine.schedule(str(current["scheduler"])).fault(machine.now())
+    if fault and current["state"] == "armed":
+        found.append(_as_warning(fault))
     if current["live"] and current["state"] != "armed":
         message = "Flags are up although the host is not armed; reconcile takes them away."
         found.append(Finding("warning", "flags-without-arming", str(machine.paths.live), message))

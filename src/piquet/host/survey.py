@@ -7,13 +7,13 @@ import os
 import platform as python_platform
 import socket
 import time
-from pathlib import Path
 from typing import Any, Dict, List
 
 from piquet.host import processes, status
 from piquet.host.findings import Finding
 from piquet.host.machine import Machine, boot_id
 from piquet.host.outcome import Outcome, Request
+from piquet.host.schedule import is_booted_with_systemd
 
 _CACHES = {"varnishd": "varnish", "squid": "squid", "haproxy": "haproxy"}
 
@@ -40,7 +40,8 @@ def survey(machine: Machine) -> Dict[str, Any]:
         "hostname": socket.gethostname(),
         "timezone": timezone(),
         "os": {"id": machine.os_release.get("ID", ""), "version": machine.os_release.get("VERSION_ID", "")},
-        "init": init(),
+        "init": init(machine),
+        "cron": machine.schedule("cron").is_usable(),
         "python": python_platform.python_version(),
         "platform": machine.platform.name,
         "caches": sorted(caches),
@@ -51,9 +52,9 @@ def survey(machine: Machine) -> Dict[str, Any]:
     }
 
 
-def init() -> str:
+def init(machine: Machine) -> str:
     """What process 1 is."""
-    return "systemd" if Path("/run/systemd/system").is_dir() else "other"
+    return "systemd" if is_booted_with_systemd(machine.paths) else "other"
 
 
 def timezone() -> str:
@@ -70,7 +71,9 @@ def _around(machine: Machine, has_server: bool) -> List[Finding]:
         found.append(
             Finding("error", "no-web-server", socket.gethostname(), "Neither nginx nor Apache is installed.")
         )
-    if not machine.schedule.is_usable():
-        message = "There is no systemd here: nothing watches the window; the lease alone ends it."
-        found.append(Finding("warning", "no-systemd", socket.gethostname(), message))
+    if not any(schedule.is_usable() for schedule in machine.schedules.values()):
+        message = (
+            "Neither systemd nor a cron that reads /etc/cron.d runs here: nothing would watch the window."
+        )
+        found.append(Finding("warning", "cron-not-running", socket.gethostname(), message, hint="start cron"))
     return found

@@ -107,6 +107,7 @@ def _gate_findings(host: Host, host_plan: HostPlan, at: datetime) -> Iterator[Fi
     if not host_plan.entries:
         return
     yield from _survey_findings(host, at)
+    yield from _scheduler_findings(host)
     yield from _hook_findings(host, host_plan)
     shown = {entry.provider for entry in host_plan.entries}
     for server in host.servers:
@@ -198,6 +199,19 @@ def _survey_findings(host: Host, at: datetime) -> Iterator[Finding]:
         expected, got = f"at most {MAX_SKEW_S:g} s", f"{host.clock_skew_s:+.1f} s"
         hint = "set its clock (timedatectl set-ntp true), or ours, then survey again"
         yield Finding("error", "clock-skew", host.name, "its clock and ours differ", expected, got, hint)
+
+
+def _scheduler_findings(host: Host) -> Iterator[Finding]:
+    """Without systemd as process 1 its timers cannot be staged; a cron that is stopped can be started until arm."""
+    if host.is_scheduler_there is not False:
+        return
+    if host.scheduler == "systemd":
+        message, hint = "this host was not booted with systemd", "set piquet_scheduler to auto or cron for it"
+        yield Finding("error", "no-systemd", host.name, message, "cron", "piquet_scheduler: systemd", hint)
+    else:
+        message = "no cron that reads /etc/cron.d runs on this host, and arm refuses a host without one"
+        hint = "have its owner start cron, also at boot"
+        yield Finding("warning", "cron-not-running", host.name, message, "cron or crond running", hint=hint)
 
 
 def _hook_findings(host: Host, host_plan: HostPlan) -> Iterator[Finding]:

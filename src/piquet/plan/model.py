@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from piquet.campaign.model import Campaign
 from piquet.findings import Finding
-from piquet.fleet.model import Provider, ServerFacts
+from piquet.fleet.model import Provider, Scheduler, ServerFacts
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,7 @@ class HostPlan:
         entries: sorted by provider and name; empty if nothing changes there.
         known: every name with a treatment of its own, chosen or not, sorted. A request falls to the longest
             match among them, and is as usual if that one is no entry.
+        scheduler: what looks after the window there.
     """
 
     host: str
@@ -64,6 +65,7 @@ class HostPlan:
     providers: tuple[ServerFacts, ...]
     entries: tuple[Entry, ...]
     known: tuple[str, ...]
+    scheduler: Scheduler = "systemd"
 
 
 @dataclass(frozen=True)

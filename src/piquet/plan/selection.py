@@ -74,7 +74,7 @@ def host_plan(selector: Selector, host: Host) -> HostPlan:
         if (phases := selector.phases(site.name))
     ]
     ordered = sorted(entries, key=lambda entry: (entry.provider, entry.name))
-    return HostPlan(host.name, host.address, host.servers, tuple(ordered), tuple(known))
+    return HostPlan(host.name, host.address, host.servers, tuple(ordered), tuple(known), host.scheduler)
 
 
 def _agrees(answer: Answer | None, phase: Phase) -> bool:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Quoting: how a value becomes a token of nginx, of Apache, or a comment; all that is rendered comes by here.
+"""Quoting: how a value becomes a token of nginx, of Apache, of cron, or a comment; all that is rendered comes by here.
 
 A value that cannot be written safely is an error, never something close to it.
 """
@@ -7,6 +7,8 @@ A value that cannot be written safely is an error, never something close to it.
 from __future__ import annotations
 
 import re
+import shlex
+from collections.abc import Sequence
 
 from piquet.errors import BundleError
 
@@ -55,6 +57,18 @@ def apache_regex(pattern: str) -> str:
     if "${" in pattern:
         raise BundleError(f"cannot be written for Apache: {pattern!r} holds the start of a Define")
     return pattern
+
+
+def cron_command(words: Sequence[str]) -> str:
+    r"""The command of a crontab line: words quoted for its shell, `%` kept from being cron's newline.
+
+    Cron takes the backslash away even between quotes, before the shell sees the line.
+
+    Source: crontab(5), "percent-signs (%) in the command, unless escaped with backslash (\)".
+    """
+    for word in words:
+        _refuse(word, "cron", forbidden="\\")
+    return shlex.join(words).replace("%", r"\%")
 
 
 def comment(value: str) -> str:

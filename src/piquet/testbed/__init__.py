@@ -2,7 +2,7 @@
 """Real hosts on one machine: systemd-nspawn containers with nginx or Apache, for tests, demo and practice."""
 
 from piquet.testbed.fleet import Fleet, parse_hosts
-from piquet.testbed.host import Host, Provider
+from piquet.testbed.host import Host, Init, Provider
 from piquet.testbed.kernel import TestbedError
 from piquet.testbed.sites import CERTIFICATE, KEY, put_certificate, put_sites, reload_server
 
@@ -11,6 +11,7 @@ __all__ = [
     "KEY",
     "Fleet",
     "Host",
+    "Init",
     "Provider",
     "TestbedError",
     "parse_hosts",

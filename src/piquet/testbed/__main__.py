@@ -23,12 +23,13 @@ def main() -> None:
 
 @main.command()
 @click.option("--hosts", default="nginx:2,apache:1", show_default=True, help="How many of which server.")
-def up(hosts: str) -> None:
+@click.option("--plain", default="", help="How many without systemd: cron and a plain init, e.g. nginx:1.")
+def up(hosts: str, plain: str) -> None:
     """Boot a fleet and leave it running."""
-    fleet = Fleet(parse_hosts(hosts), is_kept=True).start()
+    fleet = Fleet(parse_hosts(hosts), plain=parse_hosts(plain) if plain else {}, is_kept=True).start()
     click.echo(f"{len(fleet.hosts)} hosts in {fleet.boot_s:.1f} s", err=True)
     for host in fleet:
-        click.echo(f"  {host.name:<10} {host.ip:<15} ssh -F {fleet.ssh_config} {host.name}", err=True)
+        click.echo(f"  {host.name:<14} {host.ip:<15} ssh -F {fleet.ssh_config} {host.name}", err=True)
     click.echo(f"  take down: python -m piquet.testbed down {fleet.folder.name}", err=True)
     click.echo(fleet.inventory)
 

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
+from piquet.testbed import plain
 from piquet.testbed.host import Host
 from piquet.testbed.kernel import run
 
@@ -14,6 +15,10 @@ from piquet.testbed.kernel import run
 _FOREIGN_UNITS: Mapping[str, tuple[str, ...]] = {
     "nginx": ("apache2.service", "apache-htcacheclean.service"),
     "apache": ("nginx.service",),
+}
+_FOREIGN_SCRIPTS: Mapping[str, tuple[str, ...]] = {
+    "nginx": ("apache2", "apache-htcacheclean"),
+    "apache": ("nginx",),
 }
 
 _NETWORK = """\
@@ -44,14 +49,16 @@ def host_files(host: Host, host_key: str, login_key: str) -> dict[str, tuple[int
         host_key: private key of its sshd.
         login_key: public key that may log in as root.
     """
+    network = (0o644, _NETWORK.format(ip=host.ip))
+    own = {"/etc/systemd/network/10-host0.network": network} if host.init == "systemd" else plain.files(host)
     return {
+        **own,
         "/etc/hostname": (0o644, f"{host.name}\n"),
         "/etc/hosts": (0o644, f"127.0.0.1 localhost\n::1 localhost\n{host.ip} {host.name}\n"),
         "/etc/machine-id": (0o444, f"{uuid.uuid5(uuid.NAMESPACE_DNS, f'{host.name}.{host.ip}').hex}\n"),
         "/etc/resolv.conf": (0o644, "# test host: no name server\n"),
         "/etc/ssh/ssh_host_ed25519_key": (0o600, host_key),
         "/etc/ssh/sshd_config.d/testbed.conf": (0o644, _SSHD),
-        "/etc/systemd/network/10-host0.network": (0o644, _NETWORK.format(ip=host.ip)),
         "/root/.ssh/authorized_keys": (0o600, f"{login_key}\n"),
     }
 
@@ -72,6 +79,18 @@ def lay_disk(host: Host, image: Path, host_key: str, login_key: str) -> None:
         _write(host.root / path.lstrip("/"), mode, text)
     for unit in masked_units(host):
         (host.root / "etc/systemd/system" / unit).symlink_to("/dev/null")
+    if host.init == "plain":
+        _replace_init(host)
+
+
+def _replace_init(host: Host) -> None:
+    """Make busybox process 1, and keep the scripts of the server that the host does not run out of its boot."""
+    init = host.root / "sbin/init"
+    init.unlink()
+    init.symlink_to(plain.INIT)
+    for name in _FOREIGN_SCRIPTS[host.provider]:
+        for link in (host.root / "etc").glob(f"rc?.d/[SK][0-9][0-9]{name}"):
+            link.unlink()
 
 
 def _write(target: Path, mode: int, text: str) -> None:

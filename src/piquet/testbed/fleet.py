@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A fleet of test hosts, from nothing to booted and back to nothing.
 
-with Fleet({"nginx": 2, "apache": 1}) as fleet:
+with Fleet({"nginx": 2, "apache": 1}, plain={"nginx": 1}) as fleet:
     fleet["nginx1"].run("nginx -t")
     fleet["nginx1"].power_cut()
     fleet["nginx1"].boot()
+    fleet["plain-nginx1"].run("pgrep -x cron")
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import cast, get_args
 from piquet.testbed import inventory
 from piquet.testbed.authority import Authority, new_authority, ssh_key_pair
 from piquet.testbed.disk import lay_disk
-from piquet.testbed.host import Host, Provider
+from piquet.testbed.host import Host, Init, Provider
 from piquet.testbed.image import BASE, Recipe, ready_image
 from piquet.testbed.kernel import TestbedError
 from piquet.testbed.slot import Slot, claim, release
@@ -51,22 +52,28 @@ class Fleet:
     """Booted test hosts; a context manager that gives everything back.
 
     Attributes:
-        hosts: in the order of the request, nginx1, nginx2, apache1 …
+        hosts: in the order of the request, nginx1, nginx2, apache1 … plain-nginx1 …
         boot_s: seconds from the first host's start until the last one had finished booting.
         slot: what the fleet takes on this machine.
     """
 
     def __init__(
-        self, counts: Mapping[Provider, int], *, recipe: Recipe = BASE, is_kept: bool = False
+        self,
+        counts: Mapping[Provider, int],
+        *,
+        plain: Mapping[Provider, int] | None = None,
+        recipe: Recipe = BASE,
+        is_kept: bool = False,
     ) -> None:
         """Describe the fleet; `start` makes it.
 
         Args:
-            counts: provider → number of hosts.
+            counts: provider → number of hosts with systemd.
+            plain: provider → number of hosts with cron and a plain init instead.
             recipe: of the image that all of them stand on.
             is_kept: the hosts outlive this process, until `python -m piquet.testbed down`.
         """
-        self._counts = dict(counts)
+        self._counts: dict[Init, dict[Provider, int]] = {"systemd": dict(counts), "plain": dict(plain or {})}
         self._recipe = recipe
         self._is_kept = is_kept
         self._authority: Authority | None = None
@@ -109,7 +116,7 @@ class Fleet:
 
     @property
     def inventory(self) -> Path:
-        """Ansible inventory; groups `nginx` and `apache`."""
+        """Ansible inventory; groups `nginx`, `apache` and `plain`."""
         return self.folder / "inventory.yml"
 
     @property
@@ -162,9 +169,9 @@ class Fleet:
     def _lay(self, image: Path) -> None:
         """Make keys, disks and the clients' files."""
         slot = cast(Slot, self.slot)
-        names = [(f"{kind}{n}", kind) for kind, count in self._counts.items() for n in range(1, count + 1)]
         self.hosts = tuple(
-            Host(name, kind, str(slot.network[10 + n]), slot) for n, (name, kind) in enumerate(names)
+            Host(name, provider, str(slot.network[10 + n]), slot, init)
+            for n, (name, provider, init) in enumerate(_named(self._counts))
         )
         self._authority = new_authority(datetime.now(UTC))
         login_private, login_public = ssh_key_pair()
@@ -187,4 +194,13 @@ class Fleet:
         for host, state in zip(self.hosts, states, strict=True):
             if state != "running":
                 failed = host.run("systemctl --failed --no-legend; systemctl list-jobs", check=False).stdout
+                failed += host.console.read_text(encoding="utf-8", errors="replace")[-2000:]
                 raise TestbedError(f"{host.name} is {state} after its boot\n{failed}{host.journal()}")
+
+
+def _named(counts: Mapping[Init, Mapping[Provider, int]]) -> Iterator[tuple[str, Provider, Init]]:
+    """Name, web server and init of every host, in their order."""
+    for init, servers in counts.items():
+        prefix = "" if init == "systemd" else f"{init}-"
+        for provider, count in servers.items():
+            yield from ((f"{prefix}{provider}{n}", provider, init) for n in range(1, count + 1))

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One test host: a booted Debian with systemd as PID 1, an address, a disk that survives, and a power switch."""
+"""One test host: a booted Debian, an address, a disk that survives, and a power switch.
+
+Process 1 is systemd, or (`plain`) a small init that starts the packages' own /etc/init.d scripts and knows no units.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +25,25 @@ from piquet.testbed.kernel import TestbedError, cgroup_roots, kill_group, remove
 from piquet.testbed.slot import Slot, end_ssh_master
 
 Provider = Literal["nginx", "apache"]
+Init = Literal["systemd", "plain"]
 BOOT_TIMEOUT_S = 90.0
 OFF_TIMEOUT_S = 30.0
+
+# What starts process 1, and how it is asked for an orderly shutdown: by a signal that nspawn sends it at SIGTERM.
+# Source: systemd-nspawn(1) --boot and --kill-signal=; busybox init/init.c, SIGUSR2 = poweroff.
+_PROCESS_1: Mapping[Init, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "systemd": (("--boot",), ()),
+    "plain": (("--kill-signal=SIGUSR2",), ("/sbin/init",)),
+}
+# Ends when everything was started; prints "running", or "degraded" when something was not.
+_BOOTED: Mapping[Init, str] = {
+    "systemd": "systemctl is-system-running --wait",
+    "plain": "for _ in $(seq 600); do [ -s /run/booted ] && break; sleep 0.1; done; cat /run/booted",
+}
+_JOURNAL: Mapping[Init, str] = {
+    "systemd": "journalctl --no-pager --lines {lines}",
+    "plain": "tail -n {lines} /var/log/messages",
+}
 
 # The control group first, then the container: everything that a host starts is born inside it.
 _LAUNCH = """\
@@ -41,6 +61,7 @@ class Host:
     provider: Provider
     ip: str
     slot: Slot
+    init: Init = "systemd"
     _nspawn: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @property
@@ -56,10 +77,10 @@ class Host:
     # -- power ------------------------------------------------------------------------------------------
 
     def boot(self) -> str:
-        """Switch on and wait until systemd has started everything.
+        """Switch on and wait until its init has started everything.
 
         Returns:
-            the state as systemd names it: "running", or "degraded" when a unit failed.
+            the state as systemd names it: "running", or "degraded" when something failed.
 
         Raises:
             TestbedError: it is on already, or not reachable in time; the message ends with its console.
@@ -68,7 +89,7 @@ class Host:
             raise TestbedError(f"{self.name} is on already")
         self._start()
         until(self._answers, f"{self.name} does not answer ssh at {self.ip}", BOOT_TIMEOUT_S)
-        return self.run("systemctl is-system-running --wait", check=False).stdout.strip()
+        return self.run(_BOOTED[self.init], check=False).stdout.strip()
 
     def power_cut(self) -> None:
         """Pull the plug: SIGKILL to everything on the host at the same instant. No-op when it is off."""
@@ -76,7 +97,7 @@ class Host:
         self._wait_off()
 
     def power_off(self) -> None:
-        """Shut down in order, as `systemctl poweroff` does. No-op when it is off.
+        """Shut down in order, as `poweroff` does. No-op when it is off.
 
         Raises:
             TestbedError: it did not shut down in time and had to be cut.
@@ -187,9 +208,9 @@ class Host:
         self.run("tar --extract --no-same-owner --keep-directory-symlink -C /", stdin=archive.getvalue())
 
     def journal(self, unit: str = "", lines: int = 50) -> str:
-        """The last lines of the host's journal, for a failure message."""
-        chosen = f"--unit {shlex.quote(unit)}" if unit else ""
-        return self.run(f"journalctl --no-pager --lines {lines} {chosen}", check=False).stdout
+        """The last lines of the host's journal, for a failure message; without systemd, of its one log, all units."""
+        chosen = f" --unit {shlex.quote(unit)}" if unit and self.init == "systemd" else ""
+        return self.run(_JOURNAL[self.init].format(lines=lines) + chosen, check=False).stdout
 
     # -- inside -----------------------------------------------------------------------------------------
 
@@ -200,10 +221,11 @@ class Host:
         """Start the container in its own control group and session, so that Ctrl-C here does not reach it."""
         for group in self._groups():
             group.mkdir(exist_ok=True)
-        nspawn = ["systemd-nspawn", "--quiet", "--boot", f"--directory={self.root}"]
+        options, process_1 = _PROCESS_1[self.init]
+        nspawn = ["systemd-nspawn", "--quiet", *options, f"--directory={self.root}"]
         nspawn += [f"--machine={self.slot.machine(self.name)}", f"--network-bridge={self.slot.bridge}"]
         nspawn += ["--register=no", "--keep-unit", "--console=pipe"]
-        nspawn += ["--resolv-conf=off", "--timezone=off", "--link-journal=no"]
+        nspawn += ["--resolv-conf=off", "--timezone=off", "--link-journal=no", *process_1]
         groups = [str(group) for group in self._groups()]
         with self.console.open("ab") as console:
             self._nspawn = subprocess.Popen(

@@ -43,6 +43,7 @@ class Recipe:
 BASE = Recipe(
     (
         "apache2",
+        "busybox",
         "ca-certificates",
         "cron",
         "curl",

@@ -47,7 +47,7 @@ def known_hosts(hosts: Iterable[Host], keys: Mapping[str, str]) -> str:
 
 
 def ansible_inventory(hosts: Iterable[Host], folder: Path) -> str:
-    """A YAML inventory with one group per web server.
+    """A YAML inventory with one group per web server, and `plain` for the hosts without systemd.
 
     The control path is the fleet's own: Ansible's default is named after the address, and the next fleet at
     the same address would be sent into a dead connection.
@@ -55,6 +55,8 @@ def ansible_inventory(hosts: Iterable[Host], folder: Path) -> str:
     groups: dict[str, list[Host]] = {}
     for host in hosts:
         groups.setdefault(host.provider, []).append(host)
+        if host.init == "plain":
+            groups.setdefault("plain", []).append(host)
     lines = ["---", "all:", "  vars:", "    ansible_user: root"]
     lines += ["    ansible_python_interpreter: /usr/bin/python3"]
     lines += [f"    ansible_ssh_common_args: -F {folder}/ssh_config"]

@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from piquet.testbed.fleet import Fleet
-from piquet.testbed.host import Host, Provider
+from piquet.testbed.host import Host, Init, Provider
 
 CERTIFICATE = "/etc/ssl/certs/testbed-sites.pem"
 KEY = "/etc/ssl/private/testbed-sites.key"
@@ -14,9 +14,9 @@ KEY = "/etc/ssl/private/testbed-sites.key"
 # A reload returns before anything changed. It is over when there is a new worker and none of before takes connections
 # any more: each is gone, a zombie (no command line), or (nginx) says in its title that it is shutting down.
 _RELOAD = """\
-main=$(systemctl show --property MainPID --value {unit})
+main=$({main})
 before=$(pgrep --parent "$main")
-systemctl reload {unit} || exit
+{reload} || exit
 for _ in $(seq 300); do
   old=0 new=0
   for worker in $before; do
@@ -28,11 +28,16 @@ for _ in $(seq 300); do
   [ $old$new = 01 ] && exit 0
   sleep 0.05
 done
-echo "{unit} still has its workers of before the reload" >&2
+echo "{name} still has its workers of before the reload" >&2
 exit 1
 """
 _CHECK = {"nginx": "nginx -t", "apache": "apache2ctl configtest"}
-_UNIT = {"nginx": "nginx.service", "apache": "apache2.service"}
+_NAME = {"nginx": "nginx", "apache": "apache2"}
+_MAIN: Mapping[Init, str] = {
+    "systemd": "systemctl show --property MainPID --value {name}.service",
+    "plain": "cat /run/{name}.pid /run/{name}/{name}.pid 2>/dev/null",
+}
+_ASK: Mapping[Init, str] = {"systemd": "systemctl reload {name}.service", "plain": "service {name} reload"}
 
 
 def put_sites(host: Host, provider: Provider, sites: Iterable[tuple[str, str]]) -> None:
@@ -57,7 +62,9 @@ def reload_server(host: Host, provider: Provider) -> None:
     Raises:
         TestbedError: the server refused, or went on with its old workers.
     """
-    host.run(_RELOAD.format(unit=_UNIT[provider]))
+    name = _NAME[provider]
+    main, ask = _MAIN[host.init].format(name=name), _ASK[host.init].format(name=name)
+    host.run(_RELOAD.format(name=name, main=main, reload=ask))
 
 
 def put_certificate(fleet: Fleet, host: Host, names: Sequence[str]) -> None:

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A host that cron looks after: what arm wants, what status says, and a schedule that takes another's place."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from typing import Any
+
+import pytest
+
+from piquet.host import commands, schedule
+from piquet.host.paths import Paths
+from tests.host.box import SITES, Box, make_bundle
+
+CRON_FILE = "/etc/cron.d/piquet"
+UNIT = "/etc/systemd/system/piquet-reconcile.timer"
+BY_CRON: dict[str, Any] = {"scheduler": "cron", "extra": {CRON_FILE: b"* * * * * root true\n"}}
+BY_SYSTEMD: dict[str, Any] = {"scheduler": "systemd", "extra": {UNIT: b"[Timer]\n"}}
+
+
+def codes(outcome: Any) -> dict[str, str]:
+    """Code → severity of what was found."""
+    return {finding.code: finding.severity for finding in outcome.findings}
+
+
+def test_arm_wants_a_cron_that_runs(box: Box) -> None:
+    """Stage only warns, since cron can be started until then; arm refuses, with a way out, and nothing blocks."""
+    box.hook()
+    digest, members = box.bundle(**BY_CRON)
+    assert codes(box.good("stage", members, plan_digest=digest)) == {"cron-not-running": "warning"}
+    refused = box.ask("arm", plan_digest=digest)
+    assert codes(refused) == {"cron-not-running": "error"}
+    assert "service cron start" in refused.findings[0].hint
+    assert not box.is_ours()
+    with box.cron():
+        box.good("arm", plan_digest=digest)
+    assert box.is_ours()
+
+
+def test_status_says_what_cron_gives(box: Box) -> None:
+    """Whether it runs, when it looks next, that a stop by hand waits for that; and a warning once it is dead."""
+    box.hook()
+    digest = box.stage(**BY_CRON)
+    with box.cron():
+        box.good("arm", plan_digest=digest)
+        told = box.good("status")
+        document = box.machine()
+        assert "noticed at the next minute" in told.message
+        assert told.findings == ()
+        assert document.schedule("cron").timer(119.5) == (True, 120)
+        assert document.schedule("cron").timer(120.0) == (True, 180)
+    assert codes(box.good("status")) == {"cron-not-running": "warning"}
+
+
+def test_a_dead_cron_changes_nothing_of_what_is_up(box: Box) -> None:
+    """The schedule only ever helps: without it the host stays armed, and a reconcile by hand works as always."""
+    box.hook()
+    digest = box.stage(**BY_CRON)
+    with box.cron():
+        box.good("arm", plan_digest=digest)
+    assert box.reconcile().findings == ()
+    assert box.is_ours()
+    box.now += 3600
+    assert box.reconcile().is_changed
+    assert not box.is_ours()
+
+
+def test_a_program_in_a_container_is_no_cron_of_ours(box: Box) -> None:
+    """What runs on this machine in a PID namespace of its own looks after that container only."""
+    program = box.platform.cron[0]
+    with box.cron():
+        assert box.machine().schedule("cron").is_usable()
+    path = f"{box.root}/{program}"
+    script = f"cp $(command -v sleep) {path} && exec unshare --pid --fork --kill-child {path} 600"
+    process = subprocess.Popen(["/bin/sh", "-c", script])
+    try:
+        assert not _is_seen(box, seconds=1.0)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _is_seen(box: Box, seconds: float) -> bool:
+    """Whether the box's cron is ever taken for running within that time."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if box.machine().schedule("cron").is_usable():
+            return True
+    return False
+
+
+@pytest.mark.parametrize(("first", "second"), [(BY_CRON, BY_SYSTEMD), (BY_SYSTEMD, BY_CRON)])
+def test_another_schedule_takes_the_place_of_the_first(
+    box: Box, first: dict[str, Any], second: dict[str, Any]
+) -> None:
+    """Staged over, the first one's files are gone and the second one's there; remove leaves neither."""
+    box.hook()
+    there = {path: box.root / path.lstrip("/") for path in (CRON_FILE, UNIT)}
+    box.stage(**first)
+    before = {path: file.exists() for path, file in there.items()}
+    box.stage(**second)
+    after = {path: file.exists() for path, file in there.items()}
+    assert before == {path: path in first["extra"] for path in there}
+    assert after == {path: path in second["extra"] for path in there}
+    box.good("remove")
+    assert not any(file.exists() for file in there.values())
+
+
+def test_a_minute_that_meets_a_verb_waits_and_finds_nothing_left(box: Box) -> None:
+    """Cron starts reconcile whatever else runs: after a remove it makes no file again, not even its lock."""
+    box.hook()
+    box.stage(**BY_CRON)
+    box.good("remove")
+    assert box.reconcile().is_ok
+    assert not box.paths.lock.exists()
+    assert not box.paths.lib.exists()
+
+
+def test_systemctl_alone_is_no_systemd(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it is installed but not process 1, nothing is asked of it."""
+    calls: list[Any] = []
+    monkeypatch.setattr(commands, "run", lambda *asked, **_: calls.append(asked))
+    paths = Paths(str(tmp_path))
+    systemd = schedule.Systemd(("sh",), paths)
+    assert not systemd.is_usable()
+    for act in (systemd.read_units, systemd.stop, systemd.forget_failures, systemd.drop):
+        act()
+    assert systemd.timer(0.0) == (False, None)
+    assert calls == []
+    paths.systemd.mkdir(parents=True)
+    assert systemd.is_usable()
+
+
+def test_the_first_look_after_a_boot_puts_flags_up(box: Box) -> None:
+    """After a boot that only cron knows of, the first reconcile puts all flags up, and the next changes nothing."""
+    box.hook()
+    digest, members = make_bundle(box, **BY_CRON)
+    box.good("stage", members, plan_digest=digest)
+    with box.cron():
+        box.good("arm", plan_digest=digest)
+    box.reboot()
+    assert not box.is_ours()
+    assert box.reconcile(boot=True).is_changed
+    assert all(box.is_ours(site) for site in SITES)
+    assert not box.reconcile().is_changed
