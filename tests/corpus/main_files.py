@@ -3,7 +3,8 @@
 
 A file opens with a comment of `# key: value` lines like a kind: `main` (one sentence), `finding` (code of what survey
 and plan must say of it; empty = nothing), `modules` (what Apache must have loaded besides), `mpm` (Apache's, event by
-default). What stands behind is used as it is, less the ports.
+default), `sites` (the folder in which the owner has the sites, sites-enabled by default). What stands behind is used
+as it is, less the ports.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ class MainFile:
     finding: str
     modules: tuple[str, ...]
     mpm: str
+    sites: str
 
 
 def load(provider: Provider) -> tuple[MainFile, ...]:
@@ -34,5 +36,6 @@ def load(provider: Provider) -> tuple[MainFile, ...]:
         head = comment(text)
         modules = tuple(head.get("modules", "").split())
         mpm = head.get("mpm", "event")
-        found.append(MainFile(provider, path.stem, text, head["main"], head["finding"], modules, mpm))
+        sites = head.get("sites", "")
+        found.append(MainFile(provider, path.stem, text, head["main"], head["finding"], modules, mpm, sites))
     return tuple(found)

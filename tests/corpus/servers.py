@@ -107,8 +107,9 @@ def plant(
     http, https = free_ports(2)
     places = Places(http, https, "/srv", f"{ADDRESS}:{upstream_port}", _CERT, _KEY)
     make_certificate(box.path(_CERT), box.path(_KEY))
+    sites = (main.sites if main else "") or _SITES[provider]
     for kind in kinds:
-        box.write(f"{_SITES[provider]}/{kind.name}.conf", kind.rendered(places))
+        box.write(f"{sites}/{kind.name}.conf", kind.rendered(places))
         plant_root(kind, box.path(f"/srv/{kind.name}"))
     if provider == "nginx":
         text = main.text if main else (HERE / "base/nginx.conf").read_text()

@@ -3,25 +3,73 @@
 
 from __future__ import annotations
 
+import json
+import math
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from piquet.testbed import Fleet, Host, reload_server
-from tests.drive import Drill, foreign_files, look, sleep_until, targets, write_campaign
+from piquet.verify.watch import Timeline
+from tests import drive, figures
+from tests.drive import Drill
 from tests.e2e.test_ansible import FILE, SITE
 
-CRON_FILE = "/etc/cron.d/piquet"
-TOLERANCE_S = 1.0
+GRACE_S = 1.0
 MINUTE_S = 60
+LEAD_S = 20.0
+INSIDE_S = 10
+"""A full minute comes not sooner than this after the start."""
+
+BEFORE_S = 5
+"""The end comes so long before a full minute."""
+
+CRON_FILE = "/etc/cron.d/piquet"
+STOP_ALL = "rm -f /run/piquet/live /var/lib/piquet/armed.json; sync"
 LEFT = (
-    "ls -d /etc/piquet /var/lib/piquet /run/piquet* /usr/local/sbin/piquet-host /etc/cron.d/*piquet* "
-    "/etc/systemd/system/*piquet* /etc/systemd/system/*/*piquet* 2>/dev/null; grep -rl piquet /etc; true"
+    "find /etc /run /usr/local /var/lib -name '*piquet*' 2>/dev/null; "
+    "grep -rl piquet /etc --exclude-dir=ssl; true"
 )
+ENDED = "/var/lib/piquet/ended.json"
+
+
+@pytest.fixture(scope="module")
+def fleet() -> Iterator[Fleet]:
+    """Hosts of both servers without systemd, and one with it that cron shall look after all the same."""
+    with Fleet({"nginx": 1}, plain={"nginx": 2, "apache": 1}) as booted:
+        choose(booted, "cron")
+        for host in booted:
+            host.write_file(FILE[host.provider], SITE[host.provider].format(name=name_of(host)))
+            reload_server(host, host.provider)
+        yield booted
+
+
+@pytest.fixture(scope="module")
+def as_usual(fleet: Fleet) -> dict[str, dict[str, str]]:
+    """Host → every foreign file, before anything of ours."""
+    return {host.name: drive.foreign_files(host) for host in fleet}
+
+
+@pytest.fixture(scope="module")
+def hooked(fleet: Fleet, as_usual: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+    """Every host surveyed and hooked."""
+    drive.play(fleet, "survey")
+    drive.play(fleet, "hook")
+    return as_usual
+
+
+def choose(fleet: Fleet, scheduler: str) -> None:
+    """Write into the inventory what shall look after the host with systemd."""
+    text = re.sub(r" +piquet_scheduler: .*\n", "", fleet.inventory.read_text("utf-8"))
+    line = "        nginx1:\n"
+    assert text.count(line) == 1
+    fleet.inventory.write_text(
+        text.replace(line, f"{line}          piquet_scheduler: {scheduler}\n"), "utf-8"
+    )
 
 
 def name_of(host: Host) -> str:
@@ -29,39 +77,174 @@ def name_of(host: Host) -> str:
     return f"www.{host.name}.cron.example"
 
 
-@pytest.fixture(scope="module")
-def fleet() -> Iterator[Fleet]:
-    """A host of each server without systemd, and one with it that cron shall look after all the same."""
-    with Fleet({"nginx": 1}, plain={"nginx": 1, "apache": 1}) as booted:
-        text = booted.inventory.read_text(encoding="utf-8")
-        line = "        nginx1:\n"
-        assert text.count(line) == 1
-        booted.inventory.write_text(text.replace(line, f"{line}          piquet_scheduler: cron\n"), "utf-8")
-        for host in booted:
-            host.write_file(FILE[host.provider], SITE[host.provider].format(name=name_of(host)))
-            reload_server(host, host.provider)
-        yield booted
-
-
 def campaign(fleet: Fleet, folder: Path, start_in_s: float, lasts_s: int) -> Drill:
     """A campaign for these sites."""
     sites = "{include: [" + ", ".join(name_of(host) for host in fleet) + "]}"
-    return write_campaign(fleet, folder, start_in_s, lasts_s, sites=sites)
+    return drive.write_campaign(fleet, folder, start_in_s, lasts_s, sites=sites)
 
 
-def stage(drill: Drill) -> None:
-    """Look, hook and stage, as on the eve."""
-    drill.play("survey")
-    drill.play("hook")
-    drill.play("stage", piquet_baseline=False)
+def armed(fleet: Fleet, folder: Path) -> Drill:
+    """A campaign that is armed before its start, holds a full minute, and ends a little before the next one."""
+    lead_s = LEAD_S
+    while True:
+        start_at = int(time.time() + lead_s) + 1
+        minute = math.ceil((start_at + INSIDE_S) / MINUTE_S) * MINUTE_S
+        drill = campaign(fleet, folder, lead_s, minute + MINUTE_S - BEFORE_S - start_at)
+        drill.play("stage", piquet_baseline=False)
+        drill.play("arm")
+        if time.time() < drill.start_at:
+            return drill
+        drill.play("rollback")
+        lead_s *= 2
+        assert lead_s < 300, "armed too late for this test, every time"
 
 
-def states(drill: Drill) -> dict[str, str]:
-    """Host → the state that the status table shows."""
-    run = drill.play("status", check=False)
-    return {host: state for host, state in re.findall(r"^([\w-]+) +ok +(\w+)", run.stdout, re.MULTILINE)}
+def eyes_on(host: Host, until: float) -> Sequence[Timeline]:
+    """What the host's site answers from now until then."""
+    return drive.look(drive.targets(host, [name_of(host)]), until).result()
 
 
 def is_ours(host: Host) -> bool:
-    """Whether the site on this host shows the strike now."""
-    return bool(look(targets(host, [name_of(host)]), 0.0).result()[0].samples[-1].is_ours)
+    """Whether the site shows the strike now."""
+    return eyes_on(host, time.time() + 0.5)[0].is_ours_at_end
+
+
+def is_there(host: Host, path: str) -> bool:
+    """Whether a file is there."""
+    return host.run(f"test -e {path}", check=False).returncode == 0
+
+
+def wait(host: Host, path: str, timeout_s: float) -> float:
+    """Seconds until a file is there."""
+    begin = time.monotonic()
+    while not is_there(host, path):
+        assert time.monotonic() - begin < timeout_s, (
+            f"{host.name}: no {path} in {timeout_s} s\n{host.journal()}"
+        )
+        time.sleep(0.2)
+    return time.monotonic() - begin
+
+
+def journal(host: Host) -> list[tuple[str, str]]:
+    """Who and what, as the agent's journal on that host has it."""
+    lines = [json.loads(line) for line in host.read_file("/var/lib/piquet/journal.jsonl").splitlines()]
+    return [(line["role"], line["event"]) for line in lines]
+
+
+def state_of(host: Host) -> tuple[object, ...]:
+    """State, schedule, and whether servers are well, asked in the least of environments, as a job of cron may have."""
+    said = json.loads(host.run("env -i PATH=/usr/bin:/bin /usr/local/sbin/piquet-host status --json").stdout)
+    is_well = {server["running"] and server["test_ok"] for server in said["servers"].values()}
+    return said["state"], said["scheduler"], host.provider in said["servers"] and True in is_well
+
+
+@pytest.mark.usefixtures("hooked")
+def test_arm_is_refused_where_cron_does_not_run(fleet: Fleet, tmp_path: Path) -> None:
+    """All or nothing: one host without a running cron, and none is armed; the reason and the way out are told."""
+    dead = fleet["plain-apache1"]
+    drill = campaign(fleet, tmp_path, 3600, 600)
+    drill.play("stage", piquet_baseline=False)
+    dead.run("service cron stop")
+    run = drill.play("arm", check=False)
+    dead.run("service cron start")
+    assert run.returncode != 0 and f"1 not ({dead.name})" in run.stdout
+    assert "service cron start" in run.stdout
+    assert [host.name for host in fleet if is_there(host, "/var/lib/piquet/armed.json")] == []
+
+
+@pytest.mark.usefixtures("hooked")
+def test_a_campaign_that_cron_looks_after(fleet: Fleet, tmp_path: Path) -> None:
+    """Nobody at the controller does anything after arm; each host meets another fate inside the window.
+
+    One loses its power: the job at boot puts its flags up again. One loses its cron: it ends as exactly. One is
+    stopped by the paper on the desk, its power cut in the same second. One has only its link deleted: the next minute
+    records that. What was stopped stays so after a boot; the minute after the end takes the other flags away.
+    """
+    cut, paper, link, dead = (
+        fleet[name] for name in ("plain-nginx1", "plain-apache1", "plain-nginx2", "nginx1")
+    )
+    drill = armed(fleet, tmp_path)
+    expected = {host.name: ("armed", "cron", True) for host in fleet}
+    assert {host.name: state_of(host) for host in fleet} == expected
+    dead.run("service cron stop")
+    until = drill.end_at + 2.0
+    with ThreadPoolExecutor() as pool:
+        eyes = {host.name: pool.submit(eyes_on, host, until) for host in fleet}
+        drive.sleep_until(drill.start_at + 3.0)
+        fates = [pool.submit(fate, host) for fate, host in ((lose_power, cut), (stop, paper), (unlink, link))]
+        back_s, stopped_at, unlinked_at = (fate.result() for fate in fates)
+        seen = {name: eye.result()[0] for name, eye in eyes.items()}
+    over = {cut.name: drill.end_at, dead.name: drill.end_at, paper.name: stopped_at, link.name: unlinked_at}
+    missed = {name: line.seconds_missed([(drill.start_at, drill.end_at)]) for name, line in seen.items()}
+    figures.note("cron-power-cut", back_after_boot_s=round(back_s, 1), missed_s=round(missed[cut.name], 1))
+    for name, line in seen.items():
+        assert line.runs and not line.is_ours_at_end, name
+        assert line.seconds_outside([(drill.start_at, over[name] + GRACE_S)]) == 0.0, name
+    assert missed[dead.name] <= 0.5
+    assert missed[cut.name] < drill.end_at - drill.start_at - INSIDE_S
+    assert "boot" in {role for role, event in journal(cut) if event == "flags-put-up-after-boot"}
+    assert is_there(dead, "/run/piquet/live"), (
+        "without cron nobody took the flags away, and that changes nothing"
+    )
+    wait(cut, ENDED, MINUTE_S + 15.0)
+    dead.run("service cron start && piquet-host reconcile")
+    assert [host.name for host in fleet if is_there(host, "/run/piquet/live") or is_ours(host)] == []
+
+
+def lose_power(host: Host) -> float:
+    """Pull the plug and boot; seconds until the flags are up again."""
+    host.power_cut()
+    assert host.boot() == "running"
+    return wait(host, "/run/piquet/live", 20.0)
+
+
+def stop(host: Host) -> float:
+    """What the paper on the desk says, and no power any more before anything could notice it; the instant."""
+    host.run(STOP_ALL)
+    stopped_at = time.time()
+    host.power_cut()
+    assert host.boot() == "running"
+    return stopped_at
+
+
+def unlink(host: Host) -> float:
+    """Delete the link alone; the next minute records that it is final, so that a power cut then changes nothing."""
+    host.run("rm /run/piquet/live")
+    unlinked_at = time.time()
+    wait(host, ENDED, MINUTE_S + 15.0)
+    assert json.loads(host.read_file(ENDED))["reason"] == "stopped by hand"
+    host.power_cut()
+    assert host.boot() == "running"
+    return unlinked_at
+
+
+def test_one_schedule_takes_the_place_of_the_other(
+    fleet: Fleet, hooked: dict[str, dict[str, str]], tmp_path: Path
+) -> None:
+    """On a host with systemd, there and back: one has its files and runs, nothing of the other is left or loaded."""
+    host = fleet["nginx1"]
+    drill = campaign(fleet, tmp_path, 3600, 600)
+    units = "systemctl list-units --all --plain --no-legend 'piquet*'"
+    for scheduler in ("systemd", "cron"):
+        choose(fleet, scheduler)
+        drill.play("stage", "--limit", host.name, piquet_baseline=False)
+        timer = host.run("systemctl is-active piquet-reconcile.timer", check=False).stdout.strip()
+        assert (timer == "active", is_there(host, CRON_FILE)) == (scheduler == "systemd", scheduler == "cron")
+        assert bool(host.run(units).stdout) == (scheduler == "systemd")
+        again = drill.play("stage", "--limit", host.name, piquet_baseline=False)
+        assert re.search(r"changed=0", again.stdout), again.stdout
+
+
+def test_remove_leaves_nothing(fleet: Fleet, hooked: dict[str, dict[str, str]]) -> None:
+    """No file, no line, no job, on any of them."""
+    drive.play(fleet, "remove")
+    assert {host.name: host.run(LEFT).stdout for host in fleet} == {host.name: "" for host in fleet}
+    assert {host.name: drive.foreign_files(host) for host in fleet} == hooked
+
+
+@pytest.mark.long
+def test_a_job_that_cron_still_had_makes_nothing_again(fleet: Fleet) -> None:
+    """After the next full minute there is still nothing."""
+    drive.play(fleet, "remove")
+    drive.sleep_until((time.time() // MINUTE_S + 1) * MINUTE_S + 3.0)
+    assert {host.name: host.run(LEFT).stdout for host in fleet} == {host.name: "" for host in fleet}

@@ -137,6 +137,34 @@ def test_power_off_stops_everything_in_order(farewell: Host) -> None:
     assert farewell.read_file("/var/tmp/farewell") == b"in order\n"
 
 
+def test_a_host_without_systemd_is_a_real_host(fleet: Fleet) -> None:
+    """Process 1 is another init, `systemctl` has nobody to talk to, the packages' scripts start cron and server.
+
+    A power cut is none of its shutdowns, each boot has its own id, an orderly shutdown runs the scripts for it, and a
+    reload is over when it says so.
+    """
+    with Fleet({}, plain={"nginx": 1}) as other:
+        host = other["plain-nginx1"]
+        asked = "cat /proc/1/comm; systemctl is-system-running; test -e /run/systemd/system || echo none; pgrep -x cron"
+        said = host.run(asked).stdout.split()
+        assert (said[:3], len(said)) == (["init", "offline", "none"], 4)
+        host.write_file("/etc/rc0.d/K01farewell", "#!/bin/sh\necho in order >/var/tmp/farewell\n", mode=0o755)
+        boots = [boot_identity(host)]
+        host.power_cut()
+        assert host.boot() == "running"
+        boots.append(boot_identity(host))
+        assert host.run("ls /var/tmp/farewell", check=False).stdout == ""
+        assert host.reboot() == "running"
+        boots.append(boot_identity(host))
+        assert host.read_file("/var/tmp/farewell") == b"in order\n"
+        assert len(set(boots)) == 3
+        with host.cut_off():
+            assert host.is_on
+        folder, block = _ANSWER["nginx"]
+        put_sites(host, "nginx", [(f"{folder}/answer.conf", block.format("plain"))])
+        assert urllib.request.urlopen(f"http://{host.ip}:8081/", timeout=10).read().strip() == b"plain"
+
+
 def test_sites_answer_with_a_certificate_of_the_fleet(fleet: Fleet) -> None:
     """A foreign TLS vhost is served, and a client that trusts the throw-away authority accepts it."""
     host = fleet["nginx1"]

@@ -28,9 +28,9 @@ https://vendor.example/|trixie|stable
 """
 
 
-def host(name: str = "nginx1", provider: str = "nginx", number: int = 3) -> Host:
+def host(name: str = "nginx1", provider: str = "nginx", number: int = 3, init: str = "systemd") -> Host:
     """A host that is only described."""
-    return Host(name, provider, f"198.18.{number}.10", Slot(number))  # type: ignore[arg-type]
+    return Host(name, provider, f"198.18.{number}.10", Slot(number), init)  # type: ignore[arg-type]
 
 
 def test_sources_are_the_machines_own_distribution_only() -> None:
@@ -127,6 +127,24 @@ def test_inventory_has_a_group_per_server_and_a_control_path_of_its_own() -> Non
     groups = {name: list(group["hosts"]) for name, group in document["all"]["children"].items()}
     assert groups == {"nginx": ["nginx1"], "apache": ["apache1"]}
     assert document["all"]["vars"]["ansible_control_path"] == "/f/ssh/%%h.sock"
+
+
+def test_hosts_without_systemd_are_in_a_group_of_their_own_too() -> None:
+    """With their server's group, so that a play can mean either."""
+    hosts = [host(), host("plain-nginx1", init="plain")]
+    document = yaml.safe_load(inventory.ansible_inventory(hosts, Path("/f")))
+    groups = {name: list(group["hosts"]) for name, group in document["all"]["children"].items()}
+    assert groups == {"nginx": ["nginx1", "plain-nginx1"], "plain": ["plain-nginx1"]}
+
+
+def test_each_init_gets_its_own_files() -> None:
+    """Nothing that only the other one reads; the address is there for both."""
+    systemd, plain = (disk.host_files(host(init=init), "k", "l") for init in ("systemd", "plain"))
+    own = {"/etc/systemd/network/10-host0.network"}, {"/etc/inittab", "/etc/init.d/testbed-rc"}
+    assert (systemd.keys() - plain.keys(), plain.keys() - systemd.keys()) == own
+    for files, names in ((systemd, own[0]), (plain, own[1])):
+        assert any("198.18.3.10/24" in files[name][1] for name in names)
+    assert plain["/etc/init.d/testbed-rc"][0] == 0o755
 
 
 def test_ssh_trusts_only_the_fleets_own_keys() -> None:
