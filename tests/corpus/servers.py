@@ -13,6 +13,8 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from piquet.host.nginx import DROPIN
+
 from .box import ADDRESS, Box, free_ports
 from .kinds import HERE, Kind, Places, Provider, modules, plant_root
 from .main_files import MainFile
@@ -25,13 +27,14 @@ _CERT, _KEY = "/etc/ssl/corpus.pem", "/etc/ssl/corpus.key"
 
 @dataclass(frozen=True)
 class Server:
-    """One provider in one box with the kinds planted in it; `http` and `https` are its ports."""
+    """One provider in one box with the kinds planted in it; `http` and `https` are its ports, `sites` their folder."""
 
     provider: Provider
     box: Box
     kinds: tuple[Kind, ...]
     http: int
     https: int
+    sites: str = ""
 
     def serving(self) -> AbstractContextManager[None]:
         """The server running from now on with empty caches, until the context ends."""
@@ -53,7 +56,8 @@ class Server:
 
     def vhost_files(self) -> tuple[Path, ...]:
         """The owners' files, as paths on the machine."""
-        return tuple(sorted(self.box.path(_SITES[self.provider]).iterdir()))
+        folder = self.box.path(self.sites or _SITES[self.provider])
+        return tuple(path for path in sorted(folder.iterdir()) if path.name != DROPIN)
 
     def install(self, files: Mapping[str, bytes]) -> None:
         """Write the bundle's files at their production paths."""
@@ -116,7 +120,7 @@ def plant(
         box.write("/etc/nginx/nginx.conf", text.encode())
     else:
         _plant_apache(box, kinds, places, main)
-    return Server(provider, box, kinds, http, https)
+    return Server(provider, box, kinds, http, https, sites)
 
 
 def _plant_apache(box: Box, kinds: tuple[Kind, ...], places: Places, main: MainFile | None) -> None:

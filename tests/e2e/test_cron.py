@@ -16,6 +16,7 @@ import pytest
 from piquet.testbed import Fleet, Host, reload_server
 from piquet.verify.watch import Timeline
 from tests import drive, figures
+from tests.corpus.kinds import HERE
 from tests.drive import Drill
 from tests.e2e.test_ansible import FILE, SITE
 
@@ -39,13 +40,21 @@ ENDED = "/var/lib/piquet/ended.json"
 
 @pytest.fixture(scope="module")
 def fleet() -> Iterator[Fleet]:
-    """Hosts of both servers without systemd, and one with it that cron shall look after all the same."""
+    """Hosts of both servers without systemd, the second nginx as nginx.org packages it; cron also for one with it."""
     with Fleet({"nginx": 1}, plain={"nginx": 2, "apache": 1}) as booted:
         choose(booted, "cron")
+        _as_nginx_org(booted["plain-nginx2"])
         for host in booted:
             host.write_file(FILE[host.provider], SITE[host.provider].format(name=name_of(host)))
             reload_server(host, host.provider)
         yield booted
+
+
+def _as_nginx_org(host: Host) -> None:
+    """Lay out the host's nginx as nginx.org's packages do: all in conf.d, and no folder of Debian's there."""
+    text = (HERE / "main/nginx/nginx-org.conf").read_text("utf-8").replace("daemon off;\n", "")
+    host.run("rm -r /etc/nginx/sites-enabled /etc/nginx/sites-available")
+    host.write_file("/etc/nginx/nginx.conf", text)
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from piquet.host.apache_config import Statement, Vhost
 from piquet.host.commands import Result
 from piquet.host.findings import Finding
 from piquet.host.paths import Paths
-from piquet.host.platforms import Platform
+from piquet.host.platforms import APACHE_DROPINS, APACHE_PIDS, Platform
 from piquet.host.servers import Server, Survey
 
 NEEDED_MODULES = ("alias_module", "headers_module")
@@ -106,7 +106,7 @@ class Apache(Server):
         return apache_config.has_server_rules(self.ask("-t", "-D", "DUMP_INCLUDES"), self._text)
 
     def _test(self) -> Result:
-        return commands.run([*self.platform.apache, "-t"])
+        return commands.run(self.platform.apache_test)
 
     def _reload(self) -> Result:
         return commands.run(self.platform.apache_reload)
@@ -120,15 +120,15 @@ class Apache(Server):
         if "-f" in self.platform.apache:
             rows = apache_config.statements(self._text(str(self._main_conf())))
             return [row.words[0] for row in rows if row.name == "pidfile" and row.words]
-        return ["/run/apache2/apache2.pid", "/run/httpd/httpd.pid", "/run/httpd.pid"]
+        return [self.platform.apache_pid, *APACHE_PIDS]
 
     def _main_conf(self) -> Path:
         command = self.platform.apache
         if "-f" in command:
             return Path(command[command.index("-f") + 1])
         text = self.ask("-V")
-        root = _quoted(r'HTTPD_ROOT="(.*)"', text) or "/etc/apache2"
-        return Path(root) / (_quoted(r'SERVER_CONFIG_FILE="(.*)"', text) or "apache2.conf")
+        root = _quoted(r'HTTPD_ROOT="(.*)"', text) or "/"
+        return Path(root) / (_quoted(r'SERVER_CONFIG_FILE="(.*)"', text) or self.platform.apache_conf)
 
     def _root(self) -> Path:
         """ServerRoot, to which relative names refer."""
@@ -156,11 +156,11 @@ class Apache(Server):
         return [row for name in dict.fromkeys(names) for row in apache_config.statements(self._text(name))]
 
     def _dropin_folder(self, rows: List[Statement]) -> Optional[str]:
-        """The folder of an `IncludeOptional …/conf-enabled/*.conf` or `conf.d/*.conf` of the main file."""
+        """The folder of an `IncludeOptional …/*.conf` of the main file that has a name which people know."""
         patterns = [row.words[0] for row in rows if row.name in ("include", "includeoptional") and row.words]
         for pattern in patterns:
             folder = (self._root() / pattern).parent
-            if pattern.endswith("*.conf") and folder.name in ("conf-enabled", "conf.d") and folder.is_dir():
+            if pattern.endswith("*.conf") and folder.name in APACHE_DROPINS and folder.is_dir():
                 return str(folder)
         return None
 

@@ -57,7 +57,7 @@ class Nginx(Server):
         command = self.platform.nginx
         if "-c" in command:
             return Path(command[command.index("-c") + 1])
-        return Path(_option(self.version_text(), "conf-path") or "/etc/nginx/nginx.conf")
+        return Path(_option(self.version_text(), "conf-path") or self.platform.nginx_conf)
 
     def configuration(self) -> Configuration:
         """The files as they are; read once until `forget`."""
@@ -87,7 +87,7 @@ class Nginx(Server):
         except OSError:
             text = ""
         names: List[str] = re.findall(r"^[ \t]*pid\s+[\"']?([^\s;\"']+)[\"']?\s*;", text, re.MULTILINE)
-        name = (names or [_option(self.version_text(), "pid-path") or "/run/nginx.pid"])[-1]
+        name = (names or [_option(self.version_text(), "pid-path") or self.platform.nginx_pid])[-1]
         return Path(_option(self.version_text(), "prefix") or "/") / name
 
     def survey(self) -> Optional[Survey]:
@@ -115,7 +115,7 @@ class Nginx(Server):
         return files.sha256(hooks.remove(configuration.files[block.file], self.paths.hook_include))
 
     def _test(self) -> Result:
-        return commands.run([*self.platform.nginx, "-t"])
+        return commands.run(self.platform.nginx_test)
 
     def _reload(self) -> Result:
         return commands.run(self.platform.nginx_reload)

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`docs/platforms.md`, made from the agent's records of operating systems. Records in, text out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from piquet.host.platforms import FAMILIES, Command, Platform
+
+PATH = Path(__file__).resolve().parents[2] / "docs/platforms.md"
+RUN_ON: Mapping[str, str] = {"debian": "Debian 12, with systemd and with cron under another init"}
+"""Family → what every run of the tests boots. A record that is not here is written down, and was never run."""
+
+_HEAD = """\
+# Platforms
+
+Generated from `src/piquet/host/platforms.py` (`pytest tests/unit/test_platforms_document.py --regenerate`).
+
+What differs between operating systems is one record per family; the agent has no branches. The family is what ID or
+ID_LIKE of `/etc/os-release` says. Where a server tells its own paths (`nginx -V`, `apache2ctl -V`, its configuration),
+that counts; the record is for what nobody tells. "Not run on" means what it says: a careful operator tries it on one
+machine first (survey, stage, remove change nothing that a visitor sees).
+"""
+_SCHEDULE = """\
+
+## The schedule
+
+`piquet_scheduler`, a variable of each host in the inventory: `systemd`, `cron`, or `auto` (the default): systemd where
+that is process 1, else cron. Start and end are exact with either.
+
+| family | `systemctl` | programs that count as a cron which reads `/etc/cron.d` |
+|---|---|---|"""
+_NGINX_ORG = """\
+
+## nginx.org's packages
+
+They belong to the family of the system that they are on; their `nginx.conf` includes `/etc/nginx/conf.d/*.conf`
+and knows no `sites-enabled`. Nothing has to be set: our drop-in lies in the folder that the main file includes, and the
+survey finds the sites wherever they are. Tested with such a main file (`tests/corpus/main/nginx/nginx-org.conf`)
+on Debian's nginx, and with it a whole campaign; the packages themselves: not run on.
+"""
+
+
+def platforms_document() -> str:
+    """The whole document."""
+    parts = [_HEAD, _table("nginx"), "", _table("Apache"), _SCHEDULE, *map(_schedule, FAMILIES), _NGINX_ORG]
+    return "\n".join(parts)
+
+
+def _table(server: str) -> str:
+    head = f"## {server}\n\n| family | of | test | reload | main file | drop-in folder | run on in tests |\n"
+    row = {"nginx": _nginx, "Apache": _apache}[server]
+    return head + "|---|---|---|---|---|---|---|\n" + "\n".join(map(row, FAMILIES))
+
+
+def _nginx(family: Platform) -> str:
+    commands = _shown(family.nginx_test), _shown(family.nginx_reload)
+    return _row(family, *commands, _shown((family.nginx_conf,)), _folder(family.nginx_dropin))
+
+
+def _apache(family: Platform) -> str:
+    commands = _shown(family.apache_test), _shown(family.apache_reload)
+    return _row(family, *commands, _shown((family.apache_conf,)), _folder(family.apache_dropin))
+
+
+def _row(family: Platform, *cells: str) -> str:
+    run_on = RUN_ON.get(family.name, "not run on")
+    return f"| {' | '.join([family.name, ', '.join(family.ids), *cells, run_on])} |"
+
+
+def _schedule(family: Platform) -> str:
+    return f"| {family.name} | {_shown(family.systemctl) or 'none'} | {', '.join(family.cron)} |"
+
+
+def _shown(command: Command) -> str:
+    return f"`{' '.join(command)}`" if command else ""
+
+
+def _folder(path: str) -> str:
+    return f"`{path}/*.conf`" if path else "none as packaged: a finding of survey"

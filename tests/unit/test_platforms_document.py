@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The table of platforms in the docs says what the agent's records say."""
+
+from __future__ import annotations
+
+from piquet.host.platforms import FAMILIES, UNKNOWN, parse_os_release, platform_of
+from piquet.testbed import image
+from tests.host.platforms_document import PATH, RUN_ON, platforms_document
+
+
+def test_the_document_is_what_the_records_say(is_regenerating: bool) -> None:
+    """Word for word what the generator makes; `--regenerate` writes it anew."""
+    made = platforms_document()
+    if is_regenerating:
+        PATH.write_text(made, encoding="utf-8")
+    assert made == PATH.read_text("utf-8")
+
+
+def test_only_what_is_booted_is_said_to_be_run_on() -> None:
+    """The image of the test hosts is of the one family that the table claims."""
+    release = parse_os_release((image.ready_image() / "etc/os-release").read_text("utf-8"))
+    assert {platform_of(release).name} == RUN_ON.keys()
+    assert all(text.startswith(f"Debian {release['VERSION_ID']}") for text in RUN_ON.values())
+
+
+def test_families_are_told_apart() -> None:
+    """Each id leads to one record, a derivative to that of its parent, and a stranger to none of them."""
+    ids = [name for family in FAMILIES for name in family.ids]
+    assert len(ids) == len(set(ids))
+    assert [platform_of({"ID": name}).name for name in ids] == [f.name for f in FAMILIES for _ in f.ids]
+    assert platform_of({"ID": "rocky", "ID_LIKE": "rhel centos fedora"}).name == "redhat"
+    assert platform_of({"ID": "plan9"}) is UNKNOWN
+
+
+def test_every_family_has_its_own_paths() -> None:
+    """All are absolute, so that none of them depends on where the agent runs; a folder may be missing."""
+    for family in FAMILIES:
+        places = (family.nginx_conf, family.nginx_pid, family.apache_conf, family.apache_pid)
+        assert all(place.startswith("/") for place in places), family.name
+        assert all(
+            place == "" or place.startswith("/etc/") for place in (family.nginx_dropin, family.apache_dropin)
+        )
