@@ -25,6 +25,11 @@ class AnsibleRemote:
         """False for connections without pipelining (paramiko), `su`, and where a terminal was asked for."""
         return bool(self._action._connection.is_pipelining_enabled())
 
+    @property
+    def is_text_only(self):
+        """Ansible carries bytes and tells the exit status."""
+        return False
+
     def run(self, command, data, as_root):
         """Run one shell command; `become` applies when `as_root`."""
         raw = self._action._low_level_execute_command(command, in_data=data, sudoable=as_root)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from piquet.engine.answer import Outcome
-from piquet.engine.transport import COPIED, PIPED, deliver, piped_command
+from piquet.engine.transport import COPIED, PIPED, TYPED, deliver, piped_command, typed_command, typed_outcome
 from piquet.errors import HostError
 
 ECHO = b"import json, os, sys\nprint(json.dumps([sys.argv, os.stat(sys.argv[0]).st_mode & 0o777]))\nsys.exit(3)\n"
@@ -20,8 +21,9 @@ ECHO = b"import json, os, sys\nprint(json.dumps([sys.argv, os.stat(sys.argv[0]).
 class ThisMachine:
     """A `Remote` that is this machine; counts its round trips."""
 
-    def __init__(self, can_pipe: bool) -> None:
+    def __init__(self, can_pipe: bool, is_text_only: bool = False) -> None:
         self.can_pipe = can_pipe
+        self.is_text_only = is_text_only
         self.trips: list[str] = []
 
     def run(self, command: str, data: bytes | None, as_root: bool) -> Outcome:
@@ -42,11 +44,18 @@ def left_over() -> set[Path]:
 
 
 @pytest.mark.parametrize(
-    ("can_pipe", "trips", "words"), [(True, ["root"], PIPED), (False, ["user", "put", "root"], COPIED)]
+    ("can_pipe", "is_text_only", "trips", "words"),
+    [
+        (True, False, ["root"], PIPED),
+        (True, True, ["root"], TYPED),
+        (False, False, ["user", "put", "root"], COPIED),
+    ],
 )
-def test_payload_runs_privately_and_leaves_nothing(can_pipe: bool, trips: list[str], words: str) -> None:
+def test_payload_runs_privately_and_leaves_nothing(
+    can_pipe: bool, is_text_only: bool, trips: list[str], words: str
+) -> None:
     """One round trip where the connection can; otherwise copied, and it says so. Exit status is passed on."""
-    remote, before = ThisMachine(can_pipe), left_over()
+    remote, before = ThisMachine(can_pipe, is_text_only), left_over()
     outcome, transport = deliver(remote, ECHO, sys.executable)
     (file, flag), mode = json.loads(outcome.stdout)
     assert (outcome.rc, flag, mode, transport, remote.trips) == (3, "--request", 0o600, words, trips)
@@ -85,3 +94,60 @@ def test_a_payload_cut_short_is_not_run(tmp_path: Path) -> None:
         piped_command(sys.executable), shell=True, input=whole[:-40], capture_output=True, check=False
     )
     assert done.returncode != 0 and done.stdout == b""
+
+
+NOISY = b"""import sys
+sys.stdout.buffer.write(b"\\xff" + bytes(range(128)) * 20000)
+sys.stderr.write("oh")
+sys.exit(7)
+"""
+
+
+def test_a_connection_of_text_lines_never_sees_what_is_no_text() -> None:
+    """Bytes that are no UTF-8 and lines without end come through such a connection, and so does the status."""
+
+    class TextOnly(ThisMachine):
+        def run(self, command: str, data: bytes | None, as_root: bool) -> Outcome:
+            assert data is not None and max(map(len, data.decode("ascii").split("\n"))) <= 76
+            outcome = super().run(f"echo Welcome; echo to >&2; {command}", data, as_root)
+            assert max(map(len, outcome.stdout.split("\n"))) <= 76
+            return Outcome(0, outcome.stdout, outcome.stderr)
+
+    outcome, transport = deliver(TextOnly(True, is_text_only=True), NOISY, sys.executable)
+    expected = "\ufffd" + bytes(range(128)).decode() * 20_000
+    assert (outcome.rc, outcome.stdout == expected, outcome.stderr, transport) == (7, True, "to\noh", TYPED)
+
+
+@pytest.mark.parametrize(
+    ("python", "rc", "said"), [("/nowhere/python3", 127, "not found"), ("/bin/false", 1, "")]
+)
+def test_text_lines_tell_what_failed(python: str, rc: int, said: str) -> None:
+    """No Python, or one that only fails: the same status as through a pipe, and the shell's own words."""
+    piped, _ = deliver(ThisMachine(True), ECHO, python)
+    typed, _ = deliver(ThisMachine(True, is_text_only=True), ECHO, python)
+    assert (piped.rc, typed.rc) == (rc, rc)
+    assert said in piped.stderr and said in typed.stderr
+
+
+def test_text_lines_without_our_mark_are_a_failure() -> None:
+    """Where the command did not run at all, what was said instead is kept, and no status of 0 is believed."""
+
+    class Refused(ThisMachine):
+        def run(self, command: str, data: bytes | None, as_root: bool) -> Outcome:
+            return Outcome(0, "", "sudo: a password is required\n")
+
+    outcome, _ = deliver(Refused(True, is_text_only=True), ECHO, sys.executable)
+    assert outcome == Outcome(1, "", "sudo: a password is required\n")
+
+
+def test_a_payload_cut_short_in_text_is_not_run_either() -> None:
+    """Half of a base64 text is half a zip file."""
+    from piquet.bundle import payload
+
+    whole = base64.encodebytes(payload({"verb": "status"}, {"files/x": bytes(100_000)}))
+    before = left_over()
+    done = subprocess.run(
+        typed_command(sys.executable), shell=True, input=whole[:-200], capture_output=True, check=False
+    )
+    outcome = typed_outcome(Outcome(done.returncode, done.stdout.decode(), done.stderr.decode()))
+    assert outcome.rc != 0 and outcome.stdout == "" and left_over() - before == set()

@@ -26,6 +26,37 @@ def inventory_hosts(inventory: Path | str, limit: str | None = None) -> dict[str
     Raises:
         FleetError: if Ansible cannot read it, or nothing is left.
     """
+    return hosts_and_groups(inventory, limit)[0]
+
+
+def hosts_and_groups(
+    inventory: Path | str, limit: str | None = None
+) -> tuple[dict[str, dict[str, Any]], dict[str, list[str]]]:
+    """`inventory_hosts`, and group → its hosts, those of its children too; `all` and `ungrouped` are left out.
+
+    Raises:
+        FleetError: if Ansible cannot read it, or nothing is left.
+    """
+    listing = _listing(inventory, limit)
+    hosts = _hosts(listing)
+    if not hosts:
+        reason = f"no host matches {limit!r}" if limit else "there is no host in it"
+        hint = f"ansible-inventory -i {inventory} --graph shows what Ansible reads"
+        raise _unreadable(inventory, reason, hint)
+    names = [name for name in listing if name not in ("_meta", "all", "ungrouped")]
+    return hosts, {name: sorted(_members(listing, name, frozenset())) for name in sorted(names)}
+
+
+def default_workdir(inventory: Path | str) -> Path:
+    """Where surveys and plans are kept: `.piquet` beside the inventory, or here if it is a list of names."""
+    path = Path(inventory)
+    if "," in str(inventory) and not path.exists():
+        return Path(".piquet")
+    return (path if path.is_dir() else path.parent) / ".piquet"
+
+
+def _listing(inventory: Path | str, limit: str | None) -> dict[str, Any]:
+    """What `ansible-inventory --list` says."""
     if "," not in str(inventory) and not Path(inventory).exists():
         hint = "give the inventory that Ansible uses: a file, a folder, or names with a comma, such as web1,web2,"
         raise _unreadable(inventory, "there is no such file", hint)
@@ -38,20 +69,15 @@ def inventory_hosts(inventory: Path | str, limit: str | None = None) -> dict[str
         raise _unreadable(inventory, f"ansible-inventory gave no answer in {TIMEOUT_S} s") from err
     if done.returncode or "Unable to parse" in done.stderr:
         raise _refused(inventory, done.stderr.strip() or f"ansible-inventory ended with {done.returncode}")
-    hosts = _hosts(json.loads(done.stdout))
-    if not hosts:
-        reason = f"no host matches {limit!r}" if limit else "there is no host in it"
-        hint = f"ansible-inventory -i {inventory} --graph shows what Ansible reads"
-        raise _unreadable(inventory, reason, hint)
-    return hosts
+    listing: dict[str, Any] = json.loads(done.stdout)
+    return listing
 
 
-def default_workdir(inventory: Path | str) -> Path:
-    """Where surveys and plans are kept: `.piquet` beside the inventory, or here if it is a list of names."""
-    path = Path(inventory)
-    if "," in str(inventory) and not path.exists():
-        return Path(".piquet")
-    return (path if path.is_dir() else path.parent) / ".piquet"
+def _members(listing: dict[str, Any], group: str, above: frozenset[str]) -> set[str]:
+    value = listing.get(group, {})
+    children = [name for name in value.get("children", ()) if name not in above]
+    below = [_members(listing, name, above | {group}) for name in children]
+    return {*value.get("hosts", ()), *(host for hosts in below for host in hosts)}
 
 
 def _program() -> str:

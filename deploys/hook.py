@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Put the one include line into every server block that the survey saw: `pyinfra INVENTORY deploys/hook.py`."""
+
+from piquet.deploys import hook
+
+hook()

@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The verbs as steps: the tasks of the roles, in their order and by their names. No pyinfra here.
+
+A test holds every course against `roles/*/tasks/main.yml`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from piquet.deploys.settings import Settings
+
+Action = Literal["agent", "plan", "verify", "tally", "python"]
+Result = Mapping[str, Any]
+Told = Mapping[str, Result]
+"""What the steps of the controller gave so far, by the name under which they are registered."""
+
+
+def _always(host: str, settings: Settings, told: Told) -> bool:
+    return True
+
+
+@dataclass(frozen=True)
+class Step:
+    """One task.
+
+    Attributes:
+        action: who does it.
+        name: the task's name.
+        register: under which name its results are kept.
+        arguments: what it is given, from a host's variables (the first host's for a step of the controller).
+        when: whether it is for a host.
+        goes_on: a host that fails or cannot be reached stays in the run.
+        is_fatal: one host that fails ends it for all.
+        is_real_only: left out in check mode.
+    """
+
+    action: Action
+    name: str
+    register: str
+    arguments: Callable[[Settings, Told], Mapping[str, Any]]
+    when: Callable[[str, Settings, Told], bool] = field(default=_always)
+    goes_on: bool = False
+    is_fatal: bool = False
+    is_real_only: bool = False
+
+    @property
+    def is_of_controller(self) -> bool:
+        """Whether it is done once, about all hosts."""
+        return self.action in ("plan", "verify", "tally")
+
+
+def _agent(verb: str, **more: Any) -> Callable[[Settings, Told], Mapping[str, Any]]:
+    def arguments(settings: Settings, told: Told) -> Mapping[str, Any]:
+        return {
+            "verb": verb,
+            "python": settings["piquet_python"],
+            "workdir": settings["piquet_workdir"],
+            "plan_digest": told.get("plan", {}).get("digest"),
+            "only_check": False,
+            "max_skew_s": settings["piquet_max_skew_s"],
+            **more,
+        }
+
+    return arguments
+
+
+def _plan(settings: Settings, *, whole: bool, bundles: bool) -> Mapping[str, Any]:
+    return {
+        "campaign": settings["piquet_campaign"],
+        "workdir": settings["piquet_workdir"],
+        "hosts": settings["piquet_hosts"],
+        "digest": settings["piquet_plan_digest"],
+        "canary": settings["piquet_canary"] if bundles else [],
+        "whole": whole,
+        "bundles": bundles,
+    }
+
+
+def _baseline(settings: Settings, told: Told) -> Mapping[str, Any]:
+    return {
+        "campaign": settings["piquet_campaign"],
+        "workdir": settings["piquet_workdir"],
+        "hosts": settings["piquet_hosts"],
+        "moment": "now",
+        "baseline": "take",
+        "ca": "",
+    }
+
+
+def _tally(of: list[str], title: str, **more: Any) -> Callable[[Settings, Told], Mapping[str, Any]]:
+    base = {"of": of, "undo": "", "title": title, "fail": True, "show": "always", "advice": ""}
+    return lambda settings, told: base | more
+
+
+def _only(verb: str, name: str) -> tuple[Step, ...]:
+    """A verb that is one step, on which a host that fails is left behind."""
+    return (Step("agent", name, verb, _agent(verb)),)
+
+
+def _listed(verb: str, name: str, listing: str, advice: str) -> tuple[Step, ...]:
+    """A verb that goes on past hosts that fail, and lists them all in the end."""
+    return (
+        Step("agent", name, verb, _agent(verb), goes_on=True),
+        Step("tally", listing, "tally", _tally([verb], verb.capitalize(), advice=advice)),
+    )
+
+
+_LIST = "List the hosts and fail if one was not reached"
+_STAGE: tuple[Step, ...] = (
+    Step(
+        "plan", "Plan the campaign and build the bundles", "plan",
+        lambda settings, told: _plan(settings, whole=False, bundles=True),
+    ),
+    Step(
+        "verify", "Remember how every site answers before anything is staged", "baseline", _baseline,
+        when=lambda host, settings, told: bool(settings["piquet_baseline"]), is_real_only=True,
+    ),
+    Step(
+        "agent", "Stage the canaries", "canaries", _agent("stage"), is_fatal=True,
+        when=lambda host, settings, told: host in told["plan"]["canary"],
+    ),
+    Step(
+        "agent", "Stage all other hosts", "others", _agent("stage"),
+        when=lambda host, settings, told: host in told["plan"]["rest"],
+    ),
+)  # fmt: skip
+_ARM: tuple[Step, ...] = (
+    Step(
+        "plan", "Plan the campaign again, to arm exactly what is staged", "plan",
+        lambda settings, told: _plan(settings, whole=not settings["piquet_arm_partial"], bundles=False),
+    ),
+    Step(
+        "agent", "Check that every host can be armed", "check", _agent("arm", only_check=True), goes_on=True,
+        when=lambda host, settings, told: host in told["plan"]["involved"],
+    ),
+    Step(
+        "tally", "Stop here unless every host can be armed", "can",
+        lambda settings, told: _tally(
+            ["check"], "Can be armed", show="bad", fail=not settings["piquet_arm_partial"],
+            advice="no host was armed; put these hosts right, or leave them out with piquet_arm_partial=true",
+        )(settings, told),
+    ),
+    Step(
+        "agent", "Arm", "arm", _agent("arm"), goes_on=True,
+        when=lambda host, settings, told: host in told["can"]["ok"],
+    ),
+    Step("tally", "Count who is armed", "armed", _tally(["arm"], "Armed", fail=False, show="never")),
+    Step(
+        "agent", "Undo the arming where it must not stay", "undo", _agent("rollback", workdir=None), goes_on=True,
+        when=lambda host, settings, told: (
+            bool(told["armed"]["bad"])
+            and host in told["can"]["ok"]
+            and (not settings["piquet_arm_partial"] or host in told["armed"]["bad"])
+        ),
+    ),
+    Step(
+        "tally", "Say who is what", "tally",
+        _tally(
+            ["check", "arm"], "Armed", undo="undo",
+            advice="a host that could not be reached may be armed: roll it back, or let it end by itself "
+            "at the end of the window",
+        ),
+    ),
+)  # fmt: skip
+
+COURSES: Mapping[str, tuple[Step, ...]] = {
+    "survey": _only("survey", "Survey the host and keep what was found"),
+    "hook": _only("hook", "Hook every server block that the survey saw"),
+    "unhook": _only("unhook", "Unhook every server block that we hooked"),
+    "stage": _STAGE,
+    "arm": _ARM,
+    "status": _listed("status", "Ask every host what it is doing", "Show who is what", ""),
+    "rollback": _listed(
+        "rollback", "Roll every host back to normal", _LIST,
+        "run rollback again for these hosts; whoever has root there can end it with: "
+        "rm -f /run/piquet/live /var/lib/piquet/armed.json",
+    ),
+    "remove": _listed(
+        "remove", "Remove all that is ours from every host", _LIST,
+        "run remove again for these hosts once they answer",
+    ),
+}  # fmt: skip
+"""Verb → its steps."""

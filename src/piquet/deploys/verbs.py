@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The verbs as packaged pyinfra deploys: `from piquet.deploys import stage`, then `stage()` in a deploy file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping
+
+from pyinfra.api.command import FunctionCommand
+from pyinfra.api.deploy import deploy
+from pyinfra.api.host import Host
+from pyinfra.api.operation import operation
+from pyinfra.api.state import State
+from pyinfra.context import ctx_host, ctx_state
+
+from piquet.deploys.course import is_bad
+from piquet.deploys.run import VerbRun, runs_of
+from piquet.deploys.steps import Result, Step
+
+
+@deploy("piquet survey")
+def survey() -> None:
+    """Look at the web servers of every host and keep what was found."""
+    _follow("survey")
+
+
+@deploy("piquet hook")
+def hook() -> None:
+    """Put our one line into every server block that the survey saw."""
+    _follow("hook")
+
+
+@deploy("piquet unhook")
+def unhook() -> None:
+    """Take our line out of every server block that we hooked."""
+    _follow("unhook")
+
+
+@deploy("piquet stage")
+def stage() -> None:
+    """Carry the inert bundle to every host, canaries first."""
+    _follow("stage")
+
+
+@deploy("piquet arm")
+def arm() -> None:
+    """Commit every host to the window, all of them or none."""
+    _follow("arm")
+
+
+@deploy("piquet status")
+def status() -> None:
+    """Ask every host what it is doing."""
+    _follow("status")
+
+
+@deploy("piquet rollback")
+def rollback() -> None:
+    """Put every site back to normal now."""
+    _follow("rollback")
+
+
+@deploy("piquet remove")
+def remove() -> None:
+    """Take all that is ours off every host."""
+    _follow("remove")
+
+
+def _follow(verb: str) -> None:
+    """Add the steps of a verb for the current host; the plan, if there is one, is made with the first host."""
+    host, state = _here()
+    run = runs_of(state).join(verb, host)
+    if not run.takes_part(host):
+        return
+    for step in run.steps:
+        if step.action != "plan":
+            _take(run, step, name=step.name, _ignore_errors=step.goes_on)
+
+
+def take(run: VerbRun, step: Step) -> Generator[FunctionCommand, None, None]:
+    """Take one step on the current host; a command follows only where something changed, or failed.
+
+    Before pyinfra executes, the answer in check mode says what would.
+    """
+    host, state = _here()
+    if state.is_executing:
+        result = run.real.take(step, host.name)
+    else:
+        result = run.check.told.get(step.register) or run.check.results[step.register].get(host.name)
+    if result is None:
+        host.noop(f"{step.name}: {run.real.stopped or run.check.stopped or 'not due'}")
+        return
+    mine = run.real.share(step, host.name, result)
+    if is_bad(mine) and not state.is_executing and not step.goes_on:
+        state.fail_hosts({host})
+    if is_bad(mine):
+        yield FunctionCommand(_fail, (), {})
+    elif mine.get("changed"):
+        yield FunctionCommand(_report, (mine,), {})
+
+
+_take: Callable[..., object] = operation()(take)  # pyinfra's own type loses the parameters
+
+
+def _fail(state: State, host: Host) -> bool:
+    """What pyinfra counts as an error; the reason was told when it happened."""
+    return False
+
+
+def _report(state: State, host: Host, result: Result) -> bool:
+    """What pyinfra counts as a change, which the agent has made by then."""
+    return True
+
+
+def _here() -> tuple[Host, State]:
+    """The host and the state behind pyinfra's context."""
+    return ctx_host.get(), ctx_state.get()
+
+
+VERBS: Mapping[str, Callable[..., object]] = {
+    "survey": survey, "hook": hook, "unhook": unhook, "stage": stage,
+    "arm": arm, "status": status, "rollback": rollback, "remove": remove,
+}  # fmt: skip
+"""Verb → deploy."""
