@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pyinfra
 from pyinfra.api.state import State
 
+from piquet.deploys.pattern import matching
 from piquet.errors import FleetError
 
 FOLDER = "inventory_dir"
@@ -30,31 +31,6 @@ def fleet(state: State) -> dict[str, dict[str, Any]]:
     groups = {name: [host.name for host in members] for name, members in state.inventory.groups.items()}
     names = matching(patterns.pop() if patterns else "all", list(hosts), groups)
     return {name: _variables(hosts[name]) for name in names}
-
-
-def matching(pattern: str, hosts: Iterable[str], groups: Mapping[str, Iterable[str]]) -> list[str]:
-    """The hosts of an Ansible host pattern, whatever inventory they come from.
-
-    Raises:
-        FleetError: no host matches.
-    """
-    if pattern == "all":
-        return list(hosts)
-    from ansible.inventory.manager import InventoryManager
-    from ansible.parsing.dataloader import DataLoader
-
-    manager = InventoryManager(DataLoader(), parse=False)
-    for host in hosts:
-        manager.add_host(host)
-    for group, members in groups.items():
-        manager.add_group(group)
-        for host in members:
-            manager.add_host(host, group=group)
-    manager.reconcile_inventory()
-    names = [str(host.name) for host in manager.get_hosts(pattern=pattern)]
-    if not names:
-        raise FleetError(f"the inventory has no host that matches {pattern!r}")
-    return names
 
 
 def folder(state: State) -> Path:

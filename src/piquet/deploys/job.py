@@ -16,7 +16,8 @@ from pyinfra.api.inventory import Inventory
 from pyinfra.api.state import MAX_PARALLEL, State
 from pyinfra.context import ctx_inventory, ctx_state
 
-from piquet.deploys.inventory import FOLDER, matching
+from piquet.deploys.inventory import FOLDER
+from piquet.deploys.pattern import matching
 from piquet.deploys.steps import COURSES
 from piquet.errors import FleetError
 
