@@ -7,6 +7,7 @@ Ansible reads can be read: files, folders, scripts, plugins.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -49,11 +50,19 @@ class AnsibleConnector(SSHConnector):
         try:
             hosts, groups = hosts_and_groups(name)
             folder = _folder(name)
-            data = {host: {**host_data(host, values), FOLDER: folder} for host, values in hosts.items()}
+            data = {
+                host: {**host_data(host, values, checks_keys=_checks_keys()), FOLDER: folder}
+                for host, values in hosts.items()
+            }
         except PiquetError as err:
             raise InventoryError(str(err)) from err
         for host, values in data.items():
             yield host, values, [group for group, members in groups.items() if host in members]
+
+
+def _checks_keys() -> bool:
+    """Ansible's own switch, which many set for hosts that are made anew again and again."""
+    return os.environ.get("ANSIBLE_HOST_KEY_CHECKING", "true").lower() not in ("0", "no", "false", "off")
 
 
 def _folder(name: str) -> str:

@@ -70,6 +70,7 @@ class Course:
         self.has_failed = False
         self._out: set[str] = set()
         self._begun: set[str] = set()
+        self._passed: set[str] = set()
         self._lock = threading.Lock()
 
     def plan(self) -> Result | None:
@@ -105,7 +106,10 @@ class Course:
             return None
         if step.is_of_controller:
             is_last = step is self.steps[-1] and not self.is_interrupted
-            return None if is_last and self._missing(step) else self._on_controller(step)
+            if is_last and self._missing(step):
+                self._passed.add(host)
+                return None
+            return self._on_controller(step)
         self._begin(step)
         return self._on_host(step, host)
 
@@ -125,8 +129,8 @@ class Course:
         """What a result of the controller means for one host."""
         if not step.is_of_controller or not result.get("failed"):
             return result
-        others = [name for name in result.get("bad", ()) if self.world.presence(name) == "there"]
-        is_mine = step.action != "tally" or host in result.get("bad", ()) or not others
+        bad = set(result.get("bad", ()))
+        is_mine = step.action != "tally" or host in bad or bool(bad & self._passed)
         return result if is_mine else {"changed": False, "msg": result["msg"]}
 
     def lose(self, message: str) -> None:
@@ -167,7 +171,10 @@ class Course:
             concerned = [h for h in hosts if step.when(h, self.world.settings[h], self.told)]
             presence = {host: self.world.presence(host) for host in hosts}
             told = [host for host in concerned if presence[host] != "lost"]
-            self.world.tell(Event("start", step.action, step.name, hosts=len(told)))
+            if not concerned and step.action == "python":  # not asked for: no news
+                self.results[step.register] = dict.fromkeys(hosts, _SKIPPED)
+                return []
+            self.world.tell(Event("start", _ours(step), step.name, hosts=len(told)))
             for host in hosts:
                 if host not in concerned:
                     self._record(step, host, _SKIPPED)
@@ -189,7 +196,7 @@ class Course:
         if host in self.results[step.register]:
             return self.results[step.register][host]
         self.results[step.register][host] = result
-        self.world.tell(Event("result", step.action, step.name, host, result=result))
+        self.world.tell(Event("result", _ours(step), step.name, host, result=result))
         if is_bad(result) and not step.goes_on:
             self._out.add(host)
             self.has_failed = True
@@ -222,6 +229,11 @@ class Course:
         of = [self.results[name] for name in arguments["of"]]
         undo = self.results[arguments["undo"]] if arguments["undo"] else {}
         return tally.attempt(arguments, self.hosts(), of, undo)
+
+
+def _ours(step: Step) -> str:
+    """The action in the words of events: whatever is done on a host counts as the agent's."""
+    return "agent" if step.action == "python" else step.action
 
 
 def _unreachable(host: str, reason: str) -> Result:

@@ -82,7 +82,7 @@ class Runner(BaseStateCallback):
 
     def host_connect_error(self, state: State, host: Host, error: Exception) -> None:  # type: ignore[override]
         """Remember why, for the tables."""
-        self._runs.why_not[host.name] = printable(f"{host.name}: {error}")
+        self._runs.why_not[host.name] = printable(str(error))
 
     def _course(self) -> int:
         state = self._state

@@ -63,12 +63,13 @@ class _RefusedError(Exception):
         self.message, self.expected, self.got = message, expected, got
 
 
-def host_data(host: str, variables: Mapping[str, Any]) -> Data:
+def host_data(host: str, variables: Mapping[str, Any], *, checks_keys: bool = True) -> Data:
     """One host's data for pyinfra: what Ansible says of reaching it, and every other variable as it is.
 
     Args:
         host: inventory name.
         variables: as `ansible-inventory` gives them.
+        checks_keys: refuse a host whose key nobody knows, as Ansible does, where the variables say nothing of it.
 
     Raises:
         FleetError: with every variable that has no equal.
@@ -83,6 +84,7 @@ def host_data(host: str, variables: Mapping[str, Any]) -> Data:
             problems.append(Problem(host, 0, 0, f"`{name}`: {err.message}", err.expected, err.got, hint))
     if problems:
         raise FleetError("pyinfra cannot reach these hosts as Ansible does", problems)
+    data.setdefault("ssh_strict_host_key_checking", "yes" if checks_keys else "no")
     return data
 
 
@@ -99,11 +101,8 @@ def _translated(name: str, value: Any, data: Mapping[str, Any]) -> Data:
     if name in _KEY_CHECKING:
         return {"ssh_strict_host_key_checking": "yes" if text.lower() in ("true", "yes", "1") else "no"}
     if name in _ARGUMENTS:
-        return {
-            key: found
-            for key, found in _from_arguments(text).items()
-            if key not in data or key == "ssh_hostname"
-        }
+        found = _from_arguments(text)
+        return {key: found[key] for key in found if key not in data or key == "ssh_hostname"}
     if name in _ONLY:
         if text not in _ONLY[name]:
             raise _RefusedError("pyinfra has no equal here", " or ".join(_ONLY[name]), text)

@@ -27,7 +27,7 @@ class Step:
     """One task.
 
     Attributes:
-        action: who does it.
+        action: who does it; `python` is the package manager.
         name: the task's name.
         register: under which name its results are kept.
         arguments: what it is given, from a host's variables (the first host's for a step of the controller).
@@ -117,6 +117,12 @@ _STAGE: tuple[Step, ...] = (
     Step(
         "verify", "Remember how every site answers before anything is staged", "baseline", _baseline,
         when=lambda host, settings, told: bool(settings["piquet_baseline"]), is_real_only=True,
+    ),
+    Step(
+        "python", "Install Python where it is missing", "python", lambda settings, told: {},
+        when=lambda host, settings, told: (
+            bool(settings["piquet_install_python"]) and host in told["plan"]["involved"]
+        ),
     ),
     Step(
         "agent", "Stage the canaries", "canaries", _agent("stage"), is_fatal=True,
