@@ -66,6 +66,7 @@ class Course:
         self.results: dict[str, dict[str, Result]] = {step.register: {} for step in steps}
         self.in_flight: set[tuple[Step, str]] = set()
         self.stopped = ""
+        self.disorder = ""
         self.is_interrupted = False
         self.has_failed = False
         self._out: set[str] = set()
@@ -120,9 +121,9 @@ class Course:
         is_last_tally = step is self.steps[-1] and step.action == "tally"
         missing = [] if self.stopped or self.is_interrupted or is_last_tally else self._missing(step)
         if missing:
-            self._stop(_OUT_OF_STEP.format(", ".join(missing)))
+            self._disorder(_OUT_OF_STEP.format(", ".join(missing)))
         if not self.stopped and (left_out := self._left_out()):
-            self._stop(_LEFT_OUT.format(", ".join(left_out)))
+            self._disorder(_LEFT_OUT.format(", ".join(left_out)))
         return self.stopped
 
     def share(self, step: Step, host: str, result: Result) -> Result:
@@ -134,9 +135,11 @@ class Course:
         return result if is_mine else {"changed": False, "msg": result["msg"]}
 
     def lose(self, message: str) -> None:
-        """Tell of every host on which something still runs that nobody knows what came of it."""
+        """Tell of every host on which something still runs that nobody knows what came of it, then who is what."""
         for step, host in sorted(self.in_flight, key=lambda pair: pair[1]):
             self._record(step, host, {"changed": False, "failed": True, "msg": f"{host}: {message}"})
+        if self.steps[-1].action == "tally":
+            self._on_controller(self.steps[-1])
 
     def hosts(self) -> list[str]:
         """Hosts that the course is about: those in play that take part, and those that cannot."""
@@ -144,6 +147,11 @@ class Course:
 
     def _stop(self, reason: str) -> None:
         self.stopped, self.has_failed = reason, True
+
+    def _disorder(self, reason: str) -> None:
+        """Stop because of how pyinfra was called, not of what a host or the plan said: nobody was told of it yet."""
+        self.disorder = reason
+        self._stop(reason)
 
     def _left_out(self) -> list[str]:
         involved = self.told.get("plan", {}).get("involved", ())

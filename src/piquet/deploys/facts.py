@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from typing import Any
 
 from pyinfra.api.facts import FactBase
 
 from piquet.engine.step import DEFAULT_PYTHON
+from piquet.printable import printable_document
 
 _AGENT = "/usr/local/sbin/piquet-host"
 
@@ -52,11 +54,11 @@ class Status(FactBase[dict[str, Any]]):
     def process(self, output: list[str]) -> dict[str, Any]:
         """Read the document, whatever a login shell prints around it."""
         text = "\n".join(output)
-        start = text.find("{") if text.startswith("{") else text.find("\n{") + 1
-        if start <= 0 and not text.startswith("{"):
-            return {}
-        try:
-            document, _ = json.JSONDecoder().raw_decode(text, start)
-        except ValueError:
-            return {}
-        return dict(document.get("status") or document)
+        for start in re.finditer(r"^\{", text, re.MULTILINE):
+            try:
+                document, _ = json.JSONDecoder().raw_decode(text, start.start())
+            except (ValueError, RecursionError):
+                continue
+            if "state" in document:
+                return dict(printable_document(document))
+        return {}

@@ -73,6 +73,7 @@ class Runner(BaseStateCallback):
         try:
             return self._course()
         except _Interrupt:
+            print("interrupted", file=sys.stderr)
             for run in self._runs.verbs:
                 run.real.lose(INTERRUPTED)
             self._state.pool.kill(block=False)
@@ -133,7 +134,7 @@ class Runner(BaseStateCallback):
         for run in self._runs.verbs:
             run.real.is_interrupted = run.check.is_interrupted = True
         if self._signals > 1 or not self._runs.verbs:
-            gevent.kill(self._main, _Interrupt, block=False)
+            gevent.kill(self._main, _Interrupt)
 
 
 def _own_output() -> TextIO:

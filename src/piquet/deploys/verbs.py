@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
 
+from pyinfra import logger
 from pyinfra.api.command import FunctionCommand
 from pyinfra.api.deploy import deploy
 from pyinfra.api.host import Host
@@ -86,12 +87,15 @@ def take(run: VerbRun, step: Step) -> Generator[FunctionCommand, None, None]:
         result = run.real.take(step, host.name)
     else:
         result = run.check.told.get(step.register) or run.check.results[step.register].get(host.name)
+    if result is None and run.real.disorder:
+        host.log(f"{step.name}: {run.real.disorder}", logger.error)
+        result = {"failed": True}
     if result is None:
         host.noop(f"{step.name}: {run.real.stopped or run.check.stopped or 'not due'}")
         return
     mine = run.real.share(step, host.name, result)
-    if is_bad(mine) and not state.is_executing and not step.goes_on:
-        state.fail_hosts({host})
+    if is_bad(mine) and not step.goes_on:
+        _lose(state, host)
     if is_bad(mine):
         yield FunctionCommand(_fail, (), {})
     elif mine.get("changed"):
@@ -99,6 +103,14 @@ def take(run: VerbRun, step: Step) -> Generator[FunctionCommand, None, None]:
 
 
 _take: Callable[..., object] = operation()(take)  # pyinfra's own type loses the parameters
+
+
+def _lose(state: State, host: Host) -> None:
+    """Leave the host out from here on; with --no-wait pyinfra itself would forget that it failed."""
+    if state.is_executing:
+        state.failed_hosts.add(host)
+    else:
+        state.fail_hosts({host})
 
 
 def _fail(state: State, host: Host) -> bool:
