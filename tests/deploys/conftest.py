@@ -66,12 +66,12 @@ def run(place: Place, verb: str, **more: Any) -> Outcome:
     return Outcome(done.returncode, events, done.stderr)
 
 
-def pyinfra(place: Place, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run pyinfra's own command line, in the place's folder."""
+def pyinfra(place: Place, *arguments: str, typed: str = "") -> subprocess.CompletedProcess[str]:
+    """Run pyinfra's own command line, in the place's folder, for somebody who types this."""
     tool = Path(sys.executable).parent / "pyinfra"
     return subprocess.run(
         [tool, *arguments], env=environment(place), cwd=place.folder, capture_output=True, text=True,
-        check=False, stdin=subprocess.DEVNULL,
+        check=False, input=typed,
     )  # fmt: skip
 
 

@@ -71,6 +71,23 @@ def test_a_failing_canary_ends_with_an_error(surveyed: Place) -> None:
     assert [surveyed.verbs(host)[1:] for host in HOSTS] == [["stage"], [], []]
 
 
+def test_a_canary_that_fails_in_the_look_before_protects_the_others(surveyed: Place) -> None:
+    """Without -y pyinfra looks, asks and goes on; the canary has taken no part since, and nobody is staged."""
+    surveyed.fail("web1", "stage")
+    dry = pyinfra(surveyed, HOSTS_YML, deploy("stage"), "--dry")
+    assert dry.returncode == 1 and "hint: mend the configuration" in dry.stderr
+    done = pyinfra(surveyed, HOSTS_YML, deploy("stage"), typed="\n")
+    assert done.returncode == 1 and "web1 has failed before" in done.stderr, done.stderr
+    assert surveyed.states() == ["absent"] * 3
+
+
+def test_a_run_after_a_look_does_it(surveyed: Place) -> None:
+    """Without -y: each host is asked in check mode, and after the word of a person for real."""
+    done = pyinfra(surveyed, HOSTS_YML, deploy("stage"), typed="\n")
+    assert done.returncode == 0 and surveyed.states() == ["staged"] * 3, done.stderr
+    assert [r["check"] for r in surveyed.asked("web2")[1:]] == [True, False]
+
+
 def test_ways_out_go_on_and_end_with_an_error(staged: Place) -> None:
     """A host that is down and one that fails are both in the table, the third is released."""
     staged.take_down("web1")

@@ -100,35 +100,38 @@ def would_change(text: str) -> set[str]:
 
 
 def test_a_whole_campaign(fleet: Fleet, drill: Drill) -> None:
-    """Every verb: dry it writes nothing and names whom it would change, then it does, then nothing is left to do."""
-    inventory, campaign = ansible(fleet), {"piquet_campaign": drill.campaign}
+    """Every verb: dry it writes nothing and names whom it would change, then it does, then nothing is left to do.
+
+    With an inventory of pyinfra's own kind; working directory and campaign are found beside it.
+    """
+    inventory = own_inventory(fleet, drill.folder)
+    (drill.folder / "campaign").symlink_to(drill.folder)
     before = {host.name: foreign_files(host) for host in fleet}
     assert total(good(deploy(fleet.folder, inventory, "survey")))[1] == 0
     for verb in ("hook", "stage", "arm", "rollback", "remove"):
         tree = footprint(fleet)
-        dry = good(deploy(fleet.folder, inventory, verb, "--dry", "--diff", **campaign))
+        dry = good(deploy(fleet.folder, inventory, verb, "--dry", "--diff"))
         assert footprint(fleet) == tree, f"{verb} --dry wrote something"
         shown = "".join(re.findall(r"^ +[+-].*", dry, re.MULTILINE))
         assert ("piquet" in shown) is (verb in ("hook", "stage", "remove"))
-        real = good(deploy(fleet.folder, inventory, verb, **campaign))
+        real = good(deploy(fleet.folder, inventory, verb))
         assert len(would_change(dry)) == total(real)[1] > 0, verb
-        again = total(good(deploy(fleet.folder, inventory, verb, **campaign)))
+        again = total(good(deploy(fleet.folder, inventory, verb)))
         assert again[1:3] == [0, 0], f"{verb} changed something the second time"
+    assert len(list((drill.folder / ".piquet/surveys").iterdir())) == len(fleet.hosts)
     assert {host.name: foreign_files(host) for host in fleet} == before
 
 
-def test_a_whole_campaign_from_an_inventory_of_pyinfras(fleet: Fleet, drill: Drill) -> None:
-    """Working directory and campaign are found beside the inventory; the sites are as before in the end."""
-    inventory = own_inventory(fleet, drill.folder)
-    (drill.folder / "campaign").symlink_to(drill.folder)
+def test_a_whole_campaign_from_ansibles_inventory(fleet: Fleet, drill: Drill) -> None:
+    """The same hosts, by their Ansible names and as Ansible reaches them; the sites are as before in the end."""
+    inventory, campaign = ansible(fleet), {"piquet_campaign": drill.campaign}
     before = {host.name: foreign_files(host) for host in fleet}
     for verb in ("survey", "hook", "stage", "arm"):
-        good(deploy(fleet.folder, inventory, verb))
+        good(deploy(fleet.folder, inventory, verb, **campaign))
     status = good(deploy(fleet.folder, inventory, "status"))
     assert len(re.findall(r"ok +armed, 1 of 1 sites flagged", status)) == len(fleet.hosts)
     for verb in ("rollback", "remove"):
         good(deploy(fleet.folder, inventory, verb))
-    assert len(list((drill.folder / ".piquet/surveys").iterdir())) == len(fleet.hosts)
     assert {host.name: foreign_files(host) for host in fleet} == before
 
 
@@ -193,6 +196,14 @@ def test_an_operator_becomes_root(operator: Fleet, tmp_path: Path) -> None:
         good(deploy(tmp_path, ansible(operator), verb, ssh_user="op", piquet_workdir=tmp_path / "w"))
     refused = deploy(tmp_path, ansible(operator), "status", ssh_user="op", piquet_become=False)
     assert refused.returncode == 1
+    for host in operator:
+        host.run("sed -i s/NOPASSWD:// /etc/sudoers.d/op")
+    job = {"inventory": str(operator.inventory), "variables": {"ssh_user": "op"}}
+    done = subprocess.run(
+        [sys.executable, "-m", "piquet.deploys", "status"],
+        input=json.dumps(job), text=True, capture_output=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1 and done.stdout.count("it is not possible to become root") > 0, done.stdout
     left = {host.name: host.run("ls -A /tmp ~op | grep -i piquet", check=False).stdout for host in operator}
     assert dict.fromkeys(left, "") == left
     assert len(list((tmp_path / "w/surveys").iterdir())) == len(operator.hosts)

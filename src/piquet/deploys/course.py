@@ -22,6 +22,7 @@ Presence = Literal["there", "unreachable", "lost"]
 """Connected and well; never connected; failed in a step before, ours or not."""
 _SKIPPED: Result = {"changed": False, "skipped": True}
 _OUT_OF_STEP = "{} not so far yet: run this for all hosts at once, without --serial and --no-wait"
+_LOST = "{}: {} has failed before"
 _LEFT_OUT = "{} in the plan, but this deploy was not called for it: call it for every host"
 
 
@@ -188,6 +189,8 @@ class Course:
                     self._record(step, host, _SKIPPED)
                 elif presence[host] == "unreachable":
                     self._record(step, host, _unreachable(host, self.world.why_not(host)))
+                elif presence[host] == "lost" and step.is_fatal:
+                    self._disorder(_LOST.format(step.name, host))
         return self._waiting(step)
 
     def _on_host(self, step: Step, host: str) -> Result:

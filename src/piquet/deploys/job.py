@@ -97,7 +97,9 @@ def _inventory(job: Job) -> Inventory:
         from pyinfra_cli.inventory import make_inventory_from_files
 
         folder = str(Path(job.inventory).parent.absolute())
-        found: Inventory = make_inventory_from_files(job.inventory, variables | {FOLDER: folder})
+        found: Inventory = make_inventory_from_files(
+            job.inventory, variables | {FOLDER: folder}, cwd=str(Path.cwd())
+        )
     except PyinfraError as err:
         raise FleetError(str(err)) from err
     except Exception as err:  # the file is a program of somebody else's

@@ -106,11 +106,13 @@ _take: Callable[..., object] = operation()(take)  # pyinfra's own type loses the
 
 
 def _lose(state: State, host: Host) -> None:
-    """Leave the host out from here on; with --no-wait pyinfra itself would forget that it failed."""
-    if state.is_executing:
-        state.failed_hosts.add(host)
-    else:
-        state.fail_hosts({host})
+    """Have pyinfra end with an error; with --no-wait it would forget that the host failed.
+
+    A host that fails in check mode takes no part any more. Nobody is asked whether to go on: the course says that.
+    """
+    state.failed_hosts.add(host)
+    if not state.is_executing:
+        state.active_hosts.discard(host)
 
 
 def _fail(state: State, host: Host) -> bool:
