@@ -19,7 +19,8 @@ MODULES = {
 WAY = (
     "piquet.printable", "piquet.errors", "piquet.findings", "piquet.campaign", "piquet.fleet", "piquet.plan",
     "piquet.answers", "piquet.resources", "piquet.render", "piquet.bundle", "piquet.engine", "piquet.deploys",
-    "piquet.verify", "piquet.report", "piquet.testbed", "piquet.cli", "piquet.__main__",
+    "piquet.verify", "piquet.report", "piquet.inside", "piquet.suite", "piquet.testbed", "piquet.cli",
+    "piquet.__main__",
 )  # fmt: skip
 """A module may import from its own folder and from those to its left."""
 

@@ -79,6 +79,16 @@ def bypass_secret(path: Path) -> str:
     return secret
 
 
+def made_secret(loaded: LoadedCampaign) -> str | None:
+    """The secret if the campaign has a bypass and the key was made already; looking makes no key.
+
+    Raises:
+        CampaignError: if the key file cannot be read, is open to others, or holds something else.
+    """
+    is_made = (loaded.path.parent / SECRET_FILE).is_file()
+    return bypass_secret(loaded.path) if loaded.campaign.doors.bypass and is_made else None
+
+
 def _kept_secret(file: Path) -> str:
     text = _text(file, str(file), 1024).strip()
     if not _SECRET.fullmatch(text):

@@ -70,7 +70,10 @@ def _print_part(response: Dict[str, Any], part: str) -> int:
     """The status or the survey alone; the whole response if there is none."""
     if not response["ok"] or part not in response:
         return _print(response)
-    sys.stdout.write(json.dumps(response[part], ensure_ascii=True, sort_keys=True, indent=2) + "\n")
+    document = dict(response[part])
+    if part == "status":  # what is wrong belongs to it, as it does for people
+        document["problems"] = response["problems"]
+    sys.stdout.write(json.dumps(document, ensure_ascii=True, sort_keys=True, indent=2) + "\n")
     return 0
 
 
