@@ -104,15 +104,16 @@ class Nginx(Server):
             "dropin_dir": dropin_folder(configuration),
             "http": http_facts(configuration, self.paths),
             "files": {
-                str(block.file): self._owners_digest(configuration, block) for block in configuration.blocks
+                str(file): self._owners_digest(configuration, file)
+                for file in dict.fromkeys(block.file for block in configuration.blocks)
             },
             "blocks": [block_record(block) for block in configuration.blocks],
         }
         return Survey(document, tuple(_findings(configuration, document)), _caches(configuration))
 
-    def _owners_digest(self, configuration: Configuration, block: Block) -> str:
+    def _owners_digest(self, configuration: Configuration, file: Path) -> str:
         """Of a file without our line: what counts is what its owner wrote, hooked or not."""
-        return files.sha256(hooks.remove(configuration.files[block.file], self.paths.hook_include))
+        return files.sha256(hooks.remove(configuration.files[file], self.paths.hook_include))
 
     def _test(self) -> Result:
         return commands.run(self.platform.nginx_test)

@@ -15,6 +15,7 @@ from piquet.inside.moments import Moment, states_at, words
 from piquet.plan import HostPlan
 
 MAX_NAMED = 10
+_HOOK_LINE = "include /etc/piquet/nginx/server/*.conf; # piquet hook"
 _STATUS_TIMER = "systemctl list-timers 'piquet*', or is cron running? The lease ends the strike without them"
 _NEXT: Mapping[str, str] = {
     "absent": "ansible-playbook piquet.fleet.stage, then arm",
@@ -191,8 +192,8 @@ def owners_files(case: Case) -> Iterator[Finding]:
         for block in (look.status.get("hooked") or {}).get("missing") or ():
             message = f"{', '.join(block['names'])}: its server block has no hook line, so it stays as usual"
             place = f"{block['file']}:{block['line']}"
-            yield case.finding("hook-missing", message, "include /etc/piquet/nginx/server/*.conf; # piquet hook",
-                               f"none in the block at {place}", "ansible-playbook piquet.fleet.hook (it reloads nginx)")  # fmt: skip
+            hint = "ansible-playbook piquet.fleet.hook (it reloads nginx)"
+            yield case.finding("hook-missing", message, _HOOK_LINE, f"none in the block at {place}", hint)
 
 
 def nothing_left(case: Case) -> Iterator[Finding]:

@@ -14,8 +14,9 @@ from piquet.verify.observation import UNKNOWN_SITE, Reply
 
 def site_findings(look: Look, site: str, expectations: Expectations) -> tuple[Finding, ...]:
     """What is wrong with one site's answers, judged at the instants of the host's own clock."""
-    replies = [reply for reply in look.replies if reply.target.site == site]
-    return gathered(finding for reply in replies for finding in _judged(reply, expectations))
+    return gathered(
+        finding for reply in look.by_site.get(site, ()) for finding in _judged(reply, expectations)
+    )
 
 
 def unknown_name_findings(look: Look, expectations: Expectations) -> tuple[Finding, ...]:

@@ -11,6 +11,7 @@ import json
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib.resources import files
 from typing import Any, Protocol
 
@@ -70,6 +71,14 @@ class Look:
     replies: tuple[Reply, ...]
     machine: Mapping[str, Any]
     logs: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    @cached_property
+    def by_site(self) -> Mapping[str, Sequence[Reply]]:
+        """The replies of each site."""
+        found: dict[str, list[Reply]] = {}
+        for reply in self.replies:
+            found.setdefault(reply.target.site, []).append(reply)
+        return found
 
     @property
     def at(self) -> float:

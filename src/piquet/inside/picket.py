@@ -79,6 +79,7 @@ class Picket:
         self.fleet: Fleet = read_fleet(self._variables, self._surveys)
         self.plan: Plan = make_plan(self.campaign, self.fleet, datetime.now(UTC))
         self._remotes: dict[str, Remote] = {}
+        self._cases: dict[str, Case] = {}
         self._check(workdir)
 
     @property
@@ -198,6 +199,14 @@ class Picket:
         if len(lost) == len(self.fleet.hosts):
             hint = "ansible-playbook piquet.fleet.survey -i INVENTORY, or --piquet-workdir"
             raise FleetError(f"no host of the inventory has a survey in {workdir.path}\n\n  hint: {hint}")
+
+    @cached_property
+    def _expectations(self) -> Mapping[str, Expectations]:
+        secret, moment = made_secret(self.loaded), verify_moment(self.moment)
+        sources = {name: own_sources(self.targets(name)) for name in self.hosts}
+        return {
+            name: Expectations(self.campaign, secret, moment, sources=sources[name]) for name in self.hosts
+        }
 
     @cached_property
     def _looks(self) -> Mapping[str, Look | HostError]:
