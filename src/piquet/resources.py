@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where the files beside the code are: templates, roles, playbooks; in a checkout or in the wheel."""
+"""Where the files beside the code are: templates, the example, the collection; in a checkout or in the wheel."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+_COLLECTION = "ansible_collections/piquet/fleet"
+
 
 def root() -> Path:
-    """The folder that holds `templates/`, `roles/`, `playbooks/`, `plugins/` and `inventory.example/`.
+    """The folder that holds `templates/` and `inventory.example/`: the checkout, or what the wheel brought.
 
     Raises:
         FileNotFoundError: neither a checkout nor a complete installation surrounds this package.
@@ -27,3 +29,9 @@ def templates() -> Path:
 def example_campaign() -> Path:
     """The folder of the example's `campaign.yml` and pages."""
     return root() / "inventory.example" / "campaign"
+
+
+def collection() -> Path:
+    """The Ansible collection: `roles/`, `playbooks/`, `plugins/`; where Ansible finds it beside an installed package."""
+    found = root()
+    return found if (found / "galaxy.yml").is_file() else found.parents[1] / _COLLECTION

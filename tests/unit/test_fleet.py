@@ -186,6 +186,6 @@ def test_plans_are_kept_by_digest(tmp_path: Path) -> None:
 
 def test_every_variable_of_ours_is_known() -> None:
     """What an inventory may say of us is what the roles take, and the names of sites."""
-    specs = (resources.root() / "roles").glob("*/meta/argument_specs.yml")
+    specs = (resources.collection() / "roles").glob("*/meta/argument_specs.yml")
     taken = {name for spec in specs for name in re.findall(r"^\s+(piquet_[a-z_]+):", spec.read_text(), re.M)}
     assert taken | {"piquet_sites"} == set(VARIABLES)
