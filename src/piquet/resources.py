@@ -32,6 +32,6 @@ def example_campaign() -> Path:
 
 
 def collection() -> Path:
-    """The Ansible collection: `roles/`, `playbooks/`, `plugins/`; where Ansible finds it beside an installed package."""
+    """The collection with `roles/`, `playbooks/`, `plugins/`; beside an installed package, where Ansible finds it."""
     found = root()
     return found if (found / "galaxy.yml").is_file() else found.parents[1] / _COLLECTION

@@ -24,22 +24,12 @@ from piquet.inside.judge_host import Case
 from piquet.inside.local import local_jobs, local_targets, own_sources
 from piquet.inside.look import Look, Order, Remote, look
 from piquet.inside.moments import Moment, verify_moment, words
+from piquet.inside.places import FOLDERS, HOOK_MARK, LOGS, TESTS
 from piquet.plan import HostPlan, Plan, make_plan
 from piquet.verify.expectations import Expectations, phase_at
 from piquet.verify.observation import UNKNOWN_SITE, Target, Unreachable
 
 DEFAULT_PYTHON = "/usr/bin/python3"
-LOGS: Mapping[str, tuple[str, ...]] = {
-    "nginx": ("/var/log/nginx/error.log",),
-    "apache": ("/var/log/apache2/error.log", "/var/log/httpd/error_log"),
-}
-"""Error logs where packages put them; one that an owner put elsewhere is not found."""
-TESTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
-    "nginx": (("nginx", "-t"),),
-    "apache": (("apache2ctl", "-t"), ("apachectl", "-t"), ("httpd", "-t")),
-}
-FOLDERS = ("/etc/piquet", "/var/lib/piquet", "/run/piquet", AGENT_PATH)
-_MARK = "# piquet hook"
 _AT_ONCE = 16
 _NO_KEY = "0" * 32
 """In the place of a bypass key that nobody made: only the paths of a bundle are wanted here."""
@@ -80,7 +70,8 @@ class Picket:
         self.plan: Plan = make_plan(self.campaign, self.fleet, datetime.now(UTC))
         self._remotes: dict[str, Remote] = {}
         self._cases: dict[str, Case] = {}
-        self._check(workdir)
+        self._workdir = workdir
+        self._check_moment()
 
     @property
     def campaign(self) -> Campaign:
@@ -101,9 +92,17 @@ class Picket:
         """Take up the hosts of this run: what testinfra calls them → its connection.
 
         Raises:
-            FleetError: one of them is not in the inventory.
+            FleetError: there are none, or one of them is not in the inventory or was not surveyed.
         """
         self._remotes = {self.name_of(name): remote for name, remote in remotes.items()}
+        if not self._remotes:
+            raise FleetError(
+                "there is no host to look at\n\n  hint: --hosts=ansible://GROUP-OR-HOST, as in the inventory"
+            )
+        known = {host.name for host in self.fleet.hosts if host.surveyed_at is not None}
+        if lost := sorted(self._remotes.keys() - known):
+            hint = "ansible-playbook piquet.fleet.survey -i INVENTORY; or say where surveys are: --piquet-workdir"
+            raise FleetError(f"no survey in {self._workdir.path} of: {', '.join(lost)}\n\n  hint: {hint}")
 
     def name_of(self, called: str) -> str:
         """The inventory name of a host as testinfra calls it: that name, its address, or the name it gives itself.
@@ -192,13 +191,9 @@ class Picket:
         what = f"{sites} sites on {len(self.hosts)} hosts"
         return f"piquet: {self.campaign.name}, {where}, judged as {self.moment}: {what}"
 
-    def _check(self, workdir: Workdir) -> None:
+    def _check_moment(self) -> None:
         if self.moment == "during" and phase_at(self.campaign.phases, self.now) is None:
             raise FleetError(f"during was asked for, but the campaign is {words(self.campaign, self.now)}")
-        lost = [host.name for host in self.fleet.hosts if host.surveyed_at is None]
-        if len(lost) == len(self.fleet.hosts):
-            hint = "ansible-playbook piquet.fleet.survey -i INVENTORY, or --piquet-workdir"
-            raise FleetError(f"no host of the inventory has a survey in {workdir.path}\n\n  hint: {hint}")
 
     @cached_property
     def _expectations(self) -> Mapping[str, Expectations]:
@@ -224,7 +219,7 @@ class Picket:
         servers = self._servers(name)
         return Order(
             agent=AGENT_PATH,
-            mark=_MARK,
+            mark=HOOK_MARK,
             files=tuple(self._owners(name)),
             ours=self._our_paths,
             tests={server: TESTS[server] for server in servers},

@@ -9,7 +9,8 @@ from piquet.errors import HostError
 from piquet.findings import as_text
 from piquet.inside.judge_host import log_text
 from piquet.inside.judge_sites import site_findings
-from piquet.inside.picket import LOGS, Picket
+from piquet.inside.picket import Picket
+from piquet.inside.places import LOGS
 
 
 def test_site(piquet: Picket, piquet_site: tuple[str, str], request: pytest.FixtureRequest) -> None:
