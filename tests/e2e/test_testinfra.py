@@ -29,6 +29,11 @@ FILE = {
 }
 BROKEN = "/etc/nginx/conf.d/e2e-testinfra-broken.conf"
 LASTS_S = 900
+_USER = """\
+useradd --create-home --shell /bin/sh op
+install -d -m 700 -o op ~op/.ssh && install -m 600 -o op ~root/.ssh/authorized_keys ~op/.ssh/authorized_keys
+printf 'op ALL=(ALL) NOPASSWD: ALL\\n' >/etc/sudoers.d/op && chmod 440 /etc/sudoers.d/op
+"""
 ON_THE_HOST = "/opt/e2e-testinfra"
 LEFT_AT_HOME = ("mypy*", "*mypyc*", "ruff*", "pip*", "cryptography*", "gevent*", "greenlet*", "ansible_test", "nacl*",
                 "hypothesis*", "ansible_collections", "__pycache__", "piquet*", "_editable_impl_piquet*")  # fmt: skip
@@ -186,6 +191,33 @@ def test_something_left_and_a_host_down(fleet: Fleet, drill: Drill, suite: Calla
     assert "got:      /etc/piquet" in run.message("test_nothing_is_left", here.name)
     assert f"{down.name} cannot be reached" in run.message("test_state", down.name)
     assert "Traceback" not in run.said
+
+
+def test_a_login_that_is_not_root(
+    fleet: Fleet, drill: Drill, suite: Callable[..., Run], tmp_path: Path
+) -> None:
+    """It is told to become root; with testinfra's `--sudo`, or Ansible's become, all is judged."""
+    host = fleet.of("apache")[0]
+    drill.play("remove")
+    config, inventory = tmp_path / "ssh_config", tmp_path / "hosts.yml"
+    text = fleet.ssh_config.read_text("utf-8")  # connections are shared by host, and root's would be taken
+    config.write_text(text.replace("User root", "User op").replace("%h.sock", "%r-%h"), "utf-8")
+    inventory.write_text(
+        f"web: {{hosts: {{{host.name}: {{ansible_host: {host.ip}, ansible_user: op, ansible_become: true}}}}}}\n",
+        "utf-8",
+    )
+    workdir = f"--piquet-workdir={fleet.folder / '.piquet'}"
+    by_ssh = (f"--hosts=ssh://{host.name}", f"--ssh-config={config}", "--piquet-moment=removed")
+    host.run(_USER)
+    try:
+        bare = suite(*by_ssh)
+        assert passed(suite(*by_ssh, "--sudo"))
+        ways = (f"--ssh-config={config}", "--piquet-moment=removed", workdir)
+        assert passed(run_suite(tmp_path, drill.campaign, inventory, *ways))
+    finally:
+        host.run("rm -f /etc/sudoers.d/op; pkill -u op; userdel --remove op", check=False)
+    assert bare.failed.keys() == {("test_state", host.name, "")}, bare.said
+    assert "hint: --sudo, or ansible_become: true" in bare.message("test_state", host.name)
 
 
 def _install(host: Host, drill: Drill) -> None:
