@@ -31,7 +31,7 @@ def test_the_example_runs(fleet: Fleet, tmp_path: Path) -> None:
     (folder / "hosts.yml").write_text(hosts, "utf-8")
     login = (folder / "group_vars/all/piquet.yml").read_text("utf-8") + (
         f"\nansible_user: root\nansible_ssh_common_args: -F {fleet.ssh_config}\n"
-        f'ansible_control_path: "{fleet.folder}/ssh/%%h.sock"\n'
+        f'ansible_control_path: "{fleet.folder}/ssh/%%r@%%h.sock"\n'
     )
     (folder / "group_vars/all/piquet.yml").write_text(login, "utf-8")
     campaign = folder / "campaign/campaign.yml"

@@ -126,7 +126,7 @@ def test_inventory_has_a_group_per_server_and_a_control_path_of_its_own() -> Non
     document = yaml.safe_load(inventory.ansible_inventory([host(), host("apache1", "apache")], Path("/f")))
     groups = {name: list(group["hosts"]) for name, group in document["all"]["children"].items()}
     assert groups == {"nginx": ["nginx1"], "apache": ["apache1"]}
-    assert document["all"]["vars"]["ansible_control_path"] == "/f/ssh/%%h.sock"
+    assert document["all"]["vars"]["ansible_control_path"] == "/f/ssh/%%r@%%h.sock"
 
 
 def test_hosts_without_systemd_are_in_a_group_of_their_own_too() -> None:

@@ -23,7 +23,7 @@ from piquet.testbed.authority import Authority, new_authority, ssh_key_pair
 from piquet.testbed.disk import lay_disk
 from piquet.testbed.host import Host, Init, Provider
 from piquet.testbed.image import BASE, Recipe, ready_image
-from piquet.testbed.kernel import TestbedError
+from piquet.testbed.kernel import TestbedError, allow_watches
 from piquet.testbed.slot import Slot, claim, release
 
 MAX_HOSTS = 200
@@ -143,6 +143,7 @@ class Fleet:
         """
         image = ready_image(self._recipe)
         self.slot = claim(self._is_kept)
+        allow_watches()
         try:
             self._lay(image)
             begin = time.monotonic()

@@ -149,7 +149,7 @@ class Host:
             yield
         finally:
             run("ip", "link", "set", port, "up")
-            end_ssh_master(self.ssh_socket)
+            self._end_shared_ssh()
             until(self._answers, f"{self.name} does not answer ssh again", BOOT_TIMEOUT_S)
 
     # -- commands and files -----------------------------------------------------------------------------
@@ -256,14 +256,14 @@ class Host:
                 self._nspawn.kill()
                 self._nspawn.wait()
             self._nspawn = None
-        end_ssh_master(self.ssh_socket)
+        self._end_shared_ssh()
         for group in self._groups():
             remove_group(group)
 
-    @property
-    def ssh_socket(self) -> Path:
-        """Control socket of the shared ssh connection, used by `run` and by Ansible alike."""
-        return self.slot.folder / "ssh" / f"{self.ip}.sock"
+    def _end_shared_ssh(self) -> None:
+        """End the shared ssh connections of all users, which `run` and Ansible use alike."""
+        for control in (self.slot.folder / "ssh").glob(f"*@{self.ip}.sock"):
+            end_ssh_master(control)
 
     def _ssh(self, command: str, stdin: bytes, timeout_s: float) -> subprocess.CompletedProcess[bytes]:
         config = self.slot.folder / "ssh_config"

@@ -30,7 +30,7 @@ Host *
     ServerAliveInterval 5
     LogLevel ERROR
     ControlMaster auto
-    ControlPath {folder}/ssh/%h.sock
+    ControlPath {folder}/ssh/%r@%h.sock
     ControlPersist 60
 """
     return "".join(f"Host {host.name}\n    HostName {host.ip}\n\n" for host in hosts) + common
@@ -50,7 +50,7 @@ def ansible_inventory(hosts: Iterable[Host], folder: Path) -> str:
     """A YAML inventory with one group per web server, and `plain` for the hosts without systemd.
 
     The control path is the fleet's own: Ansible's default is named after the address, and the next fleet at
-    the same address would be sent into a dead connection.
+    the same address would be sent into a dead connection. It names the user: another one would be let in as root.
     """
     groups: dict[str, list[Host]] = {}
     for host in hosts:
@@ -60,7 +60,7 @@ def ansible_inventory(hosts: Iterable[Host], folder: Path) -> str:
     lines = ["---", "all:", "  vars:", "    ansible_user: root"]
     lines += ["    ansible_python_interpreter: /usr/bin/python3"]
     lines += [f"    ansible_ssh_common_args: -F {folder}/ssh_config"]
-    lines += [f'    ansible_control_path: "{folder}/ssh/%%h.sock"']
+    lines += [f'    ansible_control_path: "{folder}/ssh/%%r@%%h.sock"']
     lines += ["  children:"]
     for group, members in sorted(groups.items()):
         lines += [f"    {group}:", "      hosts:"]

@@ -16,6 +16,10 @@ from pathlib import Path
 from piquet.errors import PiquetError
 
 SETTLE_S = 10.0
+WATCHERS = 1024
+"""inotify instances: systemd, logind and others hold about five per host, and all hosts share root's share."""
+
+_WATCHERS = Path("/proc/sys/fs/inotify/max_user_instances")
 
 
 class TestbedError(PiquetError):
@@ -41,6 +45,15 @@ def cgroup_roots() -> tuple[Path, ...]:
             "no cgroup2 file system is mounted\n\n  hint: mount -t cgroup2 none /sys/fs/cgroup/unified"
         )
     return (unified[0], *legacy[:1])
+
+
+def allow_watches() -> None:
+    """Raise the kernel's limit of inotify instances where it is lower, until the next boot; hosts fail to start else.
+
+    Source: inotify(7), `/proc/sys/fs/inotify/max_user_instances` (128 by default: some 25 hosts).
+    """
+    if int(_WATCHERS.read_text(encoding="ascii")) < WATCHERS:
+        _WATCHERS.write_text(f"{WATCHERS}\n", encoding="ascii")
 
 
 def kill_group(group: Path) -> None:
