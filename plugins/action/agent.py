@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.piquet.fleet.plugins.plugin_utils.package import engine, preload
+from ansible_collections.piquet.fleet.plugins.plugin_utils.package import engine, preload, tell
 from ansible_collections.piquet.fleet.plugins.plugin_utils.remote import AnsibleRemote
 
 preload("step")
@@ -21,6 +21,4 @@ class ActionModule(ActionBase):
         result |= step.attempt(
             AnsibleRemote(self), host, arguments, check=self._task.check_mode, diff=self._task.diff
         )
-        if text := result.pop("show", ""):
-            self._display.display(text)
-        return result
+        return tell(self._display, result)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.piquet.fleet.plugins.plugin_utils.inventory import host_variables
-from ansible_collections.piquet.fleet.plugins.plugin_utils.package import engine, preload
+from ansible_collections.piquet.fleet.plugins.plugin_utils.package import engine, preload, tell
 
 preload("prepare")
 
@@ -23,6 +23,4 @@ class ActionModule(ActionBase):
         _, arguments = self.validate_argument_spec(argument_spec=prepare.ARGUMENTS)
         hosts = host_variables(self._loader, task_vars, arguments["hosts"])
         result |= prepare.attempt(arguments, hosts, list(task_vars["ansible_play_batch"]))
-        if text := result.pop("show", ""):
-            self._display.display(text)
-        return result
+        return tell(self._display, result)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.piquet.fleet.plugins.plugin_utils.inventory import hosts_of_run, registered
-from ansible_collections.piquet.fleet.plugins.plugin_utils.package import engine, preload
+from ansible_collections.piquet.fleet.plugins.plugin_utils.package import engine, preload, tell
 
 preload("tally")
 
@@ -25,6 +25,4 @@ class ActionModule(ActionBase):
         steps = [registered(task_vars, hosts, name) for name in arguments["of"]]
         undo = registered(task_vars, hosts, arguments["undo"]) if arguments["undo"] else {}
         result |= tally.attempt(arguments, hosts, steps, undo)
-        if text := result.pop("show", ""):
-            self._display.display(text)
-        return result
+        return tell(self._display, result)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.piquet.fleet.plugins.plugin_utils.inventory import host_variables
-from ansible_collections.piquet.fleet.plugins.plugin_utils.package import engine
+from ansible_collections.piquet.fleet.plugins.plugin_utils.package import engine, tell
 
 
 class ActionModule(ActionBase):
@@ -21,5 +21,4 @@ class ActionModule(ActionBase):
         _, arguments = self.validate_argument_spec(argument_spec=verify.ARGUMENTS)
         hosts = host_variables(self._loader, task_vars, arguments["hosts"])
         result |= verify.attempt(arguments, hosts)
-        self._display.display(result.pop("show"))
-        return result
+        return tell(self._display, result)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import suppress
 from importlib import import_module
@@ -27,3 +28,16 @@ def preload(module: str) -> None:
     """Import early, in the process that Ansible forks its workers from, so that not each of them has to."""
     with suppress(ImportError):
         import_module(f"piquet.engine.{module}")
+
+
+def tell(display, result):
+    """Show people what they should read of a result, and hand it on.
+
+    The text stays in the result, for programs. Not in a failed one, which Ansible's callbacks print as JSON on top,
+    unless the program that reads it is piquet itself.
+    """
+    if text := result.get("show"):
+        display.display(text)
+    if result.get("failed") and "PIQUET_READS_RESULTS" not in os.environ:
+        result.pop("show", None)
+    return result

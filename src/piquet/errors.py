@@ -72,3 +72,12 @@ class BundleError(PiquetError):
 
 class HostError(PiquetError):
     """A host answered with a failure, or not in the agreed form."""
+
+
+class EngineError(PiquetError):
+    """The engine itself could not run, or ended in a way that tells nothing of the hosts."""
+
+
+def kind_of(error: PiquetError) -> str:
+    """The word for where the fault lies, e.g. `campaign`; `piquet` for an error without a group."""
+    return type(error).__name__.removesuffix("Error").lower()

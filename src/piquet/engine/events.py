@@ -8,9 +8,9 @@ A step is a task of a role or an operation of a deploy. Its result is the dictio
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 Kind = Literal["start", "result"]
 
@@ -20,11 +20,13 @@ class Event:
     """One thing that happened.
 
     Attributes:
-        kind: `start` when a step begins (on `hosts`, all at once), `result` when it ended for one host.
+        kind: `start` when a step begins (on `hosts`, all at once) or, with a `host`, when work on that host begins;
+            `result` when it ended for one host.
         action: which of ours it is: `agent`, `plan`, `tally` or `verify`.
         step: what the step is for, an English imperative, the same in roles and deploys.
         host: inventory name; "" for a step of the controller, which is about all hosts.
         hosts: for `start`: how many hosts the step is for, 0 for a step of the controller.
+        names: for `start`: those hosts, where the engine knows them.
         result: for `result`: `changed`, `failed`, `unreachable`, `skipped`, `msg`, `show`, `piquet`, `diff` …
     """
 
@@ -33,6 +35,7 @@ class Event:
     step: str
     host: str = ""
     hosts: int = 0
+    names: Sequence[str] = ()
     result: Mapping[str, Any] = field(default_factory=dict)
 
     def to_line(self) -> str:
@@ -47,6 +50,20 @@ class Event:
             ValueError: the line is not one event.
         """
         try:
-            return cls(**json.loads(line))
-        except TypeError as err:
+            event = cls(**json.loads(line))
+        except (TypeError, RecursionError) as err:
             raise ValueError(f"not an event: {line[:200]!r}") from err
+        if not event._has_its_types():
+            raise ValueError(f"not an event: {line[:200]!r}")
+        return event
+
+    def _has_its_types(self) -> bool:
+        """Whether the fields hold what they promise, where they were read from a line."""
+        texts = (
+            (self.action, self.step, self.host, *self.names)
+            if isinstance(self.names, list | tuple)
+            else (None,)
+        )
+        are_texts = all(isinstance(text, str) for text in texts)
+        is_count = isinstance(self.hosts, int)
+        return self.kind in get_args(Kind) and are_texts and is_count and isinstance(self.result, dict)

@@ -12,7 +12,7 @@ from typing import Any
 from piquet.bundle import Bundle, build_bundles
 from piquet.campaign.load import LoadedCampaign, bypass_secret, load_campaign
 from piquet.engine.store import write_members
-from piquet.errors import PiquetError, PlanError
+from piquet.errors import PiquetError, PlanError, kind_of
 from piquet.findings import Finding, as_text, by_weight
 from piquet.fleet.read import read_fleet
 from piquet.fleet.workdir import Workdir
@@ -105,6 +105,7 @@ def attempt(
 
     Returns:
         An Ansible result with `digest`, `involved`, `canary`, `rest` and `findings`; `show` is for people.
+        A failed one has `kind`, the word for where the fault lies: campaign, fleet, plan or bundle.
     """
     try:
         workdir = Workdir(Path(arguments["workdir"]))
@@ -113,7 +114,7 @@ def attempt(
         involved = _involved(prepared.plan, in_play, arguments["whole"])
         canary = _canary(prepared.plan, involved, arguments["canary"])
     except PiquetError as err:
-        return {"failed": True, "changed": False, "msg": str(err)}
+        return {"failed": True, "changed": False, "kind": kind_of(err), "msg": str(err)}
     if arguments["bundles"]:
         keep(prepared, workdir)
     return {

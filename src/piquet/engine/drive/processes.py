@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Processes that an engine started, found through `/proc`, so that none outlives it by accident.
+
+Source: proc_pid_stat(5).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+_PROC = Path("/proc")
+
+
+@dataclass(frozen=True)
+class Process:
+    """One process; its start (clock ticks since the boot) tells it from a later one with the same number."""
+
+    pid: int
+    parent: int
+    started: int
+
+
+def family(pid: int) -> list[Process]:
+    """A process, its children, their children, and so on; empty if it has ended."""
+    alive = {process.pid: process for process in map(_process, _pids()) if process}
+    found = [alive[pid]] if pid in alive else []
+    for process in found:
+        found += [child for child in alive.values() if child.parent == process.pid]
+    return found
+
+
+def kill(processes: Iterable[Process]) -> None:
+    """End processes at once; no error for one that has ended."""
+    for process in processes:
+        now = _process(process.pid)
+        if now and now.started == process.started:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(process.pid, signal.SIGKILL)
+
+
+def interrupt(pid: int) -> None:
+    """What Ctrl-C sends, to one process; no error if it has ended."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGINT)
+
+
+def _pids() -> Iterator[int]:
+    return (int(folder.name) for folder in _PROC.iterdir() if folder.name.isdecimal())
+
+
+def _process(pid: int) -> Process | None:
+    """What `stat` says; the name in brackets may hold anything, brackets too."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        fields = (_PROC / str(pid) / "stat").read_text("utf-8", "replace").rpartition(")")[2].split()
+        return Process(pid, int(fields[1]), int(fields[19]))
+    return None
