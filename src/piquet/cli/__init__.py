@@ -2,50 +2,73 @@
 """The `piquet` command: one module per verb, one place where errors become words and exit codes.
 
 A verb's module has the verb's name and holds a click command called `command`. Standard output is data,
-standard error is for people.
+standard error is for people. The commands that act on hosts are made from one table, in `hosts`.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
-from importlib.util import find_spec
 
 import click
+from click.shell_completion import CompletionItem
 
 from piquet import __version__
+from piquet.cli import exit_codes
 from piquet.cli.exit_codes import INTERNAL, INTERRUPTED, USAGE, code_of
+from piquet.cli.hosts import VERBS
+from piquet.cli.hosts import command as host_command
 from piquet.errors import PiquetError
 
-COMMANDS = ("init", "check", "plan", "verify")
-"""In the order of a campaign's life, which is the order of the help page."""
-
-PLAYBOOKS = ("survey", "hook", "stage", "arm", "status", "rollback", "unhook", "remove")
-"""Verbs that act on hosts, so that Ansible runs them."""
+COMMANDS: Mapping[str, str] = {
+    "init": "Write an example campaign into FOLDER.",
+    "check": "Check the file CAMPAIGN, its consent list and its pages.",
+    "survey": "Look at the web servers of every host.",
+    "hook": "Put the one include line into every nginx server block.",
+    "plan": "Decide who shows what, when, and keep the decision for `stage`.",
+    "stage": "Carry the inert bundle to every host.",
+    "arm": "Commit every host to the window.",
+    "status": "Ask every host what it is doing.",
+    "verify": "Ask every site on every host what it answers, without touching DNS.",
+    "rollback": "Put every site back to normal now.",
+    "unhook": "Take exactly the include line out of every nginx server block.",
+    "remove": "Take away all that is ours, and prove that nothing is left.",
+    "completion": "Print what teaches SHELL to complete piquet.",
+}
+"""Name and first sentence, in the order of a campaign's life, which is the order of the help page."""
 
 
 class _Verbs(click.Group):
-    """Finds a verb's module only when it is asked for, so that `piquet --help` is quick."""
+    """Finds a verb's module only when it is asked for, so that `piquet --help` and completion are quick."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [name for name in COMMANDS if find_spec(f"piquet.cli.{name}")]
+        return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name in PLAYBOOKS:
-            ctx.fail(f"{cmd_name} acts on hosts: ansible-playbook piquet.fleet.{cmd_name} -i INVENTORY")
-        if cmd_name not in self.list_commands(ctx):
+        if cmd_name not in COMMANDS:
             return None
+        if cmd_name in VERBS:
+            return host_command(cmd_name)
         found: click.Command = import_module(f"piquet.cli.{cmd_name}").command
         return found
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
 
-_EPILOG = (
-    f"On hosts: ansible-playbook piquet.fleet.VERB -i INVENTORY, with VERB one of {', '.join(PLAYBOOKS)}."
-)
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Exit codes"):
+            formatter.write_dl([(code, meaning) for code, meaning in exit_codes.rows()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        names = [name for name in COMMANDS if name.startswith(incomplete)]
+        return [CompletionItem(name, help=COMMANDS[name]) for name in names] or super().shell_complete(
+            ctx, incomplete
+        )
 
 
-@click.group(cls=_Verbs, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="piquet")
 def cli() -> None:
     """Hold a digital picket line: strike pages on time, and certain to end."""

@@ -80,7 +80,12 @@ def good(rows: Iterable[Row]) -> tuple[str, ...]:
 
 def as_table(rows: Iterable[Row]) -> str:
     """A table in plain text; meaning is never carried by colour."""
-    cells = [("host", "result", "state", ""), *((r.host, r.word, r.state, r.detail) for r in rows)]
+    return as_columns([(r.host, r.word, r.state, r.detail) for r in rows])
+
+
+def as_columns(rows: Sequence[tuple[str, str, str, str]]) -> str:
+    """Host, result, state and a sentence per row, under their titles."""
+    cells = [("host", "result", "state", ""), *rows]
     widths = [max(len(row[column]) for row in cells) for column in range(3)]
     lines = ["  ".join([*(c.ljust(w) for c, w in zip(row, widths, strict=False)), row[3]]) for row in cells]
     return "\n".join(line.rstrip() for line in lines)

@@ -47,19 +47,9 @@ def hosts_and_groups(
     return hosts, {name: sorted(_members(listing, name, frozenset())) for name in sorted(names)}
 
 
-def default_workdir(inventory: Path | str) -> Path:
-    """Where surveys and plans are kept: `.piquet` beside the inventory, or here if it is a list of names."""
-    path = Path(inventory)
-    if "," in str(inventory) and not path.exists():
-        return Path(".piquet")
-    return (path if path.is_dir() else path.parent) / ".piquet"
-
-
 def _listing(inventory: Path | str, limit: str | None) -> dict[str, Any]:
     """What `ansible-inventory --list` says."""
-    if "," not in str(inventory) and not Path(inventory).exists():
-        hint = "give the inventory that Ansible uses: a file, a folder, or names with a comma, such as web1,web2,"
-        raise _unreadable(inventory, "there is no such file", hint)
+    require_inventory(inventory)
     command = [_program(), "-i", str(inventory), "--list", *(["--limit", limit] if limit else [])]
     try:
         done = subprocess.run(
@@ -71,6 +61,25 @@ def _listing(inventory: Path | str, limit: str | None) -> dict[str, Any]:
         raise _refused(inventory, done.stderr.strip() or f"ansible-inventory ended with {done.returncode}")
     listing: dict[str, Any] = json.loads(done.stdout)
     return listing
+
+
+def require_inventory(inventory: Path | str) -> None:
+    """Look whether there is such an inventory, without reading it.
+
+    Raises:
+        FleetError: it is no list of names, and there is no such file.
+    """
+    if "," not in str(inventory) and not Path(inventory).exists():
+        hint = "give the inventory that Ansible uses: a file, a folder, or names with a comma, such as web1,web2,"
+        raise _unreadable(inventory, "there is no such file", hint)
+
+
+def default_workdir(inventory: Path | str) -> Path:
+    """Where surveys and plans are kept: `.piquet` beside the inventory, or here if it is a list of names."""
+    path = Path(inventory)
+    if "," in str(inventory) and not path.exists():
+        return Path(".piquet")
+    return (path if path.is_dir() else path.parent) / ".piquet"
 
 
 def _members(listing: dict[str, Any], group: str, above: frozenset[str]) -> set[str]:

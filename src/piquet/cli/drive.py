@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One verb on all hosts through an engine: what is printed meanwhile and at the end, and an honest Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any
+
+import click
+
+from piquet.cli import course_json, course_text
+from piquet.cli.course import Course
+from piquet.cli.exit_codes import OK, code_of
+from piquet.cli.live import Live
+from piquet.engine.drive import Drive, Request, start
+from piquet.engine.events import Event
+from piquet.errors import EngineError, FleetError, PiquetError
+from piquet.fleet.inventory import inventory_hosts, require_inventory
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_OWN_TABLE = frozenset({"hook", "unhook", "stage"})
+"""Verbs whose steps end without a table over all hosts."""
+
+_WITHOUT_GAP = _OWN_TABLE | {"survey"}
+"""Verbs whose data does not end with an empty line."""
+
+
+@dataclass
+class Run:
+    """One call of a verb's command."""
+
+    engine: str
+    request: Request
+    is_json: bool
+    course: Course
+    live: Live
+    results: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    action: str = ""
+    signals: int = 0
+
+    def hear(self, event: Event) -> None:
+        """Take in one event and show what it means."""
+        if event.kind == "start" and not event.host:
+            self.end_step()
+            self.course.feed(event)
+            self.action = event.action
+            self.live.step_begins(event.hosts)
+            return
+        self.course.feed(event)
+        if event.kind == "result":
+            if not event.result.get("skipped"):
+                self.results[event.host] = event.result
+            self.live.progress()
+
+    def end_step(self) -> None:
+        """Print what the step brought: people's part on standard error, data on standard output, hosts sorted."""
+        results, self.results = self.results, {}
+        self.live.step_ends(results, is_named=self.action != "tally")
+        for host, result in sorted(results.items()):
+            if not host and result.get("failed") and self.action != "tally":
+                self.live.say(f"error: {result.get('msg')}")
+            if not self.is_json:
+                _print_data(host, result)
+
+
+def drive_verb(verb: str, engine: str, request: Request, is_json: bool) -> int:
+    """Run a verb and tell people or a program how it went.
+
+    Args:
+        verb: one of the agent's.
+        engine: one of `piquet.engine.drive.ENGINES`.
+        request: for the engine.
+        is_json: one document on standard output, and nothing else there.
+
+    Returns:
+        A code of `exit_codes`.
+    """
+    begun_at = time.monotonic()
+    course, error = Course(verb, request.check), None
+    try:
+        require_inventory(request.inventory)
+        with Live(course) as live:
+            _follow(Run(engine, request, is_json, course, live))
+    except PiquetError as err:
+        error = err
+        click.echo(f"error: {err}", err=True)
+    code = code_of(error) if error and not course.is_interrupted else course.exit_code()
+    seconds = time.monotonic() - begun_at
+    if course.is_interrupted:
+        click.echo(f"\n{course_text.where(course, request.inventory)}", err=True)
+    if is_json:
+        document = course_json.document(course, engine, seconds, code, error)
+        click.echo(json.dumps(document, ensure_ascii=False, indent=1))
+    elif course.hosts:
+        _print_end(course, seconds, error)
+    return code
+
+
+def _follow(run: Run) -> None:
+    """From the first event to the last, or to Ctrl-C.
+
+    Raises:
+        PiquetError: the engine could not run, or there was nothing for it to do.
+    """
+    with start(run.engine, run.course.verb, run.request) as drive, _signals(run, drive):
+        try:
+            for event in drive.events():
+                if run.signals and not run.course.is_interrupted:
+                    _stop(run, drive)
+                elif event is None:
+                    run.live.tick()
+                if event is not None:
+                    run.hear(event)
+        except EngineError as err:
+            raise _reason(run, err) from err
+        finally:
+            run.end_step()
+    if not run.course.hosts and run.course.exit_code() == OK:
+        raise FleetError("no host was meant\n\n  hint: are the paths and patterns after -i and -l right?")
+
+
+def _stop(run: Run, drive: Drive) -> None:
+    run.course.is_interrupted = True
+    run.live.say("stopping: nothing new is begun … (Ctrl-C again ends at once)")
+    drive.stop()
+
+
+def _reason(run: Run, error: EngineError) -> PiquetError:
+    """An engine without one result: if the inventory is to blame, its own message says more."""
+    if not run.course.hosts and not run.request.inventory.endswith(".py"):
+        try:
+            inventory_hosts(run.request.inventory, run.request.limit)
+        except FleetError as err:
+            return err
+    return error
+
+
+@contextmanager
+def _signals(run: Run, drive: Drive) -> Iterator[None]:
+    """The first signal asks for an end, the second ends; whoever reads events does the work of the first."""
+
+    def note(number: int, frame: FrameType | None) -> None:
+        run.signals += 1
+        if run.signals == 1:
+            drive.nudge()
+        else:
+            drive.kill()
+
+    before = {number: signal.signal(number, note) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _print_data(host: str, result: Mapping[str, Any]) -> None:
+    if shown := str(result.get("show") or ""):
+        click.echo(f"{shown}\n" if not host else shown)
+    if host and (text := course_text.diff(host, result.get("diff"))):
+        click.echo(text)
+
+
+def _print_end(course: Course, seconds: float, error: PiquetError | None) -> None:
+    rows = course.rows()
+    if course.verb in _OWN_TABLE and not course.losses:
+        click.echo(course_text.table(rows, course.check))
+    if course.verb in _WITHOUT_GAP:
+        click.echo()
+    line = course_text.summary(course, seconds)
+    click.echo(f"NOT {line}" if error and line.startswith("done") else line)

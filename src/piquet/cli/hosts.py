@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The commands that act on hosts, made from one table; an engine does the work.
+
+What they offer is what the roles' argument specifications say, and nothing that playbooks and deploys cannot do.
+Nothing heavy is imported before a verb really runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from piquet.engine.drive import ENGINES, Request
+
+Decorator = Callable[[Callable[..., int]], Callable[..., int]]
+
+
+@dataclass(frozen=True)
+class HostVerb:
+    """One command.
+
+    Attributes:
+        help: its page; the first sentence is the line in the list of commands.
+        options: names in `OPTIONS`, besides those that every command has.
+    """
+
+    help: str
+    options: tuple[str, ...] = ()
+
+
+VERBS: Mapping[str, HostVerb] = {
+    "survey": HostVerb(
+        "Look at the web servers of every host. Changes nothing; keeps what it found for hook and plan."
+    ),
+    "hook": HostVerb(
+        "Put the one include line into every nginx server block. Nothing visible changes; Apache needs no hook."
+    ),
+    "stage": HostVerb(
+        "Carry the inert bundle to every host. Tested and reloaded, visitors see no change. CAMPAIGN is "
+        "campaign/campaign.yml beside the inventory by default.",
+        ("campaign", "digest", "canary", "baseline"),
+    ),
+    "arm": HostVerb(
+        "Commit every host to the window. Checks on all hosts first; if one cannot be armed, none is. CAMPAIGN is "
+        "campaign/campaign.yml beside the inventory by default.",
+        ("campaign", "digest", "partial"),
+    ),
+    "status": HostVerb("Ask every host what it is doing. Changes nothing."),
+    "rollback": HostVerb(
+        "Put every site back to normal now. Needs only the inventory; goes on past hosts that cannot be reached, and "
+        "lists them."
+    ),
+    "unhook": HostVerb("Take exactly the include line out of every nginx server block."),
+    "remove": HostVerb(
+        "Take away all that is ours, and prove that nothing is left. Rolls back and unhooks first; needs only the "
+        "inventory."
+    ),
+}
+
+OPTIONS: Mapping[str, tuple[str, Decorator]] = {
+    "campaign": (
+        "piquet_campaign",
+        click.argument("campaign", type=click.Path(path_type=Path, dir_okay=False), required=False),
+    ),
+    "workdir": (
+        "piquet_workdir",
+        click.option(
+            "--workdir", type=click.Path(path_type=Path), help="Surveys and plans [.piquet by the inventory]."
+        ),
+    ),
+    "digest": (
+        "piquet_plan_digest",
+        click.option("--digest", help="Digest of the plan that was reviewed; any other plan is refused."),
+    ),
+    "canary": (
+        "piquet_canary",
+        click.option(
+            "--canary", multiple=True, metavar="HOST", help="Stage this host before all others (repeatable)."
+        ),
+    ),
+    "baseline": (
+        "piquet_baseline",
+        click.option(
+            "--no-baseline",
+            "baseline",
+            flag_value=False,
+            default=None,
+            help="Do not remember how every site answers now.",
+        ),
+    ),
+    "partial": (
+        "piquet_arm_partial",
+        click.option(
+            "--partial",
+            is_flag=True,
+            default=None,
+            help="Arm the hosts that can be armed, leave the others out.",
+        ),
+    ),
+}
+"""Option → the variable of the roles that it sets, and its form on the command line."""
+
+_COMMON: tuple[Decorator, ...] = (
+    click.option(
+        "-i",
+        "--inventory",
+        required=True,
+        type=click.Path(),
+        help="Ansible inventory: file, folder or `host1,host2,`.",
+    ),
+    click.option("-l", "--limit", help="Only these hosts (a pattern). arm wants --partial with it."),
+    click.option(
+        "--engine",
+        type=click.Choice(ENGINES),
+        default=ENGINES[0],
+        envvar="PIQUET_ENGINE",
+        show_default=True,
+        help="What carries it to the hosts [PIQUET_ENGINE].",
+    ),
+    click.option(
+        "-e",
+        "--extra",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="Any other variable of the role, such as piquet_become=false.",
+    ),
+    click.option("--check", is_flag=True, help="Change nothing, say what would change."),
+    click.option("--diff", is_flag=True, help="Show every file before and after."),
+    click.option("--json", "is_json", is_flag=True, help="Print one JSON document, also when it fails."),
+)
+
+
+def command(verb: str) -> click.Command:
+    """The command of a verb of `VERBS`."""
+    about = VERBS[verb]
+
+    def run(**values: Any) -> int:
+        return _run(verb, values)
+
+    function: Callable[..., int] = run
+    own = [OPTIONS[name][1] for name in (*about.options, "workdir")]
+    for decorate in reversed((*_COMMON[:2], *own, *_COMMON[2:])):
+        function = decorate(function)
+    return click.command(verb, help=about.help)(function)
+
+
+def variables(verb: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The roles' variables that the command line sets; what it leaves out keeps the roles' own rules.
+
+    Raises:
+        click.UsageError: a variable is unknown, of another type, or given twice.
+    """
+    from piquet.cli.host_variables import parse
+
+    given = {name: values.get(name) for name in OPTIONS}
+    named = {OPTIONS[name][0]: _plain(value) for name, value in given.items() if value not in (None, ())}
+    extra = parse(verb, values["extra"])
+    if twice := sorted(named.keys() & extra.keys()):
+        raise click.UsageError(f"given twice: {', '.join(twice)}")
+    return named | extra
+
+
+def _plain(value: object) -> object:
+    """Paths are the caller's, wherever an engine runs."""
+    if isinstance(value, Path):
+        return str(value.expanduser().absolute())
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _run(verb: str, values: Mapping[str, Any]) -> int:
+    request = Request(
+        values["inventory"], values["limit"], variables(verb, values), values["check"], values["diff"]
+    )
+    from piquet.cli.drive import drive_verb
+
+    return drive_verb(verb, values["engine"], request, values["is_json"])
