@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import difflib
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -27,6 +28,8 @@ def summary(course: Course, seconds: float) -> str:
     title = "done" if course.is_done else "NOT done"
     title += " (check: nothing was changed)" if course.check else ""
     parts = [f"{len(rows)} host{'' if len(rows) == 1 else 's'}"]
+    if not rows:
+        return f"{title}: no host was touched, {seconds:.1f} s"
     parts += [text for word in _ORDER if (text := _count(word, rows, course.check))]
     return f"{title}: {', '.join(parts)}, {seconds:.1f} s"
 
@@ -75,14 +78,13 @@ def _unified(host: str, change: Mapping[str, Any]) -> Iterator[str]:
 
 
 def where(course: Course, inventory: str) -> str:
-    """After an interruption: what is where, and what to do next."""
+    """After a run that ended before its time: what is where, and what to do next."""
+    ended = "interrupted" if course.is_interrupted else "broken off"
     by_word: dict[Word, list[str]] = {}
     for row in course.rows():
         by_word.setdefault(row.word, []).append(row.host)
     finished = sorted(host for word in ("changed", "ok", "skipped") for host in by_word.get(word, ()))
-    lines = [
-        f"interrupted in the step: {course.step}" if course.step else "interrupted before the first step"
-    ]
+    lines = [f"{ended} in the step: {course.step}" if course.step else f"{ended} before the first step"]
     if not course.hosts:
         return "\n".join([*lines, "  no host was begun", *_next(course, inventory)])
     for title, hosts in (
@@ -104,6 +106,7 @@ def _next(course: Course, inventory: str) -> list[str]:
     """What is known of the sites, and the commands that come next."""
     if course.verb in ("survey", "status") or course.check:
         return ["", "nothing was to be changed; run it again whenever you like"]
+    inventory = shlex.quote(inventory)
     lines = ["", _armed(course)] if course.verb == "arm" else [""]
     lines.append(f"next: piquet status -i {inventory}    (what every host is doing)")
     if course.verb == "arm":

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import configparser
+import contextlib
 import json
 import os
 import re
@@ -16,7 +18,7 @@ from typing import Any
 
 from piquet.engine.drive.ansible_events import Translator
 from piquet.engine.drive.base import Drive, Request
-from piquet.engine.drive.processes import interrupt
+from piquet.engine.drive.processes import interrupt, kill, mentioning
 from piquet.errors import EngineError, FleetError
 
 FORKS = 50
@@ -27,6 +29,7 @@ _JOIN_S = 15.0
 _HOSTS_FAILED = 2 | 4 | 8
 """The bits of an exit status that say something of hosts: failed, unreachable, play broken off."""
 
+_CONFIGURATIONS = (Path("~/.ansible.cfg"), Path("/etc/ansible/ansible.cfg"))
 _KEPT = ("ANSIBLE_HOST_KEY_CHECKING",)
 """What ansible-runner would set on its own and is the user's to say."""
 
@@ -100,9 +103,17 @@ class AnsibleDrive(Drive):
         for event in self._translator.events(data):
             self._has_results = self._has_results or event.kind == "result"
             self._heard.put(event)
+            self._forget(str(event.result.get("show") or ""))
         if data.get("event") in ("verbose", "error", "warning") and data.get("stdout"):
             self._noise.extend(re.sub(r"\x1b\[[0-9;]*m", "", str(data["stdout"])).splitlines())
         return False
+
+    def _forget(self, shown: str) -> None:
+        """What a result shows is no noise, though Ansible displays it too."""
+        lines = frozenset(shown.splitlines())
+        kept = [line for line in self._noise if line not in lines]
+        self._noise.clear()
+        self._noise.extend(kept)
 
     def _pids(self) -> list[int]:
         return [self._pid] if self._pid and self._is_alive() else []
@@ -128,6 +139,8 @@ class AnsibleDrive(Drive):
 
     def _clean(self) -> None:
         self._thread.join(_JOIN_S)
+        if self._rc is None or self._is_stopped:
+            kill(mentioning(str(self._folder)))  # workers that outlived it: each has a session of its own
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
@@ -144,11 +157,21 @@ def _program() -> str:
 
 
 def _forks() -> int | None:
-    """Ours, unless the user's environment or ansible.cfg says a number."""
-    from ansible.config.manager import ConfigManager
+    """Ours, unless the user's environment or ansible.cfg says a number.
 
-    _, origin = ConfigManager().get_config_value_and_origin("DEFAULT_FORKS")
-    return FORKS if origin == "default" else None
+    Asking Ansible itself would take longer than asking a host.
+
+    Source: Ansible Configuration Settings, "The configuration file": the first of these files is read, no other.
+    """
+    if os.environ.get("ANSIBLE_FORKS"):
+        return None
+    named = Path(os.environ.get("ANSIBLE_CONFIG", "ansible.cfg")).expanduser()
+    files = (named / "ansible.cfg" if named.is_dir() else named, Path("ansible.cfg"), *_CONFIGURATIONS)
+    chosen = next((file for file in files if file.expanduser().is_file()), None)
+    parser = configparser.ConfigParser(interpolation=None, strict=False)
+    with contextlib.suppress(OSError, configparser.Error, UnicodeDecodeError):
+        parser.read([chosen.expanduser()] if chosen else [], "utf-8")
+    return None if parser.has_option("defaults", "forks") else FORKS
 
 
 def _environment(prepared: Mapping[str, str]) -> dict[str, str]:

@@ -34,6 +34,16 @@ def family(pid: int) -> list[Process]:
     return found
 
 
+def mentioning(text: str) -> list[Process]:
+    """Processes whose command line holds a text, with their families."""
+    found = []
+    for pid in _pids():
+        with contextlib.suppress(OSError):
+            if os.fsencode(text) in (_PROC / str(pid) / "cmdline").read_bytes():
+                found += family(pid)
+    return found
+
+
 def kill(processes: Iterable[Process]) -> None:
     """End processes at once; no error for one that has ended."""
     for process in processes:
