@@ -169,9 +169,9 @@ def _print_data(host: str, result: Mapping[str, Any]) -> None:
 
 def _print_end(course: Course, seconds: float, error: PiquetError | None) -> None:
     rows = course.rows()
-    if course.verb in _OWN_TABLE and not course.losses:
+    if rows and course.verb in _OWN_TABLE:
         click.echo(course_text.table(rows, course.check))
-    if course.verb in _WITHOUT_GAP:
+    if rows and course.verb in _WITHOUT_GAP:
         click.echo()
     line = course_text.summary(course, seconds)
     click.echo(f"NOT {line}" if error and line.startswith("done") else line)

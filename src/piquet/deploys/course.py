@@ -179,11 +179,11 @@ class Course:
             hosts = [host for host in self.hosts() if host not in self._out]
             concerned = [h for h in hosts if step.when(h, self.world.settings[h], self.told)]
             presence = {host: self.world.presence(host) for host in hosts}
-            told = [host for host in concerned if presence[host] != "lost"]
+            told = tuple(host for host in concerned if presence[host] != "lost")
             if not concerned and step.action == "python":  # not asked for: no news
                 self.results[step.register] = dict.fromkeys(hosts, _SKIPPED)
                 return []
-            self.world.tell(Event("start", _ours(step), step.name, hosts=len(told)))
+            self.world.tell(Event("start", _ours(step), step.name, hosts=len(told), names=told))
             for host in hosts:
                 if host not in concerned:
                     self._record(step, host, _SKIPPED)

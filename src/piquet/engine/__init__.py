@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an engine (Ansible today) does around one agent verb: build the payload, carry it, read the answer.
+"""What an engine (Ansible or pyinfra) does around one agent verb: build the payload, carry it, read the answer.
 
 Engines only carry bytes and report. Everything here is plain Python without Ansible, so that it is
 tested without it and another engine can use the same functions:
@@ -14,5 +14,7 @@ tested without it and another engine can use the same functions:
 * `prepare`   controller side: campaign and inventory to plan, digest and a bundle per host
 * `tally`     who is what, over all hosts
 * `verify`    the command line of `piquet verify`
+* `events`    what an engine tells while a verb runs
+* `drive`     run a verb through an engine, as the command line does
 * `step`      one verb on one host, which the action plugin `agent` wraps
 """

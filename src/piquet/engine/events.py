@@ -50,8 +50,9 @@ class Event:
             ValueError: the line is not one event.
         """
         try:
-            event = cls(**json.loads(line))
-        except (TypeError, RecursionError) as err:
+            fields = json.loads(line)
+            event = cls(**(fields | {"names": tuple(fields.get("names") or ())}))
+        except (AttributeError, TypeError, RecursionError) as err:
             raise ValueError(f"not an event: {line[:200]!r}") from err
         if not event._has_its_types():
             raise ValueError(f"not an event: {line[:200]!r}")
@@ -59,11 +60,6 @@ class Event:
 
     def _has_its_types(self) -> bool:
         """Whether the fields hold what they promise, where they were read from a line."""
-        texts = (
-            (self.action, self.step, self.host, *self.names)
-            if isinstance(self.names, list | tuple)
-            else (None,)
-        )
-        are_texts = all(isinstance(text, str) for text in texts)
-        is_count = isinstance(self.hosts, int)
-        return self.kind in get_args(Kind) and are_texts and is_count and isinstance(self.result, dict)
+        texts = (self.action, self.step, self.host, *self.names)
+        is_whole = isinstance(self.hosts, int) and isinstance(self.result, dict)
+        return is_whole and self.kind in get_args(Kind) and all(isinstance(text, str) for text in texts)

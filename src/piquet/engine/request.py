@@ -46,7 +46,7 @@ def hook_files(host: str, survey: Mapping[str, Any] | None) -> dict[str, str]:
     if survey is None:
         raise HostError(
             f"{host} has not been surveyed, and hook only edits files that somebody has looked at\n\n"
-            "  hint: run the survey verb first (ansible-playbook piquet.fleet.survey)"
+            "  hint: run the survey verb first (piquet survey -i INVENTORY, or the playbook piquet.fleet.survey)"
         )
     nginx = survey.get("nginx") or {}
     return dict(nginx.get("files") or {}) if nginx.get("running", True) else {}

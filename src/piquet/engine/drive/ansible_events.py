@@ -53,7 +53,7 @@ class Translator:
 
     def _result(self, kind: str, action: str, detail: Mapping[str, Any]) -> Iterator[Event]:
         """One of our actions ended; of another's only a failure is news."""
-        host, is_ours = str(detail["host"]), action.startswith(_OURS)
+        host, is_ours = str(detail.get("host") or ""), action.startswith(_OURS)
         if not is_ours and kind in ("runner_on_ok", "runner_on_skipped"):
             return
         result = _plain(detail.get("res") or {}) | _WORDS[kind]

@@ -17,7 +17,7 @@ from piquet.engine.events import Event
 from piquet.printable import printable
 
 TICK_S = 1.0
-PATIENCE_S = 10.0
+PATIENCE_S = 5.0
 """How long an engine may take to stop when it is asked to."""
 _NOISE_LINES = 40
 

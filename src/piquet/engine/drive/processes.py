@@ -9,11 +9,15 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 _PROC = Path("/proc")
+_DEATH_S = 2.0
+_ENDED = frozenset("ZX")
+"""States of a process that only its parent still asks for."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +49,20 @@ def mentioning(text: str) -> list[Process]:
 
 
 def kill(processes: Iterable[Process]) -> None:
-    """End processes at once; no error for one that has ended."""
-    for process in processes:
-        now = _process(process.pid)
-        if now and now.started == process.started:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(process.pid, signal.SIGKILL)
+    """End processes at once and see them gone; no error for one that has ended."""
+    meant = [process for process in processes if _is_there(process)]
+    for process in meant:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(process.pid, signal.SIGKILL)
+    deadline = time.monotonic() + _DEATH_S
+    while any(_is_there(process) for process in meant) and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
+def _is_there(process: Process) -> bool:
+    """Whether it still runs, and is not a later one with its number."""
+    now = _process(process.pid)
+    return now is not None and now.started == process.started
 
 
 def interrupt(pid: int) -> None:
@@ -67,5 +79,5 @@ def _process(pid: int) -> Process | None:
     """What `stat` says; the name in brackets may hold anything, brackets too."""
     with contextlib.suppress(OSError, ValueError, IndexError):
         fields = (_PROC / str(pid) / "stat").read_text("utf-8", "replace").rpartition(")")[2].split()
-        return Process(pid, int(fields[1]), int(fields[19]))
+        return None if fields[0] in _ENDED else Process(pid, int(fields[1]), int(fields[19]))
     return None
