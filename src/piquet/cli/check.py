@@ -28,7 +28,9 @@ def command(campaign: Path) -> int:
         click.echo(f"\n{as_text(finding)}", err=True)
     if errors(found):
         return PLAN
-    click.echo(f"\nno error; next: survey the hosts, then piquet plan {campaign} -i INVENTORY", err=True)
+    click.echo(
+        f"\nno error; next: piquet survey -i INVENTORY, then piquet plan {campaign} -i INVENTORY", err=True
+    )
     return OK
 
 

@@ -32,8 +32,8 @@ NEEDED_MODULES: Mapping[Provider, tuple[str, ...]] = {
 MAX_SKEW_S = 2.0
 MAX_SURVEY_AGE = timedelta(hours=24)
 _SHOWN = 5
-_SURVEY_AGAIN = "ansible-playbook piquet.fleet.survey -i INVENTORY --limit {host}"
-_HOOK = "ansible-playbook piquet.fleet.hook -i INVENTORY --limit {host}"
+_SURVEY_AGAIN = "piquet survey -i INVENTORY --limit {host} (or the playbook piquet.fleet.survey)"
+_HOOK = "piquet hook -i INVENTORY --limit {host} (or the playbook piquet.fleet.hook)"
 
 
 def raise_if_unsafe(plan: Plan) -> None:

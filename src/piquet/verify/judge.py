@@ -25,11 +25,11 @@ _WORDS = {
     "usual": "the site as usual",
 }
 _WHOLE_SITE = frozenset({"not-on-strike", "strike-outside", "page-differs", "no-answer"})
-_STOPPED = "ansible-playbook piquet.fleet.status -i INVENTORY: is the host armed, or was it stopped by hand?"
+_STOPPED = "piquet status -i INVENTORY: is the host armed, or was it stopped by hand?"
 _NO_ANSWER = "is the host up, and its web server running? Nothing can be said of its sites until it answers"
 _CHANGED = "the site's owner may have changed it since; if not, compare with the host's own files"
 _RELEASE = (
-    "end it now: ansible-playbook piquet.fleet.rollback -i INVENTORY, "
+    "end it now: piquet rollback -i INVENTORY, "
     "or on the host: rm -f /run/piquet/live /var/lib/piquet/armed.json"
 )
 
