@@ -15,7 +15,15 @@ import pytest
 import piquet.cli
 from piquet.campaign.load import load_campaign
 from piquet.cli import COMMANDS, exit_codes, run
-from piquet.errors import BundleError, CampaignError, FleetError, HostError, PiquetError, PlanError
+from piquet.errors import (
+    BundleError,
+    CampaignError,
+    EngineError,
+    FleetError,
+    HostError,
+    PiquetError,
+    PlanError,
+)
 from piquet.fleet.workdir import Workdir
 from piquet.plan import plan_digest
 
@@ -84,13 +92,6 @@ def test_check_says_which_pages_nobody_wrote(tmp_path: Path, capsys: pytest.Capt
     assert run(["check", str(tmp_path / "campaign.yml")]) == 0
     said = capsys.readouterr().err
     assert "pages/greve/en.md: this is still the example's text" in said and "fr.md: this" not in said
-
-
-@pytest.mark.parametrize("verb", ["survey", "arm", "rollback"])
-def test_a_verb_of_ansible_is_named_in_full(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Somebody in a hurry types `piquet rollback`."""
-    assert run([verb]) == exit_codes.USAGE
-    assert f"ansible-playbook piquet.fleet.{verb} -i INVENTORY" in capsys.readouterr().err
 
 
 def test_a_wrong_path_of_the_inventory_is_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -176,7 +177,17 @@ def test_an_inventory_that_is_none(folder: Path) -> None:
     assert run(["plan", str(folder / "campaign.yml"), "-i", str(folder / "nowhere")]) == exit_codes.FLEET
 
 
-@pytest.mark.parametrize("arguments", [["nonsense"], ["plan"], ["check", "--nonsense"], ["init", "a", "b"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nonsense"],
+        ["plan"],
+        ["check", "--nonsense"],
+        ["init", "a", "b"],
+        ["arm"],
+        ["status", "-i", "x,", "--digest", "y"],
+    ],
+)
 def test_wrong_command_lines(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """Exit code 2, said on standard error."""
     assert run(arguments) == exit_codes.USAGE
@@ -196,6 +207,7 @@ def test_help(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     ("error", "code"),
     [
         (CampaignError("x"), 3), (FleetError("x"), 4), (PlanError("x"), 5), (BundleError("x"), 6), (HostError("x"), 7),
+        (EngineError("x"), 70),
         (PiquetError("x"), 1), (KeyboardInterrupt(), 130), (click.Abort(), 130), (click.UsageError("x"), 2),
         (OSError("disk full"), 70),
     ],
