@@ -191,11 +191,9 @@ def test_a_host_without_python(fleet: Fleet, drill: Drill) -> None:
 
 
 def test_an_operator_becomes_root(operator: Fleet, tmp_path: Path) -> None:
-    """Survey and status through sudo, one command each, nothing of it left on the host."""
+    """Survey and status through sudo, one command each, nothing left on the host; who may not is told, not asked."""
     for verb in ("survey", "status"):
         good(deploy(tmp_path, ansible(operator), verb, ssh_user="op", piquet_workdir=tmp_path / "w"))
-    refused = deploy(tmp_path, ansible(operator), "status", ssh_user="op", piquet_become=False)
-    assert refused.returncode == 1
     for host in operator:
         host.run("sed -i s/NOPASSWD:// /etc/sudoers.d/op")
     job = {"inventory": str(operator.inventory), "variables": {"ssh_user": "op"}}
