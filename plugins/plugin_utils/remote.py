@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -32,8 +33,17 @@ class AnsibleRemote:
 
     def run(self, command, data, as_root):
         """Run one shell command; `become` applies when `as_root`."""
-        raw = self._action._low_level_execute_command(command, in_data=data, sudoable=as_root)
-        return engine("answer").Outcome(raw["rc"], raw["stdout"], raw["stderr"])
+        outcome = engine("answer").Outcome
+        try:
+            raw = self._action._low_level_execute_command(command, in_data=data, sudoable=as_root)
+        except (
+            AnsibleError
+        ) as err:  # Ansible itself gives up at the prompt; the answer's reader has a hint for it
+            asked = re.search(r"(?:Missing|Incorrect) (\S+) password", str(err))
+            if asked is None:
+                raise
+            return outcome(1, "", f"{asked[1]}: a password is required")
+        return outcome(raw["rc"], raw["stdout"], raw["stderr"])
 
     def put(self, data, path):
         """Write a remote file by the connection's own file transfer."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from piquet.resources import root
+from piquet.resources import collection
 
 _BOOLEANS = {
     "true": True,
@@ -30,7 +30,7 @@ def specifications(verb: str) -> dict[str, Spec]:
 
     found: dict[str, Spec] = {}
     for role in ("settings", verb):
-        file = root() / "roles" / role / "meta" / "argument_specs.yml"
+        file = collection() / "roles" / role / "meta" / "argument_specs.yml"
         document = YAML(typ="safe", pure=True).load(file.read_text("utf-8"))
         found |= document["argument_specs"]["main"]["options"]
     return found

@@ -34,6 +34,7 @@ VARIABLES: Mapping[str, Variable] = {
     "piquet_campaign": Variable("str", "campaign/campaign.yml"),
     "piquet_workdir": Variable("str", ".piquet"),
     "piquet_plan_digest": Variable("str", ""),
+    "piquet_scheduler": Variable("str", "auto"),
     "piquet_canary": Variable("list", [], "stage"),
     "piquet_baseline": Variable("bool", True, "stage"),
     "piquet_install_python": Variable("bool", False, "stage"),

@@ -134,7 +134,10 @@ def _why_no_answer(outcome: Outcome, host: str, python: str) -> str:
     elif outcome.rc == _NOT_FOUND or re.search(rf"{re.escape(python)}: (not found|No such file)", said):
         reason, hint = f"there is no Python at {python}", "set piquet_python to a Python 3.8 or later"
     elif "password is required" in said or "is not in the sudoers" in said or "sudo: not found" in said:
-        reason, hint = "it is not possible to become root", "check ansible_become_* or log in as root"
+        reason, hint = (
+            "it is not possible to become root",
+            "let the login become root (ansible_become_*, pyinfra's _sudo_*), or log in as root",
+        )
     elif "SyntaxError" in said or "ImportError" in said or "ModuleNotFoundError" in said:
         reason, hint = f"{python} cannot run the agent", "set piquet_python to a complete Python 3.8 or later"
     else:

@@ -80,12 +80,17 @@ def attempt(
     try:
         result = run_verb(remote, host, arguments, check=check, diff=diff)
     except PiquetError as err:
-        return {"failed": True, "changed": False, "msg": f"{host}: {err}"}
+        return {"failed": True, "changed": False, "msg": _named(host, str(err))}
     if result["failed"]:
-        return result | {"msg": f"{host}: {result['msg']}"}
+        return result | {"msg": _named(host, result["msg"])}
     if arguments["verb"] == "survey":
         return result | {"show": result["survey_text"]}
     return result | ({"show": f"{host}: {result['msg']}"} if result["piquet"]["problems"] else {})
+
+
+def _named(host: str, text: str) -> str:
+    """A message that begins with the host, once."""
+    return text if text.startswith((f"{host}: ", f"{host} ")) else f"{host}: {text}"
 
 
 def _needs(
