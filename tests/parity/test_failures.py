@@ -129,7 +129,7 @@ def test_an_interrupted_verb(compared: Comparison, campaign: Path) -> None:
         ),
     )
     on_hosts(compared.roads, lambda host: host.run("rm -f /run/parity-wait /run/parity-waits"))
-    on_hosts(compared.roads, lambda host: host.run("while pgrep -f -- --request; do sleep 0.2; done"))
+    on_hosts(compared.roads, lambda host: host.run("while pgrep -f '[-]-request'; do sleep 0.2; done"))
     compared.hosts("after an interrupted rollback")
     compared.verb("rollback")
     on_hosts(compared.roads, lambda host: host.run(f"rm {_SLOW}"))
