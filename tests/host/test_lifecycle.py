@@ -97,6 +97,19 @@ def test_a_new_bundle_replaces_the_old_one_but_not_an_armed_one(box: Box) -> Non
     assert status(box)["state"] == "staged"
 
 
+def test_the_armed_plan_can_be_staged_again_while_nothing_is_to_do(box: Box) -> None:
+    """A playbook of all steps can run twice; a file that somebody changed is not put back under a running picket."""
+    digest = box.arm()
+    members = box.bundle()[1]
+    for check in (True, False):
+        again = box.ask("stage", members, plan_digest=digest, check=check)
+        assert (again.is_ok, again.is_changed) == (True, False)
+    assert status(box)["state"] == "armed"
+    box.paths.at(PAGE).write_text("changed", "utf-8")
+    assert codes(box.ask("stage", members, plan_digest=digest)) == {"armed"}
+    assert box.paths.at(PAGE).read_text("utf-8") == "changed"
+
+
 def test_arming_another_plan_is_refused(box: Box) -> None:
     """Only the plan that is staged can be armed, and only one at a time."""
     box.arm()

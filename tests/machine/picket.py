@@ -455,11 +455,13 @@ class Picket(RuleBasedStateMachine):
         return files
 
     def _stage(self, plan: Plan) -> Outcome:
-        """Stage; over an armed plan it is refused."""
+        """Stage; over an armed plan it is refused, unless it is that plan and nothing is to do."""
         was_held = self._note_before() and HELD in self.will.status.values()
         members = dict(plan.members)
         outcome = self.carry_out("stage", lambda: self.world.ask("stage", members, plan_digest=plan.digest))
-        if outcome.is_ok:
+        if outcome.is_ok and not outcome.is_changed and plan == self.will.plan:
+            assert plan.is_intact(self.world), "said to be in place"
+        elif outcome.is_ok:
             assert not (was_held and self.will.plan and self.world.now < self.will.plan.end), (
                 "staged over armed"
             )

@@ -33,11 +33,11 @@ def run(machine: Machine, request: Request) -> Outcome:
         findings = [] if request.is_check else recover(machine, request.verb)
         if not request.is_check:
             findings += reconcile.apply(machine, request.verb)[1]
-        findings += refusals(machine, bundle)
-        if errors(findings):
-            return Outcome(False, "Nothing was staged: see the problems.", tuple(findings))
         changes = outcome.pending(wanted(machine, request, bundle, digest))
         is_done = not changes and is_loaded(machine, bundle) and _is_watched(machine, bundle)
+        findings += refusals(machine, bundle, digest if is_done else "")
+        if errors(findings):
+            return Outcome(False, "Nothing was staged: see the problems.", tuple(findings))
         shown = outcome.diff(changes) if request.wants_diff else ()
         if request.is_check:
             message = "Everything is staged already." if is_done else f"{len(changes)} files would change."
@@ -97,14 +97,20 @@ def _hosts_of(plan: bytes) -> List[str]:
     return []
 
 
-def refusals(machine: Machine, bundle: Manifest) -> List[Finding]:
-    """Why this bundle cannot be staged now."""
+def refusals(machine: Machine, bundle: Manifest, done: str = "") -> List[Finding]:
+    """Why this bundle cannot be staged now.
+
+    Args:
+        machine: this host.
+        bundle: what is to be staged.
+        done: digest of a plan that is in place in every byte; to stage it again is no work, also where it is armed.
+    """
     findings: List[Finding] = []
     try:
         current = armed.read(machine.paths)
     except AgentError:
         current = None
-    if current is not None and machine.now() < current.end:
+    if current is not None and machine.now() < current.end and current.plan_digest != done:
         message = f"The host is armed with {current.campaign}."
         findings.append(Finding("error", "armed", machine.paths.armed.name, message, hint="rollback first"))
     for name in bundle.providers:
