@@ -18,6 +18,7 @@ from piquet.testbed.host import Host
 from tests.parity.compare import Comparison
 from tests.parity.road import RELOAD, Road, Run, inventory_text, on_hosts, on_roads
 
+pytestmark = pytest.mark.long
 _BROKEN = {
     "nginx": "server { listen 80; server_name broken.parity.example; no_such_directive on; }\n",
     "apache": "<VirtualHost *:80>\n    ServerName broken.parity.example\n    NoSuchDirective on\n</VirtualHost>\n",
@@ -135,7 +136,6 @@ def test_an_interrupted_verb(compared: Comparison, campaign: Path) -> None:
     on_hosts(compared.roads, lambda host: host.run(f"rm {_SLOW}"))
 
 
-@pytest.mark.long
 def test_roads_cross(compared: Comparison, campaign: Path) -> None:
     """What one engine began the other goes on with, verb by verb, and finds nothing to do again."""
     other = {"ansible": "pyinfra", "pyinfra": "ansible"}
