@@ -2,7 +2,7 @@
 """Stage on 16 hosts by each engine, beside raw parallel ssh doing the same: bytes, test, reload.
 
 All ways in turn on one fleet, each with a campaign of its own so that there is something to do; medians and ratios
-of one run, since machines differ and are shared. Prints one line per way. `python -m tests.bench_fleet [ROUNDS]`.
+of one run, since machines differ and are shared. Prints one line per way: `python -m tests.bench_fleet [ROUNDS]`. Hosts and controller share this machine's cores.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from piquet.testbed import Fleet
+from piquet.testbed.host import Host
 from tests import bench, drive
 from tests.drive import Drill
 
@@ -41,10 +42,15 @@ def main(rounds: int) -> int:
 def _ready(fleet: Fleet) -> None:
     """Plant the sites, survey, hook."""
     for number, host in enumerate(fleet):
-        host.write_file("/etc/nginx/sites-enabled/many.conf", _vhosts(number))
-        host.run("nginx -t -q && systemctl reload nginx")
+        plant(host, number)
     drive.play(fleet, "survey")
     drive.play(fleet, "hook")
+
+
+def plant(host: Host, number: int) -> None:
+    """Give a host its share of the sites."""
+    host.write_file("/etc/nginx/sites-enabled/many.conf", _vhosts(number))
+    host.run("nginx -t -q && systemctl reload nginx")
 
 
 def _vhosts(number: int) -> str:

@@ -132,6 +132,13 @@ SECTIONS = (
         _answers,
     ),
     Section(
+        "parity",
+        "The same by every road",
+        "Twin hosts, one road each: Ansible and pyinfra, systemd and cron. Each verb looked at first, done, and done "
+        "again, also when something is wrong; what was said and printed, every file, journal and answer compared.",
+        lambda rows: f"{_sum(rows, 'pairs'):,} comparisons, none different",
+    ),
+    Section(
         "bad-input",
         "Bad input",
         "Broken campaigns, inventories and hosts: each is refused with place, expected, got and a hint, "
