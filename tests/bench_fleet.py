@@ -2,7 +2,8 @@
 """Stage on 16 hosts by each engine, beside raw parallel ssh doing the same: bytes, test, reload.
 
 All ways in turn on one fleet, each with a campaign of its own so that there is something to do; medians and ratios
-of one run, since machines differ and are shared. Prints one line per way: `python -m tests.bench_fleet [ROUNDS]`. Hosts and controller share this machine's cores.
+of one run, since machines differ and are shared. Prints one line per way. `python -m tests.bench_fleet [ROUNDS]`.
+Hosts and controller share this machine's cores.
 """
 
 from __future__ import annotations

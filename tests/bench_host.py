@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What verbs cost one host, in CPU time, beside what its own tools cost there: `python -m tests.bench_host`.
 
-One nginx host with the share of 3,000 sites that each of 16 has in `bench_fleet`. CPU time is that of all its processes.
+One nginx host with the share of 3,000 sites that each of 16 has in `bench_fleet`; CPU time is that of all processes.
 """
 
 from __future__ import annotations
