@@ -9,7 +9,7 @@ _COLLECTION = "ansible_collections/piquet/fleet"
 
 
 def root() -> Path:
-    """The folder that holds `templates/` and `inventory.example/`: the checkout, or what the wheel brought.
+    """The folder that holds `templates/`, `deploys/` and `inventory.example/`: the checkout, or what the wheel brought.
 
     Raises:
         FileNotFoundError: neither a checkout nor a complete installation surrounds this package.

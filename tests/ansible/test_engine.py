@@ -68,7 +68,7 @@ def test_a_failed_answer_keeps_its_problems() -> None:
     ("rc", "stdout", "stderr", "said"),
     [
         (9, "", "mktemp: No space left on device", "hint: free space there"),
-        (127, "", "sh: 1: /usr/bin/python3: not found", "hint: set piquet_python"),
+        (127, "", "sh: 1: /usr/bin/python3: not found", "hint: install python3 there"),
         (1, "", "sudo: a password is required", "hint: let the login become root"),
         (1, "", "ModuleNotFoundError: No module named 'zlib'", "cannot run the agent"),
         (1, "", "SyntaxError: invalid syntax", "hint: set piquet_python to a complete Python 3.8"),

@@ -27,7 +27,8 @@ _SCHEDULE = """\
 ## The schedule
 
 `piquet_scheduler`, a variable of each host in the inventory: `systemd`, `cron`, or `auto` (the default): systemd where
-that is process 1, else cron. Start and end are exact with either.
+that is process 1, else cron. Start and end are exact with either. The program itself counts, not its name: busybox's
+crond (Alpine's own) does not read `/etc/cron.d`, and arm refuses a host that has only that.
 
 | family | `systemctl` | programs that count as a cron which reads `/etc/cron.d` |
 |---|---|---|"""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.parity.road import Road
+from tests.parity.road import SCHEDULERS, Road
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "roads.md"
 CHAPTERS = ("Ansible", "pyinfra", "The piquet command")
@@ -43,9 +43,9 @@ def test_a_chapter_has_every_step(chapter: str) -> None:
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_a_path_as_written(roads: tuple[Road, ...], chapter: str, tmp_path: Path) -> None:
     """Each command of the chapter ends well, one after the other, with systemd and with cron; and nothing is left."""
-    for road in roads:
-        if road.engine != ("pyinfra" if chapter == "pyinfra" else "ansible"):
-            continue
+    mine = [road for road in roads if road.engine == ("pyinfra" if chapter == "pyinfra" else "ansible")]
+    assert sorted(SCHEDULERS) == sorted(road.scheduler for road in mine)
+    for road in mine:
         folder = tmp_path / road.scheduler
         folder.mkdir()
         shutil.copy(road.inventory, folder / "hosts.yml")

@@ -28,6 +28,7 @@ def fill(leave_out: str = "") -> None:
         "corpus": {"server": "nginx", "kind": "static", "requests": 70, "wrong_staged": 1, "wrong_active": 2},
         "main_files": {"server": "nginx", "file": "own-maps", "requests": 9, "wrong_staged": 0},
         "packaged": {"server": "nginx", "package": "x", "requests": 7, "wrong_staged": 0},
+        "parity": {"test": "t", "what": "files", "pairs": 12},
         "bad-input": {"case": "tabs", "reasons": 3},
         "long-only": {"test": "t", "promise": "p"},
         "tests": {"part": "all", "passed": 5, "failed": 1},
@@ -48,6 +49,7 @@ def test_every_table_is_shown_with_its_total(kept: Path) -> None:
         "largest distance from the agreed instant: 3 ms",
         "10,000 steps",
         "1 kinds, 70 requests, 3 wrong answers",
+        "12 comparisons, none different",
         "1 cases, 3 reasons told",
         "5 passed, 1 failed",
     ):

@@ -6,18 +6,20 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
+_HELP = """Print what teaches SHELL to complete piquet.
 
-@click.command("completion")
+\b
+bash: eval "$(piquet completion bash)"      in ~/.bashrc
+zsh:  eval "$(piquet completion zsh)"       in ~/.zshrc, after compinit
+fish: piquet completion fish | source       in ~/.config/fish/config.fish
+"""
+
+
+@click.command("completion", help=_HELP)
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def command(ctx: click.Context, shell: str) -> None:
-    r"""Print what teaches SHELL to complete piquet.
-
-    \b
-    bash: eval "$(piquet completion bash)"      in ~/.bashrc
-    zsh:  eval "$(piquet completion zsh)"       in ~/.zshrc, after compinit
-    fish: piquet completion fish | source       in ~/.config/fish/config.fish
-    """
+    """Print the script of click's own completion."""
     kind = get_completion_class(shell)
     if kind is None:
         raise click.UsageError(f"click knows no completion for {shell}")

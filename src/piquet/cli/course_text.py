@@ -77,7 +77,7 @@ def _unified(host: str, change: Mapping[str, Any]) -> Iterator[str]:
         yield line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
 
 
-def where(course: Course, inventory: str) -> str:
+def where(course: Course, inventory: str, engine: str) -> str:
     """After a run that ended before its time: what is where, and what to do next."""
     ended = "interrupted" if course.is_interrupted else "broken off"
     by_word: dict[Word, list[str]] = {}
@@ -86,7 +86,7 @@ def where(course: Course, inventory: str) -> str:
     finished = sorted(host for word in ("changed", "ok", "skipped") for host in by_word.get(word, ()))
     lines = [f"{ended} in the step: {course.step}" if course.step else f"{ended} before the first step"]
     if not course.hosts:
-        return "\n".join([*lines, "  no host was begun", *_next(course, inventory)])
+        return "\n".join([*lines, "  no host was begun", *_next(course, inventory, engine)])
     for title, hosts in (
         ("done", finished),
         ("checked, not armed", by_word.get("not armed", [])),
@@ -99,18 +99,18 @@ def where(course: Course, inventory: str) -> str:
         lines += [f"  {title}: {printable(', '.join(hosts))}"] if hosts else []
     if by_word.get("unknown"):
         lines += ["", "what was begun on a host goes on there by itself: to its end, or back to where it was"]
-    return "\n".join([*lines, *_next(course, inventory)])
+    return "\n".join([*lines, *_next(course, inventory, engine)])
 
 
-def _next(course: Course, inventory: str) -> list[str]:
+def _next(course: Course, inventory: str, engine: str) -> list[str]:
     """What is known of the sites, and the commands that come next."""
     if course.verb in ("survey", "status") or course.check:
         return ["", "nothing was to be changed; run it again whenever you like"]
-    inventory = shlex.quote(inventory)
+    given = f"-i {shlex.quote(inventory)} --engine {engine}"
     lines = ["", _armed(course)] if course.verb == "arm" else [""]
-    lines.append(f"next: piquet status -i {inventory}    (what every host is doing)")
+    lines.append(f"next: piquet status {given}    (what every host is doing)")
     if course.verb == "arm":
-        lines.append(f"then: piquet rollback -i {inventory}  (back to normal everywhere), or arm again")
+        lines.append(f"then: piquet rollback {given}  (back to normal everywhere), or arm again")
     else:
         lines.append(f"then: piquet {course.verb} again; it goes on where it was")
     return lines

@@ -93,7 +93,7 @@ def drive_verb(verb: str, engine: str, request: Request, is_json: bool) -> int:
     code = code_of(error) if error and not course.is_interrupted else course.exit_code()
     seconds = time.monotonic() - begun_at
     if course.is_interrupted or (error and course.hosts):
-        click.echo(f"\n{course_text.where(course, request.inventory)}", err=True)
+        click.echo(f"\n{course_text.where(course, request.inventory, engine)}", err=True)
     if is_json:
         document = course_json.document(course, engine, seconds, code, error)
         click.echo(json.dumps(document, ensure_ascii=False, indent=1))

@@ -45,8 +45,8 @@ VERBS: Mapping[str, HostVerb] = {
         ("campaign", "digest", "canary", "baseline"),
     ),
     "arm": HostVerb(
-        "Commit every host to the window. Checks on all hosts first; if one cannot be armed, none is. CAMPAIGN is "
-        "campaign/campaign.yml beside the inventory by default.",
+        "Commit every host to the window. Checks on all hosts first; if one cannot be armed, none is; with --limit it "
+        "wants --partial. CAMPAIGN is campaign/campaign.yml beside the inventory by default.",
         ("campaign", "digest", "partial"),
     ),
     "status": HostVerb("Ask every host what it is doing. Changes nothing."),
@@ -110,9 +110,11 @@ _COMMON: tuple[Decorator, ...] = (
         "--inventory",
         required=True,
         type=click.Path(),
-        help="Ansible inventory: file, folder or `host1,host2,`.",
+        help="Ansible inventory: file, folder or `host1,host2,`; with --engine pyinfra also its own FILE.py.",
     ),
-    click.option("-l", "--limit", help="Only these hosts (a pattern). arm wants --partial with it."),
+    click.option(
+        "-l", "--limit", help="Only these hosts (a pattern); the plan stays over all of piquet_hosts."
+    ),
     click.option(
         "--engine",
         type=click.Choice(ENGINES),

@@ -21,7 +21,11 @@ from piquet.plan import Plan, make_plan, raise_if_unsafe
 @click.command("plan")
 @click.argument("campaign", type=click.Path(path_type=Path, dir_okay=False), default="campaign.yml")
 @click.option("-i", "--inventory", required=True, help="Ansible inventory: file, folder or `host1,host2,`.")
-@click.option("-l", "--limit", help="Only these hosts (an Ansible pattern).")
+@click.option(
+    "-l",
+    "--limit",
+    help="Plan over these hosts alone (a pattern); for stage and arm: -e piquet_hosts=PATTERN.",
+)
 @click.option(
     "--workdir", type=click.Path(path_type=Path), help="Surveys and plans [.piquet by the inventory]."
 )
@@ -30,7 +34,10 @@ from piquet.plan import Plan, make_plan, raise_if_unsafe
 def command(
     campaign: Path, inventory: str, limit: str | None, workdir: Path | None, show_all: bool, is_json: bool
 ) -> None:
-    """Decide who shows what, when, and keep the decision for `stage`."""
+    """Decide who shows what, when, and keep the decision for `stage`.
+
+    CAMPAIGN is campaign.yml in this folder by default.
+    """
     loaded = load_campaign(campaign)
     work = Workdir(workdir or default_workdir(inventory))
     fleet = read_fleet(inventory_hosts(inventory, limit), work.surveys())

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from piquet.campaign.load import SECRET_FILE, LoadedCampaign, bypass_secret, load_campaign
+from piquet.campaign.load import load_campaign, made_secret
 from piquet.cli.verify_run import Run, look, take
 from piquet.errors import FleetError
 from piquet.fleet.inventory import default_workdir, inventory_hosts
@@ -90,14 +90,8 @@ def command(
     if not targets:
         raise FleetError("there is no site to ask\n\n  hint: run the survey verb first")
     sources = source_addresses(target.address for target in targets)
-    expectations = Expectations(loaded.campaign, _secret(loaded), moment, slack, sources)
+    expectations = Expectations(loaded.campaign, made_secret(loaded), moment, slack, sources)
     file = work.baseline(loaded.campaign.name)
     max_shown = None if show_all else SHOWN
     run = Run(expectations, targets, unreachable, file, work, concurrency, timeout, ca, max_shown)
     return take(run, is_json) if baseline == "take" else look(run, baseline, is_json)
-
-
-def _secret(loaded: LoadedCampaign) -> str | None:
-    """The bypass secret, if the campaign has a bypass and the key was made; looking makes no key."""
-    is_made = (loaded.path.parent / SECRET_FILE).is_file()
-    return bypass_secret(loaded.path) if loaded.campaign.doors.bypass and is_made else None

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from io import BytesIO
 from typing import Any
@@ -13,6 +14,7 @@ from pyinfra.api.command import StringCommand
 from pyinfra.api.exceptions import PyinfraError
 from pyinfra.api.host import Host
 from pyinfra.api.state import State
+from pyinfra.connectors.local import LocalConnector
 
 from piquet.engine.answer import Outcome
 
@@ -76,6 +78,8 @@ def global_arguments(state: State, host: Host, explicit: Mapping[str, Any]) -> d
 
 def is_root(host: Host) -> bool:
     """Whether the login is root's, so that there is nothing to become."""
+    if isinstance(host.connector, LocalConnector):
+        return os.geteuid() == 0
     transport = _transport(host)
     return bool((transport.get_username() if transport else host.data.get("ssh_user")) == "root")
 

@@ -132,7 +132,10 @@ def _why_no_answer(outcome: Outcome, host: str, python: str) -> str:
     if outcome.rc == _MKTEMP_FAILED:
         reason, hint = "no file could be made in /tmp", "free space there, or make it writable for root"
     elif outcome.rc == _NOT_FOUND or re.search(rf"{re.escape(python)}: (not found|No such file)", said):
-        reason, hint = f"there is no Python at {python}", "set piquet_python to a Python 3.8 or later"
+        reason, hint = (
+            f"there is no Python at {python}",
+            "install python3 there, or set piquet_python to a Python 3.8 or later",
+        )
     elif "password is required" in said or "is not in the sudoers" in said or "sudo: not found" in said:
         reason, hint = (
             "it is not possible to become root",

@@ -162,7 +162,10 @@ class Cron(Schedule):
         expected = (
             f"a process {' or '.join(self.programs)}" if self.programs else "another cron than this system's"
         )
-        hint = "have its owner start it, also at boot (Debian: update-rc.d cron enable; service cron start)"
+        hint = (
+            "have its owner start it, also at boot (Debian: update-rc.d cron enable; service cron start); "
+            "busybox's crond does not count"
+        )
         return Finding("error", "cron-not-running", "cron", message, expected, hint=hint)
 
 

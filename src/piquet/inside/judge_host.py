@@ -18,11 +18,11 @@ MAX_NAMED = 10
 _HOOK_LINE = "include /etc/piquet/nginx/server/*.conf; # piquet hook"
 _STATUS_TIMER = "systemctl list-timers 'piquet*', or is cron running? The lease ends the strike without them"
 _NEXT: Mapping[str, str] = {
-    "absent": "ansible-playbook piquet.fleet.stage, then arm",
-    "staged": "ansible-playbook piquet.fleet.arm; before that moment say --piquet-moment=before",
+    "absent": "piquet stage, then piquet arm (-i INVENTORY)",
+    "staged": "piquet arm -i INVENTORY; before that moment say --piquet-moment=before",
     "stopped": "somebody stopped it, and only a new arm undoes that: piquet-host status, and the journal, say when",
     "ended": "is this the campaign file that was staged, and is the host's clock right?",
-    "armed": "end it: ansible-playbook piquet.fleet.rollback, or on the host: piquet-host rollback",
+    "armed": "end it: piquet rollback -i INVENTORY, or on the host: piquet-host rollback",
     "unknown": "piquet-host status, on the host",
 }
 
@@ -192,7 +192,7 @@ def owners_files(case: Case) -> Iterator[Finding]:
         for block in (look.status.get("hooked") or {}).get("missing") or ():
             message = f"{', '.join(block['names'])}: its server block has no hook line, so it stays as usual"
             place = f"{block['file']}:{block['line']}"
-            hint = "ansible-playbook piquet.fleet.hook (it reloads nginx)"
+            hint = "piquet hook -i INVENTORY (it reloads nginx)"
             yield case.finding("hook-missing", message, _HOOK_LINE, f"none in the block at {place}", hint)
 
 
@@ -200,7 +200,7 @@ def nothing_left(case: Case) -> Iterator[Finding]:
     """Where our agent is gone, every other file of ours is gone too."""
     left = case.look.machine["left"]
     if case.look.state == "absent" and left:
-        hint = "ansible-playbook piquet.fleet.remove: it can be run again at any time"
+        hint = "piquet remove -i INVENTORY: it can be run again at any time"
         yield case.finding("left", "something of ours is left", "nothing", _some(left), hint)
 
 
@@ -237,4 +237,4 @@ def _log(name: str) -> str:
 
 
 def _unhook() -> str:
-    return "ansible-playbook piquet.fleet.unhook takes exactly it out"
+    return "piquet unhook -i INVENTORY takes exactly it out"

@@ -101,7 +101,7 @@ class Picket:
             )
         known = {host.name for host in self.fleet.hosts if host.surveyed_at is not None}
         if lost := sorted(self._remotes.keys() - known):
-            hint = "ansible-playbook piquet.fleet.survey -i INVENTORY; or say where surveys are: --piquet-workdir"
+            hint = "piquet survey -i INVENTORY; or say where surveys are: --piquet-workdir"
             raise FleetError(f"no survey in {self._workdir.path} of: {', '.join(lost)}\n\n  hint: {hint}")
 
     def name_of(self, called: str) -> str:

@@ -30,7 +30,7 @@ _NO_ANSWER = "is the host up, and its web server running? Nothing can be said of
 _CHANGED = "the site's owner may have changed it since; if not, compare with the host's own files"
 _RELEASE = (
     "end it now: piquet rollback -i INVENTORY, "
-    "or on the host: rm -f /run/piquet/live /var/lib/piquet/armed.json"
+    "or on the host: rm -f /run/piquet/live /var/lib/piquet/armed.json; sync"
 )
 
 

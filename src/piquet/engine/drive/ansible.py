@@ -36,8 +36,8 @@ _KEPT = ("ANSIBLE_HOST_KEY_CHECKING",)
 _NO_COLLECTION = re.compile(r"playbook: piquet\.fleet\.\w+ could not be found", re.IGNORECASE)
 _NO_HOST = re.compile(r"no hosts to target|no host in the inventory|does not match any hosts", re.IGNORECASE)
 _COLLECTION_HINT = (
-    "the package brings the collection along: reinstall it (pip install --force-reinstall piquet), or install the "
-    "collection itself: ansible-galaxy collection install PATH-OF-THE-CHECKOUT"
+    "the package brings the collection along: pip install --force-reinstall piquet (or PATH-OF-THE-CHECKOUT); the "
+    "collection alone: ansible-galaxy collection build, in the checkout, then install the file that it made"
 )
 
 
