@@ -77,4 +77,5 @@ class CallbackModule(Default):
             str(result.result.get("msg", "")).removeprefix("Task failed: ").removeprefix("Action failed: ")
         )
         place = "" if result.task.run_once else f": [{result.host.get_name()}]"
-        self._display.display(f"{word}{place}: {message.strip()}", color=color)
+        shown = "".join(c for c in message.strip() if c.isprintable() or c in "\n\t")
+        self._display.display(f"{word}{place}: {shown}", color=color)

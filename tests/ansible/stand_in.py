@@ -3,8 +3,9 @@
 """Stands where a host's Python would (`piquet_python`): answers the agent protocol from one small state file.
 
 It lets the roles run over many hosts on one machine without touching its web servers. The state file's name
-is the inventory name in the folder `PIQUET_STAND_IN`; what a host must fail at is in `<host>.fails`. A question
-that no test expects ends it with an error. Every request is kept in `<host>.asked`, one JSON per line.
+is the inventory name in the folder `PIQUET_STAND_IN`; what a host must fail at is in `<host>.fails`, where it answers
+nonsense in `<host>.lies`. A question that no test expects ends it with an error. Every request is kept in
+`<host>.asked`, one JSON per line.
 """
 
 from __future__ import annotations
@@ -33,6 +34,9 @@ def main() -> int:
         problem = {"severity": "error", "code": "config-broken", "subject": host, "message": "nginx -t fails",
                    "got": "unknown directive", "hint": "mend the configuration"}  # fmt: skip
         return _answer(request, folder, ok=False, changed=False, problems=[problem])
+    if (folder / f"{host}.lies").exists() and step == (folder / f"{host}.lies").read_text():
+        print(json.dumps({"piquet": 1, "verb": verb, "ok": True, "status": {"now": "half past three"}}))
+        return 0
     return _answer(request, folder, ok=True, changed=_act(request, folder, members), problems=[])
 
 

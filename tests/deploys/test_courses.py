@@ -116,6 +116,15 @@ def test_a_host_that_fails_at_the_last_step_undoes_the_others(staged: Place) -> 
     assert re.search(r"web3 +failed +stopped", done.shown())
 
 
+def test_a_host_that_answers_nonsense_undoes_the_others(staged: Place) -> None:
+    """No host can end the run, and with it the undoing: it is a failure like any other."""
+    (staged.folder / "web3.lies").write_text("arm")
+    done = run(staged, "arm")
+    assert done.rc == 1, done.text
+    assert staged.states() == ["stopped"] * 3
+    assert re.search(r"web3 +failed +stopped +web3: its answer cannot be used", done.shown()), done.shown()
+
+
 def test_partial_arm_leaves_the_failing_out(staged: Place) -> None:
     """The others are armed, the exit status still says that not all is well."""
     staged.fail("web1", "check")

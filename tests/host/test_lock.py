@@ -4,6 +4,9 @@
 from __future__ import annotations
 
 import stat
+import threading
+import time
+from pathlib import Path
 
 import pytest
 
@@ -32,3 +35,28 @@ def test_lock_is_private(still: Box) -> None:
     """Whoever cannot open it cannot hold it."""
     with locked(still.paths, wait_s=0):
         assert stat.S_IMODE(still.paths.lock.stat().st_mode) == 0o600
+
+
+def test_a_lock_whose_file_was_deleted_is_nobodys(tmp_path: Path) -> None:
+    """Remove deletes it while others wait: whoever waited and whoever comes new are never inside at once."""
+    paths = Paths(str(tmp_path))
+    inside: list[str] = []
+    together: list[tuple[str, ...]] = []
+
+    def hold(name: str) -> None:
+        with locked(paths):
+            inside.append(name)
+            time.sleep(0.4)
+            together.append(tuple(inside))
+            inside.remove(name)
+
+    waiting, new = (threading.Thread(target=hold, args=(name,)) for name in ("waiting", "new"))
+    with locked(paths):
+        waiting.start()
+        time.sleep(0.2)
+        paths.lock.unlink()
+        new.start()
+        time.sleep(0.2)
+    for thread in (waiting, new):
+        thread.join()
+    assert [("new",), ("waiting",)] == together

@@ -97,6 +97,7 @@ def _environment(home: Path) -> Mapping[str, str]:
         "ANSIBLE_HOME": os.fspath(home / "ansible"),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "MOLECULE_COMMAND_BORDERS": "false",
+        "TERM": "xterm",  # without one the report has other arrows
         "HTTP_PROXY": _NOWHERE,
         "HTTPS_PROXY": _NOWHERE,
     }

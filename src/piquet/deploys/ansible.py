@@ -20,9 +20,22 @@ from pyinfra.connectors.local import LocalConnector
 from pyinfra.connectors.ssh import SSHConnector
 
 from piquet.deploys.inventory import FOLDER
+from piquet.deploys.remote import connecting
 from piquet.deploys.ssh_data import host_data
 from piquet.errors import PiquetError
 from piquet.fleet.inventory import hosts_and_groups
+
+
+class Ssh(SSHConnector):
+    """pyinfra's, for which a host that sends rubbish cannot be reached; there it ends the run for all hosts."""
+
+    def connect(self) -> None:
+        """Connect.
+
+        Raises:
+            ConnectError: it cannot be reached.
+        """
+        connecting(super().connect)()
 
 
 class AnsibleConnector(SSHConnector):
@@ -33,7 +46,7 @@ class AnsibleConnector(SSHConnector):
     def __new__(cls, state: State, host: Host) -> BaseConnector:  # type: ignore[misc]
         """The connector that does the work."""
         is_local = host.data.get("ansible_connection") == "local"
-        return (LocalConnector if is_local else SSHConnector)(state, host)
+        return (LocalConnector if is_local else Ssh)(state, host)
 
     @staticmethod
     def make_names_data(name: str | None = None) -> Iterator[tuple[str, dict[str, Any], list[str]]]:

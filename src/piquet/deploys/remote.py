@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from io import BytesIO
 from typing import Any
 
 from paramiko import SSHException
 from pyinfra.api.arguments import CONNECTOR_ARGUMENT_KEYS, pop_global_arguments
 from pyinfra.api.command import StringCommand
-from pyinfra.api.exceptions import PyinfraError
+from pyinfra.api.exceptions import ConnectError, PyinfraError
 from pyinfra.api.host import Host
 from pyinfra.api.state import State
 from pyinfra.connectors.local import LocalConnector
@@ -82,6 +82,20 @@ def is_root(host: Host) -> bool:
         return os.geteuid() == 0
     transport = _transport(host)
     return bool((transport.get_username() if transport else host.data.get("ssh_user")) == "root")
+
+
+def connecting(connect: Callable[[], None]) -> Callable[[], None]:
+    """A `connect` for which a host that sends rubbish cannot be reached; pyinfra would end the whole run."""
+
+    def wrapped() -> None:
+        try:
+            connect()
+        except ConnectError:
+            raise
+        except Exception as err:  # paramiko passes on whatever a host's bytes break in it
+            raise ConnectError(f"{type(err).__name__}: {err}") from err
+
+    return wrapped
 
 
 def is_connected(host: Host) -> bool:

@@ -28,6 +28,7 @@ from piquet.deploys.steps import COURSES, Result, Step
 from piquet.engine.events import Event
 from piquet.engine.step import attempt
 from piquet.errors import PiquetError
+from piquet.printable import printable
 
 
 class Runs:
@@ -147,6 +148,12 @@ class VerbRun:
             return attempt(remote, name, arguments, check=check, diff=bool(state.config.DIFF))
         except ConnectionLostError as err:
             return {"changed": False, "unreachable": True, "msg": f"{name}: {err}"}
+        except (
+            Exception
+        ) as err:  # pyinfra would end the run, and with it what is still to be done on the others
+            reason = printable(f"{type(err).__name__}: {err}")
+            text = f"{name}: it failed here ({reason}); what the host did is unknown: run status"
+            return {"changed": False, "failed": True, "msg": text}
 
 
 _RUNS: WeakKeyDictionary[State, Runs] = WeakKeyDictionary()

@@ -23,6 +23,7 @@ from pyinfra.api.state import BaseStateCallback, State, StateStage
 from pyinfra.connectors import util as connector_util
 
 from piquet.deploys.job import Job, make_state, read_job
+from piquet.deploys.remote import connecting
 from piquet.deploys.run import Runs, runs_of
 from piquet.deploys.verbs import VERBS
 from piquet.engine.events import Event
@@ -107,6 +108,8 @@ class Runner(BaseStateCallback):
 
     def _connect(self) -> None:
         self._state.set_stage(StateStage.Connect)
+        for host in self._state.inventory:
+            host.connector.connect = connecting(host.connector.connect)  # type: ignore[method-assign]
         connect_all(self._state)
 
     def _prepare(self) -> None:

@@ -42,7 +42,10 @@ _HARMLESS = frozenset(
     }
 )  # fmt: skip
 """Say nothing about which host is reached as whom: `piquet_become` and `piquet_python` are what counts here."""
-_REFUSED_PREFIXES = ("ansible_ssh_", "ansible_become_", "ansible_sftp_", "ansible_scp_", "ansible_paramiko_")
+_REFUSED_PREFIXES = (
+    "ansible_ssh_", "ansible_become_", "ansible_sftp_", "ansible_scp_", "ansible_paramiko_",
+    "ansible_private_key",
+)  # fmt: skip
 _QUIET_FLAGS = frozenset("qvCTn")
 _QUIET_OPTIONS = frozenset(
     {
@@ -108,7 +111,7 @@ def _translated(name: str, value: Any, data: Mapping[str, Any]) -> Data:
             raise _RefusedError("pyinfra has no equal here", " or ".join(_ONLY[name]), text)
         return {name: text.rpartition(".")[2]} if name == "ansible_connection" else {}
     if name.startswith(_REFUSED_PREFIXES):
-        raise _RefusedError("there is no equal in pyinfra", got=text)
+        raise _RefusedError("there is no equal in pyinfra")  # the value may be a secret
     return {name: value}
 
 
@@ -117,7 +120,7 @@ def _plain(value: Any) -> str:
     if isinstance(value, Mapping) or (isinstance(value, str) and "$ANSIBLE_VAULT" in value):
         raise _RefusedError("this is locked by ansible-vault", "a plain value", "!vault")
     if "{{" in str(value):
-        raise _RefusedError("this holds a template", "the value itself", str(value))
+        raise _RefusedError("this holds a template", "the value itself", "{{ … }}")
     return str(value)
 
 

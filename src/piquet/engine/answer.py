@@ -93,13 +93,22 @@ def _answer(document: Mapping[str, Any]) -> Answer:
         changed=document.get("changed") is True,
         message=str(document.get("message", "")),
         problems=tuple(Finding.from_json(problem) for problem in document.get("problems") or ()),
-        changes=tuple(
-            Change(change["path"], change.get("before"), change.get("after"))
-            for change in document.get("diff") or ()
-        ),
+        changes=tuple(_change(change) for change in document.get("diff") or ()),
         status=_status(document.get("status") or {}),
         survey=dict(document.get("survey") or {}),
     )
+
+
+def _change(change: Mapping[str, Any]) -> Change:
+    """One changed file.
+
+    Raises:
+        TypeError: it is not in the agreed form.
+    """
+    path, texts = change["path"], (change.get("before"), change.get("after"))
+    if not isinstance(path, str) or not all(text is None or isinstance(text, str) for text in texts):
+        raise TypeError("a change is no path with texts")
+    return Change(path, *texts)
 
 
 def _status(status: Mapping[str, Any]) -> Mapping[str, Any]:

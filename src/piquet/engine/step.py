@@ -18,7 +18,10 @@ from piquet.engine.survey import survey_text, with_skew
 from piquet.engine.transport import Remote, deliver
 from piquet.errors import HostError, PiquetError
 from piquet.fleet.workdir import Workdir
+from piquet.printable import printable
 
+_BROKEN = (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
+"""What a hostile or broken answer can raise where it is worked with; no host may end the run of the others."""
 DEFAULT_PYTHON = "/usr/bin/python3"
 ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "verb": {"type": "str", "required": True, "choices": list(VERBS)},
@@ -81,6 +84,10 @@ def attempt(
         result = run_verb(remote, host, arguments, check=check, diff=diff)
     except PiquetError as err:
         return {"failed": True, "changed": False, "msg": _named(host, str(err))}
+    except _BROKEN as err:
+        reason = printable(f"{type(err).__name__}: {err}")
+        text = f"{host}: its answer cannot be used ({reason}); what the host did is unknown: run status"
+        return {"failed": True, "changed": False, "msg": text}
     if result["failed"]:
         return result | {"msg": _named(host, result["msg"])}
     if arguments["verb"] == "survey":

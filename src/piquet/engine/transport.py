@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 import shlex
 from typing import Protocol
@@ -83,7 +82,7 @@ def _typed(text: str) -> str:
     _, _, encoded = text.partition(_MARK)
     try:
         return base64.b64decode(encoded, validate=False).decode("utf-8", "replace")
-    except binascii.Error:
+    except ValueError:  # not base64, or not even ASCII
         return ""
 
 

@@ -26,9 +26,8 @@ def locked(paths: Paths, wait_s: float = WAIT_S) -> Iterator[None]:
         LockedError: somebody else held it for `wait_s`; the message names the process.
     """
     files.make_folder(paths.lock.parent, 0o755)
-    descriptor = os.open(str(paths.lock), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    descriptor = _held(paths, time.monotonic() + wait_s, wait_s)
     try:
-        _acquire(descriptor, paths, wait_s)
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode("ascii"), 0)
         yield
@@ -36,9 +35,24 @@ def locked(paths: Paths, wait_s: float = WAIT_S) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _acquire(descriptor: int, paths: Paths, wait_s: float) -> None:
+def _held(paths: Paths, deadline: float, wait_s: float) -> int:
+    """The lock file, locked. `remove` deletes it while others wait: a lock without its name is nobody's."""
+    while True:
+        descriptor = os.open(str(paths.lock), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        try:
+            _acquire(descriptor, paths, deadline, wait_s)
+            if os.path.samestat(os.fstat(descriptor), paths.lock.lstat()):
+                return descriptor
+        except FileNotFoundError:
+            pass
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+
+
+def _acquire(descriptor: int, paths: Paths, deadline: float, wait_s: float) -> None:
     """Poll, since a blocking flock cannot time out."""
-    deadline = time.monotonic() + wait_s
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

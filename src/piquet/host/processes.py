@@ -83,7 +83,7 @@ def is_running(programs: Collection[str]) -> bool:
     """
     here = _pid_namespace(_PROC / "self")
     return any(
-        _program(entry) in programs and _pid_namespace(entry) == here
+        _program(entry) in programs and _is_roots(entry) and _pid_namespace(entry) == here
         for entry in _PROC.iterdir()
         if entry.name.isdigit()
     )
@@ -96,6 +96,14 @@ def _program(entry: Path) -> str:
     except OSError:
         return ""
     return name[: -len(_REPLACED)] if name.endswith(_REPLACED) else name
+
+
+def _is_roots(entry: Path) -> bool:
+    """Whether the process is root's: a tenant may call a program of theirs cron."""
+    try:
+        return entry.stat().st_uid == 0
+    except OSError:
+        return False
 
 
 def _pid_namespace(entry: Path) -> Optional[int]:

@@ -140,10 +140,8 @@ def _after_boot(facts: Facts, current: Armed) -> Tuple[Action, ...]:
 
 def run(machine: Machine, request: Request) -> Outcome:
     """Decide, do it, then look at the boundaries that have passed."""
-    if not any(files.is_there(path) for path in (machine.paths.etc, machine.paths.lib, machine.paths.run)):
-        return Outcome(
-            False, "Nothing of piquet is here."
-        )  # a minute of cron that began before a remove ended
+    if not _is_here(machine):
+        return _nothing_here()
     findings: List[Finding] = []
     with contextlib.ExitStack() as stack:
         try:
@@ -152,6 +150,9 @@ def run(machine: Machine, request: Request) -> Outcome:
             return Outcome(False, error.message, (*error.findings, *_end_unlocked(machine)))
         except OSError as error:  # a /run that cannot be written must not keep a picket up
             findings.append(Finding("warning", "no-lock", str(machine.paths.lock), str(error)))
+        if not _is_here(machine):
+            files.remove(machine.paths.lock)
+            return _nothing_here()
         findings += recover(machine, request.verb)
         actions, found = apply(machine, request.verb)
         findings += found
@@ -160,6 +161,15 @@ def run(machine: Machine, request: Request) -> Outcome:
             findings += release.confirm(machine, request.verb)
     names = ", ".join(type(action).__name__ for action in actions) or "nothing to do"
     return Outcome(bool(actions), f"Reconciled: {names}.", tuple(findings))
+
+
+def _is_here(machine: Machine) -> bool:
+    """A minute of cron may begin before a remove has ended, or wait for its lock."""
+    return any(files.is_there(path) for path in (machine.paths.etc, machine.paths.lib, machine.paths.run))
+
+
+def _nothing_here() -> Outcome:
+    return Outcome(False, "Nothing of piquet is here.")
 
 
 def _end_unlocked(machine: Machine) -> List[Finding]:

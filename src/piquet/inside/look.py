@@ -22,6 +22,8 @@ from piquet.verify.observation import Job, Observation, Reply
 
 MAX_ARGUMENT_BYTES = 90_000
 """Linux takes 128 KiB in one argument (execve(2), MAX_ARG_STRLEN), and ssh makes one of the whole command."""
+MAX_ANSWER_BYTES = 256 * 1024 * 1024
+"""Of one command's answer, unpacked: some 1,500 sites with their pages are well below."""
 TIMEOUT_S = 10.0
 LOG_LINES = 8
 _START = "import base64,sys,zlib;exec(zlib.decompress(base64.b64decode(sys.argv[1])))"
@@ -165,13 +167,24 @@ def _run(remote: Remote, host: str, python: str, argument: str) -> Mapping[str, 
     for line in str(done.stdout).splitlines():
         _, sign, packed = line.partition(SIGN)
         if sign:
-            found: Mapping[str, Any] = printable_document(
-                json.loads(zlib.decompress(base64.b64decode(packed)))
-            )
-            return found
+            return _unpacked(packed)
     said = "\n  ".join(printable(str(done.stderr)).strip().splitlines()[-_STDERR_LINES:])
     hint = f"is {python} there, 3.8 or later? An inventory says where with piquet_python"
     raise HostError(f"{host} gave no answer, exit status {done.rc}\n  got:      {said}\n\n  hint: {hint}")
+
+
+def _unpacked(packed: str) -> Mapping[str, Any]:
+    """What a host sent, which may be anything.
+
+    Raises:
+        ValueError, zlib.error: it is longer than any fleet's answer, cut short, or no JSON.
+    """
+    inflater = zlib.decompressobj()
+    data = inflater.decompress(base64.b64decode(packed), MAX_ANSWER_BYTES)
+    if not inflater.eof:
+        raise ValueError("the answer is too long, or cut short")
+    found: Mapping[str, Any] = printable_document(json.loads(data))
+    return found
 
 
 def _unreached(host: str, err: Exception) -> str:

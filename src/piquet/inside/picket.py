@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import socket
+import zlib
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -214,6 +215,16 @@ class Picket:
             return look(self._remotes[name], name, python, local_jobs(self.targets(name)), self._order(name))
         except HostError as err:
             return err
+        except (
+            zlib.error,
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            RecursionError,
+            OverflowError,
+        ) as err:
+            return HostError(f"{name} answered, but not in the agreed form: {type(err).__name__}: {err}")
 
     def _order(self, name: str) -> Order:
         servers = self._servers(name)
