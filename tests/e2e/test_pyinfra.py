@@ -135,6 +135,7 @@ def test_a_whole_campaign_from_ansibles_inventory(fleet: Fleet, drill: Drill) ->
     assert {host.name: foreign_files(host) for host in fleet} == before
 
 
+@pytest.mark.long
 def test_a_broken_host_stages_nobody_behind_it(fleet: Fleet, drill: Drill) -> None:
     """A canary whose configuration somebody broke fails with the server's own words; no other host is touched."""
     inventory, campaign = ansible(fleet), {"piquet_campaign": drill.campaign}
@@ -154,6 +155,7 @@ def test_a_broken_host_stages_nobody_behind_it(fleet: Fleet, drill: Drill) -> No
     assert others == after
 
 
+@pytest.mark.long
 def test_ways_out_and_arm_with_a_host_that_is_down(fleet: Fleet, drill: Drill, tmp_path: Path) -> None:
     """Arm refuses as a whole; rollback releases the others, lists the missing one and ends with an error."""
     campaign = {"piquet_campaign": drill.campaign}
@@ -173,6 +175,7 @@ def test_ways_out_and_arm_with_a_host_that_is_down(fleet: Fleet, drill: Drill, t
     good(deploy(fleet.folder, ansible(fleet), "rollback"))
 
 
+@pytest.mark.long
 def test_a_host_without_python(fleet: Fleet, drill: Drill) -> None:
     """Every verb says so and what to do; facts do not need it either."""
     host = fleet.of("nginx")[0]
@@ -190,6 +193,7 @@ def test_a_host_without_python(fleet: Fleet, drill: Drill) -> None:
     assert json.loads(fact.stdout)["piquet.deploys.facts.Python"] == {host.name: None}
 
 
+@pytest.mark.long
 def test_an_operator_becomes_root(operator: Fleet, tmp_path: Path) -> None:
     """Survey and status through sudo, one command each, nothing left on the host; who may not is told, not asked."""
     for verb in ("survey", "status"):

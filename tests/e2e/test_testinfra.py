@@ -149,6 +149,7 @@ def test_inside_the_window(fleet: Fleet, inside: Drill, suite: Callable[..., Run
     assert "expected: 503 the strike page, X-Piquet: drill/1/block" in why
 
 
+@pytest.mark.long
 def test_on_the_host_itself(fleet: Fleet, inside: Drill, suite: Callable[..., Run]) -> None:
     """`local://`: pytest runs on the host, with what a `pip install` there would have brought."""
     host = fleet.of("apache")[0]
@@ -175,6 +176,7 @@ def test_after(fleet: Fleet, inside: Drill, suite: Callable[..., Run]) -> None:
     assert passed(suite("--piquet-moment=removed"))
 
 
+@pytest.mark.long
 def test_something_left_and_a_host_down(fleet: Fleet, drill: Drill, suite: Callable[..., Run]) -> None:
     """What is left is told; a host that is down fails in words of ssh, and keeps nobody from being judged."""
     here, down = fleet.of("nginx")[:2]
@@ -193,6 +195,7 @@ def test_something_left_and_a_host_down(fleet: Fleet, drill: Drill, suite: Calla
     assert "Traceback" not in run.said
 
 
+@pytest.mark.long
 def test_a_login_that_is_not_root(
     fleet: Fleet, drill: Drill, suite: Callable[..., Run], tmp_path: Path
 ) -> None:
