@@ -12,9 +12,9 @@ from pyinfra.api.exceptions import InventoryError
 from pyinfra.api.inventory import Inventory
 from pyinfra.api.state import State
 from pyinfra.connectors.local import LocalConnector
-from pyinfra.connectors.ssh import SSHConnector
 
 from piquet.deploys import inventory
+from piquet.deploys.ansible import Ssh
 from piquet.deploys.ssh_data import host_data
 from piquet.errors import FleetError
 
@@ -96,7 +96,7 @@ def test_the_inventory_is_what_ansible_reads(tmp_path: Path) -> None:
     assert sorted(host.name for host in found) == ["deep", "here", "there"]
     assert sorted(host.name for host in found.get_group("web")) == ["deep", "here", "there"]
     kinds = {host.name: type(host.connector) for host in found}
-    assert {"deep": SSHConnector, "here": LocalConnector, "there": SSHConnector} == kinds
+    assert {"deep": Ssh, "here": LocalConnector, "there": Ssh} == kinds
     assert inventory.fleet(state)["there"] == {
         "ansible_host": "192.0.2.7", "piquet_become": False, "piquet_python": "/opt/py",
     }  # fmt: skip

@@ -206,4 +206,4 @@ def test_a_host_without_python_is_told(place: Place) -> None:
     """The message of all engines, with what to do."""
     done = run(place, "survey", variables={"piquet_python": "/nowhere/python3"})
     assert done.rc == 1 and "there is no Python at /nowhere/python3" in done.results("web1")[0]["msg"]
-    assert "hint: set piquet_python" in done.results("web1")[0]["msg"]
+    assert "hint: install python3 there" in done.results("web1")[0]["msg"]
