@@ -98,6 +98,7 @@ def test_silent_on_what_is_right(good: Case) -> None:
         (case(running={"nginx": False}), ["servers: not-running"]),
         (case(tests={"nginx": None}), ["servers: no-server"]),
         (case(tests={"nginx": [False, "emerg"]}), ["servers: test-fails"]),
+        (case(is_root=False, tests={"nginx": [False, "cannot load key"]}), ["state: not-root"]),
         (case(owners={"nginx": {FILE: "bb"}}), ["owners_files: foreign-change"]),
         (case(owners={}, files={FILE: None}), ["owners_files: foreign-change"]),
         (
