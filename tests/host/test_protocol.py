@@ -79,6 +79,27 @@ def test_the_compiled_modules_of_a_payload_are_used(tmp_path: Path) -> None:
     assert (code, response["ok"]) == (0, True)
 
 
+def test_an_agent_whose_file_is_gone_after_its_work_still_answers(tmp_path: Path) -> None:
+    """`piquet-host remove` deletes itself; what it says then needs nothing of that file any more."""
+    agent, script = tmp_path / "piquet-host", tmp_path / "run.py"
+    agent.write_bytes(bundle.agent_zipapp())
+    script.write_text(
+        "import os, sys\n"
+        "sys.path.insert(0, sys.argv[1])\n"
+        "from piquet.host import outcome, request\n"
+        "from piquet.host.machine import this_machine\n"
+        "def work(machine, asked):\n"
+        "    os.unlink(sys.argv[1])\n"
+        "    return outcome.Outcome(True, 'Removed.')\n"
+        "request._verb = lambda name: work\n"
+        "print(request.respond(this_machine('root'), outcome.Request('remove'))['status']['state'])\n",
+        "utf-8",
+    )
+    argv = [sys.executable, "-I", str(script), str(agent)]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "") and done.stdout.strip() != "unknown", done.stdout
+
+
 @pytest.mark.parametrize("request_document", [{"verb": "no such"}, {"at": "soon", "verb": "status"}])
 def test_a_payload_that_is_no_request_is_answered_too(
     tmp_path: Path, request_document: dict[str, str]

@@ -97,11 +97,7 @@ def _verb(name: str) -> Callable[[Machine, Request], Outcome]:
 
 def respond(machine: Machine, request: Request) -> Dict[str, Any]:
     """Carry a request out and make the response of the agent protocol."""
-    for name in (
-        "status",
-        "survey",
-    ):  # before the work: remove and stage take away the file that modules come from
-        import_module(f"piquet.host.{name}")
+    import_module("piquet.host.status")  # before the work: remove deletes the file that modules come from
     outcome = _looked_again(machine, request, carry_out(machine, request))
     response: Dict[str, Any] = {
         "piquet": 1,
