@@ -25,6 +25,7 @@ from .states import check, through
 BOTH = pytest.mark.parametrize("provider", ["nginx", "apache"])
 BIG_BYTES = 50 * 1024 * 1024
 AT_ONCE_S = 2.0
+_TRIES = 5
 LIMITED = {"nginx": "small-body", "apache": "body-limit"}
 
 
@@ -271,7 +272,13 @@ def test_http2_requests_on_one_connection(provider: Provider, planted: Planter) 
         url = "https://http2.corpus.example/"
         parts = [["--data", "field=0123456", f"{url}api/y"], ["--head", url], [f"{url}files/one.txt"]]
         argv = ["curl", *said, *parts[0], "--next", *said, *parts[1], "--next", *said, *parts[2]]
-        return subprocess.run(argv, capture_output=True, text=True, check=True).stdout.splitlines()
+        # Under load the whole answer can arrive before curl has sent the body: 7.88 then shows "stream 1 closed" and
+        # tells a broken stream, though every byte of the answer is there. Only that is asked again.
+        for _ in range(_TRIES):
+            lines = subprocess.run(argv, capture_output=True, text=True, check=True).stdout.splitlines()
+            if lines[0] != "0 000 1":
+                break
+        return lines
 
     active = check(through(server, picket(server, paths=("/none/",)), three))
     assert active == ["2 503 1", "2 503 0", "2 503 0"]

@@ -16,6 +16,9 @@ WHOLE = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nusual"
 LAST = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nusual"
 STRIKE = b"HTTP/1.1 503 Service Unavailable\r\nX-Piquet: drill/1/block\r\nContent-Length: 6\r\n\r\nstrike"
 
+ENOUGH = 6
+LONGEST_S = 30.0
+
 Server = Callable[[asyncio.StreamReader, asyncio.StreamWriter, int], Awaitable[None]]
 
 
@@ -96,7 +99,7 @@ def test_what_counts_as_a_failure(server: Server, kinds: set[str]) -> None:
 
 
 async def _answers(server: Server) -> list[Answer]:
-    """What a load sees in half a second of a server that closes each connection when it has done its part."""
+    """The first answers a load gets of a server that closes each connection when it has done its part."""
     seen = 0
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -117,6 +120,8 @@ async def _answers(server: Server) -> list[Answer]:
 
 
 def _watch(visitors: Visitors) -> list[Answer]:
+    end = time.monotonic() + LONGEST_S
     with Load([visitors], None) as load:
-        time.sleep(0.5)
+        while len(load.answers) < ENOUGH and time.monotonic() < end:
+            time.sleep(0.05)
     return load.answers
