@@ -27,6 +27,17 @@ ASSET_PREFIX = "/.well-known/piquet/"
 BYPASS_PREFIX = "/.well-known/piquet/bypass/"
 STYLE_ASSET = "strike.css"
 
+USUAL_QUERY = "piquet=usual"
+"""An occupied path with exactly this query is the link to the usual page: it works without a script, from any page."""
+
+REHEARSAL_COOKIE = "piquet_rehearsal"
+REHEARSAL_PREFIX = "/.well-known/piquet/rehearse/"
+REHEARSAL_WORD = r"(?P<rehearsed>[1-9][0-9]?)-[0-9a-f]{32}"
+"""What the cookie holds: number of the phase and the secret; a file of this name on the host makes it good."""
+
+ROBOTS: Mapping[str, str] = {"block": "noindex", "occupy": "noarchive, nosnippet"}
+"""A front page that is occupied for a day stays in the index, but none of the strikers' words are kept there."""
+
 BUILT_IN_DOORS = ("/.well-known/acme-challenge/", "/robots.txt")
 """Always open, so that certificates renew (RFC 8555 §8.3) and crawlers keep their rules (RFC 9309 §2.3.1)."""
 
@@ -38,10 +49,15 @@ PROBLEM_TYPE = "application/problem+json"  # RFC 9457
 WANTS_JSON = r"^(?!.*text/html).*application/(?:[a-z0-9.-]+\+)?json"
 """An `Accept` that names JSON and not HTML gets JSON; matched without regard to case."""
 
+EMBEDDING = ("iframe", "frame", "embed", "object")
+"""`Sec-Fetch-Dest` of a page in a frame; from another origin (`Sec-Fetch-Site`) it carries no banner."""
+
 _PLAIN = frozenset(string.ascii_letters + string.digits + "/_-~")
 _VALIDATORS = ("ETag", "Last-Modified", "Accept-Ranges", "Content-Range", "Content-Encoding")
 
-Kind = Literal["page", "json", "about", "asset", "bypass", "usual", "refused"]
+Kind = Literal[
+    "page", "json", "front", "to-usual", "banner", "about", "asset", "bypass", "rehearsal", "usual", "refused"
+]
 
 
 @dataclass(frozen=True)
@@ -68,8 +84,9 @@ class Answer:
     """What must come back.
 
     Attributes:
-        kind: the row of the table. `usual` = as if we were not there; `refused` = the server may refuse
-            before any rewriting (405), else it is the strike page.
+        kind: the row of the table. `usual` = as if we were not there; `banner` = the same, but for the one
+            banner in a page that can carry it (`piquet.banner`); `refused` = the server may refuse before any
+            rewriting (405), else it is the strike page.
         status: HTTP status, None where the site decides.
         headers: headers that must have exactly this value.
         absent: headers that must not be there.
@@ -98,7 +115,27 @@ def retry_after(phase: Phase) -> str:
 
 def common_headers(campaign: Campaign, phase: Phase) -> dict[str, str]:
     """Headers of every answer of ours: never stored, never indexed, always recognisable."""
-    return {"Cache-Control": "no-store", "X-Robots-Tag": "noindex", SIGN_HEADER: sign(campaign, phase)}
+    return {"Cache-Control": "no-store", "X-Robots-Tag": ROBOTS["block"], SIGN_HEADER: sign(campaign, phase)}
+
+
+def occupied_pattern(paths: Sequence[str], end: str = "$") -> str:
+    """Regular expression (PCRE and Python) for a target that is occupied: one of the paths as sent, with any query."""
+    return "(?:" + "|".join(pcre_literal(path) for path in paths) + rf")(?:\?|{end})"
+
+
+def usual_cookie_name(campaign: Campaign, phase: Phase) -> str:
+    """Of campaign and phase, so that it opens nothing else."""
+    return f"piquet-{campaign.name}-{phase.number}"
+
+
+def usual_cookie(campaign: Campaign, phase: Phase) -> str:
+    """The session cookie of somebody who asked for the usual page. Source: RFC 6265bis §4.1."""
+    return f"{usual_cookie_name(campaign, phase)}=usual; Path=/; HttpOnly; SameSite=Lax"
+
+
+def rehearsal_cookie(word: str) -> str:
+    """The cookie of a rehearsal; `word` matches `REHEARSAL_WORD`, or is the server's variable that does."""
+    return f"{REHEARSAL_COOKIE}={word}; Path=/; Max-Age=1800; HttpOnly; SameSite=Lax"
 
 
 def asset_names(languages: Sequence[str]) -> tuple[str, ...]:
@@ -162,7 +199,7 @@ def expect(
     if phase is None or _is_open(campaign.doors, request, secret):
         return USUAL
     own = _own_address(campaign, phase, request, secret, assets)
-    return own or _strike(campaign, phase, request)
+    return own or _MODES[phase.mode](campaign, phase, request)
 
 
 def _is_open(doors: Doors, request: Request, secret: str | None) -> bool:
@@ -170,12 +207,12 @@ def _is_open(doors: Doors, request: Request, secret: str | None) -> bool:
     by_path = not climbs and re.match(door_pattern(doors), request.target)
     remote = ipaddress.ip_address(request.remote)
     by_network = any(remote in ipaddress.ip_network(network) for network in doors.networks)
-    return bool(by_path or by_network or (secret and _holds_cookie(request, secret)))
+    return bool(by_path or by_network or (secret and _holds_cookie(request, BYPASS_COOKIE, secret)))
 
 
-def _holds_cookie(request: Request, secret: str) -> bool:
+def _holds_cookie(request: Request, name: str, value: str) -> bool:
     pairs = (part.strip() for part in request.headers.get("cookie", "").split(";"))
-    return f"{BYPASS_COOKIE}={secret}" in pairs
+    return f"{name}={value}" in pairs
 
 
 def _own_address(
@@ -214,6 +251,37 @@ def _strike(campaign: Campaign, phase: Phase, request: Request) -> Answer:
     if request.method in ("TRACE", "CONNECT"):
         return Answer("refused", language=language)
     return Answer(kind, 503, headers, (*_VALIDATORS, "Set-Cookie"), language)
+
+
+def _front(campaign: Campaign, phase: Phase, request: Request) -> Answer:
+    """The strikers' page in the place of an occupied one; nothing else of the site is touched."""
+    path, _, query = request.target.partition("?")
+    if path not in phase.paths or request.method not in ("GET", "HEAD"):
+        return USUAL
+    headers = {**common_headers(campaign, phase), "X-Robots-Tag": ROBOTS["occupy"]}
+    absent = (*_VALIDATORS, "Retry-After")
+    if query == USUAL_QUERY:
+        return Answer("to-usual", 303, {**headers, "Set-Cookie": usual_cookie(campaign, phase)}, absent)
+    if _holds_cookie(request, usual_cookie_name(campaign, phase), "usual"):
+        return USUAL
+    language = pick_language(campaign.languages, request.headers.get("accept-language", ""))
+    headers |= {"Content-Type": HTML_TYPE, "Content-Language": language}
+    return Answer("front", 200, headers, (*absent, "Set-Cookie"), language)
+
+
+def _banner(campaign: Campaign, phase: Phase, request: Request) -> Answer:
+    """The page itself, with one banner in it where it can carry one."""
+    language = pick_language(campaign.languages, request.headers.get("accept-language", ""))
+    return USUAL if is_embedded(request.headers) else Answer("banner", language=language)
+
+
+def is_embedded(headers: Mapping[str, str]) -> bool:
+    """Whether a browser loads the page into a frame of another site. Source: W3C Fetch Metadata Request Headers."""
+    kind, site = headers.get("sec-fetch-dest", ""), headers.get("sec-fetch-site", "")
+    return kind in EMBEDDING and site not in ("", "same-origin")
+
+
+_MODES = {"block": _strike, "occupy": _front, "banner": _banner}
 
 
 def _door(path: str, end: str) -> str:

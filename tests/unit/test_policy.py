@@ -18,7 +18,7 @@ MODULES = {
 }
 WAY = (
     "piquet.printable", "piquet.errors", "piquet.findings", "piquet.campaign", "piquet.fleet", "piquet.plan",
-    "piquet.answers", "piquet.resources", "piquet.render", "piquet.bundle", "piquet.engine", "piquet.deploys",
+    "piquet.answers", "piquet.banner", "piquet.resources", "piquet.render", "piquet.bundle", "piquet.engine", "piquet.deploys",
     "piquet.verify", "piquet.report", "piquet.inside", "piquet.suite", "piquet.testbed", "piquet.cli",
     "piquet.__main__",
 )  # fmt: skip
@@ -36,7 +36,15 @@ CORE = sorted(
     name
     for name in MODULES
     if name.startswith(("piquet.campaign", "piquet.fleet", "piquet.plan", "piquet.render"))
-    or name in ("piquet.printable", "piquet.errors", "piquet.findings", "piquet.answers", "piquet.bundle")
+    or name
+    in (
+        "piquet.printable",
+        "piquet.errors",
+        "piquet.findings",
+        "piquet.answers",
+        "piquet.banner",
+        "piquet.bundle",
+    )
     if name not in EDGES
 )
 WORLD = frozenset(

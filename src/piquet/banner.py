@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where a banner stands in a page, and which answers carry one: the rule that every provider is held against.
+
+The banner goes in front of the page's own `<body`: the parser opens the body for it and adds the attributes of the
+tag that follows, so that no tag has to be parsed to its end. Bytes in, bytes out; no file, no network, no clock.
+
+Source: HTML Standard, 13.2.6.4.6 "after head" and 13.2.6.4.7 "in body", start tag "body".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+ANCHOR = "<body"
+MARK = "data-piquet"
+"""Attribute of the banner's element, with the sign of its phase as value: how one banner is told from another."""
+
+_SKIPPED = rb"<!--.*?(?:-->|\Z)|<(script|style|title|textarea|template|noscript)\b.*?(?:</\1\s*>|\Z)"
+_TOKENS = re.compile(rb"(?is)(?:%b)|(?P<anchor><body(?=[\s/>]))" % _SKIPPED)
+
+
+def can_carry(status: int, headers: Mapping[str, str]) -> bool:
+    """Whether an answer is a successful HTML page whose bytes can be read as they are.
+
+    Args:
+        status: of the site's own answer.
+        headers: lower-case names.
+    """
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    coding = headers.get("content-encoding", "identity").strip().lower()
+    return status == 200 and kind == "text/html" and coding == "identity"
+
+
+def insert(page: bytes, fragment: bytes) -> bytes:
+    """The page with the banner in front of its first body tag outside of comments and scripts, if it has one."""
+    for found in _TOKENS.finditer(page):
+        if found["anchor"]:
+            return page[: found.start()] + fragment + page[found.start() :]
+    return page
