@@ -25,6 +25,7 @@ SETTLED_S = 1.0
 
 LASTS_S = 6
 LONG_S = 300
+LATE_ROLLBACK = "rollback, armed too late"
 UNIT = "e2e-load.service"
 SLOW_NAME = "slow.e2e-load.example"
 SLOW_PORT = 9100
@@ -220,7 +221,7 @@ class Course:
                 self.lead_s = 1.3 * (time.monotonic() - begin) + 5.0
                 return drill
             if is_armed:
-                self._roll_back(drill, usual_from=drill.start_at)
+                self._roll_back(drill, usual_from=drill.start_at, name=LATE_ROLLBACK)
         raise AssertionError("armed too late for this test, four times")
 
     def _try_to_arm(self, drill: Drill) -> bool:
@@ -246,8 +247,8 @@ class Course:
         self.during("start", lambda: drive.sleep_until(drill.start_at + 1.5))
         self._roll_back(drill)
 
-    def _roll_back(self, drill: Drill, usual_from: float | None = None) -> None:
-        moment = self.during("rollback", lambda: drive.play(self.fleet, "rollback"))
+    def _roll_back(self, drill: Drill, usual_from: float | None = None, name: str = "rollback") -> None:
+        moment = self.during(name, lambda: drive.play(self.fleet, "rollback"))
         usual_from = usual_from or moment.acted_at
         self.windows.append(Window(drill.start_at, drill.end_at, usual_from, moment.returned_at))
 

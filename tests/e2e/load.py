@@ -146,8 +146,10 @@ class Load:
             self.loop.call_later(_PAUSE_S, self.open, visitors)
 
     def opened(self, connection: Connection) -> None:
-        """A connection is there."""
+        """A connection is there; one that comes too late goes at once."""
         self._transports.add(connection.transport)
+        if self.is_over:
+            connection.transport.abort()
 
     def closed(self, connection: Connection) -> None:
         """A connection is gone: another comes in its place."""
