@@ -11,7 +11,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import string
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from email.utils import format_datetime
 from typing import Literal
@@ -23,9 +23,13 @@ SIGN_HEADER = "X-Piquet"
 
 BYPASS_COOKIE = "piquet_bypass"
 ABOUT_PATH = "/.well-known/piquet.json"
+ABOUT_FILE = "piquet.json"
 ASSET_PREFIX = "/.well-known/piquet/"
 BYPASS_PREFIX = "/.well-known/piquet/bypass/"
 STYLE_ASSET = "strike.css"
+BANNER_STYLE_ASSET = "banner.css"
+STYLE_ASSETS: Mapping[str, str] = {"block": STYLE_ASSET, "occupy": STYLE_ASSET, "banner": BANNER_STYLE_ASSET}
+"""Mode → the asset that each of its phases has for certain."""
 
 USUAL_QUERY = "piquet=usual"
 """An occupied path with exactly this query is the link to the usual page: it works without a script, from any page."""
@@ -46,6 +50,20 @@ NOT_A_DOOR = r"^[^?]*(?:\.\.|%2e)"
 
 HTML_TYPE = "text/html; charset=utf-8"
 PROBLEM_TYPE = "application/problem+json"  # RFC 9457
+CONTENT_TYPES: Mapping[str, str] = {
+    "html": HTML_TYPE,
+    "css": "text/css; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "json": "application/json",
+    "png": "image/png",
+    "jpg": "image/jpeg",
+    "jpeg": "image/jpeg",
+    "gif": "image/gif",
+    "webp": "image/webp",
+    "avif": "image/avif",
+    "woff2": "font/woff2",
+}
+"""Extension of an asset → its Content-Type. No SVG: it can hold a script."""
 WANTS_JSON = r"^(?!.*text/html).*application/(?:[a-z0-9.-]+\+)?json"
 """An `Accept` that names JSON and not HTML gets JSON; matched without regard to case."""
 
@@ -138,15 +156,20 @@ def rehearsal_cookie(word: str) -> str:
     return f"{REHEARSAL_COOKIE}={word}; Path=/; Max-Age=1800; HttpOnly; SameSite=Lax"
 
 
-def asset_names(languages: Sequence[str]) -> tuple[str, ...]:
-    """Files served below `/.well-known/piquet/` in a window: the style, and the page in each language."""
-    return (STYLE_ASSET, *(f"{language}.html" for language in languages))
+def asset_names(files: Iterable[str], number: int) -> tuple[str, ...]:
+    """Names below `/.well-known/piquet/` in a phase, sorted, of the files that the renderer made for it."""
+    folder = f"asset/{number}/"
+    names = {file.removeprefix(folder) for file in files if file.startswith(folder)}
+    return tuple(sorted(names - {ABOUT_FILE}))
 
 
 def content_type(name: str) -> str:
-    """Content-Type of an asset by its extension."""
-    kinds = {"html": HTML_TYPE, "css": "text/css; charset=utf-8", "json": "application/json"}
-    return kinds[name.rpartition(".")[2]]
+    """Content-Type of an asset by its extension.
+
+    Raises:
+        KeyError: an extension that no asset has.
+    """
+    return CONTENT_TYPES[name.rpartition(".")[2]]
 
 
 def door_pattern(doors: Doors, end: str = "$") -> str:

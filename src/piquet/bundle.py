@@ -22,11 +22,10 @@ from typing import Any, Literal
 from piquet import __version__
 from piquet.campaign.model import Phase
 from piquet.campaign.pages import PageSource
-from piquet.errors import BundleError
 from piquet.fleet.model import Scheduler
 from piquet.plan import Entry, HostPlan, Plan, canonical
 from piquet.render import apache, nginx, page, schedule
-from piquet.render.view import CampaignView
+from piquet.render.view import CampaignView, campaign_view
 
 AGENT_PATH = schedule.AGENT_PATH
 _WWW = "/var/lib/piquet/www"
@@ -92,14 +91,14 @@ def build_bundles(plan: Plan, pages: Iterable[PageSource], secret: str | None) -
 
     Args:
         plan: what was decided, already checked.
-        pages: the organisers' texts, one per block phase and language.
+        pages: the organisers' texts, one per phase and language.
         secret: the bypass secret, or None where the campaign has no bypass.
 
     Raises:
         BundleError: a page is missing, or a value cannot be written safely.
     """
-    view = CampaignView(plan.campaign, secret)
-    shared = tuple(_shared_files(view, tuple(pages)))
+    view = campaign_view(plan.campaign, secret, pages)
+    shared = tuple(_shared_files(view))
     schedules = {host.scheduler: tuple(_schedule_files(view, host.scheduler)) for host in plan.hosts}
     return tuple(
         _bundle(plan, host, view, (*shared, *schedules[host.scheduler]))
@@ -124,12 +123,12 @@ def agent_zipapp() -> bytes:
     return b"#!/usr/bin/python3\n" + _zip(_agent_modules())
 
 
-def _shared_files(view: CampaignView, pages: tuple[PageSource, ...]) -> Iterator[File]:
+def _shared_files(view: CampaignView) -> Iterator[File]:
     """Files that are the same on every host."""
     yield File(AGENT_PATH, mode="0755", content=agent_zipapp())
     yield File("/etc/piquet/README", content=schedule.readme(view).encode())
-    for phase in view.campaign.phases:
-        yield from _phase_files(view, phase, pages)
+    for name, content in view.files.items():
+        yield File(f"{_WWW}/{name}", content=content)
 
 
 def _schedule_files(view: CampaignView, scheduler: Scheduler) -> Iterator[File]:
@@ -138,26 +137,6 @@ def _schedule_files(view: CampaignView, scheduler: Scheduler) -> Iterator[File]:
         yield File(path, mode=mode, content=text.encode())
     for path, target in schedule.LINKS[scheduler].items():
         yield File(path, kind="link", mode="", target=target)
-
-
-def _phase_files(view: CampaignView, phase: Phase, pages: tuple[PageSource, ...]) -> Iterator[File]:
-    texts = {
-        f"asset/{phase.number}/piquet.json": page.about(view.campaign, phase),
-        f"asset/{phase.number}/strike.css": page.style(),
-    }
-    for language in view.campaign.languages:
-        html = page.strike_page(view.campaign, phase, _source(pages, phase, language))
-        texts[f"page/{phase.number}/{language}.html"] = html
-        texts[f"asset/{phase.number}/{language}.html"] = html
-        texts[f"page/{phase.number}/{language}.problem"] = page.problem(view.campaign, phase, language)
-    yield from (File(f"{_WWW}/{name}", content=text.encode()) for name, text in texts.items())
-
-
-def _source(pages: tuple[PageSource, ...], phase: Phase, language: str) -> PageSource:
-    for source in pages:
-        if (source.phase, source.language) == (phase.number, language):
-            return source
-    raise BundleError(f"phase {phase.number} has no page in {language!r}")
 
 
 def _bundle(plan: Plan, host: HostPlan, view: CampaignView, shared: tuple[File, ...]) -> Bundle:
@@ -181,6 +160,7 @@ def _manifest(plan: Plan, host: HostPlan, files: tuple[File, ...]) -> bytes:
             "contact": campaign.contact,
             "timezone": campaign.timezone,
             "providers": sorted({entry.provider for entry in host.entries}),
+            "variants": {server.provider: server.variant for server in host.providers},
             "scheduler": host.scheduler,
             "phases": [_phase_entry(phase) for phase in campaign.phases],
             "entries": [_entry(entry) for entry in host.entries],

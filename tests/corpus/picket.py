@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from piquet import answers
 from piquet.bundle import File, build_bundles
 from piquet.campaign.model import Campaign, Doors, Limits, Phase, Selection
 from piquet.campaign.pages import PageSource
+from piquet.fleet.choices import PLAIN
 from piquet.fleet.model import ServerFacts
 from piquet.host import apache_config, hooks, nginx
 from piquet.host.nginx_config import Configuration
@@ -118,8 +119,10 @@ class Picket:
             return _REFUSED
         headers = {name.lower(): value for name, value in case.headers}
         request = answers.Request(case.method, case.meaning, way.host, headers, way.source(case.source))
-        assets = answers.asset_names(self.campaign.languages)
-        return answers.expect(self.campaign, self.phase_at(at_ms), request, SECRET, assets)
+        phase = self.phase_at(at_ms)
+        files = (path.removeprefix(_WWW) for path in self.contents)
+        assets = answers.asset_names(files, phase.number) if phase else ()
+        return answers.expect(self.campaign, phase, request, SECRET, assets)
 
     def is_usual(self, way: Ask, case: Case) -> bool:
         """Whether the site itself must answer inside the window."""
@@ -286,7 +289,8 @@ def plain_facts(provider: Provider, kinds: tuple[Kind, ...], *, server_rules: bo
     is_nginx = provider == "nginx"
     names = _nginx_modules() if is_nginx else {f"{name}_module" for name in (*BASE_MODULES, *modules(kinds))}
     folder = "/etc/nginx/conf.d" if is_nginx else "/etc/apache2/conf-enabled"
-    return ServerFacts(provider, "0", folder, frozenset(names), True, "", True, server_rules=server_rules)
+    plain = ServerFacts(provider, "0", folder, frozenset(names), True, "", True, variant=PLAIN[provider])
+    return replace(plain, server_rules=server_rules)
 
 
 def _nginx_modules() -> set[str]:

@@ -125,7 +125,6 @@ class Judge:
         """
         self._campaign = campaign
         self._secret = secret
-        self._assets = answers.asset_names(campaign.languages)
         self._bodies = bodies
         self.usual = usual
 
@@ -144,7 +143,8 @@ class Judge:
         request = answers.Request(question.case.method, question.case.target, question.name, headers)
         answer = answers.USUAL
         if question.is_selected:
-            answer = answers.expect(self._campaign, phase, request, self._secret, self._assets)
+            assets = answers.asset_names(self._bodies, phase.number) if phase else ()
+            answer = answers.expect(self._campaign, phase, request, self._secret, assets)
         if answer.kind == "usual":
             return self.usual[question].difference(got)
         if got is None:

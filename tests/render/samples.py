@@ -9,6 +9,7 @@ from typing import Any
 
 from piquet.campaign.model import Campaign, Doors, Limits, Phase, Selection
 from piquet.campaign.pages import PageSource
+from piquet.fleet.choices import PLAIN
 from piquet.fleet.model import Provider, Scheduler, ServerFacts
 from piquet.plan import Entry, HostPlan, Plan, entry_key
 
@@ -31,7 +32,8 @@ MODULES = frozenset({"http_map", "http_rewrite", "http_geo", "http_limit_req", "
 def facts(provider: Provider = "nginx", **more: Any) -> ServerFacts:
     """What a survey said of the server."""
     folder = "/etc/nginx/conf.d" if provider == "nginx" else "/etc/apache2/conf-enabled"
-    return replace(ServerFacts(provider, "1", folder, MODULES, True, "", True), **more)
+    plain = ServerFacts(provider, "1", folder, MODULES, True, "", True, variant=PLAIN[provider])
+    return replace(plain, **more)
 
 
 def host(

@@ -119,14 +119,6 @@ def test_check_tells_all_problems(folder: Path, capsys: pytest.CaptureFixture[st
     assert re.search(r"campaign\.yml:\d+:\d+: this is not an address to contact", said.err)
 
 
-def test_check_refuses_what_cannot_be_shown_yet(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A sound file may ask for a mode that this version lacks."""
-    phases = "[{mode: banner, start: 2099-07-01T00:00, duration: 1h, style: bar, message: messages/x}]"
-    (folder / "campaign.yml").write_text(campaign_text(phases=phases), "utf-8")
-    assert run(["check", str(folder / "campaign.yml")]) == exit_codes.PLAN
-    assert "mode-not-built" in capsys.readouterr().err
-
-
 def test_a_plan_is_printed_and_kept(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Who shows what, when; document and bundles under the digest; again the same digest."""
     assert plan(folder) == 0

@@ -119,6 +119,34 @@ def test_a_schedule_that_is_none_is_refused(value: Any) -> None:
     assert ("did you mean cron?" in problem.hint) == (value in ("corn", "Cron", ["cron"]))
 
 
+def test_every_choice_that_is_none_is_said_at_once() -> None:
+    """Schedule and servers, each with what it may say."""
+    with pytest.raises(FleetError) as caught:
+        fleet({"web1": SURVEY}, piquet_scheduler="corn", piquet_nginx="rules", piquet_apache="Lua")
+    expected = {"auto, systemd, cron", "auto, include, lua", "auto, rules, lua"}
+    assert {problem.expected for problem in caught.value.problems} == expected
+
+
+@pytest.mark.parametrize(
+    ("wanted", "usable", "own", "expected"),
+    [
+        ("auto", False, [], "include"),
+        ("auto", True, [], "lua"),
+        ("auto", True, ["location sub_filter", "http header_filter_by_lua"], "lua"),
+        ("auto", True, ["server server_rewrite_by_lua"], "include"),
+        ("include", True, [], "include"),
+        ("lua", False, [], "lua"),
+    ],
+)
+def test_how_a_server_is_spoken_to(wanted: str, usable: bool, own: list[str], expected: str) -> None:
+    """The inventory's word; else Lua where it is loaded and the owner's own does not stand in its place."""
+    nginx = SURVEY["nginx"] | {"lua": {"usable": usable}, "own": own}
+    (server,) = (
+        fleet({"web1": SURVEY | {"nginx": nginx, "apache": None}}, piquet_nginx=wanted).hosts[0].servers
+    )
+    assert server.variant == expected
+
+
 def test_hosts_come_from_ansible_itself(tmp_path: Path) -> None:
     """Groups, ranges, host variables, hosts without any, and limits: whatever Ansible reads."""
     file = tmp_path / "hosts.ini"

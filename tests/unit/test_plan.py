@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from piquet.campaign.model import Campaign, Phase
 from piquet.errors import PlanError
 from piquet.findings import Finding
 from piquet.plan import Entry, Plan, Probe, make_plan, plan_digest, plan_document, raise_if_unsafe
+from piquet.plan.gates.answers import BANNER_MODULES
 
 from .samples import AT, apache, block, campaign, fleet, nginx, survey
 
@@ -27,7 +29,11 @@ Survey = dict[str, Any]
 
 def plan_of(asked: Campaign | None = None, at: datetime = AT, **surveys: Survey | None) -> Plan:
     """The plan for these hosts, or for one sound host."""
-    return make_plan(asked or campaign(), fleet(surveys or {"web1": survey(nginx=SITES)}), at)
+    documents = surveys or {"web1": survey(nginx=SITES)}
+    said = (document.get("_variables", {}) for document in documents.values() if document)
+    return make_plan(
+        asked or campaign(), fleet(documents, **{k: v for one in said for k, v in one.items()}), at
+    )
 
 
 def shown(plan: Plan) -> list[str]:
@@ -123,19 +129,23 @@ def test_a_name_served_by_itself_is_not_drawn_from_the_wildcard() -> None:
     ]
 
 
-def one(**changes: Any) -> dict[str, Survey | None]:
-    """A fleet of one host whose survey is changed."""
-    return {"web1": survey(**({"nginx": SITES} | changes))}
+def one(_variables: Mapping[str, Any] = MappingProxyType({}), **changes: Any) -> dict[str, Survey | None]:
+    """A fleet of one host whose survey is changed, with its variables."""
+    return {"web1": survey(**({"nginx": SITES} | changes)) | {"_variables": _variables}}
 
 
-def on_apache(**changes: Any) -> dict[str, Survey | None]:
+def on_apache(
+    _variables: Mapping[str, Any] = MappingProxyType({}), **changes: Any
+) -> dict[str, Survey | None]:
     """A fleet of one Apache host whose facts are changed."""
-    return one(nginx=None, apache=apache(block(1, "www.example.org"), **changes))
+    return one(_variables, nginx=None, apache=apache(block(1, "www.example.org"), **changes))
 
 
-def on_nginx(**changes: Any) -> dict[str, Survey | None]:
+def on_nginx(
+    _variables: Mapping[str, Any] = MappingProxyType({}), **changes: Any
+) -> dict[str, Survey | None]:
     """A fleet of one nginx host whose facts are changed."""
-    return one(nginx=SITES | changes)
+    return one(_variables, nginx=SITES | changes)
 
 
 def phases(*windows: str) -> dict[str, str]:
@@ -152,6 +162,8 @@ STARVED = {"dropin_dir": None}
 MANDATE = {"mandate": "{decision: general-assembly, decided_on: 2026-12-12}"}
 OCCUPY = {"phases": "[{mode: occupy, start: 2026-12-17T00:00, duration: 1h, page: p, paths: [/]}]"}
 BANNER = {"phases": "[{mode: banner, start: 2026-12-17T00:00, duration: 1h, style: bar, message: m}]"}
+LUA, MOD_LUA = {"usable": True}, {"lua_module": "/usr/lib/apache2/modules/mod_lua.so"}
+BY_LUA = {"piquet_nginx": "lua", "piquet_apache": "lua"}
 Case = tuple[str, str, Mapping[str, str], Mapping[str, Survey | None]]
 
 FIRES: list[Case] = [
@@ -159,8 +171,19 @@ FIRES: list[Case] = [
     ("window-past", "warning", phases("2026-12-16T11:00 2h", "2026-12-17T00:00 1h"), {}),
     ("window-begun", "warning", phases("2026-12-16T13:00 1h"), {}),
     ("window-too-long", "error", phases("2026-12-17T00:00 86401s"), {}),
-    ("mode-not-built", "error", OCCUPY, {}),
-    ("mode-not-built", "error", BANNER, {}),
+    ("lua-missing", "error", {}, on_nginx(_variables=BY_LUA)),
+    ("lua-missing", "error", {}, on_apache(_variables=BY_LUA)),
+    ("lua-taken", "error", {}, on_nginx(lua=LUA, own=["server server_rewrite_by_lua"], _variables=BY_LUA)),
+    ("lua-awaited", "error", {}, on_apache(loadable=MOD_LUA, conditional=["lua_module"], _variables=BY_LUA)),
+    ("occupy-needs-lua", "error", OCCUPY, on_apache()),
+    ("occupy-expires", "error", OCCUPY, on_nginx(lua=LUA, own=["server expires"])),
+    ("banner-needs-module", "error", BANNER, on_nginx()),
+    ("banner-needs-module", "error", BANNER, on_apache()),
+    ("banner-needs-module", "error", BANNER,
+     on_apache(loadable=dict.fromkeys(BANNER_MODULES, "x"), conditional=["filter_module"])),
+    ("banner-taken", "error", BANNER, on_nginx(lua=LUA, own=["http body_filter_by_lua"])),
+    ("banner-partial", "warning", BANNER, on_nginx(own=["location sub_filter"])),
+    ("banner-partial", "warning", BANNER, on_nginx(lua=LUA, own=["server header_filter_by_lua"])),
     ("mandate-record-only", "info", MANDATE, {}),
     ("site-unknown", "error", {"sites": '{include: ["*", www.exmaple.org]}'}, {}),
     ("site-unknown", "error", {"sites": '{include: ["*", "*.exmaple.org"]}'}, {}),
@@ -190,7 +213,19 @@ SILENT: list[Case] = [
     ("window-past", "", phases("2026-12-16T13:00 1s"), {}),
     ("window-begun", "", phases("2026-12-16T13:00:01 1h"), {}),
     ("window-too-long", "", phases("2026-12-17T00:00 1d"), {}),
-    ("mode-not-built", "", {}, {}),
+    ("lua-missing", "", {}, on_apache(loadable=MOD_LUA, _variables=BY_LUA)),
+    ("lua-missing", "", {}, on_nginx(lua=LUA, _variables=BY_LUA)),
+    ("lua-taken", "", {}, on_nginx(lua=LUA, own=["server server_rewrite_by_lua"])),
+    ("lua-awaited", "", {}, on_apache(loadable=MOD_LUA, conditional=["filter_module"], _variables=BY_LUA)),
+    ("occupy-needs-lua", "", OCCUPY, on_apache(lua=LUA)),
+    ("occupy-expires", "", OCCUPY, on_nginx(own=["server expires"])),
+    ("occupy-expires", "", OCCUPY, on_nginx(lua=LUA, own=["location expires"])),
+    ("banner-needs-module", "", {}, on_nginx()),
+    ("banner-needs-module", "", BANNER, on_nginx(modules=["http_geo", "http_map", "http_rewrite", "http_sub"])),
+    ("banner-needs-module", "", BANNER, on_apache(loadable=dict.fromkeys(BANNER_MODULES, "x"))),
+    ("banner-taken", "", BANNER, on_nginx(own=["http body_filter_by_lua"])),
+    ("banner-partial", "", BANNER, on_nginx(own=["http sub_filter"])),
+    ("banner-partial", "", {}, on_nginx(own=["location sub_filter"])),
     ("mandate-record-only", "", {}, {}),
     ("site-unknown", "", {"sites": '{include: [WWW.example.org, x.blogs.example.org, "*.example.org"]}'}, {}),
     ("exclude-unknown", "", {"sites": '{include: ["*"], exclude: [x.blogs.example.org]}'}, {}),
@@ -289,7 +324,8 @@ def test_overlapping_phases_are_refused_however_they_were_made() -> None:
 
 def test_every_gate_has_both_cases() -> None:
     """A new gate without a case for each side makes this fail."""
-    source = Path(piquet.plan.gates.__file__).read_text("utf-8")
+    folder = Path(piquet.plan.gates.__file__).parent
+    source = "".join(path.read_text("utf-8") for path in folder.glob("*.py"))
     made = set(re.findall(r'"(?:error|warning|info)", "([a-z-]+)"', source)) | {
         "site-unknown",
         "exclude-unknown",

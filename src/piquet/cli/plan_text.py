@@ -49,13 +49,14 @@ def as_json(plan: Plan, digest: str | None) -> str:
 def _hosts(plan: Plan, show_all: bool) -> Table:
     table = Table("host", "server", "schedule", "phases", "sites", "names")
     for host in plan.hosts:
+        variants = {str(s.provider): f"{s.provider}, {s.variant}" for s in host.providers}
         groups: dict[tuple[str, tuple[int, ...]], list[str]] = {}
         for entry in host.entries:
             groups.setdefault((entry.provider, entry.phases), []).append(entry.name)
         for (provider, phases), names in sorted(groups.items()):
             count = str(len(names))
             shown, numbers = _names(names, show_all), ", ".join(map(str, phases))
-            table.add_row(host.host, provider, host.scheduler, numbers, count, shown)
+            table.add_row(host.host, variants[provider], host.scheduler, numbers, count, shown)
         if not groups:
             table.add_row(host.host, "-", "-", "-", "0", "as usual")
     return table
@@ -72,4 +73,6 @@ def _host_json(host: HostPlan) -> dict[str, Any]:
         {"name": entry.name, "provider": entry.provider, "phases": list(entry.phases)}
         for entry in host.entries
     ]
-    return {"host": host.host, "address": host.address, "scheduler": host.scheduler, "entries": entries}
+    variants = {server.provider: server.variant for server in host.providers}
+    about = {"host": host.host, "address": host.address, "scheduler": host.scheduler, "variants": variants}
+    return {**about, "entries": entries}

@@ -35,6 +35,8 @@ VARIABLES: Mapping[str, Variable] = {
     "piquet_workdir": Variable("str", ".piquet"),
     "piquet_plan_digest": Variable("str", ""),
     "piquet_scheduler": Variable("str", "auto"),
+    "piquet_nginx": Variable("str", "auto"),
+    "piquet_apache": Variable("str", "auto"),
     "piquet_canary": Variable("list", [], "stage"),
     "piquet_baseline": Variable("bool", True, "stage"),
     "piquet_install_python": Variable("bool", False, "stage"),

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
@@ -11,6 +12,8 @@ from piquet.findings import Finding
 
 Provider = Literal["nginx", "apache"]
 Scheduler = Literal["systemd", "cron"]
+Variant = Literal["include", "rules", "lua"]
+"""How a server is spoken to: nginx by `include` or `lua`, Apache by `rules` or `lua`."""
 
 
 @dataclass(frozen=True, order=True)
@@ -66,6 +69,13 @@ class ServerFacts:
         quick_handler_cache: Apache, whether mod_cache answers before everything else.
         trace: Apache, whether TRACE is answered.
         server_rules: Apache, whether others have rewrite rules at server level.
+        variant: how its configuration is written, as the inventory says or as the survey proposes.
+        has_lua: whether a Lua module that can do what we need is loaded already.
+        own: nginx, directives of the owner that decide what ours can do, with their level in front: `http`,
+            `server` or `location` (`server server_rewrite_by_lua`, `location sub_filter`).
+        loadable: Apache, modules that are not loaded though their file is there: name → path of the .so.
+        conditional: Apache, modules for whose presence some section of the owner's waits (`<IfModule>`): loading
+            one would wake that section.
     """
 
     provider: Provider
@@ -82,6 +92,11 @@ class ServerFacts:
     quick_handler_cache: bool = False
     trace: bool = False
     server_rules: bool = False
+    variant: Variant = field(kw_only=True)
+    has_lua: bool = False
+    own: frozenset[str] = frozenset()
+    loadable: Mapping[str, str] = field(default_factory=dict, hash=False)
+    conditional: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -18,18 +18,17 @@ from piquet.campaign.matching import match_site
 from piquet.campaign.names import Refusal, site_name
 from piquet.errors import FleetError, Problem
 from piquet.findings import Finding, by_weight
-from piquet.fleet.model import Fleet, Host, Listen, Provider, Scheduler, ServerFacts, Site
+from piquet.fleet import choices
+from piquet.fleet.model import Fleet, Host, Listen, Provider, ServerFacts, Site
 
 SURVEY_VERSION = 1
 VARIABLES = (
-    "piquet_arm_partial", "piquet_baseline", "piquet_become", "piquet_campaign", "piquet_canary", "piquet_hosts",
-    "piquet_install_python", "piquet_max_skew_s", "piquet_plan_digest", "piquet_python", "piquet_scheduler",
-    "piquet_sites",
+    "piquet_apache", "piquet_arm_partial", "piquet_baseline", "piquet_become", "piquet_campaign", "piquet_canary",
+    "piquet_hosts", "piquet_install_python", "piquet_max_skew_s", "piquet_nginx", "piquet_plan_digest", "piquet_python",
+    "piquet_scheduler", "piquet_sites",
     "piquet_verify_baseline", "piquet_verify_ca", "piquet_verify_moment", "piquet_workdir",
 )  # fmt: skip
 """What an inventory may say of us: the variables of the roles, and `piquet_sites`."""
-SCHEDULERS = ("auto", "systemd", "cron")
-"""What `piquet_scheduler` may say; `auto` is systemd where it is process 1, else cron."""
 NOT_SERVED = "site-not-served"
 """Code of the finding that a declared site is served by nobody."""
 
@@ -42,15 +41,18 @@ def read_fleet(hosts: Mapping[str, Mapping[str, Any]], surveys: Mapping[str, Map
     """Put the inventory and the surveys together.
 
     Args:
-        hosts: inventory name → host variables; `ansible_host`, `piquet_sites` and `piquet_scheduler` are used.
+        hosts: inventory name → host variables; `ansible_host`, `piquet_sites`, `piquet_scheduler`, `piquet_nginx`
+            and `piquet_apache` are used.
         surveys: inventory name → survey document with `skew_s`; those of other hosts are ignored.
 
     Raises:
         FleetError: with every host whose variables or survey are not in the agreed form.
     """
-    found, problems = [], []
+    found: list[Host] = []
+    problems: list[Problem] = []
     for name in sorted(hosts):
         try:
+            problems += choices.problems(name, hosts[name])
             found.append(_host(name, hosts[name], surveys.get(name)))
         except _FormError as err:
             problems.append(Problem(name, 0, 0, err.message, err.expected, err.got, err.hint))
@@ -75,13 +77,13 @@ def _host(name: str, variables: Mapping[str, Any], survey: Mapping[str, Any] | N
         )
     _check_names(variables)
     declared = _declared(variables.get("piquet_sites"))
-    wanted = _wanted_scheduler(variables.get("piquet_scheduler", "auto"))
     if survey is None:
         return Host(name, address, (), (), None, None)
     try:
         host = _surveyed(name, address, declared, survey)
-        scheduler, is_there = _scheduler(wanted, survey)
-        return replace(host, scheduler=scheduler, is_scheduler_there=is_there)
+        scheduler, is_there = choices.scheduler(variables, survey)
+        servers = tuple(replace(s, variant=choices.variant(variables, s)) for s in host.servers)
+        return replace(host, scheduler=scheduler, is_scheduler_there=is_there, servers=servers)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as err:
         reason = f"{type(err).__name__}: {err}"
         hint = "run the survey verb again with this version of piquet"
@@ -107,28 +109,6 @@ def _declared(value: Any) -> tuple[str, ...] | None:
         return tuple(sorted({site_name(item) for item in value}))
     except Refusal as err:
         raise _FormError(f"`piquet_sites`: {err.message}", err.expected, shown(value), err.hint) from err
-
-
-def _wanted_scheduler(value: Any) -> str:
-    """What the inventory says of the schedule."""
-    if value not in SCHEDULERS:
-        close = difflib.get_close_matches(str(value), SCHEDULERS, 1)
-        hint = (
-            f"did you mean {close[0]}?"
-            if close
-            else "leave it out for auto: systemd where it runs, else cron"
-        )
-        raise _FormError("`piquet_scheduler` is no schedule", ", ".join(SCHEDULERS), shown(value), hint)
-    return str(value)
-
-
-def _scheduler(wanted: str, survey: Mapping[str, Any]) -> tuple[Scheduler, bool | None]:
-    """The host's schedule, and whether it is at work there; what a survey does not say is not known."""
-    init = _optional(survey.get("init"), str)
-    is_systemd = init in ("systemd", None)
-    if wanted == "systemd" or (wanted == "auto" and is_systemd):
-        return "systemd", None if init is None else is_systemd
-    return "cron", _optional(survey.get("cron"), bool)
 
 
 def _surveyed(name: str, address: str, declared: tuple[str, ...] | None, survey: Mapping[str, Any]) -> Host:
@@ -167,7 +147,7 @@ def _surveyed(name: str, address: str, declared: tuple[str, ...] | None, survey:
 
 
 def _facts(provider: Provider, server: Mapping[str, Any]) -> ServerFacts:
-    http = server.get("http") or {}
+    http, lua = server.get("http") or {}, server.get("lua") or {}
     return ServerFacts(
         provider=provider,
         version=_typed(server["version"], str),
@@ -183,6 +163,11 @@ def _facts(provider: Provider, server: Mapping[str, Any]) -> ServerFacts:
         quick_handler_cache=_typed(server.get("quick_handler_cache", False), bool),
         trace=_typed(server.get("trace", False), bool),
         server_rules=_typed(server.get("server_rules", False), bool),
+        variant=choices.PLAIN[provider],
+        has_lua=_typed(lua.get("usable", False), bool),
+        own=frozenset(_typed(name, str) for name in server.get("own") or ()),
+        loadable={_typed(k, str): _typed(v, str) for k, v in (server.get("loadable") or {}).items()},
+        conditional=frozenset(_typed(name, str) for name in server.get("conditional") or ()),
     )
 
 

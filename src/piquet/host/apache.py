@@ -18,6 +18,9 @@ from piquet.host.platforms import APACHE_DROPINS, APACHE_PIDS, Platform
 from piquet.host.servers import Server, Survey
 
 NEEDED_MODULES = ("alias_module", "headers_module")
+_USEFUL = ("deflate", "filter", "lua", "substitute")
+"""Modules that the answers of more than a block need."""
+_DROPIN = "piquet.conf"
 _PROGRAMS = ("apache", "httpd")
 
 _DECIDE = "/etc/piquet/apache/20-decide.conf"
@@ -78,6 +81,9 @@ class Apache(Server):
             "trace": not _has(rows, "traceenable") or _says(rows, "traceenable", "on", "extended"),
             "ignores_inherited_rules": self._ignores_inherited_rules(vhosts),
             "server_rules": self._has_server_rules(),
+            "lua": {"usable": "lua_module" in modules},
+            "loadable": self._loadable(rows, modules),
+            "conditional": apache_config.awaited_modules(self._owners_statements()),
             "vhosts": vhosts,
         }
         caches = ("mod_cache",) if "cache_module" in modules and _has(rows, "cacheenable") else ()
@@ -104,6 +110,14 @@ class Apache(Server):
     def _has_server_rules(self) -> bool:
         """Whether rewrite rules of others stand at server level."""
         return apache_config.has_server_rules(self.ask("-t", "-D", "DUMP_INCLUDES"), self._text)
+
+    def _loadable(self, rows: List[Statement], modules: List[str]) -> Dict[str, str]:
+        """Modules of use to us that are not loaded, though their file lies beside those that are."""
+        loads = (row.words[1] for row in rows if row.name == "loadmodule" and len(row.words) > 1)
+        folders = sorted({str((self._root() / path).parent) for path in loads})
+        names = [name for name in _USEFUL if f"{name}_module" not in modules]
+        found = {name: Path(folder) / f"mod_{name}.so" for folder in reversed(folders) for name in names}
+        return {f"{name}_module": str(path) for name, path in sorted(found.items()) if path.is_file()}
 
     def _test(self) -> Result:
         return commands.run(self.platform.apache_test)
@@ -154,6 +168,12 @@ class Apache(Server):
             str(self._main_conf())
         ]
         return [row for name in dict.fromkeys(names) for row in apache_config.statements(self._text(name))]
+
+    def _owners_statements(self) -> List[Statement]:
+        """The same without our own files."""
+        names = apache_config.included_files(self.ask("-t", "-D", "DUMP_INCLUDES"))
+        owners = [n for n in dict.fromkeys(names) if "/etc/piquet/" not in n and Path(n).name != _DROPIN]
+        return [row for name in owners for row in apache_config.statements(self._text(name))]
 
     def _dropin_folder(self, rows: List[Statement]) -> Optional[str]:
         """The folder of an `IncludeOptional …/*.conf` of the main file that has a name which people know."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
 _HOST_NAME = re.compile(r"^(\*\.)?([a-z0-9_]([a-z0-9_-]*[a-z0-9_])?\.)*[a-z0-9]([a-z0-9-]*[a-z0-9])?$")
 _ADDRESS = r"(?P<address>\[[0-9a-fA-F:.]+\]|[^\s:]+):(?P<port>\d+|\*)"
@@ -149,6 +149,12 @@ def split_names(names: List[str]) -> Tuple[List[str], List[str]]:
 def included_files(dump: str) -> List[str]:
     """Read what `-t -D DUMP_INCLUDES` prints: file names in the order of reading."""
     return re.findall(r"^\s*\([*\d]+\) (/.*)$", dump, re.MULTILINE)
+
+
+def awaited_modules(rows: Iterable[Statement]) -> List[str]:
+    """Modules whose presence or absence opens some `<IfModule>`, as `lua_module`, sorted."""
+    words = (row.words[0].strip("!>") for row in rows if row.name == "<ifmodule" and row.words)
+    return sorted({re.sub(r"^mod_(\w+)\.c$", r"\1_module", word) for word in words})
 
 
 def has_server_rules(dump: str, text_of: Callable[[str], str]) -> bool:

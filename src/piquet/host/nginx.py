@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Set, Tuple
 
@@ -103,6 +104,8 @@ class Nginx(Server):
             "conf": str(self.conf),
             "dropin_dir": dropin_folder(configuration),
             "http": http_facts(configuration, self.paths),
+            "lua": {"usable": self._is_lua_usable(configuration)},
+            "own": sorted(configuration.own | _own_at_http(configuration, self.paths)),
             "files": {
                 str(file): self._owners_digest(configuration, file)
                 for file in dict.fromkeys(block.file for block in configuration.blocks)
@@ -110,6 +113,15 @@ class Nginx(Server):
             "blocks": [block_record(block) for block in configuration.blocks],
         }
         return Survey(document, tuple(_findings(configuration, document)), _caches(configuration))
+
+    def _is_lua_usable(self, configuration: Configuration) -> bool:
+        """Whether a Lua module that knows `server_rewrite_by_lua` is loaded, or compiled in (OpenResty)."""
+        prefix = Path(_option(self.version_text(), "prefix") or "/")
+        names = [d.arguments[0] for d in configuration.main if d.name == "load_module" and d.arguments]
+        carriers = [prefix / name for name in names if name.endswith("ngx_http_lua_module.so")]
+        if re.search(r"--add-module=\S*lua", self.version_text()):
+            carriers.append(Path(shutil.which(self.platform.nginx[0]) or self.platform.nginx[0]))
+        return any(_holds(carrier, nginx_config.EARLY_LUA.encode()) for carrier in carriers)
 
     def _owners_digest(self, configuration: Configuration, file: Path) -> str:
         """Of a file without our line: what counts is what its owner wrote, hooked or not."""
@@ -134,6 +146,24 @@ def modules(version_text: str, configuration: Configuration) -> Set[str]:
     return found | {name for path in loaded for name in re.findall(r"ngx_(\w+?)_module\.so$", path)}
 
 
+def _holds(file: Path, word: bytes) -> bool:
+    """Whether a program or module knows a directive."""
+    try:
+        return word in file.read_bytes()
+    except OSError:
+        return False
+
+
+def _own_at_http(configuration: Configuration, paths: Paths) -> Set[str]:
+    """What the owner set at http level that decides what ours can do there."""
+    found = (nginx_config.own_words(d, "http") for path, d in configuration.http if _is_owners(path, paths))
+    return {word for words in found for word in words}
+
+
+def _is_owners(path: Path, paths: Paths) -> bool:
+    return path.name != DROPIN and paths.etc.resolve() not in path.parents
+
+
 def dropin_folder(configuration: Configuration) -> Optional[str]:
     """The folder of files that http includes as `…/conf.d/*.conf` (or `http.d`)."""
     for pattern in configuration.includes:
@@ -145,11 +175,7 @@ def dropin_folder(configuration: Configuration) -> Optional[str]:
 
 def http_facts(configuration: Configuration, paths: Paths) -> Dict[str, Any]:
     """What the owner set at http level and we must not set again; our own files do not count."""
-    owners = {
-        d.name: d.arguments
-        for path, d in configuration.http
-        if path.name != DROPIN and paths.etc.resolve() not in path.parents
-    }
+    owners = {d.name: d.arguments for path, d in configuration.http if _is_owners(path, paths)}
 
     def number(name: str) -> Optional[int]:
         words = owners.get(name)
@@ -194,8 +220,7 @@ def _findings(configuration: Configuration, document: Dict[str, Any]) -> List[Fi
     if any(words[:1] != ("off",) for words in (*refused, *configuration.inner.get("disable_symlinks", []))):
         message = "disable_symlinks is on: the flags lie behind a link, so no site could go on strike."
         found.append(Finding("error", "disable-symlinks", "nginx", message, "disable_symlinks off"))
-    used = [d.name for _, d in configuration.http] + list(configuration.inner)
-    if any(name.startswith(nginx_config.EARLY_LUA) for name in used):
+    if any(word.endswith(nginx_config.EARLY_LUA) for word in document["own"]):
         message = (
             "server_rewrite_by_lua is used: it runs before the hook, so what it answers wins over a block."
         )

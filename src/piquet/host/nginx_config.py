@@ -30,6 +30,10 @@ EARLY_LUA = "server_rewrite_by_lua"
 _NOTED = frozenset(
     {"open_file_cache", "disable_symlinks", "proxy_cache", "fastcgi_cache", "uwsgi_cache", "scgi_cache"}
 )
+_OWN = re.compile(
+    r"(server_rewrite_by_lua|header_filter_by_lua|body_filter_by_lua|sub_filter|expires)(?:_block|_file)?$"
+)
+"""Directives that take the place of ours, or ours theirs, in the block where they stand."""
 ANY = "0.0.0.0"  # noqa: S104 - what a survey writes for every IPv4 address
 
 
@@ -80,6 +84,7 @@ class Configuration:
         http: directives of http, without server blocks, with the file that each came from.
         includes: globs included at http level, made absolute.
         inner: directives inside server blocks (any depth) as (name, arguments), for the caches and open_file_cache.
+        own: directives of server blocks that decide what ours can do there, with `server` or `location` in front.
         findings: files that cannot be read.
     """
 
@@ -90,6 +95,7 @@ class Configuration:
     http: List[Tuple[Path, Directive]] = field(default_factory=list)
     includes: List[str] = field(default_factory=list)
     inner: Dict[str, List[Tuple[str, ...]]] = field(default_factory=dict)
+    own: Set[str] = field(default_factory=set)
     findings: List[Finding] = field(default_factory=list)
 
 
@@ -206,13 +212,21 @@ class _Reader:
         before = tuple(d.name for d in directives[:place] if d.name in acting)
         return ("ours" if hooks.is_ours(text, server, self.include) else "owner"), before
 
-    def note(self, directives: Iterable[Directive]) -> None:
+    def note(self, directives: Iterable[Directive], level: str = "server") -> None:
         """Remember what is used inside server blocks."""
         for directive in directives:
-            if directive.name in _NOTED or directive.name.startswith(EARLY_LUA):
+            if directive.name in _NOTED:
                 self.configuration.inner.setdefault(directive.name, []).append(directive.arguments)
+            self.configuration.own |= own_words(directive, level)
             if directive.children:
-                self.note(directive.children)
+                self.note(directive.children, "location")
+
+
+def own_words(directive: Directive, level: str) -> Set[str]:
+    """The directive as the survey names it, if it decides what ours can do there."""
+    match = _OWN.match(directive.name)
+    is_off = directive.arguments == ("off",)
+    return {f"{level} {match.group(1)}"} if match and not is_off else set()
 
 
 def _names(arguments: Iterable[Tuple[str, ...]]) -> Tuple[Tuple[str, ...], Tuple[str, ...]]:

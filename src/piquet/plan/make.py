@@ -25,5 +25,5 @@ def make_plan(campaign: Campaign, fleet: Fleet, at: datetime) -> Plan:
     hosts = tuple(host_plan(selector, host) for host in fleet.hosts)
     findings = [*campaign_findings(campaign, at), *selection_findings(selector, fleet, hosts)]
     for host, planned in zip(fleet.hosts, hosts, strict=True):
-        findings += host_findings(host, planned, at)
+        findings += host_findings(campaign, host, planned, at)
     return Plan(campaign, hosts, by_weight(dict.fromkeys(findings)))

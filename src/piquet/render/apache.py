@@ -9,7 +9,7 @@ sites. Nothing is kept in a `Define`: every `.htaccess` can read those.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from piquet import answers
@@ -80,13 +80,15 @@ def _open_conditions(view: CampaignView) -> list[str]:
 def _conditions(view: CampaignView, host: HostPlan) -> dict[str, Any]:
     rest = " && ".join([_flag(host), *_open_conditions(view)])
     phases = [
-        {**vars(phase), "condition": f"{_ASKED_FIRST} && {_lease(phase)} && {rest}"} for phase in view.phases
+        {**vars(phase), "condition": f"{_ASKED_FIRST} && {_lease(phase)} && {rest}"}
+        | {"own_addresses": _own_addresses(phase.assets)}
+        for phase in view.of_mode("block")
     ]
     return {
         "phases": phases,
         "json": f"req_novary('Accept') =~ m#{apache_regex(answers.WANTS_JSON)}#i",
         "speaks": {name: _speaks(view, name) for name in view.campaign.languages},
-        "own_addresses": _own_addresses(view),
+        "own_addresses": _own_addresses(sorted({n for p in view.of_mode("block") for n in p.assets})),
         "bypass_link": _gets(answers.pcre_literal(f"{answers.BYPASS_PREFIX}{view.secret}"), end=" "),
     }
 
@@ -102,8 +104,8 @@ def _speaks(view: CampaignView, language: str) -> str:
     return f"req_novary('Accept-Language') =~ m#{apache_regex(unnamed)}#i && $1 =~ m#^{language}$#i"
 
 
-def _own_addresses(view: CampaignView) -> list[dict[str, str]]:
-    named = [(answers.ASSET_PREFIX + name, name) for name in view.assets]
+def _own_addresses(names: Iterable[str]) -> list[dict[str, str]]:
+    named = [(answers.ASSET_PREFIX + name, name) for name in names]
     return [
         {
             "name": name,

@@ -8,7 +8,7 @@ script, style or foreign resource reaches a visitor. Text in, text out.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -20,6 +20,7 @@ from markupsafe import Markup
 from piquet import answers, resources
 from piquet.campaign.model import Campaign, Phase
 from piquet.campaign.pages import PageSource
+from piquet.errors import BundleError
 from piquet.render.environment import render
 
 _TEXT_TAGS = {"h1", "h2", "h3", "h4", "p", "ul", "ol", "li", "blockquote", "hr", "pre", "dl", "dt", "dd"}
@@ -89,6 +90,34 @@ def about(campaign: Campaign, phase: Phase) -> str:
             "contact": campaign.contact,
         }
     )
+
+
+def phase_files(campaign: Campaign, phase: Phase, pages: Iterable[PageSource]) -> Mapping[str, bytes]:
+    """All files of a phase below the web root: `page/N/…` (block), `front/N/…` (occupy), `asset/N/…` (all).
+
+    Raises:
+        BundleError: a page is missing.
+    """
+    number, sources = phase.number, tuple(pages)
+    texts = {f"asset/{number}/piquet.json": about(campaign, phase)}
+    if phase.mode == "banner":
+        texts |= {f"asset/{number}/banner.css": style()}
+    else:
+        texts |= {f"asset/{number}/strike.css": style()}
+        for language in campaign.languages:
+            html = strike_page(campaign, phase, _source(sources, phase, language))
+            folder = "page" if phase.mode == "block" else "front"
+            texts |= {f"{folder}/{number}/{language}.html": html, f"asset/{number}/{language}.html": html}
+            if phase.mode == "block":
+                texts[f"page/{number}/{language}.problem"] = problem(campaign, phase, language)
+    return {name: text.encode() for name, text in texts.items()}
+
+
+def _source(pages: tuple[PageSource, ...], phase: Phase, language: str) -> PageSource:
+    for source in pages:
+        if (source.phase, source.language) == (phase.number, language):
+            return source
+    raise BundleError(f"phase {phase.number} has no page in {language!r}")
 
 
 def style() -> str:

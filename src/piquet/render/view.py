@@ -3,18 +3,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC
+from functools import cached_property
 from typing import Any
 
 from piquet import answers
 from piquet.campaign.model import Campaign, Phase
+from piquet.campaign.pages import PageSource
+from piquet.fleet.model import Provider
+from piquet.plan import HostPlan
+from piquet.render import banner, page
 from piquet.render.lease import window_pattern
 
 
 @dataclass(frozen=True)
 class PhaseView:
-    """One phase, ready to be written."""
+    """One phase, ready to be written.
+
+    Attributes:
+        number: of the phase.
+        mode: block, occupy or banner.
+        start: RFC 3339, UTC, for comments.
+        end: the same.
+        lease: expression over epoch digits.
+        sign: value of our header.
+        retry_after: the end as an HTTP-date.
+        assets: names below `/.well-known/piquet/`, sorted, `piquet.json` left out.
+        paths: occupied, as sent; empty for other modes.
+        robots: value of X-Robots-Tag on its page.
+        cookie_name: of whoever asked for the usual page (occupy).
+        cookie: the whole value of Set-Cookie for that.
+        banners: language → fragment (banner).
+    """
 
     number: int
     mode: str
@@ -23,24 +45,31 @@ class PhaseView:
     lease: str
     sign: str
     retry_after: str
+    assets: tuple[str, ...]
+    paths: tuple[str, ...]
+    robots: str
+    cookie_name: str
+    cookie: str
+    banners: Mapping[str, str]
 
 
 @dataclass(frozen=True)
 class CampaignView:
-    """The campaign and its secret, as templates see them."""
+    """The campaign, its secret, and the files of all its phases by their path below the web root."""
 
     campaign: Campaign
     secret: str | None
+    files: Mapping[str, bytes]
+    fragments: Mapping[tuple[int, str], str]
 
-    @property
+    @cached_property
     def phases(self) -> tuple[PhaseView, ...]:
         """All phases in their order."""
-        return tuple(_phase_view(self.campaign, phase) for phase in self.campaign.phases)
+        return tuple(self._phase(phase) for phase in self.campaign.phases)
 
-    @property
-    def assets(self) -> tuple[str, ...]:
-        """Names below `/.well-known/piquet/`."""
-        return answers.asset_names(self.campaign.languages)
+    def of_mode(self, mode: str) -> tuple[PhaseView, ...]:
+        """The phases of one mode."""
+        return tuple(phase for phase in self.phases if phase.mode == mode)
 
     def values(self) -> dict[str, Any]:
         """Names for a template."""
@@ -57,7 +86,6 @@ class CampaignView:
             "html_type": answers.HTML_TYPE,
             "about_path": answers.ABOUT_PATH,
             "asset_prefix": answers.ASSET_PREFIX,
-            "assets": self.assets,
             "bypass_prefix": answers.BYPASS_PREFIX,
             "cookie_name": answers.BYPASS_COOKIE,
             "sign_header": answers.SIGN_HEADER,
@@ -66,14 +94,53 @@ class CampaignView:
             "cookie": answers.bypass_cookie(self.secret) if self.secret else "",
         }
 
+    def _phase(self, phase: Phase) -> PhaseView:
+        spoken = self.campaign.languages
+        return PhaseView(
+            number=phase.number,
+            mode=phase.mode,
+            start=f"{phase.start_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+            end=f"{phase.end_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+            lease=window_pattern(phase.start_at, phase.end_at),
+            sign=answers.sign(self.campaign, phase),
+            retry_after=answers.retry_after(phase),
+            assets=answers.asset_names(self.files, phase.number),
+            paths=phase.paths,
+            robots=answers.ROBOTS["occupy" if phase.mode == "occupy" else "block"],
+            cookie_name=answers.usual_cookie_name(self.campaign, phase),
+            cookie=answers.usual_cookie(self.campaign, phase),
+            banners={n: self.fragments[phase.number, n] for n in spoken if phase.mode == "banner"},
+        )
 
-def _phase_view(campaign: Campaign, phase: Phase) -> PhaseView:
-    return PhaseView(
-        number=phase.number,
-        mode=phase.mode,
-        start=f"{phase.start_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
-        end=f"{phase.end_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
-        lease=window_pattern(phase.start_at, phase.end_at),
-        sign=answers.sign(campaign, phase),
-        retry_after=answers.retry_after(phase),
-    )
+
+def campaign_view(campaign: Campaign, secret: str | None, pages: Iterable[PageSource]) -> CampaignView:
+    """Render what visitors get, and put it together with the campaign.
+
+    Args:
+        campaign: all that was decided.
+        secret: the bypass secret, None where there is none.
+        pages: the organisers' texts, one per phase and language.
+
+    Raises:
+        BundleError: a page is missing, or a value cannot be written safely.
+    """
+    sources = tuple(pages)
+    files: dict[str, bytes] = {}
+    for phase in campaign.phases:
+        files.update(page.phase_files(campaign, phase, sources))
+    modes = {phase.number: phase for phase in campaign.phases if phase.mode == "banner"}
+    fragments = {
+        (source.phase, source.language): banner.fragment(campaign, modes[source.phase], source)
+        for source in sources
+        if source.phase in modes
+    }
+    return CampaignView(campaign, secret, files, fragments)
+
+
+def shares(host: HostPlan, provider: Provider) -> Mapping[tuple[int, ...], tuple[str, ...]]:
+    """Phases → keys of the server's entries that take part in exactly these, in a fixed order."""
+    found: dict[tuple[int, ...], list[str]] = {}
+    for entry in host.entries:
+        if entry.provider == provider:
+            found.setdefault(entry.phases, []).append(entry.key)
+    return {phases: tuple(found[phases]) for phases in sorted(found)}

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from piquet.answers import Answer, Request, asset_names, expect
+from piquet.answers import STYLE_ASSETS, Answer, Request, expect
 from piquet.campaign.model import Campaign, Phase
 from piquet.verify.observation import Question, Reply, Target
 
@@ -45,11 +45,12 @@ class Expectations:
         return tuple(answer for place, answer in enumerate(found) if answer not in found[:place])
 
     def answer(self, target: Target, question: Question, phase: Phase | None) -> Answer:
-        """The table's row for one question while `phase` is in force."""
+        """The table's row for one question while `phase` is in force; of our files only the style is asked for."""
         headers = dict(question.headers)
         source = self.sources.get(target.address, "127.0.0.1")
         request = Request(question.method, question.path, target.name, headers, source)
-        return expect(self.campaign, phase, request, self.secret, asset_names(self.campaign.languages))
+        assets = (STYLE_ASSETS[phase.mode],) if phase else ()
+        return expect(self.campaign, phase, request, self.secret, assets)
 
     def is_in_window(self, instant: float) -> bool:
         """Tell whether some site may be on strike at an instant (epoch seconds, UTC), within the slack."""

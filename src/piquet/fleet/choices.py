@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an inventory may choose for a host, and what `auto` means there: the schedule, and how each server is spoken to.
+
+No file, no network, no clock.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from piquet.campaign.document import shown
+from piquet.errors import Problem
+from piquet.fleet.model import Provider, Scheduler, ServerFacts, Variant
+
+CHOICES: Mapping[str, tuple[str, ...]] = {
+    "piquet_scheduler": ("auto", "systemd", "cron"),
+    "piquet_nginx": ("auto", "include", "lua"),
+    "piquet_apache": ("auto", "rules", "lua"),
+}
+"""Host variable → what it may say; the first is the default."""
+PLAIN: Mapping[Provider, Variant] = {"nginx": "include", "apache": "rules"}
+"""What needs no Lua module."""
+EARLY_LUA = "server_rewrite_by_lua"
+"""Directive of the owner's that takes the place of ours (or ours of it), so that `auto` leaves it its place."""
+
+_WHAT = {
+    "piquet_scheduler": ("is no schedule", "systemd where it runs, else cron"),
+    "piquet_nginx": ("is no way to speak to nginx", "lua where its module is loaded and free, else include"),
+    "piquet_apache": ("is no way to speak to Apache", "lua where its module is loaded, else rules"),
+}
+
+
+def problems(host: str, variables: Mapping[str, Any]) -> Iterator[Problem]:
+    """Every variable of a host that says something else than it may."""
+    for name, allowed in CHOICES.items():
+        value = variables.get(name, "auto")
+        if value not in allowed:
+            close = difflib.get_close_matches(str(value), allowed, 1)
+            what, auto = _WHAT[name]
+            hint = f"did you mean {close[0]}?" if close else f"leave it out for auto: {auto}"
+            yield Problem(host, 0, 0, f"`{name}` {what}", ", ".join(allowed), shown(value), hint)
+
+
+def scheduler(variables: Mapping[str, Any], survey: Mapping[str, Any]) -> tuple[Scheduler, bool | None]:
+    """The host's schedule, and whether it is at work there; what a survey does not say is not known.
+
+    Raises:
+        TypeError: the survey says it in another form.
+    """
+    wanted = variables.get("piquet_scheduler", "auto")
+    init, cron = survey.get("init"), survey.get("cron")
+    if not isinstance(init, str | None) or not isinstance(cron, bool | None):
+        raise TypeError(f"init {init!r}, cron {cron!r}")
+    is_systemd = init in ("systemd", None)
+    if wanted == "systemd" or (wanted == "auto" and is_systemd):
+        return "systemd", None if init is None else is_systemd
+    return "cron", cron
+
+
+def variant(variables: Mapping[str, Any], server: ServerFacts) -> Variant:
+    """How a server is spoken to: the inventory's word, else Lua where it is loaded and nothing is against it."""
+    wanted = variables.get(f"piquet_{server.provider}", "auto")
+    plain = PLAIN[server.provider]
+    if wanted == "auto":
+        return "lua" if server.has_lua and not is_taken(server) else plain
+    return "lua" if wanted == "lua" else plain
+
+
+def is_taken(server: ServerFacts) -> bool:
+    """Whether the owner's own Lua stands where ours would have to."""
+    return any(name.rpartition(" ")[2] == EARLY_LUA for name in server.own)

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the campaign's modes need of a server that shows them. No file, no network, no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from piquet.campaign.model import Campaign, Mode
+from piquet.findings import Finding
+from piquet.fleet.choices import is_taken
+from piquet.fleet.model import ServerFacts
+from piquet.plan.model import HostPlan
+
+BANNER_MODULES = ("filter_module", "substitute_module")
+"""What Apache puts a banner into a page with."""
+
+_BY_INCLUDE = "set piquet_nginx to include for it, and hook it"
+_FILTERS = ("header_filter_by_lua", "body_filter_by_lua")
+
+
+def answer_findings(campaign: Campaign, host_plan: HostPlan, server: ServerFacts) -> Iterator[Finding]:
+    """What a server lacks for its own sites' phases, and what stands in their way."""
+    shown = {n for entry in host_plan.entries if entry.provider == server.provider for n in entry.phases}
+    modes = {phase.mode for phase in campaign.phases if phase.number in shown}
+    if server.variant == "lua":
+        yield from (_nginx_lua if server.provider == "nginx" else _apache_lua)(host_plan.host, server)
+    for mode in sorted(modes & _GATES.keys()):
+        yield from _GATES[mode](host_plan.host, server)
+
+
+def _nginx_lua(host: str, server: ServerFacts) -> Iterator[Finding]:
+    if not server.has_lua:
+        message = "nginx has no Lua module loaded that knows server_rewrite_by_lua"
+        hint = "have its owner install it (Debian: libnginx-mod-http-lua), or set piquet_nginx to auto"
+        yield Finding("error", "lua-missing", host, message, "lua loaded", "piquet_nginx: lua", hint)
+    if is_taken(server):
+        message = "server_rewrite_by_lua is the owner's here, so that ours cannot act or must not stand"
+        yield Finding("error", "lua-taken", host, message, hint=_BY_INCLUDE)
+
+
+def _apache_lua(host: str, server: ServerFacts) -> Iterator[Finding]:
+    if server.has_lua:
+        return
+    if "lua_module" not in server.loadable:
+        message, hint = "Apache's mod_lua is not there", "install it, or set piquet_apache to rules"
+        yield Finding("error", "lua-missing", host, message, "mod_lua.so", "piquet_apache: lua", hint)
+    elif "lua_module" in server.conditional:
+        message = "some section of Apache's configuration waits for mod_lua, and loading it would wake that"
+        hint = "have its owner load mod_lua, or set piquet_apache to rules"
+        yield Finding("error", "lua-awaited", host, message, hint=hint)
+
+
+def _occupy(host: str, server: ServerFacts) -> Iterator[Finding]:
+    if server.provider == "apache" and server.variant != "lua":
+        message = "without mod_lua Apache cannot put a page in the place of another"
+        hint = "set piquet_apache to lua for it: our own file then loads mod_lua where it is not loaded"
+        yield Finding("error", "occupy-needs-lua", host, message, "lua", server.variant, hint)
+    if server.provider == "nginx" and server.variant == "lua" and server.own & _of("expires"):
+        message = "`expires` of the owner would let caches keep the occupied page beyond its end"
+        yield Finding("error", "occupy-expires", host, message, got="expires", hint=_BY_INCLUDE)
+
+
+def _banner(host: str, server: ServerFacts) -> Iterator[Finding]:
+    yield from (_nginx_banner if server.provider == "nginx" else _apache_banner)(host, server)
+
+
+def _nginx_banner(host: str, server: ServerFacts) -> Iterator[Finding]:
+    is_lua = server.variant == "lua"
+    names = _FILTERS if is_lua else ("sub_filter",)
+    if is_lua and server.own & _of(*names, levels=("http",)):
+        message = "the owner's own Lua filter stands at http level, where ours would have to"
+        yield Finding("error", "banner-taken", host, message, ", ".join(names), hint=_BY_INCLUDE)
+    if not is_lua and "http_sub" not in server.modules:
+        message = "nginx was built without http_sub, which puts the banner into pages"
+        yield Finding(
+            "error", "banner-needs-module", host, message, "http_sub", hint="use a build that has it"
+        )
+    if server.own & _of(*names, levels=("server", "location")):
+        message = f"where the owner's own {' or '.join(names)} stands, pages show no banner"
+        yield Finding("warning", "banner-partial", host, message)
+
+
+def _apache_banner(host: str, server: ServerFacts) -> Iterator[Finding]:
+    missing = [name for name in BANNER_MODULES if name not in server.modules]
+    gone = [name for name in missing if name not in server.loadable]
+    awaited = [name for name in missing if name in server.conditional]
+    enable = " ".join(name.removesuffix("_module") for name in missing)
+    if gone or awaited:
+        message = "Apache runs without modules that put the banner into pages, and ours to load they are not"
+        hint = f"a2enmod {enable} and a reload"
+        yield Finding("error", "banner-needs-module", host, message, ", ".join(missing), hint=hint)
+
+
+def _of(*names: str, levels: tuple[str, ...] = ("http", "server")) -> frozenset[str]:
+    return frozenset(f"{level} {name}" for level in levels for name in names)
+
+
+_GATES: Mapping[Mode, Callable[[str, ServerFacts], Iterator[Finding]]] = {
+    "occupy": _occupy,
+    "banner": _banner,
+}

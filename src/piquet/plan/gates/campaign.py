@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the campaign alone tells: its windows, seen from one instant. No file, no network, no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from piquet.campaign.model import Campaign, Phase
+from piquet.campaign.windows import duration_text, local_text, overlaps
+from piquet.findings import Finding
+
+
+def campaign_findings(campaign: Campaign, at: datetime) -> Iterator[Finding]:
+    """What the campaign alone tells, seen from the instant `at`."""
+    last_end = max(phase.end_at for phase in campaign.phases)
+    for phase in campaign.phases:
+        subject = f"phase {phase.number}"
+        yield from _window_findings(campaign, phase, subject, at, last_end)
+    for first, second in overlaps(campaign.phases):
+        message = f"it begins before phase {first.number} has ended"
+        yield Finding("error", "phases-overlap", f"phase {second.number}", message)
+    if campaign.mandate:
+        message = "the mandate is a record: nobody's signature has been checked"
+        yield Finding("info", "mandate-record-only", campaign.name, message)
+
+
+def _window_findings(
+    campaign: Campaign, phase: Phase, subject: str, at: datetime, last_end: datetime
+) -> Iterator[Finding]:
+    start, end = (local_text(when, campaign.timezone) for when in (phase.start_at, phase.end_at))
+    now = local_text(at, campaign.timezone)
+    if phase.end_at <= at:
+        if last_end <= at:
+            hint = "give it new dates, and let people agree to them again"
+            yield Finding(
+                "error", "window-past", subject, "its window is over", f"an end after {now}", end, hint
+            )
+        else:
+            yield Finding("warning", "window-past", subject, "it is over and shows nothing any more", got=end)
+    elif phase.start_at <= at:
+        message = f"its window began at {start}: once armed, it shows at once"
+        yield Finding("warning", "window-begun", subject, message, f"a start after {now}", start)
+    length, limit = phase.end_at - phase.start_at, campaign.limits.max_block
+    if phase.mode == "block" and length > limit:
+        hint = "shorten the window, or raise limits.max_block if that was agreed"
+        expected, got = f"at most {duration_text(limit)}", duration_text(length)
+        yield Finding("error", "window-too-long", subject, "it blocks too long", expected, got, hint)

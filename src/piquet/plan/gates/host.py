@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What one host tells: its survey, its schedule, its hooks, and what else the survey found.
+
+No file, no network, no clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from piquet.campaign.matching import match_site
+from piquet.campaign.model import Campaign
+from piquet.findings import Finding
+from piquet.fleet.model import Host
+from piquet.fleet.read import NOT_SERVED
+from piquet.plan.gates.answers import answer_findings
+from piquet.plan.gates.server import SERVER_GATES
+from piquet.plan.gates.words import sites, some
+from piquet.plan.model import HostPlan
+
+MAX_SKEW_S = 2.0
+MAX_SURVEY_AGE = timedelta(hours=24)
+_SURVEY_AGAIN = "piquet survey -i INVENTORY --limit {host} (or the playbook piquet.fleet.survey)"
+_HOOK = "piquet hook -i INVENTORY --limit {host} (or the playbook piquet.fleet.hook)"
+
+
+def host_findings(campaign: Campaign, host: Host, host_plan: HostPlan, at: datetime) -> Iterator[Finding]:
+    """What one host tells: the gates if it shows something, and what else its survey found."""
+    own = tuple(_gate_findings(campaign, host, host_plan, at))
+    yield from own
+    spoken = {finding.code for finding in own}
+    yield from (_weighed(f, host, host_plan) for f in host.findings if f.code not in spoken)
+
+
+def _weighed(finding: Finding, host: Host, host_plan: HostPlan) -> Finding:
+    """A survey's error is a warning where the plan touches nothing: on an idle host, in an idle server."""
+    shown = {entry.provider for entry in host_plan.entries}
+    idle = {f"{host.name}:{server.provider}" for server in host.servers if server.provider not in shown}
+    is_idle = finding.subject in idle or (not shown and finding.code != NOT_SERVED)
+    return replace(finding, severity="warning") if is_idle and finding.severity == "error" else finding
+
+
+def _gate_findings(campaign: Campaign, host: Host, host_plan: HostPlan, at: datetime) -> Iterator[Finding]:
+    if host.surveyed_at is None:
+        message = "this host has not been surveyed, so nobody knows what it serves"
+        yield Finding("error", "no-survey", host.name, message, hint=_SURVEY_AGAIN.format(host=host.name))
+    if not host_plan.entries:
+        return
+    yield from _survey_findings(host, at)
+    yield from _scheduler_findings(host)
+    yield from _hook_findings(host, host_plan)
+    shown = {entry.provider for entry in host_plan.entries}
+    for server in host.servers:
+        if server.provider in shown:
+            for gate in SERVER_GATES:
+                yield from gate(host.name, server)
+            yield from answer_findings(campaign, host_plan, server)
+
+
+def _survey_findings(host: Host, at: datetime) -> Iterator[Finding]:
+    hint = _SURVEY_AGAIN.format(host=host.name)
+    if host.surveyed_at is not None and at - host.surveyed_at > MAX_SURVEY_AGE:
+        hours = (at - host.surveyed_at) // timedelta(hours=1)
+        yield Finding("warning", "survey-old", host.name, f"its survey is {hours} hours old", hint=hint)
+    if host.clock_skew_s is None:
+        yield Finding("warning", "clock-unknown", host.name, "nobody compared its clock with ours", hint=hint)
+    elif abs(host.clock_skew_s) > MAX_SKEW_S:
+        expected, got = f"at most {MAX_SKEW_S:g} s", f"{host.clock_skew_s:+.1f} s"
+        hint = "set its clock (timedatectl set-ntp true), or ours, then survey again"
+        yield Finding("error", "clock-skew", host.name, "its clock and ours differ", expected, got, hint)
+
+
+def _scheduler_findings(host: Host) -> Iterator[Finding]:
+    """Without systemd as process 1 its timers cannot be staged; a cron that is stopped can be started until arm."""
+    if host.is_scheduler_there is not False:
+        return
+    if host.scheduler == "systemd":
+        message, hint = "this host was not booted with systemd", "set piquet_scheduler to auto or cron for it"
+        yield Finding("error", "no-systemd", host.name, message, "cron", "piquet_scheduler: systemd", hint)
+    else:
+        message = "no cron that reads /etc/cron.d runs on this host, and arm refuses a host without one"
+        hint = "have its owner start cron, also at boot"
+        yield Finding("warning", "cron-not-running", host.name, message, "cron or crond running", hint=hint)
+
+
+def _hook_findings(host: Host, host_plan: HostPlan) -> Iterator[Finding]:
+    if any(server.provider == "nginx" and server.variant == "lua" for server in host.servers):
+        return
+    shown = {entry.name for entry in host_plan.entries if entry.provider == "nginx"}
+    hooked = {site.name: site.hooked for site in host.sites if site.provider == "nginx"}
+    missing = sorted(name for name in shown if not hooked[match_site(name, hooked.keys()) or name])
+    if missing:
+        message = f"the nginx server blocks of {sites(missing)} have no hook line"
+        hint = _HOOK.format(host=host.name)
+        yield Finding(
+            "error", "not-hooked", host.name, message, "the include line first", some(missing), hint
+        )

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a server tells that shows something, whatever the campaign asks of it. No file, no network, no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from piquet.findings import Finding
+from piquet.fleet.model import Provider, ServerFacts
+
+NEEDED_MODULES: Mapping[Provider, tuple[str, ...]] = {
+    "nginx": ("http_geo", "http_map", "http_rewrite"),
+    "apache": ("alias_module", "headers_module"),
+}
+"""What our configuration cannot do without."""
+
+
+def _config(host: str, server: ServerFacts) -> Iterator[Finding]:
+    if not server.test_ok:
+        message = f"the configuration of {server.provider} fails its own test, before anything of ours"
+        got = " ".join(server.test_output.split())[-300:]
+        yield Finding(
+            "error", "config-broken", host, message, got=got, hint="have the owner mend it, then survey again"
+        )
+
+
+def _dropin(host: str, server: ServerFacts) -> Iterator[Finding]:
+    if not server.dropin_dir:
+        message = f"{server.provider} includes no folder of drop-in files at its top level"
+        folder = "/etc/nginx/conf.d" if server.provider == "nginx" else "/etc/apache2/conf-enabled"
+        yield Finding("error", "no-dropin-folder", host, message, f"such as {folder}/*.conf")
+
+
+def _modules(host: str, server: ServerFacts) -> Iterator[Finding]:
+    missing = [name for name in NEEDED_MODULES[server.provider] if name not in server.modules]
+    if missing:
+        enable = " ".join(name.removesuffix("_module") for name in missing)
+        hint = "use a build that has them"
+        if server.provider == "apache":
+            hint = f"a2enmod {enable} and a reload; never done by us, as <IfModule> sections would wake up"
+        message = f"{server.provider} runs without modules that the configuration needs"
+        yield Finding("error", "module-missing", host, message, ", ".join(missing), hint=hint)
+
+
+def _canonical_name(host: str, server: ServerFacts) -> Iterator[Finding]:
+    if server.use_canonical_name:
+        message = "UseCanonicalName is on: an alias shows what its vhost's main name shows"
+        yield Finding("warning", "use-canonical-name", host, message, "UseCanonicalName Off", "On")
+
+
+def _open_file_cache(host: str, server: ServerFacts) -> Iterator[Finding]:
+    if server.open_file_cache:
+        message = "open_file_cache is on: a stop by hand can be seen seconds late, so rollback reloads"
+        yield Finding("warning", "open-file-cache", host, message)
+
+
+def _quick_handler(host: str, server: ServerFacts) -> Iterator[Finding]:
+    if server.quick_handler_cache:
+        message = "mod_cache answers before everything else: pages that it holds are not blocked"
+        yield Finding("warning", "quick-handler-cache", host, message, "CacheQuickHandler off", "on")
+
+
+SERVER_GATES: tuple[Callable[[str, ServerFacts], Iterator[Finding]], ...] = (
+    _config,
+    _dropin,
+    _modules,
+    _canonical_name,
+    _open_file_cache,
+    _quick_handler,
+)
