@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from .bannered import Count
 from .kinds import Kind, Provider, load
 from .main_files import MainFile
 from .runner import Tally
@@ -39,6 +40,13 @@ def count(request: pytest.FixtureRequest) -> Callable[[str, Tally], None]:
     """Keep a tally's table for the end of the run."""
     shown = request.config.stash.setdefault(_COUNTS, [])
     return lambda title, tally: shown.append(tally.table(title))
+
+
+@pytest.fixture
+def told(request: pytest.FixtureRequest) -> Callable[[Count, str], None]:
+    """Keep what became of the answers of a banner for the end of the run."""
+    shown = request.config.stash.setdefault(_COUNTS, [])
+    return lambda count, title: shown.append(count.table(title))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

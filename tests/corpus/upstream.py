@@ -166,6 +166,8 @@ def respond(head: bytes, body: bytes) -> bytes:
     status = _status(path)
     lines = [b"Content-Type: text/plain; charset=utf-8", b"X-Upstream: application", b"Connection: close"]
     content = head + b"%d %s\n" % (len(body), hashlib.sha256(body).hexdigest().encode())
+    if path.startswith(b"/page/"):
+        return page(method, path.removeprefix(b"/page/"), head)
     if path.startswith(b"/accel/"):
         lines.append(b"X-Accel-Redirect: /files/one.txt")
     if status == 302:
@@ -176,6 +178,45 @@ def respond(head: bytes, body: bytes) -> bytes:
     lines.append(b"Content-Length: %d" % len(content))
     first = b"HTTP/1.1 %d %s" % (status, _REASONS[status].encode())
     return b"\r\n".join([first, *lines, b"", b""]) + (b"" if method == b"HEAD" else content)
+
+
+_PAGE = (
+    b"<!doctype html>\n<html><head><title>made</title></head>\n<body class=made>\n<p>a page of the application</p>\n"
+    b"<script>w.write('<html><head></head><body>')</script>\n</body></html>"
+)
+
+
+def page(method: bytes, kind: bytes, head: bytes) -> bytes:
+    """A page with a body tag: `plain`, always `gzip`, `br` (which only claims to be it), `empty`, `long`, in `chunks`.
+
+    Conditional requests for it get a 304, ranges a 206; `broken` ends before it said it would, `missing` is a 404.
+    """
+    asked = head.lower()
+    lines = [b"Content-Type: text/html; charset=utf-8", b'ETag: "made"', b"Cache-Control: max-age=600"]
+    status, content = b"200 OK", _PAGE
+    if kind == b"empty":
+        lines.append(b"Content-Encoding: gzip")
+        content = b""
+    elif kind in (b"gzip", b"br"):
+        lines.append(b"Content-Encoding: " + kind)
+        content = gzip.compress(content, mtime=0)
+    elif kind == b"long":
+        content = content.replace(b"a page", b"x" * 1_500_000)
+    elif kind == b"missing":
+        status = b"404 Not Found"
+    elif b"if-none-match:" in asked:
+        return b"\r\n".join([b"HTTP/1.1 304 Not Modified", *lines[1:], b"Connection: close", b"", b""])
+    elif b"range: bytes=0-9\r" in asked:
+        status, content = b"206 Partial Content", content[:10]
+        lines.append(b"Content-Range: bytes 0-9/%d" % len(_PAGE))
+    if kind == b"chunks":
+        lines.append(b"Transfer-Encoding: chunked")
+        parts = [content[at : at + 7] for at in range(0, len(content), 7)]
+        content = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n"
+    else:
+        lines.append(b"Content-Length: %d" % (len(content) + (99 if kind == b"broken" else 0)))
+    first = [b"HTTP/1.1 " + status, *lines, b"Connection: close", b"", b""]
+    return b"\r\n".join(first) + (b"" if method == b"HEAD" else content)
 
 
 def _status(path: bytes) -> int:

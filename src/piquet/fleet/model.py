@@ -74,6 +74,8 @@ class ServerFacts:
         own: nginx, directives of the owner that decide what ours can do, with their level in front: `http`,
             `server` or `location` (`server server_rewrite_by_lua`, `location sub_filter`).
         loadable: Apache, modules that are not loaded though their file is there: name → path of the .so.
+        substitutes: Apache, names of virtual hosts that use mod_substitute themselves; `*` if all may.
+        has_own_lua: Apache, whether the owner's configuration speaks Lua.
         conditional: Apache, modules for whose presence some section of the owner's waits (`<IfModule>`): loading
             one would wake that section.
     """
@@ -97,6 +99,8 @@ class ServerFacts:
     own: frozenset[str] = frozenset()
     loadable: Mapping[str, str] = field(default_factory=dict, hash=False)
     conditional: frozenset[str] = frozenset()
+    substitutes: frozenset[str] = frozenset()
+    has_own_lua: bool = False
 
 
 @dataclass(frozen=True)

@@ -167,6 +167,8 @@ def _facts(provider: Provider, server: Mapping[str, Any]) -> ServerFacts:
         has_lua=_typed(lua.get("usable", False), bool),
         own=frozenset(_typed(name, str) for name in server.get("own") or ()),
         loadable={_typed(k, str): _typed(v, str) for k, v in (server.get("loadable") or {}).items()},
+        substitutes=frozenset(_typed(name, str) for name in server.get("substitutes") or ()),
+        has_own_lua=_typed(lua.get("own", False), bool),
         conditional=frozenset(_typed(name, str) for name in server.get("conditional") or ()),
     )
 

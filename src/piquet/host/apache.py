@@ -24,6 +24,7 @@ _DROPIN = "piquet.conf"
 _PROGRAMS = ("apache", "httpd")
 
 _DECIDE = "/etc/piquet/apache/20-decide.conf"
+_LOAD = "/etc/piquet/apache/10-load.conf"
 
 
 class Apache(Server):
@@ -68,7 +69,8 @@ class Apache(Server):
         if not self.is_present():
             return None
         tested, rows = self.test(), self._global_statements()
-        modules = sorted(re.findall(r"^ (\w+_module) \(", self.ask("-M"), re.MULTILINE))
+        owners = self._owners_statements()
+        modules = self._owners_modules(owners)
         vhosts, others = self._vhosts(rows, modules)
         document: Dict[str, Any] = {
             "version": _quoted(r"Server version: Apache/(\S+)", self.ask("-v")),
@@ -81,9 +83,10 @@ class Apache(Server):
             "trace": not _has(rows, "traceenable") or _says(rows, "traceenable", "on", "extended"),
             "ignores_inherited_rules": self._ignores_inherited_rules(vhosts),
             "server_rules": self._has_server_rules(),
-            "lua": {"usable": "lua_module" in modules},
+            "lua": {"usable": "lua_module" in modules, "own": apache_config.speaks_lua(owners)},
             "loadable": self._loadable(rows, modules),
-            "conditional": apache_config.awaited_modules(self._owners_statements()),
+            "conditional": apache_config.awaited_modules(owners),
+            "substitutes": self._substitutes(owners, vhosts),
             "vhosts": vhosts,
         }
         caches = ("mod_cache",) if "cache_module" in modules and _has(rows, "cacheenable") else ()
@@ -110,6 +113,27 @@ class Apache(Server):
     def _has_server_rules(self) -> bool:
         """Whether rewrite rules of others stand at server level."""
         return apache_config.has_server_rules(self.ask("-t", "-D", "DUMP_INCLUDES"), self._text)
+
+    def _owners_modules(self, owners: List[Statement]) -> List[str]:
+        """The modules that are loaded, without those that only our own file loads."""
+        loaded = set(re.findall(r"^ (\w+_module) \(", self.ask("-M"), re.MULTILINE))
+        ours = apache_config.loaded_modules(apache_config.statements(self._text(str(self.paths.at(_LOAD)))))
+        return sorted(loaded - (set(ours) - set(apache_config.loaded_modules(owners))))
+
+    def _substitutes(self, owners: List[Statement], vhosts: List[Dict[str, Any]]) -> List[str]:
+        """Names of virtual hosts that use mod_substitute; `*` where it is used outside of them."""
+        users = sum(map(apache_config.substitutes, owners))
+        if not users:
+            return []
+        found, seen = set(), 0
+        for file, line in {(v["file"], v["line"]) for v in vhosts}:
+            count = sum(
+                map(apache_config.substitutes, apache_config.section_at(self._text(file), line, self._follow))
+            )
+            seen += count
+            if count:
+                found |= {n for v in vhosts if (v["file"], v["line"]) == (file, line) for n in v["names"]}
+        return sorted(found) if seen >= users else ["*"]
 
     def _loadable(self, rows: List[Statement], modules: List[str]) -> Dict[str, str]:
         """Modules of use to us that are not loaded, though their file lies beside those that are."""
@@ -259,6 +283,10 @@ def _findings(document: Dict[str, Any], others: List[Tuple[str, str]]) -> List[F
         message = "Rewrite rules stand outside of every virtual host; with ours, virtual hosts would inherit them too."
         hint = "move them into the virtual host that they are for; until then own rules that answer win over a block"
         found.append(Finding("warning", "server-level-rules", "apache", message, hint=hint))
+    if document["substitutes"]:
+        message = "mod_substitute is used by a site itself and would act twice: no banner is shown there."
+        got = ", ".join(document["substitutes"])
+        found.append(Finding("warning", "own-substitute", "apache", message, got=got))
     found += [
         Finding("info", "name-not-selectable", place, "A name that no campaign can select.", got=name)
         for place, name in others

@@ -157,6 +157,22 @@ def awaited_modules(rows: Iterable[Statement]) -> List[str]:
     return sorted({re.sub(r"^mod_(\w+)\.c$", r"\1_module", word) for word in words})
 
 
+def loaded_modules(rows: Iterable[Statement]) -> List[str]:
+    """Modules that are loaded by statements."""
+    return [row.words[0] for row in rows if row.name == "loadmodule" and row.words]
+
+
+def speaks_lua(rows: Iterable[Statement]) -> bool:
+    """Whether a statement is one of mod_lua's, or names its handler."""
+    return any(row.name.lstrip("<").startswith("lua") or "lua-script" in row.words for row in rows)
+
+
+def substitutes(row: Statement) -> bool:
+    """Whether a statement has mod_substitute act."""
+    words = {part for word in row.words for part in word.upper().split(";")}
+    return row.name.startswith("substitute") or "SUBSTITUTE" in words
+
+
 def has_server_rules(dump: str, text_of: Callable[[str], str]) -> bool:
     """Whether somebody else's rewrite rules stand outside of every section, where virtual hosts could inherit them.
 

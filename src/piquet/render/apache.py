@@ -1,121 +1,165 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Apache 2.4 by one file at server level: no virtual host is touched.
 
-A condition (lease, flag, doors) opens one `<If>` for all hosts that mod_alias serves, and the same
-condition stands before rewrite rules that virtual hosts inherit, unless others have rules at server level, which would
-be inherited with ours. Needs mod_headers; never loads a module, since that would wake `<IfModule>` sections of the
-sites. Nothing is kept in a `Define`: every `.htaccess` can read those.
+Two variants, one decision (`apache_conditions`). *Rules*: a condition opens one `<If>` for all hosts that mod_alias
+serves, and the same condition stands before rewrite rules that virtual hosts inherit, unless others have rules at
+server level, which would be inherited with ours. *Lua*: the quick handler answers before any of that. Banners are put
+in by filters in both (`apache_banner`). Of modules only those are loaded that lie beside the server's others and that
+no section of the configuration waits for. Nothing is kept in a `Define`: every `.htaccess` can read those.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from piquet import answers
 from piquet.fleet.model import ServerFacts
-from piquet.plan import HostPlan, match_site
+from piquet.plan import HostPlan
+from piquet.render import apache_banner
+from piquet.render.apache_conditions import (
+    ASKED_FIRST,
+    DIR,
+    REQUEST_LINE,
+    Conditions,
+    gets,
+    speaks,
+    wants_json,
+)
 from piquet.render.environment import render
-from piquet.render.quoting import apache_regex
 from piquet.render.view import CampaignView, PhaseView
 
-_DIR = "/etc/piquet/apache"
-_REQUEST_LINE = r"^[A-Z]+ (?:(?i:https?)://[^/? ]*)?"
-_END_OF_PATH = r"[? ]"
-_ASKED_FIRST = "-z reqenv('REDIRECT_STATUS')"
-"""Not on the way to an error page of the site, after the server itself has refused the request."""
+_BANNER_MODULES = ("filter_module", "substitute_module", "deflate_module")
+_TEXTS = ("html", "css", "js", "json")
+"""Extensions of assets that an ErrorDocument can carry; the quick handler carries all."""
 
 
 def files(view: CampaignView, host: HostPlan, server: ServerFacts) -> Mapping[str, tuple[str, str]]:
     """Path → (mode, text) of the Apache side of one host."""
-    values = {**view.values(), **_conditions(view, host), "hands_rules_down": not server.server_rules}
-    mode = "0600" if view.secret else "0644"
+    conditions = Conditions(view, host, server.substitutes)
+    secret = "0600" if view.secret else "0644"
     texts = {
-        f"{server.dropin_dir}/piquet.conf": ("0644", _text("dropin", "What Apache reads first.", values)),
-        f"{_DIR}/20-decide.conf": (mode, _text("decide", "Decides who is shown what.", values)),
+        f"{server.dropin_dir}/piquet.conf": (
+            "0644",
+            _text("dropin", "What Apache reads first.", view.values()),
+        )
     }
-    for name in _known_below(host):
-        texts[f"{_DIR}/known/{name}"] = ("0644", "")
-    return texts
+    loads = _loads(view, server)
+    if loads:
+        values = {**view.values(), "modules": loads}
+        texts[f"{DIR}/10-load.conf"] = ("0644", _text("load", "Loads what ours needs.", values))
+    name, purpose = ("lua", "Answers in the place of sites.")
+    if server.variant != "lua":
+        name, purpose = ("decide", "Decides who is shown what.")
+    texts[f"{DIR}/20-{name}.conf"] = (secret, _text(name, purpose, _values(conditions, server)))
+    if view.of_mode("banner"):
+        values = {**view.values(), **_banner_values(conditions, server, loads)}
+        texts[f"{DIR}/30-insert.conf"] = (secret, _text("insert", "Puts the banner into pages.", values))
+    return {**texts, **dict(_markers(conditions))}
 
 
 def _text(template: str, purpose: str, values: Mapping[str, Any]) -> str:
-    return render(f"apache/{template}.conf.j2", purpose=purpose, **values)
+    return render(f"apache/{template}.conf.j2", **{**values, "purpose": purpose})
 
 
-def _wildcards(host: HostPlan) -> tuple[str, ...]:
-    """Every wildcard name that the host serves, selected or not: the longest one must win."""
-    return tuple(name for name in host.known if name.startswith("*."))
+def _markers(conditions: Conditions) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Files whose name or content the expressions ask for."""
+    for name in conditions.known_below():
+        yield f"{DIR}/known/{name}", ("0644", "")
+    for phase in conditions.view.phases:
+        for key in conditions.without(phase.number):
+            yield f"{DIR}/without/{phase.number}/{key}", ("0644", "")
+        yield f"{DIR}/sites/{phase.number}", ("0644", f" {' '.join(conditions.of_phase(phase.number))} \n")
 
 
-def _known_below(host: HostPlan) -> tuple[str, ...]:
-    """Exact names below a wildcard: a file of their name says that they follow their own flag only."""
-    exact = (name for name in host.known if not name.startswith("*."))
-    return tuple(name for name in exact if match_site(name, _wildcards(host)))
+def _loads(view: CampaignView, server: ServerFacts) -> tuple[tuple[str, str], ...]:
+    """Modules that we load ourselves, with their files."""
+    wanted: tuple[str, ...] = ("lua_module",) if server.variant == "lua" else ()
+    wanted += _BANNER_MODULES if view.of_mode("banner") else ()
+    missing = [name for name in wanted if name not in server.modules]
+    return tuple((name, server.loadable[name]) for name in missing if _may_load(name, server))
 
 
-def _flag(host: HostPlan) -> str:
-    """The flag of the requested host: its own, or that of the longest wildcard above it."""
-    own = "-f '/run/piquet/live/%{SERVER_NAME}'"
-    suffixes = "|".join(answers.pcre_literal(name[2:]) for name in sorted(_wildcards(host)))
-    if not suffixes:
-        return own
-    below = rf"%{{SERVER_NAME}} =~ m#^[^.]+(?:\.[^.]+)*?\.({suffixes})$#"
-    return f"({own} || ({below} && -f '/run/piquet/live/_.$1' && ! -f '{_DIR}/known/%{{SERVER_NAME}}'))"
+def _may_load(name: str, server: ServerFacts) -> bool:
+    return name in server.loadable and name not in server.conditional
 
 
-def _open_conditions(view: CampaignView) -> list[str]:
-    """Conditions that must all hold for the site to be closed to this request."""
-    door = answers.door_pattern(view.campaign.doors, end=" |$")
-    conditions = [
-        f"(%{{THE_REQUEST}} !~ m#{_REQUEST_LINE}{door}# || %{{THE_REQUEST}} =~ m#{answers.NOT_A_DOOR}#i)"
-    ]
-    if view.secret:
-        conditions.append(
-            rf"req_novary('Cookie') !~ m#(?:^|; *){answers.BYPASS_COOKIE}={view.secret}(?:;|$)#"
-        )
-    return conditions + [f"! (-R '{network}')" for network in view.campaign.doors.networks]
+def _banner_values(
+    conditions: Conditions, server: ServerFacts, loads: tuple[tuple[str, str], ...]
+) -> dict[str, Any]:
+    loaded = server.modules | {name for name, _ in loads}
+    is_lua = server.variant == "lua"
+    return apache_banner.values(
+        conditions, inflates="deflate_module" in loaded, has_own_clock=is_lua, has_own_note=not is_lua
+    )
 
 
-def _conditions(view: CampaignView, host: HostPlan) -> dict[str, Any]:
-    rest = " && ".join([_flag(host), *_open_conditions(view)])
-    phases = [
-        {**vars(phase), "condition": f"{_ASKED_FIRST} && {_lease(phase)} && {rest}"}
-        | {"own_addresses": _own_addresses(phase.assets)}
-        for phase in view.of_mode("block")
-    ]
+def _values(conditions: Conditions, server: ServerFacts) -> dict[str, Any]:
+    own = _lua_values(conditions, server) if server.variant == "lua" else _rule_values(conditions, server)
+    return {**conditions.view.values(), **own}
+
+
+def _lua_values(conditions: Conditions, server: ServerFacts) -> dict[str, Any]:
+    view = conditions.view
+    before, after = answers.rehearsal_cookie("\n").split("\n")
     return {
-        "phases": phases,
-        "json": f"req_novary('Accept') =~ m#{apache_regex(answers.WANTS_JSON)}#i",
-        "speaks": {name: _speaks(view, name) for name in view.campaign.languages},
-        "own_addresses": _own_addresses(sorted({n for p in view.of_mode("block") for n in p.assets})),
-        "bypass_link": _gets(answers.pcre_literal(f"{answers.BYPASS_PREFIX}{view.secret}"), end=" "),
+        "phases": [_lua_phase(conditions, phase) for phase in view.phases],
+        "keeps_state": not server.has_own_lua,
+        "spoken_pattern": answers.language_pattern(view.campaign.languages).replace("(?P<language>", "("),
+        "about_file": answers.ABOUT_FILE,
+        "usual_query": answers.USUAL_QUERY,
+        "rehearsal_prefix": answers.REHEARSAL_PREFIX,
+        "rehearsal_cookie": (before, after),
     }
 
 
-def _lease(phase: PhaseView) -> str:
-    """The server's own clock in microseconds of UTC, which an early RequestHeader put behind a client's own."""
-    return f"req_novary('X-Piquet-At') =~ m#(?:^|, )t={phase.lease}[0-9]{{6}}$#"
+def _lua_phase(conditions: Conditions, phase: PhaseView) -> dict[str, Any]:
+    return {
+        **vars(phase),
+        "asked": f"{ASKED_FIRST} && {conditions.phase(phase, 'note')}",
+        "rehearsal_link": conditions.rehearsal_link(phase, "note"),
+        "opened": f"{phase.cookie_name}=usual",
+        "asset_kinds": [(name, answers.content_type(name)) for name in phase.assets],
+    }
 
 
-def _speaks(view: CampaignView, language: str) -> str:
-    pattern = answers.language_pattern(view.campaign.languages)
-    unnamed = pattern.replace("(?P<language>", "(")
-    return f"req_novary('Accept-Language') =~ m#{apache_regex(unnamed)}#i && $1 =~ m#^{language}$#i"
+def _rule_values(conditions: Conditions, server: ServerFacts) -> dict[str, Any]:
+    view = conditions.view
+    phases = [_rule_phase(conditions, phase) for phase in view.phases]
+    return {
+        "phases": phases,
+        "json": wants_json(),
+        "speaks": {name: speaks(view, name) for name in view.campaign.languages},
+        "bypass_link": conditions.bypass_link(),
+        "hands_rules_down": not server.server_rules,
+        "rehearsal_line": f"{REQUEST_LINE}{answers.pcre_literal(answers.REHEARSAL_PREFIX)}([^ ]+) .*$",
+        "rehearsal_cookie": answers.rehearsal_cookie("$1"),
+    }
 
 
-def _own_addresses(names: Iterable[str]) -> list[dict[str, str]]:
-    named = [(answers.ASSET_PREFIX + name, name) for name in names]
-    return [
-        {
-            "name": name,
-            "condition": _gets(answers.pcre_literal(path)),
-            "content_type": answers.content_type(name),
-        }
-        for path, name in [(answers.ABOUT_PATH, "piquet.json"), *named]
+def _rule_phase(conditions: Conditions, phase: PhaseView) -> dict[str, Any]:
+    """A block phase takes every request, any other only those for our own addresses."""
+    own = list(_own_addresses(phase))
+    reads = [address["condition"] for address in own]
+    links = reads + ([conditions.bypass_link()] if conditions.view.secret else [])
+    ours = "" if phase.mode == "block" else f" && ({_any(links)})"
+    return {
+        **vars(phase),
+        "condition": f"{ASKED_FIRST} && {conditions.phase(phase, 'header')}{ours}",
+        "own_addresses": own,
+        "reads_own": _any(reads),
+        "rehearsal_link": conditions.rehearsal_link(phase, "header"),
+    }
+
+
+def _own_addresses(phase: PhaseView) -> Iterator[dict[str, str]]:
+    named = [
+        (answers.ASSET_PREFIX + name, name) for name in phase.assets if name.rpartition(".")[2] in _TEXTS
     ]
+    for path, name in [(answers.ABOUT_PATH, answers.ABOUT_FILE), *named]:
+        condition = gets(answers.pcre_literal(path))
+        yield {"name": name, "condition": condition, "content_type": answers.content_type(name)}
 
 
-def _gets(path_pattern: str, end: str = _END_OF_PATH) -> str:
-    line = _REQUEST_LINE.replace("[A-Z]+", "(?:GET|HEAD)")
-    return f"%{{THE_REQUEST}} =~ m#{line}{path_pattern}{end}#"
+def _any(conditions: list[str]) -> str:
+    return " || ".join(f"({condition})" for condition in conditions)

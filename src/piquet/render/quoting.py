@@ -59,6 +59,28 @@ def apache_regex(pattern: str) -> str:
     return pattern
 
 
+def apache_substitution(pattern: str, replacement: str, flags: str) -> str:
+    """The quoted argument of `Substitute`, with backticks around pattern and replacement.
+
+    Source: mod_substitute, set_pattern (the character behind `s` ends both parts, and nothing escapes it);
+    ap_varbuf_regsub (`$1` to `$9` and a backslash have a meaning in a replacement).
+    """
+    _refuse(pattern + replacement, "Apache", forbidden="`")
+    if "${" in pattern + replacement or "\\" in replacement:
+        raise BundleError(f"cannot be written for Apache: {replacement!r} is not what it would stand for")
+    whole = f"s`{pattern}`{replacement}`{flags}"
+    return '"' + whole.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def lua_string(value: str) -> str:
+    """A double-quoted string of Lua.
+
+    Source: Lua 5.1 manual, section 2.1.
+    """
+    _refuse(value, "Lua")
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
 def cron_command(words: Sequence[str]) -> str:
     r"""The command of a crontab line: words quoted for its shell, `%` kept from being cron's newline.
 

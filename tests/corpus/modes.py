@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs a banner over a server: the states of `runner`, with `bannered` as the judge of the window."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from . import bannered
+from .cases import Case, with_cookie
+from .picket import Picket
+from .runner import Item, Recorder, Tally, differences, items
+from .servers import Server
+
+
+def run_banner(server: Server, strike: Picket, cases: Sequence[Case]) -> tuple[Tally, bannered.Count]:
+    """All states of one server with a banner phase; the answers of the window are counted by what became of them."""
+    split = with_cookie(dict.fromkeys([*cases, *map(bannered.bare, cases)]))
+    recorder = Recorder(
+        server, strike, (items(server.kinds, split[False], own=True), items(server.kinds, split[True]))
+    )
+    before, inside, after = strike.before_ms, strike.inside_ms, strike.after_ms
+    unhooked = {instant: recorder.at(instant) for instant in (before, inside, after)}
+    strike.hook(server)
+    strike.stage(server)
+    tally, count = Tally(), bannered.Count()
+    states = (
+        ("staged", before, False),
+        ("armed", before, True),
+        ("after", after, True),
+        ("released", inside, False),
+    )
+    for state, instant, is_armed in states:
+        (server.make_flags if is_armed else lambda _: server.drop_flags())(strike.keys)
+        now = recorder.at(instant)
+        tally.add(state, now, differences(state, unhooked[instant], now))
+    server.make_flags(strike.keys)
+    active = recorder.at(inside)
+    tally.add("active", active, ())
+    for item, got in active.items():
+        usual = unhooked[inside]
+        answer = strike.expected(item.ask, item.case, inside)
+        if answer is None or answer.kind in ("banner", "refused"):
+            plain = usual.get(Item(item.kind, item.ask, bannered.bare(item.case)), usual[item])
+            count.add(item, *bannered.judge(item.case, got, usual[item], plain, strike.fragments))
+        else:
+            reason = strike.deviation(item.ask, item.case, got, usual[item], None)
+            count.add(
+                item, answer.kind, f"{reason[0]}: {reason[1][:300]!r} {reason[2][:300]!r}" if reason else ""
+            )
+    return tally, count
