@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from .bannered import Count
+from .page_judge import Count
 from .kinds import Kind, Provider, load
 from .main_files import MainFile
 from .runner import Tally

@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs a banner over a server: the states of `runner`, with `bannered` as the judge of the window."""
+"""Runs a banner over a server: the states of `runner`, with `page_judge` as the judge of the window."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from . import bannered
+from . import page_judge
 from .cases import Case, with_cookie
 from .picket import Picket
 from .runner import Item, Recorder, Tally, differences, items
 from .servers import Server
 
 
-def run_banner(server: Server, strike: Picket, cases: Sequence[Case]) -> tuple[Tally, bannered.Count]:
+def run_banner(server: Server, strike: Picket, cases: Sequence[Case]) -> tuple[Tally, page_judge.Count]:
     """All states of one server with a banner phase; the answers of the window are counted by what became of them."""
-    split = with_cookie(dict.fromkeys([*cases, *map(bannered.bare, cases)]))
+    split = with_cookie(dict.fromkeys([*cases, *map(page_judge.bare, cases)]))
     recorder = Recorder(
         server, strike, (items(server.kinds, split[False], own=True), items(server.kinds, split[True]))
     )
@@ -22,7 +22,7 @@ def run_banner(server: Server, strike: Picket, cases: Sequence[Case]) -> tuple[T
     unhooked = {instant: recorder.at(instant) for instant in (before, inside, after)}
     strike.hook(server)
     strike.stage(server)
-    tally, count = Tally(), bannered.Count()
+    tally, count = Tally(), page_judge.Count()
     states = (
         ("staged", before, False),
         ("armed", before, True),
@@ -40,8 +40,8 @@ def run_banner(server: Server, strike: Picket, cases: Sequence[Case]) -> tuple[T
         usual = unhooked[inside]
         answer = strike.expected(item.ask, item.case, inside)
         if answer is None or answer.kind in ("banner", "refused"):
-            plain = usual.get(Item(item.kind, item.ask, bannered.bare(item.case)), usual[item])
-            count.add(item, *bannered.judge(item.case, got, usual[item], plain, strike.fragments))
+            plain = usual.get(Item(item.kind, item.ask, page_judge.bare(item.case)), usual[item])
+            count.add(item, *page_judge.judge(item.case, got, usual[item], plain, strike.fragments))
         else:
             reason = strike.deviation(item.ask, item.case, got, usual[item], None)
             count.add(

@@ -7,7 +7,6 @@ selected is worked out here once more, by the words of the design and not by piq
 
 from __future__ import annotations
 
-import re
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -15,14 +14,13 @@ from datetime import UTC, datetime, timedelta
 
 from piquet import answers
 from piquet.bundle import File, build_bundles
-from piquet.campaign.model import Campaign, Doors, Limits, Mode, Phase, Selection
+from piquet.campaign.model import Campaign, Doors, Limits, Phase, Selection
 from piquet.campaign.pages import PageSource
 from piquet.fleet.choices import PLAIN
-from piquet.fleet.model import ServerFacts, Variant
+from piquet.fleet.model import ServerFacts
 from piquet.host import apache_config, hooks, nginx
 from piquet.host.nginx_config import Configuration
 from piquet.plan import Entry, HostPlan, Plan
-from piquet.render import banner
 
 from .cases import Case
 from .client import Response, Wire, parse
@@ -30,7 +28,6 @@ from .kinds import BASE_MODULES, Ask, Kind, Provider, modules
 from .servers import Server
 
 SECRET = "0123456789abcdef0123456789abcdef"
-OCCUPIED = ("/", "/deep/er/missing")
 LANGUAGES = ("fr", "en", "es")
 DEFAULT_WINDOW = (datetime(2026, 12, 16, 23, tzinfo=UTC), datetime(2026, 12, 17, 23, tzinfo=UTC))
 _DIGEST = "d" * 64
@@ -52,8 +49,6 @@ class Picket:
         files: the bundle, as the agent would write it: the plan digest filled in.
         keys: flag names of the selected entries.
         hooked: whether `hook` puts the line in; a planted fault leaves it out.
-        contents: path → bytes to install.
-        fragments: language → banner, where the mode is that.
     """
 
     kinds: tuple[Kind, ...]
@@ -62,7 +57,6 @@ class Picket:
     keys: tuple[str, ...]
     hooked: bool = True
     contents: Mapping[str, bytes] = field(default_factory=dict)
-    fragments: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def before_ms(self) -> int:
@@ -175,10 +169,7 @@ class Picket:
             if response.values(name.lower()) != [value]:
                 wrong.append(f"{name} {response.values(name.lower())}")
         wrong += [f"{name} is there" for name in answer.absent if response.values(name.lower())]
-        place = {"bypass": "/", "rehearsal": "/", "to-usual": (case.meaning or "").partition("?")[0]}.get(
-            answer.kind
-        )
-        if place and [re.sub("^https?://[^/]+", "", v) for v in response.values("location")] != [place]:
+        if answer.kind == "bypass" and [v.rpartition("/")[2] for v in response.values("location")] != [""]:
             wrong.append(f"Location {response.values('location')}")
         body = self._body(answer, case)
         if body is not None and response.body != (b"" if case.method == "HEAD" else body):
@@ -194,8 +185,6 @@ class Picket:
             return self.contents[
                 f"{_WWW}page/{number}/{answer.language}.{'html' if answer.kind == 'page' else 'problem'}"
             ]
-        if answer.kind == "front":
-            return self.contents[f"{_WWW}front/{number}/{answer.language}.html"]
         if answer.kind == "about":
             return self.contents[f"{_WWW}asset/{number}/piquet.json"]
         if answer.kind == "asset":
@@ -212,8 +201,6 @@ def picket(
     known: ServerFacts | None = None,
     paths: tuple[str, ...] = ("/api/",),
     networks: tuple[str, ...] = ("127.0.0.9/32",),
-    mode: Mode = "block",
-    variant: Variant | None = None,
 ) -> Picket:
     """A campaign over a server's kinds: a block phase per window (start, end), `/api/` and a network open, a bypass.
 
@@ -225,11 +212,10 @@ def picket(
         known: what a survey said of the server, where one was made.
         paths: doors.
         networks: doors.
-        mode: of every phase.
-        variant: how the server is spoken to, by default without Lua.
     """
     phases = tuple(
-        _phase(n, mode, start, end) for n, (start, end) in enumerate(windows or (DEFAULT_WINDOW,), 1)
+        Phase(n, "block", start, end, page="pages/greve")
+        for n, (start, end) in enumerate(windows or (DEFAULT_WINDOW,), 1)
     )
     campaign = Campaign(
         name="greve-2026-12-17",
@@ -247,7 +233,7 @@ def picket(
         Entry(name, key(name), tuple(p.number for p in phases), server.provider, None) for name in sites
     )
     names = tuple(sorted({name for kind in server.kinds for name in names_of(kind)}))
-    host = HostPlan("corpus", "127.0.0.1", (_by(known or facts(server), variant),), entries, names)
+    host = HostPlan("corpus", "127.0.0.1", (known or facts(server),), entries, names)
     plan = Plan(campaign, (host,), ())
     pages = [
         PageSource(
@@ -263,27 +249,7 @@ def picket(
     }
     if mutation:
         contents = {path: mutation(path, content) for path, content in contents.items()}
-    keys, fragments = tuple(entry.key for entry in entries), {}
-    if mode == "banner":
-        fragments = {
-            page.language: banner.fragment(campaign, phases[0], page) for page in pages if page.phase == 1
-        }
-    return Picket(server.kinds, campaign, files, keys, hooked, contents, fragments)
-
-
-def _phase(number: int, mode: Mode, start: datetime, end: datetime) -> Phase:
-    if mode == "banner":
-        return Phase(number, mode, start, end, style="bar", message="pages/greve")
-    return Phase(number, mode, start, end, page="pages/greve", paths=OCCUPIED if mode == "occupy" else ())
-
-
-def _by(known: ServerFacts, variant: Variant | None) -> ServerFacts:
-    """The facts with a variant, and with the modules' files where Debian has them."""
-    paths = {
-        name: f"/usr/lib/apache2/modules/mod_{name}.so" for name in ("deflate", "filter", "lua", "substitute")
-    }
-    there = {f"{name}_module": path for name, path in paths.items() if f"{name}_module" not in known.modules}
-    return replace(known, variant=variant or known.variant, loadable=known.loadable or there)
+    return Picket(server.kinds, campaign, files, tuple(entry.key for entry in entries), hooked, contents)
 
 
 def own_addresses(files: Mapping[str, File]) -> tuple[str, ...]:
@@ -324,9 +290,7 @@ def plain_facts(provider: Provider, kinds: tuple[Kind, ...], *, server_rules: bo
     names = _nginx_modules() if is_nginx else {f"{name}_module" for name in (*BASE_MODULES, *modules(kinds))}
     folder = "/etc/nginx/conf.d" if is_nginx else "/etc/apache2/conf-enabled"
     plain = ServerFacts(provider, "0", folder, frozenset(names), True, "", True, variant=PLAIN[provider])
-    users = {name for kind in kinds if "SUBSTITUTE" in kind.text for name in names_of(kind)}
-    has_own_lua = any(re.search("^ *<?Lua", kind.text, re.MULTILINE) for kind in kinds)
-    return replace(plain, server_rules=server_rules, substitutes=frozenset(users), has_own_lua=has_own_lua)
+    return replace(plain, server_rules=server_rules)
 
 
 def _nginx_modules() -> set[str]:

@@ -14,8 +14,8 @@ import pytest
 from piquet.answers import BYPASS_COOKIE, usual_cookie_name
 from piquet.fleet.model import Variant
 
-from .bannered import Count as Bannered
-from .bannered import pages
+from .page_judge import Count as Bannered
+from .page_judge import pages
 from .cases import Case, standard
 from .conftest import Planter
 from .kinds import HERE, load
@@ -39,7 +39,7 @@ KINDS = [pytest.param(TELLING, id="telling"), pytest.param(ALL, id="all", marks=
 def asked_pages() -> list[str]:
     """Addresses of pages: those of every root, those of the application, and some of no page."""
     static = sorted(path.name for path in (HERE / "www/pages").iterdir() if path.name != _LIMITED)
-    made = [f"/page/{kind}" for kind in _MADE]
+    made = [f"/made/{kind}" for kind in _MADE]
     return [*(f"/pages/{name}" for name in static), *made, "/", "/front.html", "/nowhere", "/own-error"]
 
 

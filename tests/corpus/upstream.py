@@ -166,8 +166,8 @@ def respond(head: bytes, body: bytes) -> bytes:
     status = _status(path)
     lines = [b"Content-Type: text/plain; charset=utf-8", b"X-Upstream: application", b"Connection: close"]
     content = head + b"%d %s\n" % (len(body), hashlib.sha256(body).hexdigest().encode())
-    if path.startswith(b"/page/"):
-        return page(method, path.removeprefix(b"/page/"), head)
+    if path.startswith(b"/made/"):
+        return made(method, path.removeprefix(b"/made/"), head)
     if path.startswith(b"/accel/"):
         lines.append(b"X-Accel-Redirect: /files/one.txt")
     if status == 302:
@@ -180,20 +180,20 @@ def respond(head: bytes, body: bytes) -> bytes:
     return b"\r\n".join([first, *lines, b"", b""]) + (b"" if method == b"HEAD" else content)
 
 
-_PAGE = (
+_MADE = (
     b"<!doctype html>\n<html><head><title>made</title></head>\n<body class=made>\n<p>a page of the application</p>\n"
     b"<script>w.write('<html><head></head><body>')</script>\n</body></html>"
 )
 
 
-def page(method: bytes, kind: bytes, head: bytes) -> bytes:
+def made(method: bytes, kind: bytes, head: bytes) -> bytes:
     """A page with a body tag: `plain`, always `gzip`, `br` (which only claims to be it), `empty`, `long`, in `chunks`.
 
     Conditional requests for it get a 304, ranges a 206; `broken` ends before it said it would, `missing` is a 404.
     """
     asked = head.lower()
     lines = [b"Content-Type: text/html; charset=utf-8", b'ETag: "made"', b"Cache-Control: max-age=600"]
-    status, content = b"200 OK", _PAGE
+    status, content = b"200 OK", _MADE
     if kind == b"empty":
         lines.append(b"Content-Encoding: gzip")
         content = b""
@@ -208,7 +208,7 @@ def page(method: bytes, kind: bytes, head: bytes) -> bytes:
         return b"\r\n".join([b"HTTP/1.1 304 Not Modified", *lines[1:], b"Connection: close", b"", b""])
     elif b"range: bytes=0-9\r" in asked:
         status, content = b"206 Partial Content", content[:10]
-        lines.append(b"Content-Range: bytes 0-9/%d" % len(_PAGE))
+        lines.append(b"Content-Range: bytes 0-9/%d" % len(_MADE))
     if kind == b"chunks":
         lines.append(b"Transfer-Encoding: chunked")
         parts = [content[at : at + 7] for at in range(0, len(content), 7)]

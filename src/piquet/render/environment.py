@@ -38,7 +38,6 @@ def _environment() -> Environment:
         nginx_map_key=quoting.nginx_map_key,
         apache=quoting.apache_argument,
         apache_regex=quoting.apache_regex,
-        lua=quoting.lua_string,
         cron=quoting.cron_command,
         comment=quoting.comment,
         literal=pcre_literal,

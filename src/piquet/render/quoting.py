@@ -72,15 +72,6 @@ def apache_substitution(pattern: str, replacement: str, flags: str) -> str:
     return '"' + whole.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def lua_string(value: str) -> str:
-    """A double-quoted string of Lua.
-
-    Source: Lua 5.1 manual, section 2.1.
-    """
-    _refuse(value, "Lua")
-    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
 def cron_command(words: Sequence[str]) -> str:
     r"""The command of a crontab line: words quoted for its shell, `%` kept from being cron's newline.
 
