@@ -138,7 +138,7 @@ def _server(machine: Machine, name: str, staged: Manifest) -> List[Finding]:
 
 
 def _hooks(machine: Machine, staged: Manifest) -> List[Finding]:
-    """Every server block of every selected nginx site must carry the hook."""
+    """Every selected nginx site must be served, by blocks that carry the hook where that is how we act."""
     blocks = hook_watch.selected_blocks(machine)
     served = {name for block in blocks for name in block.names}
     found = [
@@ -152,7 +152,7 @@ def _hooks(machine: Machine, staged: Manifest) -> List[Finding]:
         for entry in staged.entries
         if entry.provider == "nginx" and entry.name not in served
     ]
-    for block in blocks:
+    for block in blocks if staged.needs_hooks else ():
         place = f"{block.file}:{block.line}"
         if block.hooked is None:
             message = "The server block of a selected site has no hook."

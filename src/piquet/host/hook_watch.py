@@ -58,8 +58,10 @@ def selected_blocks(machine: Machine) -> List[Block]:
 
 
 def missing_blocks(machine: Machine) -> List[Block]:
-    """Those without a hook."""
-    return [block for block in selected_blocks(machine) if block.hooked is None]
+    """Those without a hook, where what is staged needs one."""
+    staged = manifest.staged(machine.paths)
+    blocks = selected_blocks(machine) if staged and staged.needs_hooks else []
+    return [block for block in blocks if block.hooked is None]
 
 
 def place(block: Block) -> Dict[str, Any]:

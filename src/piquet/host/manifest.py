@@ -14,6 +14,7 @@ from piquet.host.findings import Finding
 from piquet.host.paths import PLACEHOLDER, Paths
 
 _NOT_SERVERS = ("/var/lib/piquet/", "/usr/local/sbin/", "/etc/systemd/", "/etc/cron.d/")
+ABOUT_PATH = "/.well-known/piquet.json"
 _BY_DROPIN, _BY_HOOK = "/etc/piquet/", "/etc/piquet/nginx/server/"
 
 
@@ -72,6 +73,16 @@ class Manifest:
     def providers(self) -> Tuple[str, ...]:
         """Web servers that the bundle configures."""
         return tuple(self.document["providers"])
+
+    @property
+    def needs_hooks(self) -> bool:
+        """Whether nginx shows something by the hook line; by Lua it needs none."""
+        return "nginx" in self.providers and self.document.get("variants", {}).get("nginx") != "lua"
+
+    def witness_path(self, number: int) -> str:
+        """What to ask a site for in a phase: only a block answers everywhere, what this is every phase says."""
+        modes = {phase.number: phase.mode for phase in self.phases}
+        return "/" if modes.get(number) == "block" else ABOUT_PATH
 
     @property
     def scheduler(self) -> str:

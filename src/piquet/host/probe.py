@@ -40,8 +40,8 @@ class Answer:
         return self.mark is not None and self.mark.startswith(f"{campaign}/{phase}/")
 
 
-def ask(target: Mapping[str, Any], timeout_s: float = TIMEOUT_S) -> Answer:
-    """GET / as a manifest's `probe` says: address, port, tls, host.
+def ask(target: Mapping[str, Any], path: str = "/", timeout_s: float = TIMEOUT_S) -> Answer:
+    """GET a path as a manifest's `probe` says: address, port, tls, host.
 
     The site may be anybody's, and the lock is held meanwhile: its head as a whole has `timeout_s`, however it drips.
     """
@@ -53,7 +53,7 @@ def ask(target: Mapping[str, Any], timeout_s: float = TIMEOUT_S) -> Answer:
     try:
         connection.sock = _connect(address, port, host if target["tls"] else None, timeout_s)
         connection.request(
-            "GET", "/", headers={"Host": host, "Connection": "close", "User-Agent": "piquet-host"}
+            "GET", path, headers={"Host": host, "Connection": "close", "User-Agent": "piquet-host"}
         )
         response = http.client.HTTPResponse(_Said(_head(connection.sock, timeout_s)))  # type: ignore[arg-type]
         response.begin()

@@ -18,7 +18,7 @@ from piquet.host.boundaries import Boundary
 from piquet.host.errors import AgentError
 from piquet.host.findings import Finding
 from piquet.host.machine import Machine
-from piquet.host.manifest import Manifest
+from piquet.host.manifest import Entry, Manifest
 
 _TRIES = 4
 _PAUSE_S = 0.5
@@ -99,7 +99,7 @@ def _look(
     excluded = current.stopped if wants_ours else ()
     asked = []
     for entry in boundaries.witnesses(staged.entries, boundary.phase, excluded):
-        answer = _ask(entry.probe or {}, current.campaign, boundary.phase, wants_ours)
+        answer = _ask(entry, staged, boundary.phase, wants_ours)
         asked.append(
             {"site": entry.name, "ours": answer.is_of(current.campaign, boundary.phase), **vars(answer)}
         )
@@ -124,11 +124,11 @@ def _word(asked: Sequence[Dict[str, Any]], wants_ours: bool) -> str:
     return "unanswered" if not wants_ours and any(row["is_unasked"] for row in asked) else "confirmed"
 
 
-def _ask(target: Any, campaign: str, phase: int, wants_ours: bool) -> probe.Answer:
+def _ask(entry: Entry, staged: Manifest, phase: int, wants_ours: bool) -> probe.Answer:
     """Ask a few times, since a switch may be milliseconds away."""
     for attempt in range(_TRIES):
-        answer = probe.ask(target)
-        if answer.is_of(campaign, phase) == wants_ours or answer.error:
+        answer = probe.ask(entry.probe or {}, staged.witness_path(phase))
+        if answer.is_of(staged.campaign, phase) == wants_ours or answer.error:
             break
         time.sleep(_PAUSE_S if attempt < _TRIES - 1 else 0)
     return answer
@@ -154,7 +154,7 @@ def _escalate_and_look(
     findings = disarm(machine, verb, "escalated") if machine.paths.armed.exists() else flags_down(machine)
     findings += escalate(machine, verb, staged)
     targets = boundaries.witnesses(staged.entries, boundary.phase, ())
-    answers = [_ask(entry.probe or {}, current.campaign, boundary.phase, False) for entry in targets]
+    answers = [_ask(entry, staged, boundary.phase, False) for entry in targets]
     is_gone = not any(answer.is_of(current.campaign, boundary.phase) for answer in answers)
     machine.log(
         verb, "escalated", phase=boundary.phase, gone=is_gone, findings=[f.to_json() for f in findings]

@@ -104,8 +104,9 @@ def _hooked(machine: Machine, staged: Optional[Manifest]) -> Dict[str, Any]:
     if not machine.nginx.is_present():
         return {"blocks": 0, "hooked": 0, "missing": []}
     blocks = hook_watch.selected_blocks(machine) if staged else machine.nginx.blocks()
-    missing = [hook_watch.place(block) for block in blocks if block.hooked is None]
-    return {"blocks": len(blocks), "hooked": len(blocks) - len(missing), "missing": missing}
+    unhooked = [hook_watch.place(block) for block in blocks if block.hooked is None]
+    missing = [] if staged and not staged.needs_hooks else unhooked
+    return {"blocks": len(blocks), "hooked": len(blocks) - len(unhooked), "missing": missing}
 
 
 def _servers(machine: Machine) -> Dict[str, Any]:
