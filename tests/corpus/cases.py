@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from .upstream import PAGES as _PAGES
+
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE")
 SITE_PATHS = (
     "/",
@@ -35,6 +37,7 @@ SITE_PATHS = (
     "/piquet-bypass:door",
     "/~1",
 )
+PAGES = (*(name.decode() for name in _PAGES), "gzip", "chunked")
 _CORE_PATHS = frozenset({"/", "/api/x", "/deep/er/missing", "/.well-known/piquet.json", "/own-error"})
 _POSTED_PATHS = frozenset(
     {"/files/one.txt", "/robots.txt", "/api/../x", "/.well-known/piquet/strike.css", "/piquet:~1"}
@@ -133,6 +136,49 @@ def full(own: Sequence[str], secret: str, cookie_name: str) -> tuple[Case, ...]:
     plain = [Case(method, path) for path in paths for method in METHODS]
     passed = [Case(method, path, cookie) for path in paths for method in METHODS]
     return (*plain, *variants(secret, cookie_name), *shapes(), *passed)
+
+
+def of_mode(usual_cookie: str) -> tuple[Case, ...]:
+    """What is asked besides when a front page is occupied or pages carry a banner.
+
+    Args:
+        usual_cookie: name of the cookie of whoever asked for the usual page.
+    """
+    pages = [Case(method, f"/page/{name}") for name in PAGES for method in ("GET", "HEAD")]
+    pages += [Case("POST", "/page/plain"), Case("GET", "/page/plain", (("Accept-Encoding", "gzip"),))]
+    pages += [
+        Case("GET", path, (("Sec-Fetch-Dest", kind), ("Sec-Fetch-Site", place)))
+        for path in ("/", "/page/plain")
+        for kind, place in (("iframe", "cross-site"), ("iframe", "same-origin"), ("document", "none"))
+    ]
+    fronts = [
+        Case(method, target)
+        for target in (
+            "/?piquet=usual",
+            "/?piquet=usual&x",
+            "/?x",
+            "/files/one.txt?piquet=usual",
+            "/files/one.txt?a=1",
+            "//",
+        )
+        for method in ("GET", "HEAD", "POST")
+    ]
+    fronts += [
+        Case("GET", target, (("Cookie", cookie),))
+        for target in ("/", "/files/one.txt", "/?piquet=usual")
+        for cookie in (
+            f"{usual_cookie}=usual",
+            f"a=b; {usual_cookie}=usual; c=d",
+            f"{usual_cookie}=x",
+            f"x{usual_cookie}=usual",
+        )
+    ]
+    pages += [Case("GET", "/"), Case("GET", "/?banner", (("Accept-Language", "en"),))]
+    conditional = [
+        Case("GET", path, (("Accept", "text/html,*/*"), ("If-None-Match", "*"), ("Accept-Encoding", "gzip")))
+        for path in ("/", "/page/plain")
+    ]
+    return (*pages, *fronts, *conditional)
 
 
 def with_cookie(cases: Iterable[Case]) -> Mapping[bool, tuple[Case, ...]]:

@@ -7,6 +7,7 @@ selected is worked out here once more, by the words of the design and not by piq
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -14,14 +15,16 @@ from datetime import UTC, datetime, timedelta
 
 from piquet import answers
 from piquet.bundle import File, build_bundles
-from piquet.campaign.model import Campaign, Doors, Limits, Phase, Selection
+from piquet.campaign.model import Campaign, Doors, Limits, Mode, Phase, Selection
 from piquet.campaign.pages import PageSource
 from piquet.fleet.choices import PLAIN
-from piquet.fleet.model import ServerFacts
+from piquet.fleet.model import ServerFacts, Variant
 from piquet.host import apache_config, hooks, nginx
 from piquet.host.nginx_config import Configuration
 from piquet.plan import Entry, HostPlan, Plan
+from piquet.render.view import campaign_view
 
+from . import bannered
 from .cases import Case
 from .client import Response, Wire, parse
 from .kinds import BASE_MODULES, Ask, Kind, Provider, modules
@@ -30,9 +33,15 @@ from .servers import Server
 SECRET = "0123456789abcdef0123456789abcdef"
 LANGUAGES = ("fr", "en", "es")
 DEFAULT_WINDOW = (datetime(2026, 12, 16, 23, tzinfo=UTC), datetime(2026, 12, 17, 23, tzinfo=UTC))
+OCCUPIED = ("/", "/files/one.txt", "/deep/er/missing", "/robots.txt", "/api/x")
+"""Paths that the occupying campaign lists: two of them are doors, which stay open."""
 _DIGEST = "d" * 64
 _REFUSED = answers.Answer("refused")
-"""Apache answers 404 to an encoded slash before any module is asked. Source: AllowEncodedSlashes, default Off."""
+"""Apache answers 404 to an encoded slash before any module is asked. Source: AllowEncodedSlashes, default Off.
+
+Any server may answer 304 or 412 where it would send 200 and a condition is asked that no browser asks of a page:
+`If-None-Match: *`, `If-Match`, `If-Unmodified-Since`. Source: RFC 9110, 13.1."""
+_CONDITIONS = frozenset({"if-none-match", "if-match", "if-unmodified-since"})
 _WWW = "/var/lib/piquet/www/"
 
 Mutation = Callable[[str, bytes], bytes]
@@ -57,6 +66,8 @@ class Picket:
     keys: tuple[str, ...]
     hooked: bool = True
     contents: Mapping[str, bytes] = field(default_factory=dict)
+    fragments: Mapping[tuple[int, str], str] = field(default_factory=dict)
+    variant: Variant = "include"
 
     @property
     def before_ms(self) -> int:
@@ -78,8 +89,8 @@ class Picket:
         return next((p for p in self.campaign.phases if ms(p.start_at) <= at_ms < ms(p.end_at)), None)
 
     def hook(self, server: Server) -> None:
-        """Put the line into the owners' server blocks by the agent's own function; nothing to do for Apache."""
-        if server.provider == "nginx" and self.hooked:
+        """Put the line into the owners' server blocks by the agent's own function; only that variant needs it."""
+        if self.variant == "include" and self.hooked:
             for path in server.vhost_files():
                 path.write_bytes(hooks.insert(path.read_bytes(), "http"))
 
@@ -119,6 +130,8 @@ class Picket:
             return _REFUSED
         headers = {name.lower(): value for name, value in case.headers}
         request = answers.Request(case.method, case.meaning, way.host, headers, way.source(case.source))
+        if self.campaign.phases[0].mode == "occupy" and _CONDITIONS & headers.keys():
+            return _REFUSED
         phase = self.phase_at(at_ms)
         files = (path.removeprefix(_WWW) for path in self.contents)
         assets = answers.asset_names(files, phase.number) if phase else ()
@@ -148,12 +161,14 @@ class Picket:
             return None if got == site else ("usual, but not identical", site.received, got.received)
         response = parse(got.received)
         if answer is None or answer.kind == "refused":
-            is_ours = response is not None and response.values("x-piquet")
-            return (
-                None
-                if is_ours or got == unhooked
-                else ("neither ours nor as usual", unhooked.received, got.received)
-            )
+            is_ours = b"\r\nx-piquet: " in got.received.lower() or b" data-piquet=" in got.received
+            if is_ours or got == unhooked:
+                return None
+            if self.campaign.phases[0].mode == "banner":
+                return self.banner_deviation(answers.Answer("banner", language=LANGUAGES[0]), got, unhooked)
+            return "neither ours nor as usual", unhooked.received, got.received
+        if answer.kind == "banner":
+            return self.banner_deviation(answer, got, unhooked)
         if response is None:
             return f"{answer.kind}: no answer ({got.ended})", b"", got.received
         wrong = self._wrong(answer, case, response)
@@ -163,13 +178,32 @@ class Picket:
             else None
         )
 
+    def banner_deviation(
+        self, answer: answers.Answer, got: Wire, unhooked: Wire
+    ) -> tuple[str, bytes, bytes] | None:
+        """What is wrong with a page in a banner's window: nothing if it has exactly one, or is as without us."""
+        if got == unhooked:
+            return None
+        fragment = self.fragments[1, answer.language].encode()
+        was, now = (bannered.last_answer(wire.received) for wire in (unhooked, got))
+        reasons = bannered.wrong(parse(was), parse(now), fragment)
+        return ("banner: " + "; ".join(reasons), unhooked.received, got.received) if reasons else None
+
+    def is_missed(self, way: Ask, case: Case, got: Wire, unhooked: Wire) -> bool:
+        """Whether a page could carry the banner, and does not."""
+        answer, usual = self.expected(way, case, self.inside_ms), parse(unhooked.received)
+        may = answer is not None and answer.kind == "banner" and usual is not None
+        now = parse(got.received)
+        return bool(may and usual and now and now.body == usual.body and bannered.could_carry(usual))
+
     def _wrong(self, answer: answers.Answer, case: Case, response: Response) -> list[str]:
         wrong = [] if response.status == answer.status else [f"status {response.status}"]
         for name, value in answer.headers.items():
             if response.values(name.lower()) != [value]:
                 wrong.append(f"{name} {response.values(name.lower())}")
         wrong += [f"{name} is there" for name in answer.absent if response.values(name.lower())]
-        if answer.kind == "bypass" and [v.rpartition("/")[2] for v in response.values("location")] != [""]:
+        places = {"bypass": "/", "to-usual": (case.meaning or "").partition("?")[0]}
+        if answer.kind in places and not _leads_to(response.values("location"), places[answer.kind]):
             wrong.append(f"Location {response.values('location')}")
         body = self._body(answer, case)
         if body is not None and response.body != (b"" if case.method == "HEAD" else body):
@@ -181,6 +215,8 @@ class Picket:
 
     def _body(self, answer: answers.Answer, case: Case) -> bytes | None:
         number = answer.headers[answers.SIGN_HEADER].split("/")[1]
+        if answer.kind == "front":
+            return self.contents[f"{_WWW}front/{number}/{answer.language}.html"]
         if answer.kind in ("page", "json"):
             return self.contents[
                 f"{_WWW}page/{number}/{answer.language}.{'html' if answer.kind == 'page' else 'problem'}"
@@ -201,8 +237,10 @@ def picket(
     known: ServerFacts | None = None,
     paths: tuple[str, ...] = ("/api/",),
     networks: tuple[str, ...] = ("127.0.0.9/32",),
+    mode: Mode = "block",
+    variant: Variant | None = None,
 ) -> Picket:
-    """A campaign over a server's kinds: a block phase per window (start, end), `/api/` and a network open, a bypass.
+    """A campaign over a server's kinds: a phase per window (start, end), `/api/` and a network open, a bypass.
 
     Args:
         server: with its kinds.
@@ -212,9 +250,13 @@ def picket(
         known: what a survey said of the server, where one was made.
         paths: doors.
         networks: doors.
+        mode: of every phase.
+        variant: how the server is spoken to, by default as its facts say.
     """
+    has = facts(server) if known is None else known
+    has = replace(has, variant=variant or has.variant)
     phases = tuple(
-        Phase(n, "block", start, end, page="pages/greve")
+        Phase(n, mode, start, end, page="pages/greve", paths=OCCUPIED if mode == "occupy" else ())
         for n, (start, end) in enumerate(windows or (DEFAULT_WINDOW,), 1)
     )
     campaign = Campaign(
@@ -233,7 +275,7 @@ def picket(
         Entry(name, key(name), tuple(p.number for p in phases), server.provider, None) for name in sites
     )
     names = tuple(sorted({name for kind in server.kinds for name in names_of(kind)}))
-    host = HostPlan("corpus", "127.0.0.1", (known or facts(server),), entries, names)
+    host = HostPlan("corpus", "127.0.0.1", (has,), entries, names)
     plan = Plan(campaign, (host,), ())
     pages = [
         PageSource(
@@ -249,7 +291,15 @@ def picket(
     }
     if mutation:
         contents = {path: mutation(path, content) for path, content in contents.items()}
-    return Picket(server.kinds, campaign, files, tuple(entry.key for entry in entries), hooked, contents)
+    keys = tuple(entry.key for entry in entries)
+    fragments = campaign_view(campaign, SECRET, pages).fragments
+    return Picket(server.kinds, campaign, files, keys, hooked, contents, fragments, has.variant)
+
+
+def _leads_to(locations: list[str], path: str) -> bool:
+    """Whether the one Location is this path, with or without scheme and host."""
+    bare = [re.sub(r"^https?://[^/]*", "", location) for location in locations]
+    return bare == [path]
 
 
 def own_addresses(files: Mapping[str, File]) -> tuple[str, ...]:

@@ -63,10 +63,12 @@ class Deviation:
 
 @dataclass
 class Tally:
-    """Counts per kind and state, and every deviation."""
+    """Counts per kind and state, every deviation, and the pages that carry a banner or could and do not."""
 
     asked: Counter[tuple[str, State]] = field(default_factory=Counter)
     deviations: list[Deviation] = field(default_factory=list)
+    missed: list[Item] = field(default_factory=list)
+    carried: list[Item] = field(default_factory=list)
 
     def add(self, state: State, items: Iterable[Item], found: Iterable[Deviation]) -> None:
         """Count a state's requests and keep what was wrong."""
@@ -224,6 +226,11 @@ def run(server: Server, picket: Picket, cases: Sequence[Case]) -> Tally:
         active,
         [Deviation("active", item, *reason) for item, reason in zip(active, found, strict=True) if reason],
     )
+    for item, wire in active.items():
+        if picket.is_missed(item.ask, item.case, wire, unhooked[inside][item]):
+            tally.missed.append(item)
+        elif b"data-piquet=" in wire.received:
+            tally.carried.append(item)
     _same(tally, "after", unhooked[after], recorder.at(after))
     server.drop_flags()
     _same(tally, "released", unhooked[inside], recorder.at(inside))

@@ -170,6 +170,8 @@ def respond(head: bytes, body: bytes) -> bytes:
         return made(method, path.removeprefix(b"/made/"), head)
     if path.startswith(b"/accel/"):
         lines.append(b"X-Accel-Redirect: /files/one.txt")
+    if path.startswith(b"/page/"):
+        return _page(path.rpartition(b"/")[2], is_head=method == b"HEAD")
     if status == 302:
         lines.append(b"Location: /files/one.txt")
     if path == b"/gzip" and b"gzip" in head.lower():
@@ -217,6 +219,36 @@ def made(method: bytes, kind: bytes, head: bytes) -> bytes:
         lines.append(b"Content-Length: %d" % (len(content) + (99 if kind == b"broken" else 0)))
     first = [b"HTTP/1.1 " + status, *lines, b"Connection: close", b"", b""]
     return b"\r\n".join(first) + (b"" if method == b"HEAD" else content)
+PAGES = {
+    b"plain": b'<!doctype html>\n<html><head><title>a</title></head>\n<body class="x">\n<p>text</p></body></html>\n',
+    b"capitals": b"<HTML><HEAD><TITLE>old</TITLE></HEAD><BODY>text</BODY></HTML>\n",
+    b"script": b'<html><head><script>var page = "<body>";</script></head><body>text</body></html>\n',
+    b"comment": b'<html><!-- <body> --><head></head><body>text<script>"<body>"</script></body></html>\n',
+    b"none": b"<!doctype html><p>no body tag at all\n",
+    b"latin": "<html><head></head><body>gr\u00e8ve</body></html>\n".encode("latin-1"),
+    b"big": b"<html><head></head>"
+    + b"<!-- filler -->" * 5000
+    + b"<body>"
+    + b"<p>text</p>" * 5000
+    + b"</body></html>\n",
+}
+"""Pages of the application by the last part of their path; `gzip` and `chunked` are `plain` in another form."""
+
+
+def _page(name: bytes, *, is_head: bool) -> bytes:
+    kind = b"text/html; charset=iso-8859-1" if name == b"latin" else b"text/html"
+    lines = [b"HTTP/1.1 200 OK", b"Content-Type: " + kind, b'ETag: "page"', b"Connection: close"]
+    content = PAGES.get(name, PAGES[b"plain"])
+    if name == b"gzip":
+        content = gzip.compress(content, mtime=0)
+        lines.append(b"Content-Encoding: gzip")
+    if name == b"chunked":
+        lines.append(b"Transfer-Encoding: chunked")
+        parts = [content[i : i + 7] for i in range(0, len(content), 7)]
+        content = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (*parts, b""))
+    else:
+        lines.append(b"Content-Length: %d" % len(content))
+    return b"\r\n".join([*lines, b"", b""]) + (b"" if is_head else content)
 
 
 def _status(path: bytes) -> int:

@@ -36,6 +36,8 @@ def _environment() -> Environment:
         nginx=quoting.nginx_token,
         nginx_regex=quoting.nginx_regex,
         nginx_map_key=quoting.nginx_map_key,
+        nginx_with=quoting.nginx_with,
+        lua=quoting.lua_string,
         apache=quoting.apache_argument,
         apache_regex=quoting.apache_regex,
         cron=quoting.cron_command,

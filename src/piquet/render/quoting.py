@@ -34,12 +34,29 @@ def nginx_regex(pattern: str, flags: str = "~") -> str:
     return '"' + (flags + pattern).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
+def nginx_with(value: str, variable: str) -> str:
+    """A token that stands for `value` with a variable of nginx in the place of its one `@`."""
+    before, at, after = value.partition("@")
+    if not at or "@" in after:
+        raise BundleError(f"cannot be written for nginx: {value!r} has not exactly one place for a variable")
+    return f"{nginx_token(before)[:-1]}${{{variable}}}{nginx_token(after)[1:]}"
+
+
 def nginx_map_key(value: str) -> str:
     r"""A literal left side of a `map`: words that `map` reserves get its backslash.
 
     Source: ngx_http_map_module, "special parameters … should be prefixed by the \ symbol".
     """
     return nginx_token("\\" + value if value in _MAP_WORDS else value)
+
+
+def lua_string(value: str) -> str:
+    r"""A double-quoted Lua string that stands for exactly `value`; also inside a block of nginx's configuration.
+
+    Source: Lua 5.1 reference manual, 2.1; lua-nginx-module ngx_http_lua_lex.rl reads strings by the same rule.
+    """
+    _refuse(value, "Lua")
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def apache_argument(value: str) -> str:

@@ -84,8 +84,6 @@ class CampaignView:
             "wants_json": answers.WANTS_JSON,
             "problem_type": answers.PROBLEM_TYPE,
             "html_type": answers.HTML_TYPE,
-            "about_path": answers.ABOUT_PATH,
-            "asset_prefix": answers.ASSET_PREFIX,
             "bypass_prefix": answers.BYPASS_PREFIX,
             "cookie_name": answers.BYPASS_COOKIE,
             "sign_header": answers.SIGN_HEADER,

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""nginx's banner as values: who carries it, its text in pieces that nginx can read, and in front of what it stands.
+
+Source: nginx 1.22 `NGX_CONF_BUFFER`: a word of the configuration is shorter than 4096 bytes, escapes counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from piquet import answers, banner
+from piquet.render.view import CampaignView
+
+PIECE_BYTES = 2000
+"""Of a piece; each of them may need a backslash."""
+LEADS = {
+    "a": r"\n",
+    "b": r"\r",
+    "c": r"\n\t",
+    "d": r"\n ",
+    "e": r"\n  ",
+    "f": r"\n    ",
+    "g": "</head>",
+}
+"""Letter of a needle → what stands in front of the body tag, as nginx's configuration writes it.
+
+`sub_filter` knows no scripts. A string or an expression in a script goes over no line's end, so that a body tag that
+begins a line is none of theirs; else it must come right behind the head. Other pages carry no banner by this variant.
+"""
+
+
+def banner_values(view: CampaignView) -> dict[str, Any]:
+    """Values of the banner, for the template."""
+    kinds = "|".join(answers.EMBEDDING)
+    texts = {
+        f"{phase.number} {language}": _pieces(text)
+        for phase in view.of_mode("banner")
+        for language, text in phase.banners.items()
+    }
+    count = max((len(pieces) for pieces in texts.values()), default=0)
+    return {
+        "embedded": f"^(?:{kinds}) (?!same-origin$).",
+        "carrier": r"^[0-9]+ 200 (?:identity)? text/html *(?:;|$)",
+        "piece_numbers": range(count),
+        "pieces": [_row(texts, number) for number in range(count)],
+        "kept": r"^(?!.*no-store)(?:.*max-age=\"?0*[1-9]|(?!.*max-age=)[^;]*;(?!(?:0|-1|Thu, 01 Jan 1970.*)?$))",
+        "anchor": banner.ANCHOR,
+        "needles": list(LEADS.items()),
+    }
+
+
+def _row(texts: Mapping[str, list[str]], number: int) -> list[tuple[str, str]]:
+    return [(key, pieces[number]) for key, pieces in texts.items() if number < len(pieces)]
+
+
+def _pieces(text: str) -> list[str]:
+    return [text[start : start + PIECE_BYTES] for start in range(0, len(text), PIECE_BYTES)]
