@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from .page_judge import Count
 from .kinds import Kind, Provider, load
 from .main_files import MainFile
+from .page_judge import Count
 from .runner import Tally
 from .servers import Server, plant, upstream
 

@@ -34,6 +34,7 @@ def run_banner(server: Server, strike: Picket, cases: Sequence[Case]) -> tuple[T
         now = recorder.at(instant)
         tally.add(state, now, differences(state, unhooked[instant], now))
     server.make_flags(strike.keys)
+    fragments = {language: strike.fragments[1, language] for language in strike.campaign.languages}
     active = recorder.at(inside)
     tally.add("active", active, ())
     for item, got in active.items():
@@ -41,7 +42,7 @@ def run_banner(server: Server, strike: Picket, cases: Sequence[Case]) -> tuple[T
         answer = strike.expected(item.ask, item.case, inside)
         if answer is None or answer.kind in ("banner", "refused"):
             plain = usual.get(Item(item.kind, item.ask, page_judge.bare(item.case)), usual[item])
-            count.add(item, *page_judge.judge(item.case, got, usual[item], plain, strike.fragments))
+            count.add(item, *page_judge.judge(item.case, got, usual[item], plain, fragments))
         else:
             reason = strike.deviation(item.ask, item.case, got, usual[item], None)
             count.add(

@@ -239,6 +239,7 @@ def picket(
     networks: tuple[str, ...] = ("127.0.0.9/32",),
     mode: Mode = "block",
     variant: Variant | None = None,
+    shares: Mapping[str, tuple[int, ...]] | None = None,
 ) -> Picket:
     """A campaign over a server's kinds: a phase per window (start, end), `/api/` and a network open, a bypass.
 
@@ -252,9 +253,10 @@ def picket(
         networks: doors.
         mode: of every phase.
         variant: how the server is spoken to, by default as its facts say.
+        shares: name → phases that it takes part in, where not in all.
     """
     has = facts(server) if known is None else known
-    has = replace(has, variant=variant or has.variant)
+    has = _with_modules(replace(has, variant=variant or has.variant))
     phases = tuple(
         Phase(n, mode, start, end, page="pages/greve", paths=OCCUPIED if mode == "occupy" else ())
         for n, (start, end) in enumerate(windows or (DEFAULT_WINDOW,), 1)
@@ -270,9 +272,12 @@ def picket(
         limits=Limits(timedelta(days=8), 100),
         mandate=None,
     )
-    sites = sorted({name for kind in server.kinds for name in kind.sites})
+    sites, every = (
+        sorted({name for kind in server.kinds for name in kind.sites}),
+        tuple(p.number for p in phases),
+    )
     entries = tuple(
-        Entry(name, key(name), tuple(p.number for p in phases), server.provider, None) for name in sites
+        Entry(name, key(name), (shares or {}).get(name, every), server.provider, None) for name in sites
     )
     names = tuple(sorted({name for kind in server.kinds for name in names_of(kind)}))
     host = HostPlan("corpus", "127.0.0.1", (has,), entries, names)
@@ -294,6 +299,17 @@ def picket(
     keys = tuple(entry.key for entry in entries)
     fragments = campaign_view(campaign, SECRET, pages).fragments
     return Picket(server.kinds, campaign, files, keys, hooked, contents, fragments, has.variant)
+
+
+def _with_modules(known: ServerFacts) -> ServerFacts:
+    """The facts with the modules of Apache that lie beside the loaded ones, where Debian has them."""
+    if known.provider != "apache" or known.loadable:
+        return known
+    paths = {
+        name: f"/usr/lib/apache2/modules/mod_{name}.so" for name in ("deflate", "filter", "lua", "substitute")
+    }
+    there = {f"{name}_module": path for name, path in paths.items() if f"{name}_module" not in known.modules}
+    return replace(known, loadable=there)
 
 
 def _leads_to(locations: list[str], path: str) -> bool:
@@ -340,7 +356,9 @@ def plain_facts(provider: Provider, kinds: tuple[Kind, ...], *, server_rules: bo
     names = _nginx_modules() if is_nginx else {f"{name}_module" for name in (*BASE_MODULES, *modules(kinds))}
     folder = "/etc/nginx/conf.d" if is_nginx else "/etc/apache2/conf-enabled"
     plain = ServerFacts(provider, "0", folder, frozenset(names), True, "", True, variant=PLAIN[provider])
-    return replace(plain, server_rules=server_rules)
+    users = {name for kind in kinds if "SUBSTITUTE" in kind.text for name in names_of(kind)}
+    has_own_lua = any(re.search("^ *<?Lua", kind.text, re.MULTILINE) for kind in kinds)
+    return replace(plain, server_rules=server_rules, substitutes=frozenset(users), has_own_lua=has_own_lua)
 
 
 def _nginx_modules() -> set[str]:

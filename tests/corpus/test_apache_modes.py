@@ -14,12 +14,12 @@ import pytest
 from piquet.answers import BYPASS_COOKIE, usual_cookie_name
 from piquet.fleet.model import Variant
 
-from .page_judge import Count as Bannered
-from .page_judge import pages
 from .cases import Case, standard
 from .conftest import Planter
 from .kinds import HERE, load
 from .modes import run_banner
+from .page_judge import Count as Bannered
+from .page_judge import pages
 from .picket import OCCUPIED, SECRET, Picket, own_addresses, picket
 from .runner import Tally, ask, run
 

@@ -219,6 +219,8 @@ def made(method: bytes, kind: bytes, head: bytes) -> bytes:
         lines.append(b"Content-Length: %d" % (len(content) + (99 if kind == b"broken" else 0)))
     first = [b"HTTP/1.1 " + status, *lines, b"Connection: close", b"", b""]
     return b"\r\n".join(first) + (b"" if method == b"HEAD" else content)
+
+
 PAGES = {
     b"plain": b'<!doctype html>\n<html><head><title>a</title></head>\n<body class="x">\n<p>text</p></body></html>\n',
     b"capitals": b"<HTML><HEAD><TITLE>old</TITLE></HEAD><BODY>text</BODY></HTML>\n",

@@ -1,0 +1,253 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Apache in both variants: the lease, rehearsals, sites that take part in some phases only, and what people delete."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from piquet.answers import REHEARSAL_COOKIE, REHEARSAL_PREFIX, rehearsal_cookie
+from piquet.campaign.model import Mode
+from piquet.fleet.model import Variant
+
+from .cases import Case
+from .client import Response, parse
+from .conftest import Planter
+from .kinds import Ask
+from .picket import Picket, key, ms, picket
+from .runner import ask
+from .servers import Server
+from .test_lease import WINDOWS, instants, visit, wrong
+
+WORD = "1-" + "0123456789abcdef" * 2
+HOLDER = (("Cookie", f"a=b; {REHEARSAL_COOKIE}={WORD}"),)
+LINK = Case("GET", REHEARSAL_PREFIX + WORD)
+HOME = Case("GET", "/")
+VARIANTS: list[Variant] = ["rules", "lua"]
+WAYS: list[tuple[Variant, Mode]] = [
+    ("rules", "block"),
+    ("rules", "banner"),
+    ("lua", "block"),
+    ("lua", "banner"),
+    ("lua", "occupy"),
+]
+DAY = datetime(2026, 12, 16, 23, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+def answer(server: Server, case: Case, host: str = "static.corpus.example", scheme: str = "http") -> Response:
+    """The answer to one request, which must be whole."""
+    found = parse(ask(server, Ask(scheme, host), case).received)
+    assert found
+    return found
+
+
+def is_ours(response: Response, number: int = 1) -> bool:
+    """Whether an answer shows a phase: by its header, or by its banner."""
+    signs = response.values("x-piquet")
+    return any(f"/{number}/" in sign for sign in signs) or b'<aside data-piquet="' in response.body
+
+
+def begin(server: Server, strike: Picket, at_ms: int) -> None:
+    """Install the bundle, armed, with the calendar at an instant."""
+    strike.stage(server)
+    server.make_flags(strike.keys)
+    server.box.set_clock(at_ms)
+
+
+def rehearse(server: Server) -> None:
+    """What the rehearsal makes: one empty file."""
+    server.box.write(f"/run/piquet/rehearse/{WORD}", b"")
+    server.box.path("/run/piquet/rehearse").chmod(0o711)
+
+
+@pytest.mark.parametrize("name", WINDOWS)
+def test_the_window_is_exact_with_lua(name: str, planted: Planter) -> None:
+    """`[start, end)` in UTC at every instant, in whatever order they come, on one process."""
+    server = planted("apache", "static")
+    strike = picket(server, *WINDOWS[name], variant="lua")
+    forth = instants(WINDOWS[name])
+    visited = [*forth, *reversed(forth)]
+    unhooked = visit(server, visited)
+    begin(server, strike, visited[0])
+    hooked = visit(server, visited)
+    assert wrong(strike, visited, unhooked, hooked) == []
+    shown = {
+        at
+        for at, got in zip(visited, hooked, strict=True)
+        if b"X-Piquet: " in next(iter(got.values())).received
+    }
+    assert shown == {at for at in forth if strike.phase_at(at)}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_window_of_a_banner_is_exact(variant: Variant, planted: Planter) -> None:
+    """In by the second of the start, out by that of the end; a forged clock of a client says nothing."""
+    server = planted("apache", "static")
+    strike = picket(server, (DAY, DAY + HOUR), variant=variant, mode="banner")
+    begin(server, strike, strike.before_ms)
+    forged = (("X-Piquet-At", f"t={int(DAY.timestamp())}000000"),)
+    expected = {
+        strike.before_ms: False,
+        strike.inside_ms: True,
+        strike.after_ms - 1: True,
+        strike.after_ms: False,
+    }
+    with server.serving():
+        for at, is_shown in [*expected.items(), *reversed(expected.items())]:
+            server.box.set_clock(at)
+            assert is_ours(answer(server, HOME)) == is_shown, at
+            assert is_ours(answer(server, replace(HOME, headers=forged))) == is_shown, at
+
+
+@pytest.mark.parametrize(("variant", "mode"), WAYS)
+@pytest.mark.parametrize("kind", ["static", "redirect-rewrite", "proxy-pass"])
+def test_a_rehearsal_shows_the_phase_to_its_holder(
+    kind: str, mode: Mode, variant: Variant, planted: Planter
+) -> None:
+    """Staged, armed or not, outside of the window: with the file and the cookie; everybody else is as usual."""
+    server = planted("apache", kind)
+    (way, *_) = server.kinds[0].asks
+    strike = picket(server, variant=variant, mode=mode)
+    own = Case("GET", "/.well-known/piquet.json", HOLDER)
+    strike.stage(server)
+    for is_armed in (False, True):
+        (server.make_flags if is_armed else lambda _: server.drop_flags())(strike.keys)
+        server.box.set_clock(strike.before_ms)
+        with server.serving():
+            usual, link = answer(server, HOME, way.host), answer(server, LINK, way.host)
+            held = answer(server, replace(HOME, headers=HOLDER), way.host)
+            assert not is_ours(held)
+            assert not is_ours(link)
+            rehearse(server)
+            assert answer(server, HOME, way.host) == usual
+            shown = answer(server, replace(HOME, headers=HOLDER), way.host)
+            has_page = mode != "banner" or (usual.status == 200 and b"<body" in usual.body)
+            assert is_ours(shown) == has_page
+            assert answer(server, own, way.host).status == 200
+            led = answer(server, LINK, way.host)
+            assert (led.status, led.values("set-cookie")) == (303, [rehearsal_cookie(WORD)])
+            assert [place.rpartition("example")[2] for place in led.values("location")] in (
+                ["/"],
+                [""],
+                [f":{server.http}/"],
+            )
+            assert answer(server, replace(LINK, method="POST"), way.host).status != 303
+            server.box.path(f"/run/piquet/rehearse/{WORD}").unlink()
+            assert answer(server, replace(HOME, headers=HOLDER), way.host) == held
+            assert answer(server, LINK, way.host) == link
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_rehearsal_is_for_chosen_sites_only(variant: Variant, planted: Planter) -> None:
+    """A name below a wildcard rehearses by its key; what is not chosen never does."""
+    server = planted("apache", "wildcard", "unselected", "static")
+    strike = picket(server, variant=variant)
+    begin(server, strike, strike.before_ms)
+    rehearse(server)
+    held = replace(HOME, headers=HOLDER)
+    with server.serving():
+        for kind in server.kinds:
+            for way in kind.asks:
+                assert is_ours(answer(server, held, way.host)) == strike.is_selected(way.host), way.host
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_real_window_wins_over_a_rehearsal(variant: Variant, planted: Planter) -> None:
+    """Inside the second phase the holder of the first one's word sees the second."""
+    server = planted("apache", "static")
+    strike = picket(server, (DAY, DAY + HOUR), (DAY + 2 * HOUR, DAY + 3 * HOUR), variant=variant)
+    begin(server, strike, ms(DAY + 2 * HOUR))
+    rehearse(server)
+    with server.serving():
+        assert is_ours(answer(server, replace(HOME, headers=HOLDER)), 2)
+        assert is_ours(answer(server, LINK), 2)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_sites_show_the_phases_that_they_take_part_in(variant: Variant, planted: Planter) -> None:
+    """One site in the first phase only, one in both, a wildcard in the second only."""
+    server = planted("apache", "static", "proxy-pass", "wildcard")
+    shares = {"static.corpus.example": (1,), "*.wildcard.corpus.example": (2,)}
+    strike = picket(server, (DAY, DAY + HOUR), (DAY + HOUR, DAY + 2 * HOUR), variant=variant, shares=shares)
+    begin(server, strike, ms(DAY))
+    rehearse(server)
+    held = replace(HOME, headers=HOLDER)
+    hosts = ("static.corpus.example", "proxy-pass.corpus.example", "a.wildcard.corpus.example")
+    expected = {
+        DAY: (True, True, False),
+        DAY + HOUR: (False, True, True),
+        DAY + 2 * HOUR: (False, False, False),
+    }
+    with server.serving():
+        for number, (instant, shown) in enumerate(expected.items(), 1):
+            server.box.set_clock(ms(instant))
+            assert tuple(is_ours(answer(server, HOME, host), number) for host in hosts) == shown, instant
+        rehearsed = tuple(is_ours(answer(server, held, host), 1) for host in hosts)
+    assert rehearsed == (True, True, False)
+
+
+@pytest.mark.parametrize("mode", ["block", "occupy", "banner"])
+def test_deleted_pages_are_no_error(mode: Mode, planted: Planter) -> None:
+    """Without any page a block is a plain 503 of ours, and everything else is as usual; nothing is a 500."""
+    server = planted("apache", "static")
+    strike = picket(server, variant="lua", mode=mode)
+    begin(server, strike, strike.inside_ms)
+    with server.serving():
+        shutil.rmtree(server.box.path("/var/lib/piquet/www"))
+        home = answer(server, HOME)
+        assert (home.status, is_ours(home)) == ((503, True) if mode == "block" else (200, mode == "banner"))
+        assert answer(server, Case("GET", "/.well-known/piquet.json")).status == (
+            503 if mode == "block" else 404
+        )
+        server.box.set_clock(strike.after_ms)
+        assert not is_ours(answer(server, HOME))
+
+
+@pytest.mark.parametrize("mode", ["block", "occupy", "banner"])
+def test_deleted_configuration_is_no_error(mode: Mode, planted: Planter) -> None:
+    """What runs goes on to the end of the window; the next start finds a good configuration that shows nothing."""
+    server = planted("apache", "static")
+    server.box.set_clock(0)
+    with server.serving():
+        server.box.set_clock(ms(DAY))
+        usual = answer(server, HOME)
+    strike = picket(server, (DAY, DAY + HOUR), variant="lua", mode=mode)
+    begin(server, strike, ms(DAY))
+    with server.serving():
+        shutil.rmtree(server.box.path("/etc/piquet"))
+        assert is_ours(answer(server, HOME))
+        server.box.set_clock(strike.after_ms)
+        assert not is_ours(answer(server, HOME))
+    assert server.test() == ""
+    server.box.set_clock(ms(DAY))
+    with server.serving():
+        assert answer(server, HOME) == usual
+
+
+def test_a_broken_answer_of_ours_leaves_the_request_to_the_site(planted: Planter) -> None:
+    """A mistake in our Lua is no error of the site."""
+    server = planted("apache", "static")
+
+    def mutation(path: str, content: bytes) -> bytes:
+        return (
+            content.replace(b"local function strike(", b"local function unused(")
+            if "20-lua" in path
+            else content
+        )
+
+    strike = picket(server, variant="lua", mutation=mutation)
+    begin(server, strike, strike.inside_ms)
+    with server.serving():
+        assert answer(server, HOME).status == 200
+
+
+def test_the_keys_are_what_the_lists_hold(planted: Planter) -> None:
+    """The list that a rehearsal reads has each key between two spaces, so that the first and the last one are found."""
+    strike = picket(planted("apache", "wildcard"), variant="rules")
+    text = strike.contents["/etc/piquet/apache/sites/1"].decode()
+    assert text == f" {' '.join(sorted(strike.keys))} \n"
+    assert {key(name) for kind in strike.kinds for name in kind.sites} == set(text.split())
