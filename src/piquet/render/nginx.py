@@ -64,8 +64,9 @@ def _values(view: CampaignView, host: HostPlan, server: ServerFacts) -> dict[str
         **decision,
         **banner_values(view),
         "is_lua": server.variant == "lua",
+        "shown": "$piquet_target" if server.variant == "lua" else "$uri",
         "modules": server.modules,
-        "headers": header_rows(view),
+        "headers": header_rows(view, server.variant == "lua"),
         "types": [*answers.CONTENT_TYPES.items(), ("problem", answers.PROBLEM_TYPE)],
         "redirects": _redirects(view),
     }

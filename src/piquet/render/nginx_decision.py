@@ -43,10 +43,15 @@ def decision_values(view: CampaignView, shares: Mapping[int, tuple[str, ...]]) -
     }
 
 
-def header_rows(view: CampaignView) -> list[tuple[str, str, Rows]]:
-    """Header, its variable, and (pattern on `$uri`, value) rows; the URI of an answer names its phase."""
-    signs = [(f"^piquet:(?:page|front|asset)/{phase.number}/", phase.sign) for phase in view.phases]
-    ends = [(f"^piquet:page/{phase.number}/", phase.retry_after) for phase in view.of_mode("block")]
+def header_rows(view: CampaignView, is_lua: bool) -> list[tuple[str, str, Rows]]:
+    """Header, its variable, and (pattern on our name for what is shown, value) rows; that name holds the phase.
+
+    By Lua a strike is never shown under a name of its own, and a missing asset is answered by the strike.
+    """
+    shown = r"(?::(?:~|page/|front/|asset/)|-[a-z]+:)"
+    signs = [(f"^piquet{shown}{phase.number}(?:/|$)", phase.sign) for phase in view.phases]
+    strike = "(?:~|asset/)" if is_lua else "page/"
+    ends = [(f"^piquet:{strike}{phase.number}(?:/|$)", phase.retry_after) for phase in view.of_mode("block")]
     return [(answers.SIGN_HEADER, "piquet_sign", signs), ("Retry-After", "piquet_retry_after", ends)]
 
 
