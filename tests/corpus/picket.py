@@ -12,6 +12,8 @@ import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from itertools import repeat
+from types import MappingProxyType
 
 from piquet import answers
 from piquet.bundle import File, build_bundles
@@ -238,8 +240,9 @@ def picket(
     paths: tuple[str, ...] = ("/api/",),
     networks: tuple[str, ...] = ("127.0.0.9/32",),
     mode: Mode = "block",
+    modes: tuple[Mode, ...] = (),
     variant: Variant | None = None,
-    shares: Mapping[str, tuple[int, ...]] | None = None,
+    shares: Mapping[str, tuple[int, ...]] = MappingProxyType({}),
 ) -> Picket:
     """A campaign over a server's kinds: a phase per window (start, end), `/api/` and a network open, a bypass.
 
@@ -252,14 +255,16 @@ def picket(
         paths: doors.
         networks: doors.
         mode: of every phase.
+        modes: of each phase, where they differ.
+        shares: site → phases that it takes part in, by default all.
         variant: how the server is spoken to, by default as its facts say.
-        shares: name → phases that it takes part in, where not in all.
     """
     has = facts(server) if known is None else known
     has = _with_modules(replace(has, variant=variant or has.variant))
+    spans = windows or (DEFAULT_WINDOW,)
     phases = tuple(
-        Phase(n, mode, start, end, page="pages/greve", paths=OCCUPIED if mode == "occupy" else ())
-        for n, (start, end) in enumerate(windows or (DEFAULT_WINDOW,), 1)
+        Phase(n, of, start, end, page="pages/greve", paths=OCCUPIED if of == "occupy" else ())
+        for n, ((start, end), of) in enumerate(zip(spans, modes or repeat(mode), strict=False), 1)
     )
     campaign = Campaign(
         name="greve-2026-12-17",
@@ -272,12 +277,10 @@ def picket(
         limits=Limits(timedelta(days=8), 100),
         mandate=None,
     )
-    sites, every = (
-        sorted({name for kind in server.kinds for name in kind.sites}),
-        tuple(p.number for p in phases),
-    )
+    sites = sorted({name for kind in server.kinds for name in kind.sites})
     entries = tuple(
-        Entry(name, key(name), (shares or {}).get(name, every), server.provider, None) for name in sites
+        Entry(name, key(name), shares.get(name, tuple(p.number for p in phases)), server.provider, None)
+        for name in sites
     )
     names = tuple(sorted({name for kind in server.kinds for name in names_of(kind)}))
     host = HostPlan("corpus", "127.0.0.1", (has,), entries, names)
