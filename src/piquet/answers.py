@@ -109,6 +109,7 @@ class Answer:
         headers: headers that must have exactly this value.
         absent: headers that must not be there.
         language: language tag of the body, "" where there is none.
+        mark: of the one banner in a page that can carry it, "" for every other kind.
     """
 
     kind: Kind
@@ -116,6 +117,7 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
     absent: tuple[str, ...] = ()
     language: str = ""
+    mark: str = ""
 
 
 USUAL = Answer("usual", absent=(SIGN_HEADER,))
@@ -295,7 +297,9 @@ def _front(campaign: Campaign, phase: Phase, request: Request) -> Answer:
 def _banner(campaign: Campaign, phase: Phase, request: Request) -> Answer:
     """The page itself, with one banner in it where it can carry one."""
     language = pick_language(campaign.languages, request.headers.get("accept-language", ""))
-    return USUAL if is_embedded(request.headers) else Answer("banner", language=language)
+    if is_embedded(request.headers):
+        return USUAL
+    return Answer("banner", absent=(SIGN_HEADER,), language=language, mark=sign(campaign, phase))
 
 
 def is_embedded(headers: Mapping[str, str]) -> bool:

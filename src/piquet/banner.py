@@ -17,6 +17,8 @@ MARK = "data-piquet"
 """Attribute of the banner's element, with the sign of its phase as value: how one banner is told from another."""
 
 _SKIPPED = rb"<!--.*?(?:-->|\Z)|<(script|style|title|textarea|template|noscript)\b.*?(?:</\1\s*>|\Z)"
+_ELEMENT = re.compile(rb"(?s)<aside data-piquet=\"([^\"]*)\".*?</aside>")
+"""A banner as it stands in a page: one element, which holds no other of its kind."""
 _TOKENS = re.compile(rb"(?is)(?:%b)|(?P<anchor><body(?=[\s/>]))" % _SKIPPED)
 
 
@@ -30,6 +32,17 @@ def can_carry(status: int, headers: Mapping[str, str]) -> bool:
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     coding = headers.get("content-encoding", "identity").strip().lower()
     return status == 200 and kind == "text/html" and coding == "identity"
+
+
+def taken_out(page: bytes) -> tuple[tuple[str, ...], bytes]:
+    """The marks of the banners in a page, in their order, and the page without them."""
+    marks = tuple(mark.decode("latin-1") for mark in _ELEMENT.findall(page))
+    return marks, _ELEMENT.sub(b"", page) if marks else page
+
+
+def has_place(page: bytes) -> bool:
+    """Whether there is a body tag to put a banner in front of."""
+    return any(found["anchor"] for found in _TOKENS.finditer(page))
 
 
 def insert(page: bytes, fragment: bytes) -> bytes:

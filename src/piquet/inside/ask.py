@@ -12,6 +12,7 @@ import hashlib
 import http.client
 import json
 import os
+import re
 import shutil
 import socket
 import ssl
@@ -27,6 +28,7 @@ SIGN = "piquet-inside "
 WORKERS = 16
 BODY_LIMIT_BYTES = 32 * 1024 * 1024
 LOG_BYTES = 16384
+BANNER = re.compile(rb"<aside data-piquet=\"([^\"]*)\"")
 _CONTEXT = ssl.create_default_context()
 _CONTEXT.check_hostname = False  # what this server answers, not whom a visitor would trust
 _CONTEXT.verify_mode = ssl.CERT_NONE
@@ -65,7 +67,7 @@ def ask_target(job: Any, timeout_s: float) -> list[Any]:
 
 
 def ask(connection: Named, authority: str, method: str, path: str, headers: Any) -> list[Any]:
-    """`[status, headers, sha256, size, sent_at, first_byte_at, error]` of one request."""
+    """`[status, headers, sha256, size, sent_at, first_byte_at, error, banners]` of one request."""
     was_open, sent_at = connection.sock is not None, time.time()
     try:
         connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
@@ -78,12 +80,13 @@ def ask(connection: Named, authority: str, method: str, path: str, headers: Any)
         if response.read(1) or response.will_close:  # the second read also takes the end of a chunked body
             connection.close()
         received = [[key.lower(), value] for key, value in response.getheaders()]
-        return [response.status, received, digest(body), len(body), sent_at, first_byte_at, ""]
+        marks = [mark.decode("latin-1") for mark in BANNER.findall(body)]
+        return [response.status, received, digest(body), len(body), sent_at, first_byte_at, "", marks]
     except (OSError, http.client.HTTPException, ValueError) as error:
         connection.close()
         if was_open:  # the server had closed a kept connection meanwhile, as it may
             return ask(connection, authority, method, path, headers)
-        return [None, [], "", 0, sent_at, time.time(), reason(error)]
+        return [None, [], "", 0, sent_at, time.time(), reason(error), []]
 
 
 def reason(error: Exception) -> str:

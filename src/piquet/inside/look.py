@@ -216,7 +216,7 @@ def _observation(
     sent: float,
     first: float,
     error: str,
+    banners: Sequence[str] = (),
 ) -> Observation:
-    return Observation(
-        status, tuple((name, value) for name, value in headers), sha256, size, sent, first, error
-    )
+    pairs = tuple((name, value) for name, value in headers)
+    return Observation(status, pairs, sha256, size, sent, first, error, banners=tuple(banners))

@@ -77,6 +77,7 @@ def to_json(report: Report) -> dict[str, Any]:
         "probes": pace.probes,
         "seconds": round(pace.seconds, 3),
         "baseline": report.has_baseline,
+        "banners": report.inspection.carrying,
         "findings": [finding.to_json() for finding in report.inspection.findings],
         "not_asked": [
             {name: getattr(one, name) for name in one.__dataclass_fields__} for one in report.unreachable
@@ -89,6 +90,9 @@ def _lines(report: Report, max_shown: int | None) -> Iterator[str]:
     pace = report.inspection.pace
     yield f"{report.campaign.name} at {report.at:%Y-%m-%d %H:%M:%S} UTC: {_in_force(report)}"
     yield f"asked {_scope(report.targets)}: {pace.probes} probes in {pace.seconds:.1f} s"
+    missing = sum(finding.code == "no-banner" for finding in report.inspection.findings)
+    if report.inspection.carrying or missing:
+        yield f"{report.inspection.carrying} pages carry the banner; {missing} doors have pages that do not, see below"
     shown = report.inspection.findings[:max_shown]
     for finding in shown:
         yield f"\n{finding_text(finding)}"

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from piquet.errors import FleetError
-from piquet.verify.fingerprint import Difference, differences, fingerprint, volatile_fields
+from piquet.verify.fingerprint import OF_A_BANNER, Difference, differences, fingerprint, volatile_fields
 from piquet.verify.observation import UNKNOWN_SITE, Observation, Question, Reply, Target
 
 FORMAT = 1
@@ -130,8 +130,11 @@ def compare(baseline: Baseline, reply: Reply) -> Returned:
     if reply.observation.is_unreached and before.fields.get("error") != reply.observation.error:
         was = f"status {before.fields.get('status', 'none')}"
         return Returned(reply, "unreachable", (Difference("answer", was, reply.observation.error),))
-    found = differences(before.fields, fingerprint(reply.observation), frozenset(before.volatile))
-    found += _lost_lines(before, reply.observation)
+    seen, changing = reply.observation, frozenset(before.volatile)
+    if seen.banners:  # what stays must be the page itself, less its length and validators
+        seen, changing = replace(seen, sha256=seen.bare_sha256, size=seen.bare_size), changing | OF_A_BANNER
+    found = differences(before.fields, fingerprint(seen), changing)
+    found += _lost_lines(before, seen) if not seen.banners else ()
     verdict: Verdict = "different" if found else "stable" if before.volatile else "identical"
     return Returned(reply, verdict, found, before.volatile)
 

@@ -47,11 +47,13 @@ class Inspection:
         findings: by weight.
         returned: one per reply that could be compared with the baseline.
         pace: probes and seconds.
+        carrying: how many answers carried a banner.
     """
 
     findings: tuple[Finding, ...]
     returned: tuple[Returned, ...]
     pace: Pace
+    carrying: int = 0
 
 
 def no_progress(title: str, total: int) -> Callable[[int], None]:
@@ -84,7 +86,8 @@ async def inspect(
     total = questions_in(asked)
     swept = await sweep(prober, asked, concurrency, progress("asking", total))
     findings, returned = judged(swept.replies, expectations, baseline)
-    return Inspection(findings, returned, swept.pace)
+    carrying = sum(bool(reply.observation.banners) for reply in swept.replies)
+    return Inspection(findings, returned, swept.pace, carrying)
 
 
 async def take_baseline(
@@ -136,6 +139,9 @@ def judged(
             returned.append(row)
             if row.verdict != "unknown" and not reply.observation.ours:
                 wrong = judge_return(reply, row.found)
+        if baseline and is_kept(reply) and all(answer.kind == "banner" for answer in answers):
+            row = compare(baseline, reply)
+            wrong = (*wrong, *judge_return(reply, row.found if row.verdict != "unknown" else ()))
         findings += wrong
     for target, reply in with_certificate.items():
         trouble = judge_certificate(reply, certificate_trouble(baseline, target))

@@ -14,7 +14,7 @@ from dataclasses import replace
 from piquet.answers import Answer
 from piquet.findings import Finding, Severity
 from piquet.verify.fingerprint import Difference
-from piquet.verify.observation import OURS, UNKNOWN_SITE, Reply
+from piquet.verify.observation import OURS, UNKNOWN_SITE, Observation, Reply
 
 _WORDS = {
     "page": "the strike page",
@@ -22,9 +22,12 @@ _WORDS = {
     "about": "what this campaign is",
     "asset": "a file of the strike page",
     "bypass": "the bypass link",
+    "front": "the strikers' page",
+    "to-usual": "the link to the usual page",
+    "banner": "the site's page with the banner",
     "usual": "the site as usual",
 }
-_WHOLE_SITE = frozenset({"not-on-strike", "strike-outside", "page-differs", "no-answer"})
+_WHOLE_SITE = frozenset({"not-on-strike", "strike-outside", "page-differs", "no-answer", "no-banner"})
 _STOPPED = "piquet status -i INVENTORY: is the host armed, or was it stopped by hand?"
 _NO_ANSWER = "is the host up, and its web server running? Nothing can be said of its sites until it answers"
 _CHANGED = "the site's owner may have changed it since; if not, compare with the host's own files"
@@ -117,7 +120,7 @@ def odd_pages(replies: Iterable[tuple[Reply, Answer]]) -> tuple[Finding, ...]:
     """
     groups: dict[tuple[str, ...], list[Reply]] = defaultdict(list)
     for reply, answer in replies:
-        if answer.kind == "page" and reply.observation.sha256 and reply.question.method != "HEAD":
+        if answer.kind in ("page", "front") and reply.observation.sha256 and reply.question.method != "HEAD":
             groups[reply.observation.ours, answer.language].append(reply)
     return tuple(finding for group in groups.values() for finding in _minority(group))
 
@@ -147,13 +150,48 @@ def _against(reply: Reply, answer: Answer) -> Iterator[Finding]:
                 "some sites close the connection on purpose: a baseline would tell" if is_maybe_usual else ""
             )
             yield _finding(reply, "no-answer", message, _words(answer), observation.error, hint, severity)
+    elif answer.kind == "banner":
+        yield from _page(reply, answer)
     elif answer.kind == "usual":
+        if observation.banners:
+            message = f"{asked} carries a banner, though the site should be as usual"
+            yield _finding(
+                reply, "banner-outside", message, "no banner", ", ".join(observation.banners), _RELEASE
+            )
         if observation.ours:
             message = f"{asked} is answered by the strike, though the site should be as usual"
             got = f"{observation.status} with X-Piquet: {observation.ours}"
             yield _finding(reply, "strike-outside", message, "no X-Piquet header", got, _RELEASE)
     elif answer.kind != "refused":
         yield from _strike(reply, answer)
+
+
+def _page(reply: Reply, answer: Answer) -> Iterator[Finding]:
+    """Findings on an answer of the site in a banner's window: exactly one banner where it can carry one."""
+    seen, asked = reply.observation, reply.question.label
+    if seen.ours:
+        yield _finding(
+            reply, "strike-outside", f"{asked} is answered by the strike", "the site's page", seen.ours
+        )
+    elif len(seen.banners) > 1 or set(seen.banners) - {answer.mark}:
+        message = f"{asked} does not carry this phase's banner once"
+        yield _finding(reply, "wrong-banner", message, answer.mark, ", ".join(seen.banners))
+    elif not seen.banners and reply.question.method == "GET" and (reason := _no_banner(seen)):
+        severity: Severity = "warning" if seen.has_place else "info"
+        yield _finding(reply, "no-banner", f"{asked} carries no banner: {reason}", severity=severity)
+
+
+def _no_banner(seen: Observation) -> str:
+    """Why a successful HTML page carries no banner; "" for any other answer, which never does."""
+    if seen.status != 200 or not (seen.header("content-type") or "").startswith("text/html"):
+        return ""
+    if coding := seen.header("content-encoding"):
+        return f"it comes compressed ({coding})"
+    if seen.has_place is False:
+        return "it has no body tag"
+    if "max-age" in (seen.header("cache-control") or "") or seen.header("expires"):
+        return "caches are told to keep it, or the server could not put one in"
+    return "the server could not put one in: see what survey and plan say of its own filters"
 
 
 def _strike(reply: Reply, answer: Answer) -> Iterator[Finding]:
@@ -181,7 +219,7 @@ def _strike(reply: Reply, answer: Answer) -> Iterator[Finding]:
         if value := observation.header(name.lower()):
             message = f"{asked}: {_words(answer)} must not have {name}"
             yield _finding(reply, "unwanted-header", message, f"no {name}", f"{name}: {value}")
-    if answer.kind != "bypass" and reply.question.method != "HEAD" and not observation.size:
+    if answer.kind not in ("bypass", "to-usual") and reply.question.method != "HEAD" and not observation.size:
         yield _finding(reply, "empty-body", f"{asked}: {_words(answer)} is empty", "a body", "0 bytes")
 
 
@@ -193,8 +231,8 @@ def _finding(
     reply: Reply,
     code: str,
     message: str,
-    expected: str,
-    got: str,
+    expected: str = "",
+    got: str = "",
     hint: str = "",
     severity: Severity = "error",
 ) -> Finding:

@@ -107,6 +107,10 @@ class Observation:
         error: "" or `kind: detail`, kind being connect, timeout, tls, closed or protocol.
         certificate: "" if the certificate is valid for the name (or there is none), else what is wrong.
         lines: short digests of the body's lines, only where asked for.
+        banners: marks of the banners in the body.
+        bare_sha256: digest of the body without them, "" where there are none or nobody looked.
+        bare_size: its length.
+        has_place: whether the body has a place for a banner; None where nobody looked.
     """
 
     status: int | None
@@ -118,6 +122,10 @@ class Observation:
     error: str = ""
     certificate: str = ""
     lines: frozenset[str] = frozenset()
+    banners: tuple[str, ...] = ()
+    bare_sha256: str = ""
+    bare_size: int = 0
+    has_place: bool | None = None
 
     def header(self, name: str) -> str | None:
         """All values of a header joined by `, `; None if it is absent. `name` in lower case."""

@@ -13,12 +13,13 @@ import socket
 import ssl
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from types import TracebackType
 
 import aiohttp
 from yarl import URL
 
-from piquet import __version__
+from piquet import __version__, banner
 from piquet.verify.observation import UNKNOWN_SITE, Observation, Question, Target
 
 BODY_LIMIT_BYTES = 32 * 1024 * 1024
@@ -108,7 +109,7 @@ class Prober:
             first_byte_at = time.time()
             body = await _body(response)
             received = tuple((name.lower(), value) for name, value in response.headers.items())
-            return Observation(
+            seen = Observation(
                 response.status,
                 received,
                 hashlib.sha256(body).hexdigest(),
@@ -118,6 +119,7 @@ class Prober:
                 certificate=trouble,
                 lines=_lines(body) if question.keep_lines else frozenset(),
             )
+            return _looked_through(seen, body)
 
     def _session(self, is_fresh: bool) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(limit=0, force_close=is_fresh)
@@ -163,6 +165,18 @@ async def _body(response: aiohttp.ClientResponse) -> bytes:
         if size > BODY_LIMIT_BYTES:
             break
     return b"".join(parts)[:BODY_LIMIT_BYTES]
+
+
+def _looked_through(seen: Observation, body: bytes) -> Observation:
+    """With the banners of a page, if it is one that could carry them."""
+    if not banner.can_carry(seen.status or 0, dict(seen.headers)):
+        return seen
+    marks, bare = banner.taken_out(body)
+    has_place = banner.has_place(bare)
+    if not marks:
+        return replace(seen, has_place=has_place)
+    bare_sha256 = hashlib.sha256(bare).hexdigest()
+    return replace(seen, banners=marks, has_place=has_place, bare_sha256=bare_sha256, bare_size=len(bare))
 
 
 def _lines(body: bytes) -> frozenset[str]:

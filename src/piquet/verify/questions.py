@@ -10,7 +10,16 @@ from __future__ import annotations
 from collections.abc import Container, Iterable
 from dataclasses import replace
 
-from piquet.answers import ABOUT_PATH, ASSET_PREFIX, BUILT_IN_DOORS, BYPASS_COOKIE, BYPASS_PREFIX, STYLE_ASSET
+from piquet.answers import (
+    ABOUT_PATH,
+    ASSET_PREFIX,
+    BUILT_IN_DOORS,
+    BYPASS_COOKIE,
+    BYPASS_PREFIX,
+    STYLE_ASSETS,
+    USUAL_QUERY,
+    usual_cookie_name,
+)
 from piquet.campaign.model import Campaign
 from piquet.verify.baseline import Key
 from piquet.verify.observation import ACCEPT_HTML, UNKNOWN_SITE, Job, Question, Target
@@ -31,7 +40,7 @@ def jobs(
         in_window: a phase is in force, so the selected sites are asked the strike's questions too.
     """
     usual = usual_questions(campaign, secret)
-    strike = (*usual, *strike_questions(campaign, secret))
+    strike = (*usual, *strike_questions(campaign, secret), *occupied_questions(campaign))
     by_kind = {True: strike, False: usual}
     return tuple(
         Job(t, (FRONT,) if t.site == UNKNOWN_SITE else by_kind[bool(in_window and t.phases)]) for t in targets
@@ -53,10 +62,27 @@ def usual_questions(campaign: Campaign, secret: str | None) -> tuple[Question, .
     front page with the bypass cookie, which an application may echo: inside the window it must answer alike.
     """
     doors = (path + "piquet-verify" if path.endswith("/") else path for path in BUILT_IN_DOORS)
-    own = (ABOUT_PATH, ASSET_PREFIX, ASSET_PREFIX + "x", ASSET_PREFIX + STYLE_ASSET)
-    paths = dict.fromkeys((DEEP_PATH, *own, *doors, *campaign.doors.paths))
+    styles = (ASSET_PREFIX + STYLE_ASSETS[phase.mode] for phase in campaign.phases)
+    own = (ABOUT_PATH, ASSET_PREFIX, ASSET_PREFIX + "x", *styles)
+    occupied = (path for phase in campaign.phases for path in phase.paths if path != "/")
+    paths = dict.fromkeys((DEEP_PATH, *own, *doors, *campaign.doors.paths, *occupied))
     cookie = [Question("GET", "/", (ACCEPT_HTML, ("cookie", f"{BYPASS_COOKIE}={secret}")))] if secret else []
     return (FRONT, *(Question("GET", path, (ACCEPT_HTML,)) for path in paths), *cookie)
+
+
+def occupied_questions(campaign: Campaign) -> tuple[Question, ...]:
+    """What is asked besides of a site whose paths are occupied: each with a query, and the way to the usual page."""
+    paths = dict.fromkeys(path for phase in campaign.phases for path in phase.paths)
+    links = [Question("GET", f"{path}?{USUAL_QUERY}", (ACCEPT_HTML,)) for path in paths]
+    cookies = [
+        Question(
+            "GET", phase.paths[0], (ACCEPT_HTML, ("cookie", f"{usual_cookie_name(campaign, phase)}=usual"))
+        )
+        for phase in campaign.phases
+        if phase.paths
+    ]
+    asked = [Question("GET", f"{path}?x=1", (ACCEPT_HTML,)) for path in paths]
+    return tuple(dict.fromkeys((*asked, *links, *cookies)))
 
 
 def strike_questions(campaign: Campaign, secret: str | None) -> tuple[Question, ...]:

@@ -41,7 +41,7 @@ async def sweep(
     concurrency: int = DEFAULT_CONCURRENCY,
     on_done: Callable[[int], None] = ignore_progress,
 ) -> Swept:
-    """Ask every question of every job once; late ones only of a target whose `GET /` was answered by us.
+    """Ask every question of every job once; late ones only of a target whose `GET /` was answered by a strike.
 
     Args:
         prober: an open one.
@@ -122,7 +122,7 @@ async def _one(prober: Prober, job: Job, doors: _Doors) -> AsyncIterator[Reply]:
         seen = await prober.ask(job.target, question, is_last)
         doors.note(job.target, seen)
         if question.method == "GET" and question.path == "/" and place == 0:
-            ours = seen.ours
+            ours = seen.ours if seen.ours.endswith("/block") else ""
         yield Reply(job.target, question, seen)
         if seen.is_unreached:
             return
