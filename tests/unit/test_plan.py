@@ -19,7 +19,7 @@ from piquet.campaign.model import Campaign, Phase
 from piquet.errors import PlanError
 from piquet.findings import Finding
 from piquet.plan import Entry, Plan, Probe, make_plan, plan_digest, plan_document, raise_if_unsafe
-from piquet.plan.gates.answers import BANNER_MODULES
+from piquet.plan.gates.answers import APACHE_FILTERS, BANNER_MODULES
 
 from .samples import AT, apache, block, campaign, fleet, nginx, survey
 
@@ -181,6 +181,10 @@ FIRES: list[Case] = [
     ("banner-needs-module", "error", BANNER, on_apache()),
     ("banner-needs-module", "error", BANNER,
      on_apache(loadable=dict.fromkeys(BANNER_MODULES, "x"), conditional=["filter_module"])),
+    ("lua-needs-setenvif", "error", {}, on_apache(loadable=MOD_LUA, _variables=BY_LUA)),
+    ("modules-loaded", "info", {}, on_apache(loadable=MOD_LUA, _variables=BY_LUA)),
+    ("modules-loaded", "info", BANNER, on_apache(loadable=dict.fromkeys(BANNER_MODULES, "x"))),
+    ("banner-not-unpacked", "warning", BANNER, on_apache(loadable=dict.fromkeys(BANNER_MODULES, "x"))),
     ("banner-taken", "error", BANNER, on_nginx(lua=LUA, own=["http body_filter_by_lua"])),
     ("banner-partial", "warning", BANNER, on_nginx(own=["location sub_filter"])),
     ("banner-partial", "warning", BANNER, on_nginx(lua=LUA, own=["server header_filter_by_lua"])),
@@ -223,6 +227,13 @@ SILENT: list[Case] = [
     ("banner-needs-module", "", {}, on_nginx()),
     ("banner-needs-module", "", BANNER, on_nginx(modules=["http_geo", "http_map", "http_rewrite", "http_sub"])),
     ("banner-needs-module", "", BANNER, on_apache(loadable=dict.fromkeys(BANNER_MODULES, "x"))),
+    ("lua-needs-setenvif", "", {}, on_apache()),
+    ("lua-needs-setenvif", "", {},
+     on_apache(loadable=MOD_LUA, modules=["headers_module", "setenvif_module"], _variables=BY_LUA)),
+    ("modules-loaded", "", {}, on_apache(loadable=MOD_LUA)),
+    ("modules-loaded", "", BANNER, on_apache(modules=["headers_module", *APACHE_FILTERS])),
+    ("banner-not-unpacked", "", {}, on_apache()),
+    ("banner-not-unpacked", "", BANNER, on_apache(loadable=dict.fromkeys(APACHE_FILTERS, "x"))),
     ("banner-taken", "", BANNER, on_nginx(own=["http body_filter_by_lua"])),
     ("banner-partial", "", BANNER, on_nginx(own=["http sub_filter"])),
     ("banner-partial", "", {}, on_nginx(own=["location sub_filter"])),

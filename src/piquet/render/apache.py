@@ -16,6 +16,7 @@ from typing import Any
 from piquet import answers
 from piquet.fleet.model import ServerFacts
 from piquet.plan import HostPlan
+from piquet.plan.gates.answers import APACHE_FILTERS
 from piquet.render import apache_banner
 from piquet.render.apache_conditions import (
     ASKED_FIRST,
@@ -29,7 +30,6 @@ from piquet.render.apache_conditions import (
 from piquet.render.environment import render
 from piquet.render.view import CampaignView, PhaseView
 
-_BANNER_MODULES = ("filter_module", "substitute_module", "deflate_module")
 _TEXTS = ("html", "css", "js", "json")
 """Extensions of assets that an ErrorDocument can carry; the quick handler carries all."""
 
@@ -75,7 +75,7 @@ def _markers(conditions: Conditions) -> Iterator[tuple[str, tuple[str, str]]]:
 def _loads(view: CampaignView, server: ServerFacts) -> tuple[tuple[str, str], ...]:
     """Modules that we load ourselves, with their files."""
     wanted: tuple[str, ...] = ("lua_module",) if server.variant == "lua" else ()
-    wanted += _BANNER_MODULES if view.of_mode("banner") else ()
+    wanted += APACHE_FILTERS if view.of_mode("banner") else ()
     missing = [name for name in wanted if name not in server.modules]
     return tuple((name, server.loadable[name]) for name in missing if _may_load(name, server))
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 
 from piquet.campaign.model import Campaign, Mode
 from piquet.findings import Finding
@@ -13,6 +13,8 @@ from piquet.plan.model import HostPlan
 
 BANNER_MODULES = ("filter_module", "substitute_module")
 """What Apache puts a banner into a page with."""
+APACHE_FILTERS = (*BANNER_MODULES, "deflate_module")
+"""The same and what unpacks pages for it, where that is there."""
 
 _BY_INCLUDE = "set piquet_nginx to include for it, and hook it"
 _FILTERS = ("header_filter_by_lua", "body_filter_by_lua")
@@ -24,6 +26,8 @@ def answer_findings(campaign: Campaign, host_plan: HostPlan, server: ServerFacts
     modes = {phase.mode for phase in campaign.phases if phase.number in shown}
     if server.variant == "lua":
         yield from (_nginx_lua if server.provider == "nginx" else _apache_lua)(host_plan.host, server)
+    if server.provider == "apache":
+        yield from _apache_loads(host_plan.host, server, modes)
     for mode in sorted(modes & _GATES.keys()):
         yield from _GATES[mode](host_plan.host, server)
 
@@ -39,6 +43,12 @@ def _nginx_lua(host: str, server: ServerFacts) -> Iterator[Finding]:
 
 
 def _apache_lua(host: str, server: ServerFacts) -> Iterator[Finding]:
+    if "setenvif_module" not in server.modules:
+        message, hint = (
+            "Apache runs without mod_setenvif, by which Lua is told what to do",
+            "a2enmod setenvif",
+        )
+        yield Finding("error", "lua-needs-setenvif", host, message, "setenvif_module", hint=hint)
     if server.has_lua:
         return
     if "lua_module" not in server.loadable:
@@ -48,6 +58,22 @@ def _apache_lua(host: str, server: ServerFacts) -> Iterator[Finding]:
         message = "some section of Apache's configuration waits for mod_lua, and loading it would wake that"
         hint = "have its owner load mod_lua, or set piquet_apache to rules"
         yield Finding("error", "lua-awaited", host, message, hint=hint)
+
+
+def _apache_loads(host: str, server: ServerFacts, modes: Set[Mode]) -> Iterator[Finding]:
+    """Modules that our own file loads: the configuration does not wait for them, but an `.htaccess` may."""
+    wanted = (
+        *(("lua_module",) if server.variant == "lua" else ()),
+        *(APACHE_FILTERS if "banner" in modes else ()),
+    )
+    missing = [name for name in wanted if name not in server.modules]
+    loads = [name for name in missing if name in server.loadable and name not in server.conditional]
+    if loads:
+        message = "our own file loads modules; some .htaccess may hold an <IfModule> that waits for one"
+        yield Finding("info", "modules-loaded", host, message, got=", ".join(loads))
+    if "deflate_module" in missing and "deflate_module" not in loads:
+        message = "without mod_deflate pages that come compressed carry no banner"
+        yield Finding("warning", "banner-not-unpacked", host, message, hint="a2enmod deflate and a reload")
 
 
 def _occupy(host: str, server: ServerFacts) -> Iterator[Finding]:
