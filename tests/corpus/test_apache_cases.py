@@ -20,6 +20,7 @@ from .kinds import Ask
 from .picket import Picket, key, ms, picket
 from .runner import ask
 from .servers import Server
+from .surveyed import look
 from .test_lease import WINDOWS, instants, visit, wrong
 
 WORD = "1-" + "0123456789abcdef" * 2
@@ -226,6 +227,22 @@ def test_deleted_configuration_is_no_error(mode: Mode, planted: Planter) -> None
     server.box.set_clock(ms(DAY))
     with server.serving():
         assert answer(server, HOME) == usual
+
+
+@pytest.mark.parametrize("names", [("static",), ("static", "filters", "own-lua")])
+def test_a_survey_of_a_staged_host_says_the_same(names: tuple[str, ...], planted: Planter) -> None:
+    """What our own file loads is still ours to load: else the next bundle would leave it out, and the server fail."""
+    server = planted("apache", *names)
+    strike = picket(server, variant="lua", mode="banner")
+    before = look(server, strike.campaign).facts
+    strike.stage(server)
+    after = look(server, strike.campaign).facts
+    assert after == before
+    assert after.loadable == before.loadable
+    assert before.has_own_lua == ("own-lua" in names)
+    assert before.substitutes == ({"filters.corpus.example"} if "filters" in names else set())
+    wanted = {"lua_module", "substitute_module", "deflate_module", "filter_module"}
+    assert before.loadable.keys() == wanted - before.modules
 
 
 def test_a_broken_answer_of_ours_leaves_the_request_to_the_site(planted: Planter) -> None:

@@ -51,6 +51,10 @@ CASES: list[tuple[Provider, str, str, str]] = [
         "CacheQuickHandler off\n" + APACHE.format("CacheEnable disk /", "CacheEnable disk /"),
     ),
     (
+        "apache", "own-substitute", APACHE.format("SetOutputFilter INCLUDES;SUBSTITUTE", ""),
+        APACHE.format("SetOutputFilter INCLUDES", ""),
+    ),
+    (
         "apache", "trace-enabled", APACHE.format("TraceEnable extended", "TraceEnable Off"),
         APACHE.format("", "TraceEnable Off"),
     ),
