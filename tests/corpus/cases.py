@@ -174,11 +174,7 @@ def of_mode(usual_cookie: str) -> tuple[Case, ...]:
         )
     ]
     pages += [Case("GET", "/"), Case("GET", "/?banner", (("Accept-Language", "en"),))]
-    conditional = [
-        Case("GET", path, (("Accept", "text/html,*/*"), ("If-None-Match", "*"), ("Accept-Encoding", "gzip")))
-        for path in ("/", "/page/plain")
-    ]
-    return (*pages, *fronts, *conditional)
+    return (*pages, *fronts)
 
 
 def with_cookie(cases: Iterable[Case]) -> Mapping[bool, tuple[Case, ...]]:

@@ -29,8 +29,10 @@ def application() -> Iterator[int]:
 def planted(tmp_path: Path, application: int) -> Planter:
     """Plant a server with all kinds, or with those of the given names."""
 
-    def plant_some(provider: Provider, *names: str, main: MainFile | None = None) -> Server:
-        return plant(provider, _chosen(provider, names), tmp_path / provider, application, main)
+    def plant_some(
+        provider: Provider, *names: str, main: MainFile | None = None, lua: bool = False
+    ) -> Server:
+        return plant(provider, _chosen(provider, names), tmp_path / provider, application, main, lua=lua)
 
     return plant_some
 

@@ -20,6 +20,7 @@ Keys of the comment:
     finding   code of what survey and plan say of it
     hosts     `no` and why: not planted on booted hosts
     alone     why its answers differ with what was asked before, so that it is asked by itself
+    lua       `no` and why: a server with it is not spoken to by Lua
     limit     why the promise does not hold for this kind
 
 Kinds with one of the last two are loaded on request only.
@@ -94,6 +95,7 @@ class Kind:
     finding: str = ""
     paths: tuple[str, ...] = ()
     hosts: bool = True
+    lua: bool = True
 
     def rendered(self, places: Places) -> bytes:
         """The file with its placeholders filled, line ends as written."""
@@ -164,6 +166,7 @@ def _read(provider: Provider, path: Path) -> Kind:
         finding=head.get("finding", ""),
         paths=tuple(head.get("paths", "").split()),
         hosts=not head.get("hosts", "").startswith("no"),
+        lua=not head.get("lua", "").startswith("no"),
     )
 
 

@@ -132,7 +132,11 @@ class Picket:
             return _REFUSED
         headers = {name.lower(): value for name, value in case.headers}
         request = answers.Request(case.method, case.meaning, way.host, headers, way.source(case.source))
-        if self.campaign.phases[0].mode == "occupy" and _CONDITIONS & headers.keys():
+        if (
+            self.variant == "include"
+            and self.campaign.phases[0].mode == "occupy"
+            and _CONDITIONS & headers.keys()
+        ):
             return _REFUSED
         phase = self.phase_at(at_ms)
         files = (path.removeprefix(_WWW) for path in self.contents)
@@ -140,9 +144,9 @@ class Picket:
         return answers.expect(self.campaign, phase, request, SECRET, assets)
 
     def is_usual(self, way: Ask, case: Case) -> bool:
-        """Whether the site itself must answer inside the window."""
+        """Whether the site itself must answer inside the window, with or without a banner."""
         answer = self.expected(way, case, self.inside_ms)
-        return answer is not None and answer.kind == "usual"
+        return answer is not None and answer.kind in ("usual", "banner")
 
     def deviation(
         self, way: Ask, case: Case, got: Wire, unhooked: Wire, usual: Wire | None, at_ms: int | None = None
@@ -170,7 +174,7 @@ class Picket:
                 return self.banner_deviation(answers.Answer("banner", language=LANGUAGES[0]), got, unhooked)
             return "neither ours nor as usual", unhooked.received, got.received
         if answer.kind == "banner":
-            return self.banner_deviation(answer, got, unhooked)
+            return self.banner_deviation(answer, got, usual or unhooked)
         if response is None:
             return f"{answer.kind}: no answer ({got.ended})", b"", got.received
         wrong = self._wrong(answer, case, response)
@@ -188,7 +192,7 @@ class Picket:
             return None
         fragment = self.fragments[1, answer.language].encode()
         was, now = (bannered.last_answer(wire.received) for wire in (unhooked, got))
-        reasons = bannered.wrong(parse(was), parse(now), fragment)
+        reasons = [] if was == now else bannered.wrong(parse(was), parse(now), fragment)
         return ("banner: " + "; ".join(reasons), unhooked.received, got.received) if reasons else None
 
     def is_missed(self, way: Ask, case: Case, got: Wire, unhooked: Wire) -> bool:

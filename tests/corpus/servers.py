@@ -22,6 +22,7 @@ from .main_files import MainFile
 _SITES = {"nginx": "/etc/nginx/sites-enabled", "apache": "/etc/apache2/sites-enabled"}
 _START = {"nginx": ["/usr/sbin/nginx"], "apache": ["/usr/sbin/apache2", "-D", "FOREGROUND"]}
 _TEST = {"nginx": ["/usr/sbin/nginx", "-t", "-q"], "apache": ["/usr/sbin/apache2", "-t"]}
+_NGINX_MODULES, _LUA = "/usr/lib/nginx/modules", ("ndk_http_module", "ngx_http_lua_module")
 _CERT, _KEY = "/etc/ssl/corpus.pem", "/etc/ssl/corpus.key"
 
 
@@ -97,6 +98,8 @@ def plant(
     folder: Path,
     upstream_port: int,
     main: MainFile | None = None,
+    *,
+    lua: bool = False,
 ) -> Server:
     """A box with a server and these kinds, as their owners left it: nothing of ours in it yet.
 
@@ -106,6 +109,7 @@ def plant(
         folder: of the box; it does not exist yet.
         upstream_port: of the application.
         main: the owner's main file, by default the usual one.
+        lua: whether its Lua module is loaded.
     """
     box = Box(folder)
     http, https = free_ports(2)
@@ -117,7 +121,8 @@ def plant(
         plant_root(kind, box.path(f"/srv/{kind.name}"))
     if provider == "nginx":
         text = main.text if main else (HERE / "base/nginx.conf").read_text()
-        box.write("/etc/nginx/nginx.conf", text.encode())
+        loaded = "".join(f"load_module {_NGINX_MODULES}/{name}.so;\n" for name in _LUA if lua)
+        box.write("/etc/nginx/nginx.conf", (loaded + text).encode())
     else:
         _plant_apache(box, kinds, places, main)
     return Server(provider, box, kinds, http, https, sites)

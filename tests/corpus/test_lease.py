@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from piquet.answers import BYPASS_COOKIE
+from piquet.fleet.model import Variant
 
 from .cases import Case
 from .client import Wire
@@ -55,12 +56,16 @@ def instants(windows: list[tuple[datetime, datetime]]) -> list[int]:
     return sorted(found)
 
 
-@pytest.mark.parametrize("provider", ["nginx", "apache"])
+@pytest.mark.parametrize(
+    ("provider", "variant"), [("nginx", "include"), ("nginx", "lua"), ("apache", "rules")]
+)
 @pytest.mark.parametrize("name", WINDOWS)
-def test_the_window_is_exact_on_one_running_process(provider: Provider, name: str, planted: Planter) -> None:
+def test_the_window_is_exact_on_one_running_process(
+    provider: Provider, variant: Variant, name: str, planted: Planter
+) -> None:
     """`[start, end)` holds at every instant, in whatever order they come, without a reload."""
-    server = planted(provider, "static")
-    strike = picket(server, *WINDOWS[name])
+    server = planted(provider, "static", lua=variant == "lua")
+    strike = picket(server, *WINDOWS[name], variant=variant)
     forth = instants(WINDOWS[name])
     visited = [*forth, *reversed(forth)]
     unhooked = visit(server, visited)

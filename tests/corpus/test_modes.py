@@ -22,6 +22,9 @@ Count = Callable[[str, Tally], None]
 WAYS: list[tuple[Provider, Variant, Mode]] = [
     ("nginx", "include", "occupy"),
     ("nginx", "include", "banner"),
+    ("nginx", "lua", "block"),
+    ("nginx", "lua", "occupy"),
+    ("nginx", "lua", "banner"),
 ]
 TELLING: dict[Provider, tuple[str, ...]] = {
     "nginx": ("00-default", "static", "proxy", "own-headers", "sub-filter", "wildcard", "unselected"),
@@ -30,7 +33,7 @@ TELLING: dict[Provider, tuple[str, ...]] = {
 
 def asked(provider: Provider, variant: Variant, mode: Mode, planted: Planter, *names: str) -> Tally:
     """All states of a server under a campaign of one mode."""
-    server = planted(provider, *names)
+    server = planted(provider, *names, lua=variant == "lua")
     strike = picket(server, mode=mode, variant=variant)
     cookie = usual_cookie_name(strike.campaign, strike.campaign.phases[0])
     cases = (*standard(own_addresses(strike.files), SECRET, BYPASS_COOKIE), *of_mode(cookie))

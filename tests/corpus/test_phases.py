@@ -19,7 +19,7 @@ from .picket import DEFAULT_WINDOW, Picket, ms, picket
 from .runner import ask, items
 from .servers import Server
 
-WAYS: list[tuple[Provider, Variant]] = [("nginx", "include")]
+WAYS: list[tuple[Provider, Variant]] = [("nginx", "include"), ("nginx", "lua")]
 SECRET_WORD = "0123456789abcdef" * 2
 HOUR = timedelta(hours=1)
 START = DEFAULT_WINDOW[0]
@@ -31,7 +31,7 @@ MODES = ("banner", "block", "occupy")
 def staged(request: pytest.FixtureRequest, planted: Planter) -> Iterator[tuple[Server, Picket]]:
     """Banner, block and occupy, an hour each with an hour between; `proxy` takes part in the banner only."""
     provider, variant = request.param
-    server = planted(provider, "static", "proxy")
+    server = planted(provider, "static", "proxy", lua=variant == "lua")
     proxy = "proxy.corpus.example" if provider == "nginx" else "proxy-pass.corpus.example"
     strike = picket(server, *WINDOWS, modes=MODES, variant=variant, shares={proxy: (1,)})
     strike.hook(server)

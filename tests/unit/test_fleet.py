@@ -134,6 +134,7 @@ def test_every_choice_that_is_none_is_said_at_once() -> None:
         ("auto", True, [], "lua"),
         ("auto", True, ["location sub_filter", "http header_filter_by_lua"], "lua"),
         ("auto", True, ["server server_rewrite_by_lua"], "include"),
+        ("auto", True, ["server add_after_body"], "include"),
         ("include", True, [], "include"),
         ("lua", False, [], "lua"),
     ],

@@ -25,6 +25,11 @@ PLAIN: Mapping[Provider, Variant] = {"nginx": "include", "apache": "rules"}
 EARLY_LUA = "server_rewrite_by_lua"
 """Directive of the owner's that takes the place of ours (or ours of it), so that `auto` leaves it its place."""
 
+_ALTERING = frozenset(
+    f"{level} {name}"
+    for level in ("http", "server")
+    for name in ("sub_filter", "expires", "add_before_body", "add_after_body")
+)
 _WHAT = {
     "piquet_scheduler": ("is no schedule", "systemd where it runs, else cron"),
     "piquet_nginx": ("is no way to speak to nginx", "lua where its module is loaded and free, else include"),
@@ -64,8 +69,13 @@ def variant(variables: Mapping[str, Any], server: ServerFacts) -> Variant:
     wanted = variables.get(f"piquet_{server.provider}", "auto")
     plain = PLAIN[server.provider]
     if wanted == "auto":
-        return "lua" if server.has_lua and not is_taken(server) else plain
+        return "lua" if server.has_lua and not (is_taken(server) or altering(server)) else plain
     return "lua" if wanted == "lua" else plain
+
+
+def altering(server: ServerFacts) -> frozenset[str]:
+    """Directives of the owner's that would change our answers by Lua too, since these have no location of their own."""
+    return frozenset(level_and_name.rpartition(" ")[2] for level_and_name in server.own & _ALTERING)
 
 
 def is_taken(server: ServerFacts) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Set
 
 from piquet.campaign.model import Campaign, Mode
 from piquet.findings import Finding
-from piquet.fleet.choices import is_taken
+from piquet.fleet.choices import altering, is_taken
 from piquet.fleet.model import ServerFacts
 from piquet.plan.model import HostPlan
 
@@ -40,6 +40,9 @@ def _nginx_lua(host: str, server: ServerFacts) -> Iterator[Finding]:
     if is_taken(server):
         message = "server_rewrite_by_lua is the owner's here, so that ours cannot act or must not stand"
         yield Finding("error", "lua-taken", host, message, hint=_BY_INCLUDE)
+    if names := sorted(altering(server)):
+        message = "the owner's own filters would change our answers too, since by Lua these have no place of their own"
+        yield Finding("warning", "lua-filtered", host, message, got=", ".join(names), hint=_BY_INCLUDE)
 
 
 def _apache_lua(host: str, server: ServerFacts) -> Iterator[Finding]:
