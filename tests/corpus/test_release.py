@@ -8,6 +8,9 @@ from collections.abc import Callable
 
 import pytest
 
+from piquet.campaign.model import Mode
+from piquet.fleet.model import Variant
+
 from .cases import Case
 from .client import Wire
 from .conftest import Planter
@@ -57,13 +60,15 @@ STATELESS = {
     ),
 }
 
+VARIANTS: list[tuple[Provider, Variant]] = [("nginx", "include"), ("nginx", "lua"), ("apache", "rules")]
 
-@pytest.mark.parametrize("provider", ["nginx", "apache"])
+
+@pytest.mark.parametrize(("provider", "variant"), VARIANTS)
 @pytest.mark.parametrize("way", WAYS)
-def test_one_thing_releases_at_once(provider: Provider, way: str, planted: Planter) -> None:
+def test_one_thing_releases_at_once(provider: Provider, variant: Variant, way: str, planted: Planter) -> None:
     """Shown before, as without us at the very next request after."""
-    server = planted(provider, *STATELESS[provider])
-    strike = picket(server)
+    server = planted(provider, *STATELESS[provider], lua=variant == "lua")
+    strike = picket(server, variant=variant)
     server.box.set_clock(strike.after_ms if way == "the end" else strike.inside_ms)
     with server.serving():
         unhooked = answers(server)
@@ -80,11 +85,11 @@ def test_one_thing_releases_at_once(provider: Provider, way: str, planted: Plant
         assert answers(server) == unhooked
 
 
-@pytest.mark.parametrize("provider", ["nginx", "apache"])
-def test_one_flag_releases_its_own_entry_only(provider: Provider, planted: Planter) -> None:
+@pytest.mark.parametrize(("provider", "variant"), VARIANTS)
+def test_one_flag_releases_its_own_entry_only(provider: Provider, variant: Variant, planted: Planter) -> None:
     """A wildcard's flag is not that of the name above it, nor of any other site."""
-    server = planted(provider, "static", "wildcard")
-    strike = picket(server)
+    server = planted(provider, "static", "wildcard", lua=variant == "lua")
+    strike = picket(server, variant=variant)
     strike.hook(server)
     strike.stage(server)
     server.make_flags(strike.keys)
@@ -97,13 +102,13 @@ def test_one_flag_releases_its_own_entry_only(provider: Provider, planted: Plant
         assert blocked(server) == {"wildcard.corpus.example"}
 
 
-@pytest.mark.parametrize("provider", ["nginx", "apache"])
+@pytest.mark.parametrize(("provider", "variant"), VARIANTS)
 def test_nobody_meets_an_error_page_when_our_configuration_is_deleted(
-    provider: Provider, planted: Planter
+    provider: Provider, variant: Variant, planted: Planter
 ) -> None:
     """`rm -rf /etc/piquet`: until the next look of the agent, or the next reload, the strike is shown as it was."""
-    server = planted(provider, *STATELESS[provider])
-    strike = picket(server)
+    server = planted(provider, *STATELESS[provider], lua=variant == "lua")
+    strike = picket(server, variant=variant)
     strike.hook(server)
     strike.stage(server)
     server.make_flags(strike.keys)
@@ -141,3 +146,25 @@ def answers(server: Server) -> dict[Item, Wire]:
 def blocked(server: Server) -> set[str]:
     """Names that show the strike now."""
     return {item.ask.host for item, wire in answers(server).items() if b"X-Piquet: " in wire.received}
+
+
+@pytest.mark.parametrize("mode", ["block", "occupy"])
+@pytest.mark.parametrize("variant", ["include", "lua"])
+def test_a_page_that_is_gone_is_a_plain_answer(variant: Variant, mode: Mode, planted: Planter) -> None:
+    """Somebody deleted our pages: a bare 503, or the site as usual; never another error, and it ends on time."""
+    server = planted("nginx", *STATELESS["nginx"], lua=variant == "lua")
+    strike = picket(server, mode=mode, variant=variant)
+    server.box.set_clock(strike.after_ms)
+    with server.serving():
+        unhooked = answers(server)
+    strike.hook(server)
+    strike.stage(server)
+    server.make_flags(strike.keys)
+    shutil.rmtree(server.box.path("/var/lib/piquet/www"))
+    server.box.set_clock(strike.inside_ms)
+    with server.serving():
+        statuses = {wire.received[9:12] for wire in answers(server).values()}
+        usual = {wire.received[9:12] for wire in unhooked.values()}
+        assert statuses <= usual | {b"503"}
+        server.box.set_clock(strike.after_ms)
+        assert answers(server) == unhooked
