@@ -59,7 +59,9 @@ def test_cron_accepts_the_file() -> None:
     assert text.endswith("\n") and not text.endswith("\n\n")
 
 
-@pytest.mark.parametrize("contact", ["https://example.org/%0a* * * * * root x", "a\n* * * * * root x"])
+@pytest.mark.parametrize(
+    "contact", ["https://example.org/%0a* * * * * root x", "https://example.org/\n* * * * * root x"]
+)
 def test_a_contact_stays_in_its_comment(contact: str) -> None:
     """Nothing of the campaign can become a job."""
     (file,) = (f for f in bundle("cron", contact).files if f.path == CRON_FILE)

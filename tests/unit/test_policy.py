@@ -24,7 +24,12 @@ WAY = (
 )  # fmt: skip
 """A module may import from its own folder and from those to its left."""
 
-CONSTANTS = {"piquet.bundle": {".read_bytes"}, "piquet.render.page": {".read_text"}}
+CONSTANTS = {
+    "piquet.bundle": {".read_bytes"},
+    "piquet.render.words": {".read_text"},
+    "piquet.render.theme": {".read_bytes"},
+    "piquet.render.banner": {".read_bytes"},
+}
 """Modules that read files of the package itself: the agent's source, the words of the pages."""
 
 EDGES = frozenset(

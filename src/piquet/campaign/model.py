@@ -8,12 +8,14 @@ written below. No file, no network, no clock.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
 Mode = Literal["block", "occupy", "banner"]
 Answer = Literal["in", "out", "message"]
+BUILT_IN_THEMES = ("poster", "letter")
+"""Folders of `templates/page/themes/`; the first one is the default, and lends others what they leave out."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class Phase:
         paths: the paths that are occupied; empty for the other modes.
         style: `bar` or `modal` for a banner, else None.
         message: folder of the banner's texts, relative to the campaign file, or None.
+        more: where a banner's last link leads, https or a path on the site, or "".
     """
 
     number: int
@@ -39,6 +42,7 @@ class Phase:
     paths: tuple[str, ...] = ()
     style: str | None = None
     message: str | None = None
+    more: str = ""
 
 
 @dataclass(frozen=True)
@@ -119,6 +123,34 @@ class Mandate:
 
 
 @dataclass(frozen=True)
+class Emergency:
+    """How people reach content that cannot wait, if the organisers give a way.
+
+    Attributes:
+        address: https, mailto or tel address, or "".
+        texts: language → CommonMark, for every language of the campaign, or empty.
+    """
+
+    address: str = ""
+    texts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Theme:
+    """How pages and banners look.
+
+    Attributes:
+        name: one of `BUILT_IN_THEMES`, or a folder relative to the campaign file.
+        files: name → bytes of what lies in that folder; empty for a built-in theme.
+        words: language → key → text, in the place of our own words; from its `words.yml`.
+    """
+
+    name: str = BUILT_IN_THEMES[0]
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Campaign:
     """A whole campaign.
 
@@ -132,6 +164,8 @@ class Campaign:
         doors: what stays open.
         limits: what a plan may not go beyond.
         mandate: the record of the decision, if there is one.
+        emergency: the way to content that cannot wait, if there is one.
+        theme: how pages and banners look.
     """
 
     name: str
@@ -143,3 +177,5 @@ class Campaign:
     doors: Doors
     limits: Limits
     mandate: Mandate | None = None
+    emergency: Emergency | None = None
+    theme: Theme = field(default_factory=Theme)

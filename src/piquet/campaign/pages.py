@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The text of a strike page as its author wrote it, before anything is rendered."""
+"""The text of a page or banner as its author wrote it, and what lies beside it, before anything is rendered."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 PageKind = Literal["markdown", "html"]
@@ -12,8 +13,23 @@ MAX_PAGE_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True)
+class Pick:
+    """One thing of the site's own that the strikers point to from an occupied page.
+
+    Attributes:
+        link: a path on the site, or an https address.
+        title: in the page's language, plain text.
+        summary: in the page's language, plain text, or "".
+    """
+
+    link: str
+    title: str
+    summary: str = ""
+
+
+@dataclass(frozen=True)
 class PageSource:
-    """One page of one phase in one language.
+    """One page or banner of one phase in one language.
 
     Attributes:
         phase: number of the phase.
@@ -21,6 +37,8 @@ class PageSource:
         file: path relative to the campaign file, for messages.
         kind: what `text` is.
         text: decoded from UTF-8.
+        pictures: file name as the text has it, decoded → the picture's bytes.
+        picks: the selection of an occupied page, in its order.
     """
 
     phase: int
@@ -28,3 +46,5 @@ class PageSource:
     file: str
     kind: PageKind
     text: str
+    pictures: Mapping[str, bytes] = field(default_factory=dict)
+    picks: tuple[Pick, ...] = ()

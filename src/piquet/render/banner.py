@@ -1,29 +1,107 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The banner as one line of HTML, which goes into a page of the site as it stands. Text in, text out."""
+"""The banner as one line that servers put into a page, and its script.
+
+The line stands in the servers' configuration, so that nothing is read at request time: printable ASCII, without any
+character that means something to nginx's or Apache's substitution; those are numeric character references.
+"""
 
 from __future__ import annotations
 
-from html import escape
+import re
+from functools import cache
 
-from piquet import answers
+from markupsafe import Markup
+
+from piquet import answers, resources
 from piquet.banner import MARK
 from piquet.campaign.model import Campaign, Phase
 from piquet.campaign.pages import PageSource
-from piquet.render.page import body_html
+from piquet.errors import BundleError
+from piquet.render import spans, text
+from piquet.render.theme import BANNER_STYLE
+from piquet.render.words import Words, direction, words
 
-_REFERRED = frozenset("$\\|%")
+SCRIPT = "banner.js"
+MAX_BYTES = 6 * 1024
+_SPACE = re.compile(r"[ \t\r\n\f]+")
+"""A no-break space is none of these: it is part of the text."""
+_SPECIAL = frozenset("$\\|%")
+_HEAD = Markup('<link rel="stylesheet" href="{prefix}{style}"><script src="{prefix}{script}" defer></script>')
+_FRAME = Markup(
+    '<aside class="piquet-banner" {mark}="{sign}" data-style="{style}" data-close="{close}" lang="{language}" '
+    'dir="{direction}" aria-label="{label}"><div class="piquet-text"><p class="piquet-when"{foreign}>'
+    "<strong>{strike}</strong> <span{own}>{window}</span></p>{body}{more}</div></aside>"
+)
+_MORE = Markup('<p class="piquet-more"{foreign}><a href="{address}" rel="noopener noreferrer">{text}</a></p>')
 
 
 def fragment(campaign: Campaign, phase: Phase, source: PageSource) -> str:
-    """The banner of a phase in one language: one line of printable ASCII, right in any charset that has ASCII.
+    """The banner of a phase in one language: one line of printable ASCII, at most `MAX_BYTES` long.
 
-    Every other character, and those with a meaning in a server's configuration, is a numeric reference.
+    Where no style is loaded it is a block at the top of the page; where no script runs it is the same with style.
+
+    Raises:
+        BundleError: the text is too long for a line of configuration.
     """
-    style = f'<link rel="stylesheet" href="{answers.ASSET_PREFIX}banner.css">'
-    opening = f'<aside {MARK}="{escape(answers.sign(campaign, phase))}" lang="{source.language}">'
-    text = " ".join(body_html(source).split())
-    return "".join(_safe(char) for char in f"{opening}{style}{text}</aside>")
+    spoken = words(source.language, campaign.theme)
+    html = _head() + _FRAME.format(
+        mark=MARK,
+        sign=answers.sign(campaign, phase),
+        style=phase.style or "bar",
+        close=spoken.texts["close"],
+        language=source.language,
+        direction=direction(source.language),
+        label=spoken.texts["banner"],
+        foreign=spoken.mark,
+        own=_own_mark(spoken),
+        strike=spoken.texts["banner_strike"],
+        window=spans.window(campaign, announced(campaign, phase), spoken),
+        body=text.banner_html(source),
+        more=_more(phase, spoken),
+    )
+    line = _written_out(str(html))
+    if len(line) > MAX_BYTES:
+        got = f"{len(line)} bytes where {MAX_BYTES} fit"
+        raise BundleError(f"{source.file}: this message is too long for a banner: {got}")
+    return line
 
 
-def _safe(char: str) -> str:
-    return char if " " <= char <= "~" and char not in _REFERRED else f"&#{ord(char)};"
+def announced(campaign: Campaign, phase: Phase) -> Phase:
+    """The strike that a banner speaks of: the next phase after it that is none, else the last before, else itself."""
+    others = [other for other in campaign.phases if other.mode != "banner"]
+    later = [other for other in others if other.start_at >= phase.start_at]
+    if later:
+        return min(later, key=lambda other: other.start_at)
+    return max(others, key=lambda other: other.end_at, default=phase)
+
+
+@cache
+def script() -> bytes:
+    """What makes a window of the modal style, and takes the banner out of foreign frames."""
+    return (resources.templates() / "page" / SCRIPT).read_bytes()
+
+
+def _head() -> Markup:
+    return _HEAD.format(prefix=answers.ASSET_PREFIX, style=BANNER_STYLE, script=SCRIPT)
+
+
+def _own_mark(spoken: Words) -> Markup:
+    """The window is in the reader's language even where the words around it are not."""
+    if not spoken.are_foreign:
+        return Markup("")
+    return Markup(' lang="{}" dir="{}"').format(spoken.wanted, direction(spoken.wanted))
+
+
+def _more(phase: Phase, spoken: Words) -> Markup:
+    if not phase.more:
+        return Markup("")
+    return _MORE.format(address=phase.more, text=spoken.texts["more"], foreign=spoken.mark)
+
+
+def _written_out(html: str) -> str:
+    """The same for a browser, in characters that mean themselves to every server."""
+    line = _SPACE.sub(" ", html)
+    return "".join(
+        char if char.isascii() and char.isprintable() and char not in _SPECIAL else f"&#{ord(char)};"
+        for char in line
+    )

@@ -1,157 +1,177 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The strike page per language, its JSON for API clients, and the note of what all this is.
+"""All files that visitors of a phase get: pages, what belongs to them, and the notes for programs.
 
-Organisers' text is CommonMark without raw HTML, or HTML; either way it passes a sanitiser, so that no
-script, style or foreign resource reaches a visitor. Text in, text out.
+Nothing of it is inline, nothing comes from anybody else, and the same input gives the same bytes.
 """
 
 from __future__ import annotations
 
-import json
+import hashlib
 from collections.abc import Iterable, Mapping
-from functools import cache
 from typing import Any
-from zoneinfo import ZoneInfo
 
-import nh3
-from markdown_it import MarkdownIt
 from markupsafe import Markup
 
-from piquet import answers, resources
+from piquet import answers
 from piquet.campaign.model import Campaign, Phase
 from piquet.campaign.pages import PageSource
 from piquet.errors import BundleError
-from piquet.render.environment import render
+from piquet.render import banner, note, spans, text, theme
+from piquet.render.harmless import faults
+from piquet.render.note import DIGEST_MARK as DIGEST_MARK
+from piquet.render.words import direction, native_name, words
 
-_TEXT_TAGS = {"h1", "h2", "h3", "h4", "p", "ul", "ol", "li", "blockquote", "hr", "pre", "dl", "dt", "dd"}
-_INLINE_TAGS = {"strong", "em", "a", "br", "code", "abbr", "cite", "q", "small", "sub", "sup"}
-_TAGS = _TEXT_TAGS | _INLINE_TAGS | {"table", "thead", "tbody", "tr", "th", "td"}
-_ATTRIBUTES = {"a": {"href", "hreflang", "lang"}, "abbr": {"title"}, "q": {"lang"}, "p": {"lang"}}
-_SCHEMES = {"http", "https", "mailto", "tel"}
-_RIGHT_TO_LEFT = frozenset({"ar", "fa", "he", "ur", "yi", "ps", "ckb"})
-DIGEST_MARK = "@PIQUET_PLAN_DIGEST@"
-"""Stands where the agent writes the plan digest, which cannot be known while the plan is being made."""
+_SUMMARY_LENGTH = 300
 
 
-def body_html(source: PageSource) -> str:
-    """The organisers' text as harmless HTML."""
-    raw = (
-        MarkdownIt("commonmark", {"html": False}).render(source.text)
-        if source.kind == "markdown"
-        else source.text
-    )
-    return nh3.clean(
-        raw, tags=_TAGS, attributes=_ATTRIBUTES, url_schemes=_SCHEMES, link_rel="noopener noreferrer"
-    )
+def phase_files(campaign: Campaign, phase: Phase, pages: Iterable[PageSource]) -> dict[str, bytes]:
+    """Every file of one phase, by its path below the folder that the servers read.
 
+    `page/N/LANG.html` and `.problem` answer a block, `front/N/LANG.html` an occupied path, `asset/N/NAME` what is asked
+    for below `/.well-known/piquet/`, and `asset/N/piquet.json` the address of that name.
 
-def strike_page(campaign: Campaign, phase: Phase, source: PageSource) -> str:
-    """The whole page in one language: no script, nothing inline, nothing from anybody else."""
-    return render(
-        "page/strike.html.j2",
-        campaign=campaign,
-        language=source.language,
-        direction="rtl" if source.language.partition("-")[0] in _RIGHT_TO_LEFT else "ltr",
-        words=_words(source.language),
-        body=Markup(body_html(source)),  # noqa: S704 - sanitised one line above
-        span=_span(campaign, phase),
-        others=[(name, _words(name)["name"]) for name in campaign.languages if name != source.language],
-        asset_prefix=answers.ASSET_PREFIX,
-        style=answers.STYLE_ASSET,
-    )
-
-
-def problem(campaign: Campaign, phase: Phase, language: str) -> str:
-    """The strike for an API client. Source: RFC 9457."""
-    words = _words(language)
-    return _canonical(
-        {
-            "type": campaign.contact,
-            "title": words["strike"],
-            "status": 503,
-            "detail": words["detail"],
-            "campaign": campaign.name,
-            "start": _instant(phase, "start"),
-            "end": _instant(phase, "end"),
-        }
-    )
-
-
-def about(campaign: Campaign, phase: Phase) -> str:
-    """`/.well-known/piquet.json`: what this is, until when, and whom to ask."""
-    return _canonical(
-        {
-            "piquet": 1,
-            "campaign": campaign.name,
-            "mode": phase.mode,
-            "start": _instant(phase, "start"),
-            "end": _instant(phase, "end"),
-            "plan": DIGEST_MARK,
-            "contact": campaign.contact,
-        }
-    )
-
-
-def phase_files(campaign: Campaign, phase: Phase, pages: Iterable[PageSource]) -> Mapping[str, bytes]:
-    """All files of a phase below the web root: `page/N/…` (block), `front/N/…` (occupy), `asset/N/…` (all).
+    Args:
+        campaign: what was decided.
+        phase: one of its phases.
+        pages: the organisers' texts; those of other phases are left alone.
 
     Raises:
-        BundleError: a page is missing.
+        BundleError: a language has no text, or the theme makes something that is not fit to be shown.
     """
-    number, sources = phase.number, tuple(pages)
-    texts = {f"asset/{number}/piquet.json": about(campaign, phase)}
+    sources = {source.language: source for source in pages if source.phase == phase.number}
+    for language in campaign.languages:
+        if language not in sources:
+            what = "message" if phase.mode == "banner" else "page"
+            raise BundleError(f"phase {phase.number} has no {what} in {language!r}")
+    spoken = [sources[language] for language in campaign.languages]
+    files = _assets(campaign, phase, spoken)
+    if phase.mode != "banner":
+        files |= _pages(campaign, phase, spoken)
+    return dict(sorted(files.items()))
+
+
+def _assets(campaign: Campaign, phase: Phase, spoken: Iterable[PageSource]) -> dict[str, bytes]:
+    """Style, fonts, pictures, script and note."""
+    found = {**theme.assets(campaign.theme), "piquet.json": note.about(campaign, phase).encode()}
     if phase.mode == "banner":
-        texts |= {f"asset/{number}/banner.css": style()}
+        found[theme.BANNER_STYLE] = theme.style(campaign.theme, theme.BANNER_STYLE)
+        found[banner.SCRIPT] = banner.script()
     else:
-        texts |= {f"asset/{number}/strike.css": style()}
-        for language in campaign.languages:
-            html = strike_page(campaign, phase, _source(sources, phase, language))
-            folder = "page" if phase.mode == "block" else "front"
-            texts |= {f"{folder}/{number}/{language}.html": html, f"asset/{number}/{language}.html": html}
-            if phase.mode == "block":
-                texts[f"page/{number}/{language}.problem"] = problem(campaign, phase, language)
-    return {name: text.encode() for name, text in texts.items()}
+        found[theme.PAGE_STYLE] = theme.style(campaign.theme, theme.PAGE_STYLE)
+    for source in spoken:
+        found |= {picture_name(name, content): content for name, content in source.pictures.items()}
+    return {f"asset/{phase.number}/{name}": content for name, content in found.items()}
 
 
-def _source(pages: tuple[PageSource, ...], phase: Phase, language: str) -> PageSource:
-    for source in pages:
-        if (source.phase, source.language) == (phase.number, language):
-            return source
-    raise BundleError(f"phase {phase.number} has no page in {language!r}")
+def _pages(campaign: Campaign, phase: Phase, spoken: Iterable[PageSource]) -> dict[str, bytes]:
+    number, found = phase.number, {}
+    for source in spoken:
+        language = source.language
+        if phase.mode == "block":
+            html = page_html(campaign, phase, source)
+            found[f"page/{number}/{language}.html"] = found[f"asset/{number}/{language}.html"] = html
+            found[f"page/{number}/{language}.problem"] = note.problem(campaign, phase, language)
+        else:
+            found[f"front/{number}/{language}.html"] = page_html(campaign, phase, source)
+            # reached by a link to another language, so `?…` alone would not lead back to the occupied path
+            usual = phase.paths[0] + "?" + answers.USUAL_QUERY
+            found[f"asset/{number}/{language}.html"] = page_html(campaign, phase, source, usual)
+    return {name: html.encode() for name, html in found.items()}
 
 
-def style() -> str:
-    """The style sheet, same-origin, so that a strict Content-Security-Policy of the site lets it through."""
-    return render("page/strike.css")
+def page_html(
+    campaign: Campaign, phase: Phase, source: PageSource, usual: str = "?" + answers.USUAL_QUERY
+) -> str:
+    """One page in one language.
+
+    Args:
+        campaign: what was decided.
+        phase: a block or occupy phase.
+        source: the organisers' text.
+        usual: where the link to the usual page leads, for an occupied path.
+
+    Raises:
+        BundleError: the theme's page is not fit to be shown.
+    """
+    html = theme.page(campaign.theme, _values(campaign, phase, source, usual))
+    if found := sorted(set(faults(html))):
+        raise BundleError(f"theme {campaign.theme.name}: its page cannot be shown: {'; '.join(found)}")
+    return html
 
 
-def _instant(phase: Phase, which: str) -> str:
-    instant = phase.start_at if which == "start" else phase.end_at
-    return f"{instant:%Y-%m-%dT%H:%M:%SZ}"
+def picture_name(name: str, content: bytes) -> str:
+    """The name that a picture is served under: of its bytes, so that any file name is good and none is given away."""
+    return f"p-{hashlib.sha256(content).hexdigest()[:16]}.{name.rpartition('.')[2].lower()}"
 
 
-def _span(campaign: Campaign, phase: Phase) -> dict[str, str]:
-    zone = ZoneInfo(campaign.timezone)
-    span = {"zone": campaign.timezone}
-    for name, instant in (("start", phase.start_at), ("end", phase.end_at)):
-        span[name] = f"{instant.astimezone(zone):%Y-%m-%d %H:%M}"
-        span[f"{name}_iso"] = instant.astimezone(zone).isoformat()
-    return span
+def _values(campaign: Campaign, phase: Phase, source: PageSource, usual: str) -> dict[str, Any]:
+    """What a theme's template may use; described in `docs/themes.md`."""
+    spoken = words(source.language, campaign.theme)
+    addresses = {
+        name: answers.ASSET_PREFIX + picture_name(name, content) for name, content in source.pictures.items()
+    }
+    title, body = text.page_parts(source, addresses)
+    is_front = phase.mode == "occupy"
+    title_text = text.plain(title) if title else spoken.texts["title_occupy" if is_front else "title"]
+    promised = spans.promise(campaign, phase, spoken)
+    return {
+        "language": source.language,
+        "direction": direction(source.language),
+        "mode": phase.mode,
+        "words": spoken.texts,
+        "foreign": spoken.mark,
+        "title": title or title_text,
+        "title_text": title_text,
+        "title_foreign": Markup("") if title else spoken.mark,
+        "window": spans.capitalised(spans.window(campaign, phase, spoken)),
+        "promise": promised,
+        "description": text.plain(promised),
+        "body": body,
+        "picks": source.picks if is_front else (),
+        "usual": usual if is_front else "",
+        "languages": _languages(campaign, source.language),
+        "contact": _contact(campaign, spoken.texts),
+        "emergency": _emergency(campaign, source.language),
+        "robots": answers.ROBOTS[phase.mode],
+        "style": answers.ASSET_PREFIX + theme.PAGE_STYLE,
+        "assets": answers.ASSET_PREFIX,
+        "about": answers.ABOUT_PATH,
+        "linked_data": note.linked_data(
+            campaign, phase, source.language, title_text, text.plain(body)[:_SUMMARY_LENGTH]
+        ),
+    }
 
 
-def _words(language: str) -> Mapping[str, str]:
-    """The page's own few words; where we have none for the language, English, with the tag as its name."""
-    words = _all_words()
-    found = words.get(language) or words.get(language.partition("-")[0])
-    return found or {**words["en"], "name": language}
+def _languages(campaign: Campaign, current: str) -> list[dict[str, Any]]:
+    return [
+        {
+            "tag": tag,
+            "name": native_name(tag, campaign.theme),
+            "address": f"{answers.ASSET_PREFIX}{tag}.html",
+            "direction": direction(tag),
+            "is_current": tag == current,
+        }
+        for tag in campaign.languages
+    ]
 
 
-@cache
-def _all_words() -> dict[str, dict[str, str]]:
-    text = (resources.templates() / "page" / "words.json").read_text(encoding="utf-8")
-    words: dict[str, dict[str, str]] = json.loads(text)
-    return words
+def _contact(campaign: Campaign, texts: Mapping[str, str]) -> dict[str, str]:
+    address = campaign.contact
+    if address.startswith("mailto:"):
+        return {"address": address, "text": texts["contact_mail"], "shown": address.removeprefix("mailto:")}
+    return {"address": address, "text": texts["contact"], "shown": _shown(address)}
 
 
-def _canonical(value: Mapping[str, Any]) -> str:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, indent=1) + "\n"
+def _emergency(campaign: Campaign, language: str) -> dict[str, Any] | None:
+    if campaign.emergency is None:
+        return None
+    address = campaign.emergency.address
+    line = text.line_html(campaign.emergency.texts[language]) if campaign.emergency.texts else Markup("")
+    return {"address": address, "text": line, "shown": _shown(address)}
+
+
+def _shown(address: str) -> str:
+    """An address as it is written on paper."""
+    for start in ("https://", "http://", "mailto:", "tel:"):
+        address = address.removeprefix(start)
+    return address.rstrip("/")

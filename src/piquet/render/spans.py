@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""When a phase is, said in the reader's language and labelled with its time zone.
+
+Six languages have sentences of their own in `words.json`, in CLDR's pattern letters; all others get CLDR's own dates
+with a dash between, which needs no words. No clock is read.
+
+Source: Unicode TS 35 part 4 (dates), CLDR through Babel.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from babel import dates
+from markupsafe import Markup
+
+from piquet.campaign.model import Campaign, Phase
+from piquet.render.words import Words, locale
+
+_VOWELS = frozenset("AEIOUYHÀÂÉÈÊÎÔŒ")
+"""Before these, French says `heure d’…`."""
+
+
+def window(campaign: Campaign, phase: Phase, words: Words) -> Markup:
+    """From when until when, with `time` elements, e.g. `from … until … (Paris time)`; no capital, no full stop."""
+    start, end = _local(campaign, phase.start_at), _local(campaign, phase.end_at)
+    if words.are_foreign:
+        return _plain_window(campaign, start, end, words.wanted)
+    zone = zone_label(campaign, words)
+    if start.date() == end.date():
+        day = _spoken(start, words.texts["date"], words, start)
+        times = {"start": _clock(start, words), "end": _clock(end, words)}
+        return words.sentence("same_day", date=day, zone=zone, **times)
+    edge = words.texts["edge"]
+    return words.sentence(
+        "range", start=_spoken(start, edge, words, start), end=_spoken(end, edge, words, end), zone=zone
+    )
+
+
+def promise(campaign: Campaign, phase: Phase, words: Words) -> Markup:
+    """That this is a strike and nothing else, and when all is back."""
+    end = _local(campaign, phase.end_at)
+    key = "promise_occupy" if phase.mode == "occupy" else "promise"
+    return words.sentence(
+        key, end=_spoken(end, words.texts["when"], words, end), zone=zone_label(campaign, words)
+    )
+
+
+def zone_label(campaign: Campaign, words: Words) -> str:
+    """The zone that times are in, e.g. `Paris time`."""
+    if campaign.timezone.rpartition("/")[2] in ("UTC", "UCT", "GMT", "Zulu", "Universal"):
+        return "UTC"
+    city = dates.get_timezone_location(
+        ZoneInfo(campaign.timezone), locale=locale(words.language), return_city=True
+    )
+    return words.texts["zone_vowel" if city[:1] in _VOWELS else "zone"].format(city=city)
+
+
+def capitalised(text: Markup) -> Markup:
+    """The sentence with a capital; a tag at its start is passed over."""
+    at = text.index(">") + 1 if text.startswith("<") else 0
+    return text[:at] + text[at : at + 1].upper() + text[at + 1 :]
+
+
+def _plain_window(campaign: Campaign, start: datetime, end: datetime, language: str) -> Markup:
+    zone = dates.get_timezone_name(ZoneInfo(campaign.timezone), locale=locale(language))
+    first, last = (_element(_cldr(at, language), at) for at in (start, end))
+    return Markup("{} – {} ({})").format(first, last, zone)
+
+
+def _cldr(at: datetime, language: str) -> str:
+    """Date and time as CLDR writes them, the time without seconds."""
+    known = locale(language)
+    parts = dates.format_time(at, "short", locale=known), dates.format_date(at, "full", locale=known)
+    pattern = str(dates.get_datetime_format("full", locale=known))
+    return pattern.replace("'", "").format(*parts)
+
+
+def _spoken(at: datetime, pattern: str, words: Words, value: datetime) -> Markup:
+    """An instant by a pattern; the first of a month as the language says it."""
+    if at.day == 1:
+        pattern = f" {pattern}".replace(" d ", f" '{words.texts['first_day']}' ").removeprefix(" ")
+    return _element(
+        dates.format_datetime(at, _with_seconds(pattern, at), locale=locale(words.language)), value
+    )
+
+
+def _clock(at: datetime, words: Words) -> Markup:
+    return _element(dates.format_datetime(at, _with_seconds("HH:mm", at), locale=locale(words.language)), at)
+
+
+def _with_seconds(pattern: str, at: datetime) -> str:
+    return pattern.replace("HH:mm", "HH:mm:ss") if at.second else pattern
+
+
+def _element(text: str, at: datetime) -> Markup:
+    return Markup('<time datetime="{}">{}</time>').format(at.isoformat(), text)
+
+
+def _local(campaign: Campaign, at: datetime) -> datetime:
+    return at.astimezone(UTC).astimezone(ZoneInfo(campaign.timezone))

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Themes: what a folder of designs makes of a page.
+
+A theme's template is run in a sandbox on plain values, every undefined name is an error and everything is escaped; what
+comes out must be harmless whatever the template does (`piquet.render.harmless`). Files of the package's own themes are
+constants of the package; apart from those none is opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from jinja2 import FunctionLoader, StrictUndefined, TemplateError, TemplateSyntaxError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from piquet import resources
+from piquet.campaign.model import BUILT_IN_THEMES, Theme
+from piquet.errors import BundleError
+
+TEMPLATE = "page.html.j2"
+PAGE_STYLE = "strike.css"
+BANNER_STYLE = "banner.css"
+NO_ASSETS = frozenset({TEMPLATE, PAGE_STYLE, BANNER_STYLE, "words.yml"})
+"""Files with a part of their own; all others of a theme are fonts and pictures."""
+
+
+def page(theme: Theme, values: Mapping[str, Any]) -> str:
+    """The theme's page with these values in it.
+
+    Raises:
+        BundleError: the theme's template is not sound, or asks for something that there is not.
+    """
+    try:
+        return _environment(theme).get_template(TEMPLATE).render(values)
+    except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as err:
+        line = f":{err.lineno}" if isinstance(err, TemplateSyntaxError) else ""
+        raise BundleError(f"theme {theme.name}: {TEMPLATE}{line}: {err}") from err
+
+
+def style(theme: Theme, name: str) -> bytes:
+    """A style sheet of the theme, `PAGE_STYLE` or `BANNER_STYLE`."""
+    return _files(theme)[name]
+
+
+def assets(theme: Theme) -> dict[str, bytes]:
+    """Fonts and pictures that its style sheets use: name → bytes."""
+    return {name: content for name, content in _files(theme).items() if name not in NO_ASSETS}
+
+
+def _files(theme: Theme) -> Mapping[str, bytes]:
+    """What a theme has, and from the default one what it has not."""
+    default = _built_in(BUILT_IN_THEMES[0])
+    if theme.files:
+        return {**{name: default[name] for name in (TEMPLATE, PAGE_STYLE, BANNER_STYLE)}, **theme.files}
+    if theme.name not in BUILT_IN_THEMES:
+        raise BundleError(f"there is no theme {theme.name}")
+    return _built_in(theme.name)
+
+
+@cache
+def _built_in(name: str) -> Mapping[str, bytes]:
+    folder = resources.templates() / "page" / "themes" / name
+    return {file.name: file.read_bytes() for file in sorted(folder.iterdir()) if file.is_file()}
+
+
+@cache
+def _shared() -> Mapping[str, bytes]:
+    """Parts that every theme may include, such as the head."""
+    folder = resources.templates() / "page"
+    return {file.name: file.read_bytes() for file in sorted(folder.glob("*.html.j2"))}
+
+
+def _environment(theme: Theme) -> ImmutableSandboxedEnvironment:
+    known = {**_shared(), TEMPLATE: _files(theme)[TEMPLATE]}
+
+    def load(name: str) -> str | None:
+        return known[name].decode("utf-8") if name in known else None
+
+    return ImmutableSandboxedEnvironment(
+        loader=FunctionLoader(load),
+        undefined=StrictUndefined,
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )

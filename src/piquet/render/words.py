@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The few words that pages and banners say of themselves, in the reader's language.
+
+Where there are none for a language, English ones stand in, marked as English; a theme may bring its own. Names and
+directions of languages are CLDR's. The table is a constant of the package; apart from that no file is opened.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from babel import Locale, UnknownLocaleError
+from markupsafe import Markup
+
+from piquet import resources
+from piquet.campaign.model import Theme
+from piquet.errors import BundleError
+
+FALLBACK = "en"
+_PLACES = {
+    "promise": {"end", "zone"},
+    "promise_occupy": {"end", "zone"},
+    "range": {"start", "end", "zone"},
+    "same_day": {"date", "start", "end", "zone"},
+    "zone": {"city"},
+    "zone_vowel": {"city"},
+}
+"""What stands for a value in which sentence; nothing else does."""
+
+
+@dataclass(frozen=True)
+class Words:
+    """The words for one language.
+
+    Attributes:
+        wanted: tag of the page's language.
+        language: tag of the language that the words are in.
+        texts: key of `words.json` → text.
+    """
+
+    wanted: str
+    language: str
+    texts: Mapping[str, str]
+
+    @property
+    def are_foreign(self) -> bool:
+        """Whether they are in another language than the page."""
+        return self.wanted.partition("-")[0] != self.language.partition("-")[0]
+
+    @property
+    def mark(self) -> Markup:
+        """Attributes for an element that holds such words, so that they are read and laid out as what they are."""
+        return (
+            Markup(' lang="{}" dir="{}"').format(self.language, direction(self.language))
+            if self.are_foreign
+            else Markup("")
+        )
+
+    def sentence(self, key: str, **values: str) -> Markup:
+        """A sentence with values in it, which may be HTML already."""
+        return Markup(_escaped(self.texts[key])).format(**values)  # noqa: S704 - escaped one call inside
+
+
+def words(language: str, theme: Theme) -> Words:
+    """The words for a language: the theme's own before ours, the exact tag before its first part.
+
+    Raises:
+        BundleError: the theme has a word that nobody asks for, or a sentence with a wrong place in it.
+    """
+    ours, theirs = _all_words(), theme.words
+    for tag, texts in theirs.items():
+        _check(theme, tag, texts)
+    base = language.partition("-")[0]
+    spoken = base if base in ours else FALLBACK
+    own = {**theirs.get(base, {}), **theirs.get(language, {})}
+    if spoken == FALLBACK != base and own:
+        return Words(language, language, _whole(theme, language, own))
+    return Words(language, spoken, {**ours[spoken], **own})
+
+
+def native_name(language: str, theme: Theme) -> str:
+    """What speakers of a language call it, for the link to its page."""
+    own = theme.words.get(language, {}).get("name") or _all_words().get(language, {}).get("name")
+    found = own or (locale(language) and locale(language).get_display_name(locale(language)))
+    return found[0].upper() + found[1:] if found else language
+
+
+def direction(language: str) -> str:
+    """`rtl` or `ltr`."""
+    return "rtl" if locale(language).character_order == "right-to-left" else "ltr"
+
+
+@cache
+def locale(language: str) -> Locale:
+    """CLDR's data for a tag; for a language that it does not know, English.
+
+    Bare `en` is British: its clock has 24 hours, and 12:00 AM is what people get wrong.
+    """
+    if language == "en":
+        return Locale("en", "GB")
+    for tag in (language, language.partition("-")[0]):
+        try:
+            return Locale.parse(tag, sep="-")
+        except (UnknownLocaleError, ValueError):
+            continue
+    return Locale("en", "GB")
+
+
+def _whole(theme: Theme, language: str, own: Mapping[str, str]) -> Mapping[str, str]:
+    """A theme's words for a language that we have none of: all of them, or it would be a mixture."""
+    missing = sorted(set(_all_words()[FALLBACK]) - set(own))
+    if missing:
+        raise BundleError(f"theme {theme.name}: words.yml lacks for {language}: {', '.join(missing)}")
+    return own
+
+
+def _check(theme: Theme, tag: str, texts: Mapping[str, str]) -> None:
+    for key, text in texts.items():
+        if key not in _all_words()[FALLBACK]:
+            raise BundleError(f"theme {theme.name}: words.yml has a word {key!r} in {tag} that no page says")
+        expected = _PLACES.get(key, set())
+        try:
+            Markup(_escaped(text)).format(**dict.fromkeys(expected, ""))  # noqa: S704 - thrown away
+        except (LookupError, ValueError, AttributeError) as err:
+            places = ", ".join(f"{{{place}}}" for place in sorted(expected)) or "none"
+            raise BundleError(
+                f"theme {theme.name}: {key!r} in {tag} of words.yml has places nothing fills; it may have: {places}"
+            ) from err
+
+
+def _escaped(text: str) -> str:
+    return str(Markup.escape(text))
+
+
+@cache
+def _all_words() -> Mapping[str, Mapping[str, str]]:
+    text = (resources.templates() / "page" / "words.json").read_text(encoding="utf-8")
+    words: dict[str, dict[str, str]] = json.loads(text)
+    return words
