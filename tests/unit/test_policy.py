@@ -33,7 +33,13 @@ CONSTANTS = {
 """Modules that read files of the package itself: the agent's source, the words of the pages."""
 
 EDGES = frozenset(
-    {"piquet.campaign.load", "piquet.campaign.schema", "piquet.fleet.inventory", "piquet.fleet.workdir"}
+    {
+        "piquet.campaign.folder",
+        "piquet.campaign.load",
+        "piquet.campaign.schema",
+        "piquet.fleet.inventory",
+        "piquet.fleet.workdir",
+    }
 )
 """Where the core meets disk and processes; `schema` reads one constant of the package."""
 

@@ -19,6 +19,10 @@ _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _PATH = re.compile(r"/(?:[A-Za-z0-9._~!&()*+,=:@/-]|%[0-9A-Fa-f]{2})*")
 _CONTACT = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~!&()*+,=:@/?#%-]*)?")
 _MAILTO = re.compile(r"mailto:[A-Za-z0-9._+-]+@[A-Za-z0-9.-]+")
+_TEL = re.compile(r"tel:\+?[0-9][0-9.()-]{2,30}")
+_LINK = re.compile(
+    r"/(?!/)[A-Za-z0-9._~!&()*+,;=:@/?#%-]*|https://[A-Za-z0-9.-]+(:[0-9]{1,5})?([/?#][A-Za-z0-9._~!&()*+,;=:@/?#%-]*)?"
+)
 _FOLDED = "ßςẞ\u200c\u200d"
 
 
@@ -124,6 +128,35 @@ def contact(text: str) -> str:
     """
     if len(text) > 500 or not (_CONTACT.fullmatch(text) or _MAILTO.fullmatch(text)):
         raise Refusal("this is not an address to contact", "https://… or mailto:…, in plain ASCII")
+    return text
+
+
+def urgent(text: str) -> str:
+    """Check the address that people with a need that cannot wait can turn to.
+
+    Raises:
+        Refusal: if it is not https, mailto or tel.
+    """
+    if (
+        len(text) > 500
+        or text.startswith("http:")
+        or not any(form.fullmatch(text) for form in (_CONTACT, _MAILTO, _TEL))
+    ):
+        expected = "https://…, mailto:… or tel:+33123456789, or a text in each language"
+        raise Refusal("this is not a way to reach somebody", expected)
+    return text
+
+
+def link(text: str) -> str:
+    """Check where a link of a page leads: on the site itself, or to another one.
+
+    Raises:
+        Refusal: if it is neither.
+    """
+    if len(text) > 2000 or not _LINK.fullmatch(text):
+        raise Refusal(
+            "this is not a link", "a path on the site such as /archive, or https://…, in plain ASCII"
+        )
     return text
 
 

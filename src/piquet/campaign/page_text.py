@@ -13,9 +13,13 @@ from html.parser import HTMLParser
 
 from piquet.campaign.document import shown
 from piquet.campaign.pages import PageSource
+from piquet.campaign.pictures import references
 from piquet.errors import Problem
 
-EXPECTED = "text, headings, lists, tables, and links to http, https, mailto or tel"
+MAX_MESSAGE_CHARACTERS = 1500
+MAX_MESSAGE_BYTES = 4500
+"""What is left of the banner's line in a configuration besides its frame, links and paragraphs (`render.banner`)."""
+EXPECTED = "text, headings, lists, tables, pictures, and links to http, https, mailto or tel"
 _ACTIVE = frozenset(
     {
         "script",
@@ -50,6 +54,28 @@ def page_problems(source: PageSource) -> Iterator[Problem]:
     parser.close()
     for line, column, message, got in parser.found:
         yield Problem(source.file, line, column, message, EXPECTED, shown(got), _hint(source))
+
+
+def message_problems(source: PageSource) -> Iterator[Problem]:
+    """What a banner cannot carry, besides what no page can."""
+    if len(source.text) > MAX_MESSAGE_CHARACTERS or _written_out(source.text) > MAX_MESSAGE_BYTES:
+        message = f"this message is too long for a banner: {len(source.text)} characters"
+        expected = f"at most {MAX_MESSAGE_CHARACTERS} characters, {MAX_MESSAGE_BYTES} bytes as `&#233;` writes letters"
+        hint = "say the most important thing, and give the rest a page: `more: https://…`"
+        yield Problem(source.file, 0, 0, message, expected, f"{_written_out(source.text)} bytes", hint)
+    for found in references(source):
+        message, hint = (
+            "a banner carries no pictures",
+            "take it out, or put it on the page that `more:` leads to",
+        )
+        yield Problem(
+            source.file, found.line, found.column, message, "text and links", shown(found.name), hint
+        )
+
+
+def _written_out(text: str) -> int:
+    """Bytes of a text in a server's configuration, where only ASCII stands for itself."""
+    return sum(1 if char.isascii() else len(f"&#{ord(char)};") for char in text)
 
 
 def _problem(source: PageSource, text: str, at: int, message: str, got: str) -> Problem:

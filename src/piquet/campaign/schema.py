@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The published JSON Schema of the campaign file, and its verdicts as problems with a place.
+"""The published JSON Schemas of the campaign file and of a selection, and their verdicts as problems with a place.
 
-The schema is a constant of the package, read once; apart from that there is no file, no network, no clock.
+The schemas are constants of the package, read once; apart from that there is no file, no network, no clock.
 """
 
 from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any, cast
@@ -22,17 +22,18 @@ from piquet.errors import Problem
 @cache
 def campaign_schema() -> dict[str, Any]:
     """The JSON Schema of the campaign file, for editors and for us."""
-    return cast("dict[str, Any]", json.loads(files(__package__).joinpath("schema.json").read_text("utf-8")))
+    return _read("schema.json")
 
 
 @cache
-def _validator() -> Draft202012Validator:
-    return Draft202012Validator(campaign_schema())
+def selection_schema() -> dict[str, Any]:
+    """The JSON Schema of `selection.yml`, which lies in the folder of an occupied page."""
+    return _read("selection.json")
 
 
-def schema_problems(document: Document) -> Iterator[tuple[Path, Problem]]:
-    """Everything that the schema has against the document: where, and what."""
-    for error in _validator().iter_errors(document.data):
+def schema_problems(document: Document, schema: Mapping[str, Any]) -> Iterator[tuple[Path, Problem]]:
+    """Everything that a schema has against the document: where, and what."""
+    for error in Draft202012Validator(schema).iter_errors(document.data):
         path: Path = tuple(error.absolute_path)
         if error.validator == "additionalProperties":
             yield from _unknown_keys(document, path, error)
@@ -40,6 +41,10 @@ def schema_problems(document: Document) -> Iterator[tuple[Path, Problem]]:
             yield from _missing_keys(document, path, error)
         else:
             yield path, _wrong_value(document, path, error)
+
+
+def _read(name: str) -> dict[str, Any]:
+    return cast("dict[str, Any]", json.loads(files(__package__).joinpath(name).read_text("utf-8")))
 
 
 def _unknown_keys(document: Document, path: Path, error: ValidationError) -> Iterator[tuple[Path, Problem]]:
@@ -61,16 +66,26 @@ def _unknown_keys(document: Document, path: Path, error: ValidationError) -> Ite
 def _missing_keys(document: Document, path: Path, error: ValidationError) -> Iterator[tuple[Path, Problem]]:
     # jsonschema yields one error per missing key and names the key only in its message
     key = error.message.split("'")[1]
-    hint = ""
-    owner = f"`{path[-1]}`" if path and isinstance(path[-1], str) else "the campaign"
+    owner = "the campaign"
+    if path:
+        owner = f"`{path[-1]}`" if isinstance(path[-1], str) else "this entry"
     if len(path) == 2 and path[0] == "phases":
         mode = error.instance.get("mode") if isinstance(error.instance, dict) else None
         article = "an" if mode == "occupy" else "a"
         owner = f"{article} {mode} phase" if mode in ("block", "occupy", "banner") else "a phase"
-        if mode in ("occupy", "banner"):
-            hint = f"take this phase out: this version of piquet cannot show {article} {mode} phase yet"
-    expected = campaign_schema()["properties"].get(key, {}).get("description", "") if not path else ""
-    yield (*path, key), document.problem(path, f"{owner} needs the key {key!r}", expected=expected, hint=hint)
+    expected = _description(key, path)
+    yield (*path, key), document.problem(path, f"{owner} needs the key {key!r}", expected=expected)
+
+
+def _description(key: str, path: Path) -> str:
+    """What the campaign's schema says of a key at its top or of a phase, "" for any other."""
+    schema = campaign_schema()
+    if path and path[0] != "phases":
+        return ""
+    owner = schema["$defs"]["phase"] if path else schema
+    found = owner["properties"].get(key, {})
+    name = found.get("$ref", "").rpartition("/")[2]
+    return str(found.get("description") or schema["$defs"].get(name, {}).get("description", ""))
 
 
 def _wrong_value(document: Document, path: Path, error: ValidationError) -> Problem:
