@@ -9,6 +9,7 @@ import sys
 from datetime import date, timedelta
 from pathlib import Path
 
+from piquet.cli.init import example_files
 from piquet.resources import root
 from piquet.testbed import Fleet
 
@@ -34,9 +35,8 @@ def test_the_example_runs(fleet: Fleet, tmp_path: Path) -> None:
         f'ansible_control_path: "{fleet.folder}/ssh/%%r@%%h.sock"\n'
     )
     (folder / "group_vars/all/piquet.yml").write_text(login, "utf-8")
-    campaign = folder / "campaign/campaign.yml"
-    coming = (date.today() + timedelta(days=7)).isoformat()
-    campaign.write_text(campaign.read_text("utf-8").replace("2026-12-17T", f"{coming}T"), "utf-8")
+    coming = dict(example_files(date.today() + timedelta(days=7)))
+    (folder / "campaign/campaign.yml").write_text(coming["campaign.yml"], "utf-8")
     try:
         _run(folder, "piquet", "check", "campaign/campaign.yml")
         for verb in ("survey", "hook"):

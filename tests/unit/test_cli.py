@@ -78,20 +78,23 @@ def test_an_example_is_sound_and_never_overwrites(tmp_path: Path, capsys: pytest
     assert "campaign.yml: this file is there already" in capsys.readouterr().err
 
 
-def test_the_example_has_a_page_in_each_of_its_languages(tmp_path: Path) -> None:
+def test_the_example_has_a_text_in_each_of_its_languages(tmp_path: Path) -> None:
     """No page is left over, none is missing."""
     run(["init", str(tmp_path)])
     loaded = load_campaign(tmp_path / "campaign.yml")
-    assert {page.language for page in loaded.pages} == {file.stem for file in tmp_path.glob("pages/greve/*")}
+    for folder in ("pages/greve", "pages/une", "messages/annonce", "messages/merci"):
+        languages = [page.language for page in loaded.pages if page.file.startswith(folder)]
+        assert sorted(languages) == sorted(file.stem for file in (tmp_path / folder).glob("*.md"))
+        assert tuple(languages) == loaded.campaign.languages
 
 
 def test_check_says_which_pages_nobody_wrote(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The example's dates and votes are not those of a real strike."""
+    """The example's places for words are nobody's reasons."""
     run(["init", str(tmp_path)])
     (tmp_path / "pages/greve/fr.md").write_text("# En grève\n", "utf-8")
     assert run(["check", str(tmp_path / "campaign.yml")]) == 0
     said = capsys.readouterr().err
-    assert "pages/greve/en.md: this is still the example's text" in said and "fr.md: this" not in said
+    assert "pages/greve/en.md: this is still the example's text" in said and "greve/fr.md: this" not in said
 
 
 def test_a_wrong_path_of_the_inventory_is_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

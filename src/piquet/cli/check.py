@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,16 +14,22 @@ from piquet.cli.exit_codes import OK, PLAN
 from piquet.cli.window_text import window_lines
 from piquet.findings import Finding, as_text, by_weight, errors
 from piquet.plan.gates import campaign_findings
+from piquet.render import banner, page
 from piquet.resources import example_campaign
+
+MAX_LIGHT_BYTES = 50_000
 
 
 @click.command("check")
 @click.argument("campaign", type=click.Path(path_type=Path, dir_okay=False), default="campaign.yml")
 def command(campaign: Path) -> int:
-    """Check the file CAMPAIGN, its consent list and its pages."""
+    """Check the file CAMPAIGN, its consent list, its pages and its theme."""
     loaded = load_campaign(campaign)
+    sizes = page_sizes(loaded)
     click.echo(summary(loaded))
-    found = by_weight([*campaign_findings(loaded.campaign, datetime.now(UTC)), *_untouched(loaded)])
+    found = by_weight(
+        [*campaign_findings(loaded.campaign, datetime.now(UTC)), *_untouched(loaded), *_heavy(sizes)]
+    )
     for finding in found:
         click.echo(f"\n{as_text(finding)}", err=True)
     if errors(found):
@@ -37,14 +43,42 @@ def command(campaign: Path) -> int:
 def summary(loaded: LoadedCampaign) -> str:
     """What was understood, for a person: name, languages, and each window in local time and UTC."""
     campaign = loaded.campaign
-    title = f"{campaign.name}: {len(loaded.pages)} pages in {', '.join(campaign.languages)}"
+    title = f"{campaign.name}: {len(loaded.pages)} texts in {', '.join(campaign.languages)}"
     return "\n".join([title, *window_lines(campaign)])
 
 
+def page_sizes(loaded: LoadedCampaign) -> dict[str, int]:
+    """Make every page and banner once; bytes of each page, by the file of its text.
+
+    Raises:
+        BundleError: one of them cannot be made: the theme is not sound, or a message is too long.
+    """
+    sizes: dict[str, int] = {}
+    for phase in loaded.campaign.phases:
+        files = page.phase_files(loaded.campaign, phase, loaded.pages)
+        for source in loaded.pages:
+            if source.phase != phase.number:
+                continue
+            if phase.mode == "banner":
+                banner.fragment(loaded.campaign, phase, source)
+            else:
+                sizes[source.file] = len(files[f"asset/{phase.number}/{source.language}.html"])
+    return sizes
+
+
+def _heavy(sizes: Mapping[str, int]) -> Iterator[Finding]:
+    """Pages that take long on a bad line; pictures come after the words and do not count."""
+    for file, size_bytes in sizes.items():
+        if size_bytes > MAX_LIGHT_BYTES:
+            expected, got = f"at most {MAX_LIGHT_BYTES} bytes without pictures", f"{size_bytes} bytes"
+            hint = "shorten it, or put the rest where `contact` leads"
+            yield Finding("warning", "page-heavy", file, "this page is long to load", expected, got, hint)
+
+
 def _untouched(loaded: LoadedCampaign) -> Iterator[Finding]:
-    """Pages that are still the example's: its dates, its votes, and nobody's reasons."""
-    examples = {file.read_text("utf-8") for file in example_campaign().glob("pages/*/*")}
-    for page in loaded.pages:
-        if page.text in examples:
-            message = "this is still the example's text, with its dates and without your reasons"
-            yield Finding("warning", "page-is-example", page.file, message, hint="write your own words")
+    """Texts that are still the example's: its places for words, and nobody's reasons."""
+    examples = {file.read_text("utf-8") for file in example_campaign().glob("*/*/*.md")}
+    for source in loaded.pages:
+        if source.text in examples:
+            message = "this is still the example's text, without your reasons"
+            yield Finding("warning", "page-is-example", source.file, message, hint="write your own words")

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`piquet init`: the campaign of `inventory.example/` with its pages, to be rewritten."""
+"""`piquet init`: the campaign of `inventory.example/` with its texts in six languages, to be rewritten."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -12,7 +13,9 @@ import click
 from piquet.errors import CampaignError, Problem
 from piquet.resources import example_campaign
 
-_EXAMPLE_START = "2026-12-17"
+_EXAMPLE_BLOCK = date(2026, 12, 17)
+_EXAMPLE_DATE = re.compile(r"2026-12-(?P<day>[0-9]{2})")
+_BESIDE = ("consent.csv", "pages/*/*", "messages/*/*")
 _LEAD_TIME = timedelta(days=7)
 _IGNORED = "# the secret of the testers' link, and what the controller keeps\nbypass.key\n.piquet/\n"
 
@@ -32,16 +35,20 @@ def command(folder: Path) -> None:
             stream.write(text)
         click.echo(folder / name)
     click.echo(
-        f"\nnext: write your window and your sites into {folder / 'campaign.yml'} and your words, with the same "
-        f"dates, into\n{folder / 'pages/greve'}; then: piquet check {folder / 'campaign.yml'}",
+        f"\nnext: write your windows and your sites into {folder / 'campaign.yml'}, who agreed into consent.csv, and "
+        f"your words into\npages/ and messages/ beside it; then: piquet check {folder / 'campaign.yml'}",
         err=True,
     )
 
 
 def example_files(start: date) -> Iterator[tuple[str, str]]:
-    """Relative name and text of each file, the campaign first; its window begins on `start`."""
+    """Relative name and text of each file, the campaign first; its block begins on `start`, the rest as far from it."""
     campaign = (example_campaign() / "campaign.yml").read_text("utf-8")
-    yield "campaign.yml", campaign.replace(_EXAMPLE_START, start.isoformat())
+
+    def moved(match: re.Match[str]) -> str:
+        return (start + timedelta(days=int(match["day"]) - _EXAMPLE_BLOCK.day)).isoformat()
+
+    yield "campaign.yml", _EXAMPLE_DATE.sub(moved, campaign)
     yield ".gitignore", _IGNORED
-    for file in sorted(example_campaign().glob("pages/*/*")):
+    for file in sorted(f for pattern in _BESIDE for f in example_campaign().glob(pattern)):
         yield file.relative_to(example_campaign()).as_posix(), file.read_text("utf-8")
