@@ -111,9 +111,8 @@ class Beside:
             raise CampaignError("empty", [Problem(file, 0, 0, f"this {what} is empty", hint=way)])
         kind = SUFFIXES[file[file.rindex(".") :]]
         source = PageSource(int(place[1]) + 1, language, file, kind, text)
-        more = message_problems(source) if what == "message" else ()
-        if problems := [*page_problems(source), *more]:
-            raise CampaignError("active", problems)
+        self.problems += page_problems(source)
+        self.problems += message_problems(source) if what == "message" else ()
         return source
 
     def _file(self, place: Path, name: str, language: str, what: str) -> str:
@@ -141,8 +140,9 @@ class Beside:
             if not problem and found.name not in shown:
                 problem, content = self._picture(f"{name}/{found.name}", source, found)
                 shown[found.name] = content
-                size_bytes[found.name] = len(content)
-                problem = problem or pictures.sum_problem(source, found, sum(size_bytes.values()))
+                if found.name not in size_bytes:  # another language may show it too
+                    size_bytes[found.name] = len(content)
+                    problem = problem or pictures.sum_problem(source, found, sum(size_bytes.values()))
             self.problems += [problem] if problem else []
         return shown
 

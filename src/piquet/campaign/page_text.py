@@ -59,10 +59,13 @@ def page_problems(source: PageSource) -> Iterator[Problem]:
 def message_problems(source: PageSource) -> Iterator[Problem]:
     """What a banner cannot carry, besides what no page can."""
     if len(source.text) > MAX_MESSAGE_CHARACTERS or _written_out(source.text) > MAX_MESSAGE_BYTES:
-        message = f"this message is too long for a banner: {len(source.text)} characters"
-        expected = f"at most {MAX_MESSAGE_CHARACTERS} characters, {MAX_MESSAGE_BYTES} bytes as `&#233;` writes letters"
+        message = "this message is too long for a banner"
+        expected = (
+            f"at most {MAX_MESSAGE_CHARACTERS} characters, and {MAX_MESSAGE_BYTES} bytes where é counts as 6"
+        )
         hint = "say the most important thing, and give the rest a page: `more: https://…`"
-        yield Problem(source.file, 0, 0, message, expected, f"{_written_out(source.text)} bytes", hint)
+        got = f"{len(source.text)} characters, {_written_out(source.text)} bytes"
+        yield Problem(source.file, 0, 0, message, expected, got, hint)
     for found in references(source):
         message, hint = (
             "a banner carries no pictures",

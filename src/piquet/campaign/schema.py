@@ -73,7 +73,7 @@ def _missing_keys(document: Document, path: Path, error: ValidationError) -> Ite
         mode = error.instance.get("mode") if isinstance(error.instance, dict) else None
         article = "an" if mode == "occupy" else "a"
         owner = f"{article} {mode} phase" if mode in ("block", "occupy", "banner") else "a phase"
-    expected = _description(key, path)
+    expected = _schema(error).get("properties", {}).get(key, {}).get("description") or _description(key, path)
     yield (*path, key), document.problem(path, f"{owner} needs the key {key!r}", expected=expected)
 
 

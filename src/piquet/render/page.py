@@ -94,8 +94,7 @@ def page_html(
         BundleError: the theme's page is not fit to be shown.
     """
     html = theme.page(campaign.theme, _values(campaign, phase, source, usual))
-    if found := sorted(set(faults(html))):
-        raise BundleError(f"theme {campaign.theme.name}: its page cannot be shown: {'; '.join(found)}")
+    theme.refuse(campaign.theme, faults(html))
     return html
 
 

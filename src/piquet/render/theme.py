@@ -8,7 +8,7 @@ constants of the package; apart from those none is opened.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
@@ -17,11 +17,12 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from piquet import resources
 from piquet.campaign.model import BUILT_IN_THEMES, Theme
-from piquet.errors import BundleError
+from piquet.errors import BundleError, Problem
 
 TEMPLATE = "page.html.j2"
 PAGE_STYLE = "strike.css"
 BANNER_STYLE = "banner.css"
+_HINT = "docs/themes.md tells what a page may use"
 NO_ASSETS = frozenset({TEMPLATE, PAGE_STYLE, BANNER_STYLE, "words.yml"})
 """Files with a part of their own; all others of a theme are fonts and pictures."""
 
@@ -34,9 +35,18 @@ def page(theme: Theme, values: Mapping[str, Any]) -> str:
     """
     try:
         return _environment(theme).get_template(TEMPLATE).render(values)
-    except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as err:
-        line = f":{err.lineno}" if isinstance(err, TemplateSyntaxError) else ""
-        raise BundleError(f"theme {theme.name}: {TEMPLATE}{line}: {err}") from err
+    except (
+        TemplateError,
+        TypeError,
+        ValueError,
+        ArithmeticError,
+        LookupError,
+        AttributeError,
+        RuntimeError,
+    ) as err:
+        reason = str(err).partition("\n")[0] or "this cannot be done"
+        problem = Problem(f"{theme.name}/{TEMPLATE}", _line(err), 0, reason, hint=_HINT)
+        raise BundleError("the theme's page cannot be made", [problem]) from err
 
 
 def style(theme: Theme, name: str) -> bytes:
@@ -47,6 +57,34 @@ def style(theme: Theme, name: str) -> bytes:
 def assets(theme: Theme) -> dict[str, bytes]:
     """Fonts and pictures that its style sheets use: name → bytes."""
     return {name: content for name, content in _files(theme).items() if name not in NO_ASSETS}
+
+
+def refuse(theme: Theme, reasons: Iterable[str]) -> None:
+    """Stop over what a page of the theme holds.
+
+    Raises:
+        BundleError: if there are reasons.
+    """
+    expected = "text, links, and files below /.well-known/piquet/"
+    hint = "take it out of the theme: nothing on a strike page acts by itself or comes from anybody else"
+    problems = [
+        Problem(f"{theme.name}/{TEMPLATE}", 0, 0, reason, expected, hint=hint)
+        for reason in sorted(set(reasons))
+    ]
+    if problems:
+        raise BundleError("the theme's page cannot be shown", problems)
+
+
+def _line(err: BaseException) -> int:
+    """Line of the theme's template that an error comes from, 0 if it is none of its lines."""
+    if isinstance(err, TemplateSyntaxError):
+        return err.lineno
+    lines, trace = [0], err.__traceback__
+    while trace:
+        if trace.tb_frame.f_code.co_filename == TEMPLATE:
+            lines.append(trace.tb_lineno)
+        trace = trace.tb_next
+    return lines[-1]
 
 
 def _files(theme: Theme) -> Mapping[str, bytes]:
@@ -75,8 +113,8 @@ def _shared() -> Mapping[str, bytes]:
 def _environment(theme: Theme) -> ImmutableSandboxedEnvironment:
     known = {**_shared(), TEMPLATE: _files(theme)[TEMPLATE]}
 
-    def load(name: str) -> str | None:
-        return known[name].decode("utf-8") if name in known else None
+    def load(name: str) -> tuple[str, str, None] | None:
+        return (known[name].decode("utf-8"), name, None) if name in known else None
 
     return ImmutableSandboxedEnvironment(
         loader=FunctionLoader(load),

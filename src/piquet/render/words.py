@@ -8,16 +8,18 @@ directions of languages are CLDR's. The table is a constant of the package; apar
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
+from string import Formatter
 
-from babel import Locale, UnknownLocaleError
+from babel import Locale, UnknownLocaleError, dates
 from markupsafe import Markup
 
 from piquet import resources
 from piquet.campaign.model import Theme
-from piquet.errors import BundleError
+from piquet.errors import BundleError, Problem
 
 FALLBACK = "en"
 _PLACES = {
@@ -29,6 +31,7 @@ _PLACES = {
     "zone_vowel": {"city"},
 }
 """What stands for a value in which sentence; nothing else does."""
+_PATTERNS = frozenset({"when", "edge", "date"})
 
 
 @dataclass(frozen=True)
@@ -113,22 +116,44 @@ def _whole(theme: Theme, language: str, own: Mapping[str, str]) -> Mapping[str, 
     """A theme's words for a language that we have none of: all of them, or it would be a mixture."""
     missing = sorted(set(_all_words()[FALLBACK]) - set(own))
     if missing:
-        raise BundleError(f"theme {theme.name}: words.yml lacks for {language}: {', '.join(missing)}")
+        message, hint = f"words are missing in {language}", "write all of them, or take the language out"
+        raise _refused(theme, message, ", ".join(missing), hint)
     return own
 
 
 def _check(theme: Theme, tag: str, texts: Mapping[str, str]) -> None:
     for key, text in texts.items():
         if key not in _all_words()[FALLBACK]:
-            raise BundleError(f"theme {theme.name}: words.yml has a word {key!r} in {tag} that no page says")
-        expected = _PLACES.get(key, set())
-        try:
-            Markup(_escaped(text)).format(**dict.fromkeys(expected, ""))  # noqa: S704 - thrown away
-        except (LookupError, ValueError, AttributeError) as err:
-            places = ", ".join(f"{{{place}}}" for place in sorted(expected)) or "none"
-            raise BundleError(
-                f"theme {theme.name}: {key!r} in {tag} of words.yml has places nothing fills; it may have: {places}"
-            ) from err
+            message = f"no page says the word {key!r}, which is there in {tag}"
+            raise _refused(theme, message, ", ".join(sorted(_all_words()[FALLBACK])))
+        if key in _PLACES and not _has_good_places(text, _PLACES[key]):
+            places = ", ".join(f"{{{place}}}" for place in sorted(_PLACES[key]))
+            raise _refused(theme, f"{key!r} in {tag} has places that nothing fills", places)
+        if key in _PATTERNS and not _is_pattern(text):
+            raise _refused(
+                theme, f"{key!r} in {tag} is no pattern of a date", "letters of CLDR, words in '…'"
+            )
+
+
+def _has_good_places(text: str, places: Set[str]) -> bool:
+    try:
+        found = list(Formatter().parse(text))
+    except ValueError:
+        return False
+    return all(name is None or (name in places and not form and not turn) for _, name, form, turn in found)
+
+
+def _is_pattern(text: str) -> bool:
+    try:
+        dates.format_datetime(datetime(2026, 1, 1, tzinfo=UTC), text, locale=locale(FALLBACK))
+    except (ValueError, LookupError, AttributeError, TypeError):
+        return False
+    return True
+
+
+def _refused(theme: Theme, message: str, expected: str, hint: str = "") -> BundleError:
+    problem = Problem(f"{theme.name}/words.yml", 0, 0, message, expected, hint=hint)
+    return BundleError("the theme's words cannot be used", [problem])
 
 
 def _escaped(text: str) -> str:

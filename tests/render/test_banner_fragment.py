@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The banner's one line: what servers can carry, what a page can hold, and what it says."""
+
+from __future__ import annotations
+
+import html
+import re
+import string
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from piquet import banner as rule
+from piquet.campaign.model import Campaign, Phase
+from piquet.campaign.pages import PageSource
+from piquet.errors import BundleError
+from piquet.render import banner
+from tests.render.samples import CAMPAIGN, PHASE
+from tests.render.test_page import HOSTILE, Seen
+
+BEFORE = Phase(
+    2,
+    "banner",
+    PHASE.start_at - timedelta(days=2),
+    PHASE.start_at,
+    style="bar",
+    message="messages/a",
+)
+AFTER = replace(
+    BEFORE,
+    number=3,
+    start_at=PHASE.end_at,
+    end_at=PHASE.end_at + timedelta(days=2),
+    style="modal",
+)
+STRIKE = replace(CAMPAIGN, phases=(PHASE, BEFORE, AFTER))
+_SAFE = frozenset(string.ascii_letters + string.digits + string.punctuation + " ") - frozenset("$\\|%")
+
+
+def line(
+    text: str,
+    phase: Phase = BEFORE,
+    language: str = "fr",
+    kind: str = "markdown",
+    campaign: Campaign = STRIKE,
+) -> str:
+    """The banner around a text."""
+    return banner.fragment(campaign, phase, PageSource(phase.number, language, "m.md", kind, text))  # type: ignore[arg-type]
+
+
+@given(st.text(max_size=300))
+def test_any_text_is_carried_by_any_server(text: str) -> None:
+    """One line of printable ASCII without a character that nginx or Apache would read; the words arrive."""
+    fragment = line(text)
+    assert set(fragment) <= _SAFE
+    assert fragment.count(f'{rule.MARK}="greve/2/banner"') == 1 == fragment.count(rule.MARK)
+
+
+@pytest.mark.parametrize("kind", ["markdown", "html"])
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_text_is_harmless(text: str, kind: str) -> None:
+    """The elements are ours and a few harmless ones; the frame around them is not broken out of."""
+    fragment = line(text, kind=kind)
+    seen = Seen(html.unescape(fragment) if "{{" in text else fragment)
+    assert seen.tags.count("script") == seen.tags.count("link") == seen.tags.count("aside") == 1
+    assert set(seen.tags) <= {
+        "link",
+        "script",
+        "aside",
+        "div",
+        "p",
+        "strong",
+        "span",
+        "time",
+        "a",
+        "em",
+        "br",
+    }
+    assert not [
+        name for name, _ in seen.attributes if name.startswith("on") or name == "style" or name == "id"
+    ]
+    assert fragment.endswith("</div></aside>")
+
+
+def test_everything_is_same_origin() -> None:
+    """One style sheet and one script, both below our own prefix, so that `'self'` lets them through."""
+    seen = Seen(line("Texte"))
+    loaded = {value for name, value in seen.attributes if name in ("href", "src")}
+    assert loaded == {"/.well-known/piquet/banner.css", "/.well-known/piquet/banner.js"}
+
+
+def test_the_style_and_the_scripts_come_before_the_body() -> None:
+    """The parser still takes them into the head; the body gets one child more, and keeps its attributes."""
+    tags = Seen(line("Texte")).tags
+    assert tags[:3] == ["link", "script", "aside"]
+
+
+def test_headings_become_lines_and_pictures_none() -> None:
+    """The page's own outline stays whole."""
+    fragment = line("# Grève\n\n## Pourquoi\n\n- a\n\n![x](y.png)\n")
+    assert not re.search(r"<h\d|<img", fragment)
+    assert "<p><strong>Gr&#232;ve</strong></p>" in fragment
+
+
+@pytest.mark.parametrize(
+    ("phase", "expected"), [(BEFORE, PHASE), (AFTER, PHASE), (replace(BEFORE, number=9), PHASE)]
+)
+def test_a_banner_speaks_of_the_strike(phase: Phase, expected: Phase) -> None:
+    """Not of its own hours: of the next strike, or of the last one."""
+    assert expected == banner.announced(STRIKE, phase)
+
+
+def test_a_banner_alone_speaks_of_itself() -> None:
+    """Where nothing is blocked or occupied at all."""
+    assert banner.announced(replace(STRIKE, phases=(BEFORE,)), BEFORE) == BEFORE
+
+
+def test_the_next_strike_comes_before_a_later_one() -> None:
+    """Whatever the order in the file."""
+    later = replace(PHASE, number=4, mode="occupy", start_at=PHASE.end_at, paths=("/",))
+    assert banner.announced(replace(STRIKE, phases=(later, PHASE, BEFORE)), BEFORE) == PHASE
+    assert banner.announced(replace(STRIKE, phases=(later, PHASE, AFTER)), AFTER) == later
+
+
+def test_what_it_says() -> None:
+    """Language, direction, a name for it, the dates, the link, and the word of its button."""
+    more = replace(AFTER, more="/greve?a=1&b=2")
+    fragment = html.unescape(line("Texte", more, "fr"))
+    for part in (
+        'lang="fr" dir="ltr"',
+        'aria-label="Message des grévistes"',
+        'data-style="modal"',
+        'data-close="Fermer"',
+        "<strong>Grève</strong>",
+        "jeudi 17 décembre 2026 à 01:00",
+        "(heure de Paris)",
+        '<a href="/greve?a=1&b=2" rel="noopener noreferrer">En savoir plus</a>',
+    ):
+        assert part in fragment
+
+
+def test_words_of_another_language_are_marked() -> None:
+    """An Arabic banner is laid out from the right; the English words in it from the left."""
+    fragment = line("نص", language="ar")
+    assert 'lang="ar" dir="rtl"' in fragment
+    assert (
+        '<p class="piquet-when" lang="en" dir="ltr"><strong>Strike</strong> <span lang="ar" dir="rtl">'
+        in fragment
+    )
+
+
+def test_a_banner_that_does_not_fit_is_refused() -> None:
+    """The configuration's own limits are not left to the server to find."""
+    with pytest.raises(BundleError, match="too long for a banner"):
+        line("é " * 900)
+
+
+def test_the_longest_message_that_is_accepted_fits() -> None:
+    """Limits of the text leave room for the frame, in any language."""
+    for language in ("fr", "de", "ar", "el"):
+        campaign = replace(STRIKE, languages=(language,))
+        assert line("é" * 740, replace(AFTER, more="/" + "x" * 100), language, campaign=campaign)
+        assert line("a b " * 375, AFTER, language, campaign=campaign)
