@@ -148,7 +148,7 @@ def test_ready_texts_make_light_and_sound_pages(theme: str) -> None:
 def test_the_title_is_the_texts_first_heading() -> None:
     """Or ours, where the text begins otherwise."""
     assert "<title>Pourquoi nous cessons – En grève</title>" in strike("# Pourquoi *nous* cessons\n\nx\n")
-    assert "<title>Ce site est en grève – En grève</title>" in strike("Nous cessons.\n\n# Pourquoi\n")
+    assert "<title>Ce site est en grève</title>" in strike("Nous cessons.\n\n# Pourquoi\n")
 
 
 def test_linked_data_is_data() -> None:

@@ -14,7 +14,7 @@ import pytest
 from piquet import answers, resources
 from piquet.bundle import build_bundles
 from piquet.campaign.load import load_campaign
-from piquet.campaign.model import BUILT_IN_THEMES, Phase, Theme
+from piquet.campaign.model import BUILT_IN_THEMES, Emergency, Mode, Phase, Theme
 from piquet.campaign.pages import PageSource, Pick
 from piquet.errors import BundleError
 from piquet.render import page
@@ -22,6 +22,7 @@ from tests.render.samples import CAMPAIGN, PHASE, host, pages, plan
 from tests.unit.samples import campaign_text
 
 THEMES = resources.templates() / "page" / "themes"
+GOLDEN = Path(__file__).parent / "golden"
 WWW = "/var/lib/piquet/www"
 COLOURS = re.compile(r"--(?P<name>[a-z-]+):\s*(?P<value>#[0-9a-f]{3,6})")
 
@@ -34,6 +35,23 @@ def themed(name: str):
 def test_the_themes_are_those_that_there_are() -> None:
     """Names in the campaign file's language and folders of templates."""
     assert sorted(BUILT_IN_THEMES) == sorted(folder.name for folder in THEMES.iterdir())
+
+
+@pytest.mark.parametrize("name", BUILT_IN_THEMES)
+@pytest.mark.parametrize("mode", ["block", "occupy"])
+def test_pages_are_the_golden_ones(name: str, mode: Mode, is_regenerating: bool) -> None:
+    """Word for word; `--regenerate` writes them anew, and the diff is what visitors will see."""
+    phase = Phase(
+        1, mode, PHASE.start_at, PHASE.end_at, page="pages/x", paths=("/",) if mode == "occupy" else ()
+    )
+    text = "# Pourquoi nous cessons\n\nVos *mots*.\n\n![Nous](nous.png)\n"
+    picks = (Pick("/archives", "Nos archives", "Tout ce qui reste."),)
+    source = PageSource(1, "fr", "fr.md", "markdown", text, {"nous.png": b"x"}, picks)
+    campaign = replace(themed(name), emergency=Emergency("tel:+33123456789"))
+    golden, made = GOLDEN / f"{name}-{mode}.html", page.page_html(campaign, phase, source)
+    if is_regenerating:
+        golden.write_text(made, "utf-8")
+    assert golden.read_text("utf-8") == made
 
 
 def test_they_differ_in_design() -> None:

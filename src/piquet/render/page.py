@@ -120,7 +120,7 @@ def _values(campaign: Campaign, phase: Phase, source: PageSource, usual: str) ->
         "words": spoken.texts,
         "foreign": spoken.mark,
         "title": title or title_text,
-        "title_text": title_text,
+        "window_title": _window_title(title_text, spoken.texts["strike"]),
         "title_foreign": Markup("") if title else spoken.mark,
         "window": spans.capitalised(spans.window(campaign, phase, spoken)),
         "promise": promised,
@@ -139,6 +139,11 @@ def _values(campaign: Campaign, phase: Phase, source: PageSource, usual: str) ->
             campaign, phase, source.language, title_text, text.plain(body)[:_SUMMARY_LENGTH]
         ),
     }
+
+
+def _window_title(title: str, strike: str) -> str:
+    """For tabs and bookmarks: the word itself is in it, once."""
+    return title if strike.casefold() in title.casefold() else f"{title} – {strike}"
 
 
 def _languages(campaign: Campaign, current: str) -> list[dict[str, Any]]:
