@@ -9,10 +9,10 @@ constants of the package; apart from those none is opened.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
-from jinja2 import FunctionLoader, StrictUndefined, TemplateError, TemplateSyntaxError
+from jinja2 import FunctionLoader, StrictUndefined, Template, TemplateError, TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from piquet import resources
@@ -34,7 +34,7 @@ def page(theme: Theme, values: Mapping[str, Any]) -> str:
         BundleError: the theme's template is not sound, or asks for something that there is not.
     """
     try:
-        return _environment(theme).get_template(TEMPLATE).render(values)
+        return _template(_files(theme)[TEMPLATE]).render(values)
     except (
         TemplateError,
         TypeError,
@@ -110,13 +110,15 @@ def _shared() -> Mapping[str, bytes]:
     return {file.name: file.read_bytes() for file in sorted(folder.glob("*.html.j2"))}
 
 
-def _environment(theme: Theme) -> ImmutableSandboxedEnvironment:
-    known = {**_shared(), TEMPLATE: _files(theme)[TEMPLATE]}
+@lru_cache(maxsize=8)
+def _template(source: bytes) -> Template:
+    """The compiled template of a theme; a campaign has one, and dozens of pages."""
+    known = {**_shared(), TEMPLATE: source}
 
     def load(name: str) -> tuple[str, str, None] | None:
         return (known[name].decode("utf-8"), name, None) if name in known else None
 
-    return ImmutableSandboxedEnvironment(
+    environment = ImmutableSandboxedEnvironment(
         loader=FunctionLoader(load),
         undefined=StrictUndefined,
         autoescape=True,
@@ -124,3 +126,4 @@ def _environment(theme: Theme) -> ImmutableSandboxedEnvironment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    return environment.get_template(TEMPLATE)
