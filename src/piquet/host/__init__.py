@@ -6,9 +6,10 @@ The order in which to read it, which is also the direction of the imports:
 * values and texts, without file or clock: `findings`, `errors`, `nginx_tokens`, `hooks`, `reconcile.decide`,
   `boundaries.due`
 * the machine's edges: `paths`, `platforms`, `commands`, `files`, `processes`, `lock`, `journal`, `state`,
-  `flags`, `probe`, `schedule`, `transaction`
+  `flags`, `passes`, `probe`, `schedule`, `transaction`
 * the web servers: `servers` (what a provider is, and the null one), `nginx_config`, `nginx`, `apache_config`,
   `apache`
-* the verbs: `survey`, `status`, `hooking`, `stage`, `arm`, `release`, `reconcile`, `rollback`, `remove`
+* the verbs: `survey`, `status`, `hooking`, `stage`, `arm`, `rehearse`, `release`, `reconcile`, `rollback`,
+  `remove`
 * the way in: `request` (one JSON document out), `__main__` (command line)
 """

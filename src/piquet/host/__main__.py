@@ -2,7 +2,8 @@
 """The command line of piquet-host, for timers, for the controller, and for somebody at the machine.
 
 `piquet-host --request` answers the request inside the zip file that is running; the rest is for people:
-`status [--json] · survey · arm DIGEST · reconcile [--boot] · rollback · remove`. Exit code 0 if all is well.
+`status [--json] · survey · rehearse [--phase N] [--end] · arm DIGEST · reconcile [--boot] · rollback · remove`.
+Exit code 0 if all is well.
 """
 
 from __future__ import annotations
@@ -84,6 +85,8 @@ def _tell(response: Dict[str, Any]) -> int:
         sys.stderr.write(f"  hint: {problem['hint']}\n" if "hint" in problem else "")
     if not response.get("is_quiet"):
         sys.stdout.write(f"{response['message']}\n")
+    for link in response.get("rehearsal", {}).get("links", ()):
+        sys.stdout.write(f"  {link}\n")
     return 0 if response["ok"] else 1
 
 
@@ -98,6 +101,8 @@ def _options(options: argparse.Namespace) -> Dict[str, Any]:
     return {
         "boot": getattr(options, "boot", False),
         "plan_digest": getattr(options, "digest", ""),
+        "phase": getattr(options, "phase", 0),
+        "end": getattr(options, "end", False),
     }
 
 
@@ -107,6 +112,11 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(dest="verb")
     verbs.add_parser("status", help="what this host is in").add_argument("--json", action="store_true")
     verbs.add_parser("survey", help="what this host serves, as JSON")
+    rehearse = verbs.add_parser("rehearse", help="show what is staged to one secret cookie, for half an hour")
+    rehearse.add_argument(
+        "--phase", type=int, default=0, help="number of the phase [the next, or the current]"
+    )
+    rehearse.add_argument("--end", action="store_true", help="end it now")
     verbs.add_parser("arm", help="arm the staged plan").add_argument("digest")
     verbs.add_parser("reconcile", help="for timers").add_argument("--boot", action="store_true")
     verbs.add_parser("rollback", help="back to normal now")

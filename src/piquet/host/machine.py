@@ -125,7 +125,7 @@ def undo(machine: Machine) -> List[Finding]:
 
 def _forget_half_written(paths: Paths) -> None:
     """Delete what a death between writing and renaming has left beside our own state."""
-    for path in (paths.checkpoint, paths.armed, paths.ended, paths.boundaries, paths.live):
+    for path in (paths.checkpoint, paths.armed, paths.ended, paths.boundaries, paths.live, paths.rehearse):
         with contextlib.suppress(OSError):  # a read-only disk has nothing to say about flags
             files.remove(files.temporary(path))
 

@@ -47,6 +47,7 @@ class Outcome:
     findings: Tuple[Finding, ...] = ()
     diff: Tuple[Dict[str, Optional[str]], ...] = ()
     survey: Optional[Dict[str, Any]] = None
+    rehearsal: Optional[Dict[str, Any]] = None
 
     @property
     def is_ok(self) -> bool:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Where everything of ours lies on a host, below an optional root (tests only).
 
-`/etc/piquet` holds what was staged, `/var/lib/piquet` pages and state, `/run/piquet` the flags: the last one
+`/etc/piquet` holds what was staged, `/var/lib/piquet` pages and state, `/run/piquet` flags and passes: the last one
 vanishes with a reboot, which is why a flag can never outlive what put it there.
 """
 
@@ -35,13 +35,18 @@ class Paths:
 
     @property
     def run(self) -> Path:
-        """Flags; gone after a reboot."""
+        """Flags and passes; gone after a reboot."""
         return self.at("/run/piquet")
 
     @property
     def live(self) -> Path:
         """The link that switches every site of the host by one rename."""
         return self.run / "live"
+
+    @property
+    def rehearse(self) -> Path:
+        """Passes of a rehearsal (0711): their names are secrets."""
+        return self.run / "rehearse"
 
     @property
     def lock(self) -> Path:

@@ -9,6 +9,8 @@ is intact. Whatever is in doubt is a release:
 * a flag gone in the same boot: somebody stopped that entry; recorded, or the host disarmed if that cannot be written
 * flags were being put up when the power went, or the agent died: what is not live stays down
 * `armed.json` cannot be read: as if it were gone
+
+A rehearsal that is over ends here too, apart from that rule and without the lock: passes are no flags.
 """
 
 from __future__ import annotations
@@ -142,12 +144,13 @@ def run(machine: Machine, request: Request) -> Outcome:
     """Decide, do it, then look at the boundaries that have passed."""
     if not _is_here(machine):
         return _nothing_here()
-    findings: List[Finding] = []
+    is_over, findings = release.end_rehearsal(machine, request.verb, only_over=True)
     with contextlib.ExitStack() as stack:
         try:
             stack.enter_context(locked(machine.paths))
         except LockedError as error:
-            return Outcome(False, error.message, (*error.findings, *_end_unlocked(machine)))
+            findings += [*error.findings, *_end_unlocked(machine)]
+            return Outcome(is_over, error.message, tuple(findings))
         except OSError as error:  # a /run that cannot be written must not keep a picket up
             findings.append(Finding("warning", "no-lock", str(machine.paths.lock), str(error)))
         if not _is_here(machine):
@@ -159,8 +162,9 @@ def run(machine: Machine, request: Request) -> Outcome:
         if not request.options.get("boot"):  # at boot the web server is not up yet
             findings += hook_watch.look(machine, request.verb)
             findings += release.confirm(machine, request.verb)
-    names = ", ".join(type(action).__name__ for action in actions) or "nothing to do"
-    return Outcome(bool(actions), f"Reconciled: {names}.", tuple(findings))
+    done = [type(action).__name__ for action in actions] + (["EndRehearsal"] if is_over else [])
+    names = ", ".join(done) or "nothing to do"
+    return Outcome(bool(done), f"Reconciled: {names}.", tuple(findings))
 
 
 def _is_here(machine: Machine) -> bool:

@@ -12,7 +12,7 @@ import shutil
 import time
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
-from piquet.host import armed, boundaries, files, flags, manifest, probe, state
+from piquet.host import armed, boundaries, files, flags, manifest, passes, probe, state
 from piquet.host.armed import Armed
 from piquet.host.boundaries import Boundary
 from piquet.host.errors import AgentError
@@ -39,9 +39,30 @@ def flags_down(machine: Machine) -> List[Finding]:
         return [Finding("error", "flags-stay", live, message, got=str(error), hint=hint)]
 
 
+def end_rehearsal(machine: Machine, verb: str, *, only_over: bool = False) -> Tuple[bool, List[Finding]]:
+    """Take passes away, all or those that are over; tell whether there was any, and what resists."""
+    try:
+        was_there = passes.sweep(machine.paths, machine.now()) if only_over else passes.clear(machine.paths)
+    except OSError as error:
+        folder, message = (
+            str(machine.paths.rehearse),
+            "A rehearsal cannot be ended; its cookie still shows the strike.",
+        )
+        hint = f"as root: rm -rf {folder}"
+        return True, [Finding("error", "rehearsal-stays", folder, message, got=_unnamed(error), hint=hint)]
+    if was_there:
+        machine.log(verb, "rehearsal-ended")
+    return was_there, []
+
+
+def _unnamed(error: OSError) -> str:
+    """What went wrong, without the name of a file, which may be a secret."""
+    return error.strerror or type(error).__name__
+
+
 def disarm(machine: Machine, verb: str, reason: str) -> List[Finding]:
-    """Flags first (that is what visitors see), then for good."""
-    findings = flags_down(machine)
+    """Flags first (that is what visitors see), then for good; a rehearsal ends with it."""
+    findings = flags_down(machine) + end_rehearsal(machine, verb)[1]
     failure = state.disarm(machine.paths, reason, machine.now())
     if failure is not None:
         findings.append(_stopped_elsewhere(machine, failure))
@@ -193,11 +214,11 @@ def follow_suit(machine: Machine, verb: str) -> List[Finding]:
     """
     staged, is_armed = manifest.staged(machine.paths), machine.paths.armed.exists()
     if staged is None:
-        return disarm(machine, verb, "configuration taken away") if is_armed else []
+        return _taken_away(machine, verb, is_armed)
     there = _there(machine, staged)
     if len(there) == len(staged.server_files()):
         return []
-    findings = disarm(machine, verb, "configuration taken away") if is_armed else []
+    findings = _taken_away(machine, verb, is_armed)
     if not there:
         return findings
     _move_all_away(machine, verb, there)
@@ -205,6 +226,13 @@ def follow_suit(machine: Machine, verb: str) -> List[Finding]:
     message = "Somebody deleted a part of our server configuration, so the rest was taken away too."
     finding = Finding("warning", "configuration-incomplete", gone, message, hint="stage again, then arm")
     return [*findings, finding]
+
+
+def _taken_away(machine: Machine, verb: str, is_armed: bool) -> List[Finding]:
+    """Whoever takes our configuration away ends all that uses it."""
+    if is_armed:
+        return disarm(machine, verb, "configuration taken away")
+    return end_rehearsal(machine, verb)[1]
 
 
 def _there(machine: Machine, staged: Manifest) -> List[str]:

@@ -25,6 +25,7 @@ VERBS: Mapping[str, Tuple[str, str]] = {
     "unhook": ("hooking", "unhook"),
     "stage": ("stage", "run"),
     "arm": ("arm", "run"),
+    "rehearse": ("rehearse", "run"),
     "status": ("status", "run"),
     "rollback": ("rollback", "run"),
     "remove": ("remove", "run"),
@@ -112,6 +113,8 @@ def respond(machine: Machine, request: Request) -> Dict[str, Any]:
     }
     if outcome.survey:
         response["survey"] = outcome.survey
+    if outcome.rehearsal:
+        response["rehearsal"] = outcome.rehearsal
     return response
 
 

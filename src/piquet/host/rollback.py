@@ -6,7 +6,7 @@ from __future__ import annotations
 import contextlib
 from typing import List
 
-from piquet.host import armed, nginx, recall, release, servers
+from piquet.host import armed, nginx, passes, recall, release, servers
 from piquet.host.errors import AgentError, LockedError
 from piquet.host.findings import Finding
 from piquet.host.lock import locked
@@ -16,24 +16,32 @@ from piquet.host.outcome import Outcome, Request
 
 def run(machine: Machine, request: Request) -> Outcome:
     """Take the flags away at once, then disarm for good, then look whether it is true."""
-    is_changed = _is_something_up(machine)
+    is_changed, is_rehearsed = _is_something_up(machine), passes.are_there(machine.paths)
     if request.is_check:
-        return Outcome(is_changed, "It would be released." if is_changed else "Nothing is armed.")
+        message = "It would be released." if is_changed or is_rehearsed else "Nothing is armed."
+        return Outcome(is_changed or is_rehearsed, message)
     recall.stamp(machine.paths)
     findings = release.flags_down(machine)  # before the lock: whoever holds it may hang
+    findings += release.end_rehearsal(machine, request.verb)[1]
     try:
         with locked(machine.paths):
             findings += recover(machine, request.verb)
             is_changed = is_changed or _is_something_up(machine)
+            is_rehearsed = is_rehearsed or passes.are_there(machine.paths)
             findings += _release(machine, request.verb, is_changed)
     except (LockedError, OSError) as error:
         found = error.findings if isinstance(error, LockedError) else ()
         findings += found or (Finding("warning", "no-lock", str(machine.paths.lock), str(error)),)
         findings += _release(machine, request.verb, is_changed)
-    message = (
-        "Released: every site is as usual." if is_changed else "Nothing was armed; every site is as usual."
-    )
-    return Outcome(is_changed, message, tuple(findings))
+    return Outcome(is_changed or is_rehearsed, _sentence(is_changed, is_rehearsed), tuple(findings))
+
+
+def _sentence(was_up: bool, was_rehearsed: bool) -> str:
+    """What was taken away."""
+    if was_up:
+        return "Released: every site is as usual."
+    rehearsal = "; a rehearsal was ended" if was_rehearsed else ""
+    return f"Nothing was armed{rehearsal}; every site is as usual."
 
 
 def _is_something_up(machine: Machine) -> bool:
@@ -45,6 +53,7 @@ def _release(machine: Machine, verb: str, is_changed: bool) -> List[Finding]:
     """Disarm, and where something was live look at what the servers really answer."""
     has_begun = _has_begun(machine)
     findings = release.disarm(machine, verb, "rollback") if is_changed else release.flags_down(machine)
+    findings += release.end_rehearsal(machine, verb)[1]
     if is_changed:
         findings += _reload_cached(machine)
         findings += release.confirm(machine, verb) if has_begun else []

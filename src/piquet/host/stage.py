@@ -12,7 +12,18 @@ import json
 from dataclasses import replace
 from typing import Any, Dict, List, Mapping, Tuple
 
-from piquet.host import armed, files, manifest, outcome, processes, reconcile, servers, state, transaction
+from piquet.host import (
+    armed,
+    files,
+    manifest,
+    outcome,
+    processes,
+    reconcile,
+    release,
+    servers,
+    state,
+    transaction,
+)
 from piquet.host.errors import AgentError, PayloadError
 from piquet.host.files import Change
 from piquet.host.findings import Finding, errors
@@ -44,6 +55,9 @@ def run(machine: Machine, request: Request) -> Outcome:
             return Outcome(not is_done, message, tuple(findings), shown)
         if is_done:
             return Outcome(False, "Everything is staged already.", tuple(findings))
+        findings += release.end_rehearsal(machine, request.verb)[1]  # it was of what was staged before
+        if errors(findings):
+            return Outcome(False, "Nothing was staged: see the problems.", tuple(findings))
         failures = _transact(machine, request.verb, bundle, digest, changes)
     if errors(failures):
         return Outcome(False, "Staging failed; every file is as it was.", (*findings, *failures))

@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 from typing import Any, Dict, List, Mapping, Optional
 
-from piquet.host import armed, files, flags, hook_watch, journal, manifest, state, transaction
+from piquet.host import armed, files, flags, hook_watch, journal, manifest, passes, state, transaction
 from piquet.host.armed import Armed
 from piquet.host.errors import StateError
 from piquet.host.findings import Finding
@@ -38,6 +38,7 @@ def document(machine: Machine) -> Dict[str, Any]:
         "plan_digest": installed.get("plan_digest") if installed else None,
         "armed_at": current.armed_at if current else None,
         "live": flags.up(paths) is not None,
+        "rehearsal": _rehearsal(machine),
         "entries": _entries(machine, staged, current),
         "phases": [vars(phase) for phase in staged.phases] if staged else [],
         "now": machine.now(),
@@ -60,7 +61,15 @@ def sentence(current: Mapping[str, Any]) -> str:
         "stopped": "Stopped: every site is as usual and stays so until somebody arms again.",
         "ended": "Ended: every site is as usual.",
     }
-    return words[current["state"]]
+    return words[current["state"]] + _rehearsed(current.get("rehearsal"))
+
+
+def _rehearsed(rehearsal: Optional[Mapping[str, Any]]) -> str:
+    """A sentence more while there is one; never with its secret."""
+    if rehearsal is None:
+        return ""
+    until = _utc(rehearsal["until"])
+    return f" A rehearsal of phase {rehearsal['phase']} shows the strike to its own cookie until {until} UTC."
 
 
 def _when(current: Mapping[str, Any]) -> str:
@@ -72,6 +81,12 @@ def _when(current: Mapping[str, Any]) -> str:
 
 def _utc(at: int) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(at))
+
+
+def _rehearsal(machine: Machine) -> Optional[Dict[str, Any]]:
+    """Which phase is rehearsed, and until when."""
+    found = passes.current(machine.paths, machine.now())
+    return {"phase": found.phase, "until": found.until} if found else None
 
 
 def _state(machine: Machine, installed: Optional[Mapping[str, Any]]) -> str:

@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rehearse: show what is staged to one secret cookie, on the real host, for half an hour at most.
+
+Nothing is reloaded and no flag is touched. The secret is made here and leaves in the answer alone: no journal, status
+or message has it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import Any, Dict, List, Mapping, Optional, Tuple
+
+from piquet.host import arm, armed, manifest, nginx, passes, recall, release, state
+from piquet.host.errors import LockedError, StateError
+from piquet.host.findings import Finding, errors
+from piquet.host.lock import locked
+from piquet.host.machine import Machine, recover
+from piquet.host.manifest import Entry, Manifest
+from piquet.host.outcome import Outcome, Request
+
+PREFIX = "/.well-known/piquet/rehearse/"
+"""Whoever opens this with the pass behind it gets the cookie; the twin of `piquet.answers.REHEARSAL_PREFIX`."""
+
+_SHOWN_PER_SERVER = 3
+
+
+def run(machine: Machine, request: Request) -> Outcome:
+    """Begin one, which ends the one before; or end it."""
+    if request.options.get("end"):
+        return _end(machine, request)
+    with contextlib.nullcontext() if request.is_check else locked(machine.paths):
+        findings = [] if request.is_check else recover(machine, request.verb)
+        staged = manifest.staged(machine.paths)
+        findings += refusals(machine, request, staged)
+        if staged is None or errors(findings):
+            return Outcome(False, "No rehearsal has begun.", tuple(findings))
+        number = _number(machine, request, staged)
+        entries = [entry for entry in staged.entries if number in entry.phases]
+        findings += _notes(machine, staged)
+        if not entries:
+            message = f"No site of this host takes part in phase {number}: there is nothing to see."
+            return Outcome(False, message, tuple(findings))
+        if request.is_check:
+            return Outcome(True, f"A rehearsal of phase {number} would begin.", tuple(findings))
+        return _begin(machine, request.verb, number, entries, findings)
+
+
+def refusals(machine: Machine, request: Request, staged: Optional[Manifest]) -> List[Finding]:
+    """Every reason not to begin: what arm would refuse too, since it is arm that is rehearsed."""
+    installed = state.read_or_none(machine.paths.installed)
+    if installed is None or staged is None:
+        return [Finding("error", "not-staged", "/etc/piquet", "Nothing is staged here.", hint="stage first")]
+    wanted, got = str(request.options.get("plan_digest") or ""), str(installed.get("plan_digest"))
+    if wanted and wanted != got:
+        message = "Another plan is staged here."
+        return [Finding("error", "other-plan", "/etc/piquet", message, wanted, got, "stage this plan")]
+    return [*_phase(machine, request, staged), *arm.readiness(machine, staged, got)]
+
+
+def _phase(machine: Machine, request: Request, staged: Manifest) -> List[Finding]:
+    """Whether there is such a phase, and any still to come."""
+    known = [phase.number for phase in staged.phases]
+    if machine.now() >= staged.end:
+        message, hint = (
+            "The last phase has ended already.",
+            "look at this host's clock; else plan new dates, then stage",
+        )
+        return [Finding("error", "past", staged.campaign, message, hint=hint)]
+    number = _number(machine, request, staged)
+    if number in known:
+        return []
+    expected = f"one of {', '.join(map(str, known))}"
+    message = "The plan that is staged has no such phase."
+    return [Finding("error", "no-such-phase", staged.campaign, message, expected, str(number))]
+
+
+def _number(machine: Machine, request: Request, staged: Manifest) -> int:
+    """The phase that was asked for, else the one in force or the next."""
+    asked = int(request.options.get("phase") or 0)
+    to_come = (phase for phase in staged.phases if machine.now() < phase.end)
+    return asked or min(to_come, key=lambda phase: phase.end).number
+
+
+def _notes(machine: Machine, staged: Manifest) -> List[Finding]:
+    """What whoever looks should know."""
+    found = []
+    with contextlib.suppress(StateError):
+        if armed.read(machine.paths) is not None:
+            message = "The host is armed: in a real window everybody sees its phase, whatever is rehearsed."
+            found.append(Finding("info", "armed", staged.campaign, message))
+    if "nginx" in staged.providers and _caches_files(machine):
+        message = "open_file_cache is used: the end of the rehearsal can be seen some seconds late."
+        found.append(Finding("warning", "open-file-cache", "nginx", message))
+    return found
+
+
+def _caches_files(machine: Machine) -> bool:
+    return bool(nginx.http_facts(machine.nginx.configuration(), machine.paths)["open_file_cache"])
+
+
+def _begin(
+    machine: Machine, verb: str, number: int, entries: List[Entry], findings: List[Finding]
+) -> Outcome:
+    """Make the pass; a rollback meanwhile wins."""
+    try:
+        made = passes.issue(machine.paths, number, machine.now())
+        recall.require_none_since(machine.paths, machine.recalled)
+    except OSError as error:
+        subject, message = str(machine.paths.rehearse), "The pass could not be made."
+        got = error.strerror or str(error)
+        failed = Finding("error", "not-begun", subject, message, got=got)
+        findings = [*findings, failed, *release.end_rehearsal(machine, verb)[1]]
+        return Outcome(False, "No rehearsal has begun.", tuple(findings))
+    machine.log(verb, "rehearsal-begun", phase=number, until=made.until)
+    message = f"Phase {number} is rehearsed until {_utc(made.until)} UTC, seen by whoever opens the link."
+    shown = _document(made, entries)
+    return Outcome(True, message, tuple(findings), rehearsal=shown)
+
+
+def _document(made: passes.Pass, entries: List[Entry]) -> Dict[str, Any]:
+    """What the caller needs to look at it: the one place that holds the secret."""
+    path = PREFIX + made.name
+    sample: Dict[str, List[str]] = {}
+    for entry in entries:
+        links = sample.setdefault(entry.provider, [])
+        if entry.probe and len(links) < _SHOWN_PER_SERVER:
+            links.append(_address(entry.probe) + path)
+    links = [link for provider in sorted(sample) for link in sample[provider]]
+    return {"phase": made.phase, "until": made.until, "path": path, "sites": len(entries), "links": links}
+
+
+def _address(probe: Mapping[str, Any]) -> str:
+    """How a browser asks for a site."""
+    scheme, usual_port = ("https", 443) if probe["tls"] else ("http", 80)
+    port = "" if probe["port"] == usual_port else f":{probe['port']}"
+    return f"{scheme}://{probe['host']}{port}"
+
+
+def _end(machine: Machine, request: Request) -> Outcome:
+    """Take it away before the lock, whoever hangs with it; then once more, since that may have been a rehearsal."""
+    if request.is_check:
+        is_on = passes.are_there(machine.paths)
+        return Outcome(is_on, "The rehearsal would be ended." if is_on else "No rehearsal is on.")
+    was_on, findings = release.end_rehearsal(machine, request.verb)
+    again, found = _end_behind_lock(machine, request.verb)
+    was_on, findings = was_on or again, [*findings, *found]
+    if errors(findings):
+        return Outcome(was_on, "It is not certain that the rehearsal is over.", tuple(findings))
+    return Outcome(was_on, "The rehearsal is over." if was_on else "No rehearsal was on.", tuple(findings))
+
+
+def _end_behind_lock(machine: Machine, verb: str) -> Tuple[bool, List[Finding]]:
+    try:
+        with locked(machine.paths):
+            return release.end_rehearsal(machine, verb)
+    except LockedError as error:
+        return False, list(error.findings)
+    except OSError as error:  # a /run that cannot be written must not keep it up
+        return False, [Finding("warning", "no-lock", str(machine.paths.lock), str(error))]
+
+
+def _utc(at: int) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.gmtime(at))
