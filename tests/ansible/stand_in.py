@@ -51,6 +51,8 @@ def _act(request: dict, folder: Path, members: list[str]) -> bool:
         assert {"plan.json", "manifest.json"} <= set(members)
     if verb in ("survey", "status", "hook", "unhook") or request.get("only_check"):
         return verb == "hook"
+    if verb == "rehearse":
+        return True
     changed = _state(folder, host) != NEXT_STATE[verb]
     if changed and not request["check"]:
         (folder / f"{host}.state").write_text(NEXT_STATE[verb])
@@ -66,6 +68,10 @@ def _answer(request: dict, folder: Path, **fields: object) -> int:
     }  # fmt: skip
     if verb in ("survey", "hook", "unhook"):
         document["survey"] = json.loads((folder / "survey.json").read_text()) | {"at": request["at"]}
+    if verb == "rehearse" and fields["ok"] and not request["check"] and not request["end"]:
+        path = f"/.well-known/piquet/rehearse/{request['phase'] or 1}-{'0a' * 16}"
+        document["rehearsal"] = {"phase": request["phase"] or 1, "until": 1_800_000_000, "path": path, "sites": 9,
+                                 "links": [f"https://a.{host}{path}", f"http://b.{host}{path}"]}  # fmt: skip
     print("Welcome to this host!\n" + json.dumps(document))
     return 0 if fields["ok"] else 1
 

@@ -75,7 +75,7 @@ def test_documented_defaults_are_the_real_ones(role: str) -> None:
     defaults = read(ROOT / "roles" / role / "defaults/main.yml") or {}
     specs = read(ROOT / "roles" / role / "meta/argument_specs.yml")["argument_specs"]["main"]["options"]
     assert {name: option["default"] for name, option in specs.items()} == defaults
-    types = {"str": str, "bool": bool, "float": float, "list": list}
+    types = {"str": str, "bool": bool, "int": int, "float": float, "list": list}
     assert [n for n, o in specs.items() if type(o["default"]) is not types[o["type"]]] == []
 
 
@@ -85,7 +85,7 @@ def test_readme_names_every_variable_with_its_default(role: str) -> None:
     text = (ROOT / "roles" / role / "README.md").read_text(encoding="utf-8")
     for name, value in (read(ROOT / "roles" / role / "defaults/main.yml") or {}).items():
         assert f"| `{name}` |" in text
-        shown = {True: "true", False: "false", "": "empty"}.get(value, str(value)) if value != [] else "[]"
+        shown = str(value).lower() if isinstance(value, bool) else "empty" if value == "" else str(value)
         assert "{{" in str(value) or re.search(rf"\| `{name}` \| `?{re.escape(shown)}`? \|", text), (
             name,
             shown,

@@ -28,6 +28,7 @@ COMMANDS: Mapping[str, str] = {
     "hook": "Put the one include line into every nginx server block.",
     "plan": "Decide who shows what, when, and keep the decision for `stage`.",
     "stage": "Carry the inert bundle to every host.",
+    "rehearse": "Show the strike on the real hosts to one secret cookie.",
     "arm": "Commit every host to the window.",
     "status": "Ask every host what it is doing.",
     "verify": "Ask every site on every host what it answers, without touching DNS.",

@@ -59,6 +59,8 @@ def _host(course: Course, host: str) -> dict[str, Any]:
         "status": (answers[-1].get("status") if answers else None) or {},
         "diff": [change for result in told for change in result.get("diff") or ()],
     }
+    rehearsal = answers[-1].get("rehearsal") if answers else None
+    value |= {"rehearsal": rehearsal} if rehearsal else {}
     return value | ({"text": last["survey_text"]} if "survey_text" in last else {})
 
 

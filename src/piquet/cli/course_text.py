@@ -111,6 +111,8 @@ def _next(course: Course, inventory: str, engine: str) -> list[str]:
     lines.append(f"next: piquet status {given}    (what every host is doing)")
     if course.verb == "arm":
         lines.append(f"then: piquet rollback {given}  (back to normal everywhere), or arm again")
+    elif course.verb == "rehearse":
+        lines.append("then: piquet rehearse again; what has begun is replaced, or ends by itself")
     else:
         lines.append(f"then: piquet {course.verb} again; it goes on where it was")
     return lines

@@ -44,6 +44,11 @@ VERBS: Mapping[str, HostVerb] = {
         "campaign/campaign.yml beside the inventory by default.",
         ("campaign", "digest", "canary", "baseline"),
     ),
+    "rehearse": HostVerb(
+        "Show the strike on the real hosts to one secret cookie. Each host tells its link; nobody else sees anything, "
+        "nothing is reloaded, and it ends within 30 minutes. Needs only the inventory.",
+        ("digest", "phase", "end"),
+    ),
     "arm": HostVerb(
         "Commit every host to the window. Checks on all hosts first; if one cannot be armed, none is; with --limit it "
         "wants --partial. CAMPAIGN is campaign/campaign.yml beside the inventory by default.",
@@ -91,6 +96,16 @@ OPTIONS: Mapping[str, tuple[str, Decorator]] = {
             default=None,
             help="Do not remember how every site answers now.",
         ),
+    ),
+    "phase": (
+        "piquet_rehearse_phase",
+        click.option(
+            "--phase", type=int, help="Number of the phase to show [the next, or the one in force]."
+        ),
+    ),
+    "end": (
+        "piquet_rehearse_end",
+        click.option("--end", is_flag=True, default=None, help="End it now, instead of beginning one."),
     ),
     "partial": (
         "piquet_arm_partial",

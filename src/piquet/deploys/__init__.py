@@ -21,9 +21,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from piquet.deploys.verbs import arm, hook, remove, rollback, stage, status, survey, unhook
+    from piquet.deploys.verbs import arm, hook, rehearse, remove, rollback, stage, status, survey, unhook
 
-__all__ = ["arm", "hook", "remove", "rollback", "stage", "status", "survey", "unhook"]
+__all__ = ["arm", "hook", "rehearse", "remove", "rollback", "stage", "status", "survey", "unhook"]
 
 
 def __getattr__(name: str) -> Any:

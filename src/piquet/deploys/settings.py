@@ -14,7 +14,7 @@ from typing import Any, Literal
 from piquet.engine.step import DEFAULT_PYTHON
 from piquet.errors import FleetError, Problem
 
-Kind = Literal["str", "bool", "float", "list"]
+Kind = Literal["str", "bool", "int", "float", "list"]
 Settings = Mapping[str, Any]
 
 
@@ -40,6 +40,8 @@ VARIABLES: Mapping[str, Variable] = {
     "piquet_canary": Variable("list", [], "stage"),
     "piquet_baseline": Variable("bool", True, "stage"),
     "piquet_install_python": Variable("bool", False, "stage"),
+    "piquet_rehearse_phase": Variable("int", 0, "rehearse"),
+    "piquet_rehearse_end": Variable("bool", False, "rehearse"),
     "piquet_arm_partial": Variable("bool", False, "arm"),
     "piquet_max_skew_s": Variable("float", 2.0, "arm"),
 }
@@ -93,6 +95,12 @@ def _truth(value: Any) -> bool:
     raise ValueError
 
 
+def _whole(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, (int, str)):
+        raise TypeError
+    return int(value)
+
+
 def _number(value: Any) -> float:
     if isinstance(value, (bool, list, dict)):
         raise TypeError
@@ -108,4 +116,6 @@ def _names(value: Any) -> list[str]:
     raise TypeError
 
 
-_READ: Mapping[Kind, Callable[[Any], Any]] = {"str": _text, "bool": _truth, "float": _number, "list": _names}
+_READ: Mapping[Kind, Callable[[Any], Any]] = {
+    "str": _text, "bool": _truth, "int": _whole, "float": _number, "list": _names,
+}  # fmt: skip

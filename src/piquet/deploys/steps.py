@@ -61,10 +61,22 @@ def _agent(verb: str, **more: Any) -> Callable[[Settings, Told], Mapping[str, An
             "plan_digest": told.get("plan", {}).get("digest"),
             "only_check": False,
             "max_skew_s": settings["piquet_max_skew_s"],
+            "phase": 0,
+            "end": False,
             **more,
         }
 
     return arguments
+
+
+def _rehearse(settings: Settings, told: Told) -> Mapping[str, Any]:
+    """No plan is made: what is staged is shown, unless a digest says what that must be."""
+    return {
+        **_agent("rehearse")(settings, told),
+        "plan_digest": settings["piquet_plan_digest"],
+        "phase": settings["piquet_rehearse_phase"],
+        "end": settings["piquet_rehearse_end"],
+    }
 
 
 def _plan(settings: Settings, *, whole: bool, bundles: bool) -> Mapping[str, Any]:
@@ -177,6 +189,17 @@ COURSES: Mapping[str, tuple[Step, ...]] = {
     "hook": _only("hook", "Hook every server block that the survey saw"),
     "unhook": _only("unhook", "Unhook every server block that we hooked"),
     "stage": _STAGE,
+    "rehearse": (
+        Step("agent", "Begin a rehearsal on every host, or end it", "rehearse", _rehearse, goes_on=True),
+        Step(
+            "tally", "Show who is what", "tally",
+            _tally(
+                ["rehearse"], "Rehearsal",
+                advice="put these hosts right, then rehearse again; what has begun on the others ends by itself "
+                "within 30 minutes",
+            ),
+        ),
+    ),
     "arm": _ARM,
     "status": _listed("status", "Ask every host what it is doing", "Show who is what", ""),
     "rollback": _listed(

@@ -42,6 +42,12 @@ def stage() -> None:
     _follow("stage")
 
 
+@deploy("piquet rehearse")
+def rehearse() -> None:
+    """Show what is staged to one secret cookie, or end that."""
+    _follow("rehearse")
+
+
 @deploy("piquet arm")
 def arm() -> None:
     """Commit every host to the window, all of them or none."""
@@ -132,6 +138,6 @@ def _here() -> tuple[Host, State]:
 
 VERBS: Mapping[str, Callable[..., object]] = {
     "survey": survey, "hook": hook, "unhook": unhook, "stage": stage,
-    "arm": arm, "status": status, "rollback": rollback, "remove": remove,
+    "rehearse": rehearse, "arm": arm, "status": status, "rollback": rollback, "remove": remove,
 }  # fmt: skip
 """Verb → deploy."""

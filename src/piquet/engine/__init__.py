@@ -10,6 +10,7 @@ tested without it and another engine can use the same functions:
 * `result`    the same as an Ansible result: changed, diff, a message that a person can read
 * `clock`     how far a host's clock is off, as far as one round trip proves it
 * `survey`    the survey file and its summary
+* `rehearsal` the links of a rehearsal
 * `store`     bundles kept between plan and stage
 * `prepare`   controller side: campaign and inventory to plan, digest and a bundle per host
 * `tally`     who is what, over all hosts

@@ -6,9 +6,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from piquet.engine import rehearsal
 from piquet.errors import HostError
 from piquet.findings import Finding, as_text
 from piquet.printable import printable, printable_document
@@ -39,7 +40,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Answer:
-    """The agent's answer. `status` and `survey` are the documents of the protocol, `{}` when absent."""
+    """The agent's answer. `status`, `survey` and `rehearsal` are documents of the protocol, `{}` when absent."""
 
     verb: str
     ok: bool
@@ -49,6 +50,7 @@ class Answer:
     changes: tuple[Change, ...]
     status: Mapping[str, Any]
     survey: Mapping[str, Any]
+    rehearsal: Mapping[str, Any] = field(default_factory=dict)
 
     def text(self) -> str:
         """The one sentence, then every problem with its hint, for a person."""
@@ -96,6 +98,7 @@ def _answer(document: Mapping[str, Any]) -> Answer:
         changes=tuple(_change(change) for change in document.get("diff") or ()),
         status=_status(document.get("status") or {}),
         survey=dict(document.get("survey") or {}),
+        rehearsal=rehearsal.checked(document.get("rehearsal")),
     )
 
 

@@ -8,9 +8,9 @@ from typing import Any, Literal, get_args
 
 from piquet.errors import HostError
 
-Verb = Literal["survey", "hook", "unhook", "stage", "arm", "status", "rollback", "remove"]
+Verb = Literal["survey", "hook", "unhook", "stage", "rehearse", "arm", "status", "rollback", "remove"]
 VERBS: tuple[str, ...] = get_args(Verb)
-NEED_NOTHING = frozenset({"survey", "unhook", "status", "rollback", "remove"})
+NEED_NOTHING = frozenset({"survey", "unhook", "rehearse", "status", "rollback", "remove"})
 """Verbs that work from the inventory alone: no campaign, no survey, no plan."""
 
 
@@ -25,7 +25,7 @@ def make_request(
         at: the controller's clock when the request is sent, epoch seconds.
         check: change nothing, answer as if.
         diff: answer with the text before and after of every file.
-        fields: what this verb needs besides (`files`, `plan_digest`, `only_check`, `max_skew_s`).
+        fields: what this verb needs besides (`files`, `plan_digest`, `only_check`, `max_skew_s`, `phase`, `end`).
 
     Raises:
         HostError: the verb is not one of the agent's.

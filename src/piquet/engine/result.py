@@ -32,6 +32,8 @@ def as_result(answer: Answer, transport: str, show_diff: bool) -> dict[str, Any]
             "status": dict(answer.status),
         },
     }
+    if answer.rehearsal:
+        result["piquet"]["rehearsal"] = dict(answer.rehearsal)
     if show_diff and answer.changes:
         result["diff"] = as_diff(answer.changes)
     return result

@@ -11,6 +11,7 @@ from typing import Any
 from piquet.bundle import payload
 from piquet.engine.answer import Answer, parse_answer
 from piquet.engine.clock import SLOW_WAY_S, judged_by_clock
+from piquet.engine.rehearsal import links_text
 from piquet.engine.request import VERBS, hook_files, make_request
 from piquet.engine.result import as_result
 from piquet.engine.store import read_members
@@ -30,6 +31,8 @@ ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "plan_digest": {"type": "str"},
     "only_check": {"type": "bool", "default": False},
     "max_skew_s": {"type": "float", "default": 2.0},
+    "phase": {"type": "int", "default": 0},
+    "end": {"type": "bool", "default": False},
 }
 """What an engine may pass, in the form of Ansible's argument specs."""
 
@@ -92,6 +95,8 @@ def attempt(
         return result | {"msg": _named(host, result["msg"])}
     if arguments["verb"] == "survey":
         return result | {"show": result["survey_text"]}
+    if told := result["piquet"].get("rehearsal"):
+        return result | {"show": f"{host}: {result['msg']}\n{links_text(told)}"}
     return result | ({"show": f"{host}: {result['msg']}"} if result["piquet"]["problems"] else {})
 
 
@@ -113,6 +118,9 @@ def _needs(
         max_skew_s = arguments["max_skew_s"] + SLOW_WAY_S
         fields = {"only_check": arguments["only_check"], "max_skew_s": max_skew_s}
         return {"plan_digest": _digest(verb, arguments), **fields}, {}
+    if verb == "rehearse":
+        digest = arguments.get("plan_digest") or ""
+        return {"plan_digest": digest, "phase": arguments["phase"], "end": arguments["end"]}, {}
     return {}, {}
 
 
