@@ -60,6 +60,25 @@ def test_the_whole_way_is_told_alike(place: Place) -> None:
     assert place.states() == ["armed"] * 3
 
 
+def test_a_rehearsal_is_told_to_people_and_programs(place: Place) -> None:
+    """Links for each host before the table; in JSON as its own part, and in no message or status beside it."""
+    run(place, "stage")
+    done = run(place, "rehearse", "--phase", "1")
+    assert done.returncode == 0, done.stderr
+    link = f"/.well-known/piquet/rehearse/1-{'0a' * 16}"
+    assert (
+        f"web2: rehearse on web2\n  https://a.web2{link}\n  http://b.web2{link}\n  7 more sites: {link} on each\n"
+        in done.stdout
+    )
+    assert done.stdout.splitlines()[-1].startswith("done: 3 hosts, 3 changed, 0 failed, ")
+    document = told(place, "rehearse")
+    assert (words(document), document["exit_code"]) == (["changed"] * 3, 0)
+    rehearsal = document["hosts"]["web1"].pop("rehearsal")
+    assert (rehearsal["path"], rehearsal["phase"], rehearsal["until"]) == (link, 1, 1_800_000_000)
+    assert "0a0a" not in json.dumps(document["hosts"]["web1"])
+    assert "rehearsal" not in told(place, "rehearse", "--end")["hosts"]["web1"]
+
+
 def test_nothing_is_left_behind(place: Place, tmp_path: Path) -> None:
     """No artifact of the runner, neither in the user's folder nor in the temporary one."""
     temporary = tmp_path / "temporary"

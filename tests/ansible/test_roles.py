@@ -296,6 +296,42 @@ def test_ways_out_go_on_past_a_host_that_is_down(staged: Place, verb: str) -> No
     assert [staged.verbs(host)[2:] for host in HOSTS] == [[], [verb], [verb]]
 
 
+def test_rehearse_tells_every_hosts_own_links(staged: Place) -> None:
+    """From the inventory alone, in one step per host; the numbers arrive as numbers, also from a command line."""
+    (staged.folder / "campaign/campaign.yml").unlink()
+    run = staged.play("rehearse", extra={"piquet_rehearse_phase": "2"})
+    assert run.rc == 0 and "Rehearsal: 3 ok, 0 not" in run.text, run.text
+    for host in HOSTS:
+        asked = staged.asked(host)[2:]
+        assert [(r["verb"], r["phase"], r["end"], r["plan_digest"]) for r in asked] == [
+            ("rehearse", 2, False, "")
+        ]
+        assert f"  https://a.{host}/.well-known/piquet/rehearse/2-{'0a' * 16}\n" in run.text
+    assert run.text.count("  7 more sites: /.well-known/piquet/rehearse/2-") == 3
+    assert staged.states() == ["staged"] * 3
+
+
+def test_rehearse_in_check_mode_or_to_end_it_tells_no_link(staged: Place) -> None:
+    """There is none; and a digest that was reviewed is handed on."""
+    for more, extra in (
+        ("--check", {"piquet_plan_digest": "d" * 64}),
+        ("--diff", {"piquet_rehearse_end": True}),
+    ):
+        run = staged.play("rehearse", more, extra=extra)
+        assert run.rc == 0 and "/rehearse/" not in run.text, run.text
+    first, second = staged.asked("web1")[2:]
+    assert (first["check"], first["plan_digest"], second["end"]) == (True, "d" * 64, True)
+
+
+def test_rehearse_goes_on_past_hosts_that_cannot(staged: Place) -> None:
+    """One is down and one refuses: both are listed, the third tells its link, the exit status is not zero."""
+    staged.take_down("web1")
+    staged.fail("web2", "rehearse")
+    run = staged.play("rehearse")
+    assert run.rc != 0 and "Rehearsal: 1 ok, 2 not (web1, web2)" in run.text, run.text
+    assert "hint: mend the configuration" in run.text and "https://a.web3/.well-known/" in run.text
+
+
 @pytest.mark.parametrize("verb", ["rollback", "status"])
 def test_an_inventory_without_hosts_is_an_error(staged: Place, verb: str) -> None:
     """With a mistyped path Ansible would do nothing and end with 0."""

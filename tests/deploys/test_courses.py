@@ -165,6 +165,43 @@ def test_ways_out_go_on_past_a_host_that_is_down(staged: Place, verb: str) -> No
     assert done.results("web1")[0]["unreachable"] is True
 
 
+def test_rehearse_tells_every_hosts_own_links(staged: Place) -> None:
+    """From the inventory alone; each host's secret is its own, and shown for it."""
+    (staged.folder / "campaign/campaign.yml").unlink()
+    done = run(staged, "rehearse", variables={"piquet_rehearse_phase": "2"})
+    assert done.rc == 0 and "Rehearsal: 3 ok, 0 not" in done.shown(), done.text
+    for host in HOSTS:
+        (result,) = done.results(host)
+        asked = staged.asked(host)[2:]
+        assert [(r["verb"], r["phase"], r["end"], r["plan_digest"]) for r in asked] == [
+            ("rehearse", 2, False, "")
+        ]
+        assert result["show"].startswith(
+            f"{host}: rehearse on {host}\n  https://a.{host}/.well-known/piquet/rehearse/2-"
+        )
+        assert result["show"].splitlines()[-1].startswith("  7 more sites: /.well-known/piquet/rehearse/2-")
+    assert done.changed() == dict.fromkeys(HOSTS, True)
+
+
+def test_rehearse_in_check_mode_or_to_end_it_tells_no_link(staged: Place) -> None:
+    """There is none; and a digest that was reviewed is handed on."""
+    dry = run(staged, "rehearse", check=True, variables={"piquet_plan_digest": "d" * 64})
+    end = run(staged, "rehearse", variables={"piquet_rehearse_end": "yes"})
+    for done in (dry, end):
+        assert done.rc == 0 and "/rehearse/" not in "".join(event.to_line() for event in done.events)
+    first, second = staged.asked("web1")[2:]
+    assert (first["check"], first["plan_digest"], second["end"]) == (True, "d" * 64, True)
+
+
+def test_rehearse_goes_on_past_hosts_that_cannot(staged: Place) -> None:
+    """One is down and one refuses: both are listed, the third tells its link, the exit status is not zero."""
+    staged.take_down("web1")
+    staged.fail("web2", "rehearse")
+    done = run(staged, "rehearse")
+    assert done.rc == 1 and "Rehearsal: 1 ok, 2 not (web1, web2)" in done.shown(), done.text
+    assert "https://a.web3/.well-known/" in done.results("web3")[0]["show"]
+
+
 @pytest.mark.parametrize("check", [False, True])
 def test_the_table_is_shown_when_no_host_is_left(staged: Place, check: bool) -> None:
     """pyinfra itself would stop with `No hosts remaining!`; people still learn who is what."""

@@ -100,6 +100,7 @@ def test_steps_are_given_what_the_tasks_are(verb: str) -> None:
     [
         ("piquet_become", "no", False), ("piquet_become", 1, True), ("piquet_become", True, True),
         ("piquet_canary", "web1,web2", ["web1", "web2"]), ("piquet_canary", ["web1"], ["web1"]),
+        ("piquet_rehearse_phase", 2, 2), ("piquet_rehearse_phase", "2", 2),
         ("piquet_max_skew_s", 5, 5.0), ("piquet_max_skew_s", "0.5", 0.5), ("piquet_plan_digest", 123, "123"),
         ("piquet_workdir", None, "/srv/us/.piquet"), ("piquet_python", "/opt/py", "/opt/py"),
     ],
@@ -112,6 +113,7 @@ def test_values_are_read_as_ansible_reads_them(name: str, value: Any, expected: 
 @pytest.mark.parametrize(
     ("name", "value"),
     [("piquet_become", "perhaps"), ("piquet_become", 2), ("piquet_canary", {"a": 1}), ("piquet_canary", [1]),
+     ("piquet_rehearse_phase", 1.5), ("piquet_rehearse_phase", "next"), ("piquet_rehearse_phase", True),
      ("piquet_max_skew_s", "soon"), ("piquet_max_skew_s", True), ("piquet_python", ["/usr/bin/python3"])],
 )  # fmt: skip
 def test_a_value_of_another_type_is_refused(name: str, value: Any) -> None:
