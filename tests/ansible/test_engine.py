@@ -12,6 +12,7 @@ import pytest
 
 from piquet.engine.answer import Answer, Change, Outcome, parse_answer
 from piquet.engine.clock import judged_by_clock
+from piquet.engine.rehearsal import links_text
 from piquet.engine.request import hook_files, make_request
 from piquet.engine.result import as_result
 from piquet.engine.store import read_members, write_members
@@ -94,6 +95,9 @@ def test_an_answer_is_not_ok_by_being_truthy() -> None:
 TRICKS = "\x1b]0;title\x07\x9b2J\nweb9  ok  armed"
 
 
+REHEARSAL = {"phase": 1, "until": 1_800_000_000, "path": "/x", "sites": 2, "links": ["http://a.example/x"]}
+
+
 def test_a_hostile_host_writes_nothing_that_a_terminal_obeys() -> None:
     """Escape sequences in an answer, or in what is printed instead of one, are shown, not carried out."""
     problem = {"severity": "error", "code": "c", "subject": TRICKS, "message": TRICKS, "got": TRICKS}
@@ -106,6 +110,8 @@ def test_a_hostile_host_writes_nothing_that_a_terminal_obeys() -> None:
         assert "\\x1b]0;title\\x07" in text
         assert not [char for char in text if not char.isprintable() and char != "\n"]
     assert len(table.splitlines()) == 2
+    told = parse(0, document(rehearsal=REHEARSAL | {"links": [TRICKS]})).rehearsal
+    assert links_text(told).startswith("  ") and "\x1b" not in links_text(told)
 
 
 @pytest.mark.parametrize(
@@ -118,6 +124,11 @@ def test_a_hostile_host_writes_nothing_that_a_terminal_obeys() -> None:
         {"status": {"state": "armed", "entries": "many"}},
         {"survey": 3},
         {"diff": [{}]},
+        {"rehearsal": [1]},
+        {"rehearsal": {"phase": 1}},
+        {"rehearsal": REHEARSAL | {"links": "https://a.example/"}},
+        {"rehearsal": REHEARSAL | {"until": 10**30}},
+        {"rehearsal": REHEARSAL | {"path": None}},
     ],
 )
 def test_an_answer_in_another_form_is_that_hosts_failure_alone(fields: dict[str, Any]) -> None:

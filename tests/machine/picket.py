@@ -27,7 +27,7 @@ KINDS = (0, 1)
 BY_CHANCE = 25
 CALLS = (*range(1, 9), *range(1, 21), *range(1, 71))
 OPERATORS = ("hook", "unhook", "stage", "stage", "arm", "arm another's", "check arm")
-VERBS = ("hook", "unhook", "stage", "arm", "arm", "reconcile", "rollback", "remove")
+VERBS = ("hook", "unhook", "stage", "rehearse", "arm", "arm", "reconcile", "rollback", "remove")
 SECONDS = (1, 7, 60, 60, 300, 300, 900, 1800, -2, -90, -1200, -7200, 7200, -400_000)
 SPOILS = ("page", "mode", "agent", "first", "last", "etc", "state")
 
@@ -48,6 +48,7 @@ class Picket(RuleBasedStateMachine):
         self.will = Will(self.world.plan(0).keys)
         self.count = 0
         self.is_broken = self.is_spoiled = self.is_shown = False
+        self.told: set[str] = set()
         if begins_armed:
             self._go_on_strike(0)
         drawn = random.Random(chance)
@@ -65,6 +66,7 @@ class Picket(RuleBasedStateMachine):
         self.the_held_are_held()
         self.owners_keep_what_they_wrote()
         self.servers_accept_their_configuration()
+        self.a_pass_is_one_that_was_told()
 
     # verbs, carried out to their end
 
@@ -92,6 +94,26 @@ class Picket(RuleBasedStateMachine):
         """The timer."""
         self._reconcile()
 
+    @step(phase=(0, 0, 1, 2, 7), then=("", "", "again", "end", "reconcile"))
+    def rehearse(self, phase: int, then: str) -> None:
+        """Somebody looks at what is staged, armed or not: no flag, and no rule about flags, is touched by that."""
+        before, armed = self.world.passes(), self.world.paths.armed.exists()
+        outcome = self._rehearse(phase)
+        assert outcome.is_ok == (outcome.rehearsal is not None)
+        assert outcome.is_ok or self.world.passes() == before
+        assert self.world.paths.armed.exists() == armed or not outcome.is_ok
+        if then == "again":
+            assert self._rehearse(phase).is_ok == outcome.is_ok
+        elif then == "end":
+            assert self.carry_out("rehearse", lambda: self.world.ask("rehearse", end=True)).is_ok
+            assert not self.world.passes()
+        elif then == "reconcile" and outcome.is_ok:
+            self._reconcile()
+            assert self.world.passes() or not self.will.is_armed()
+
+    def _rehearse(self, phase: int) -> Outcome:
+        return self.carry_out("rehearse", lambda: self.world.ask("rehearse", phase=phase))
+
     @step(
         when=lambda self: self.will.is_armed() or self.world.paths.lib.exists(),
         how=("rollback", "remove", "paper"),
@@ -106,7 +128,7 @@ class Picket(RuleBasedStateMachine):
         assert not self.world.flags()
         assert how != "remove" or self.world.leftovers() == []
 
-    @step(verb=("hook", "unhook", "stage", "arm", "rollback", "remove"), kind=KINDS)
+    @step(verb=("hook", "unhook", "stage", "rehearse", "arm", "rollback", "remove"), kind=KINDS)
     def only_look(self, verb: str, kind: int) -> None:
         """Check mode changes nothing at all."""
         before = self.world.tree()
@@ -310,6 +332,12 @@ class Picket(RuleBasedStateMachine):
             for name in ("nginx", "apache"):
                 assert self.world.verdict(name).ok, self.world.verdict(name).output
 
+    @invariant()
+    def a_pass_is_one_that_was_told(self) -> None:
+        """Nobody can show the strike to whom nobody told a secret; a boot, an end and a new one end it."""
+        if hasattr(self, "told"):
+            assert self.world.passes() <= self.told
+
     # how verbs are carried out and judged
 
     def carry_out(self, verb: str, call: Callable[[], Outcome]) -> Outcome:
@@ -321,7 +349,7 @@ class Picket(RuleBasedStateMachine):
 
     def _make_ready(self, verb: str, kind: int, is_ready: bool) -> None:
         """Everything for an arm that nothing refuses."""
-        if "arm" in verb and is_ready and not self.is_broken:
+        if ("arm" in verb or verb == "rehearse") and is_ready and not self.is_broken:
             self.carry_out("rollback", lambda: self.world.ask("rollback"))
             self._reconcile()
             self.carry_out("hook", self._hook)
@@ -412,7 +440,23 @@ class Picket(RuleBasedStateMachine):
             self.will.doubt(RELEASED)
         if verb == "remove":
             self.is_spoiled = False
+        self._rehearsed(verb, outcome)
         self.is_shown &= verb not in ("unhook", "stage", "remove")
+
+    def _rehearsed(self, verb: str, outcome: Outcome | Said) -> None:
+        """The one pass that is told; and what must have taken it away: an end, other files, half an hour."""
+        is_end = verb in ("rollback", "remove") or (verb == "stage" and outcome.is_changed)
+        if is_end and outcome.is_ok:
+            assert not self.world.passes(), f"{verb} left a rehearsal"
+            self.told = set()
+        elif verb == "rehearse" and outcome.is_ok:
+            told = outcome.rehearsal if isinstance(outcome, Outcome) else None
+            self.told = {str(told["path"]).rpartition("/")[2]} if told else set(self.world.passes())
+            assert self.world.passes() == self.told
+            self.steps["(rehearsed)"] += 1
+        elif verb == "reconcile":
+            made_at = [path.stat().st_mtime for path in self.world.paths.rehearse.glob("*")]
+            assert all(at <= self.world.now < at + 1800 for at in made_at), "a rehearsal goes on too long"
 
     def _nothing_is_up_after_its_end(self) -> None:
         if self.will.plan:
@@ -421,6 +465,8 @@ class Picket(RuleBasedStateMachine):
 
     def _doubt(self, verb: str, kind: int, was_certain: bool) -> None:
         """A verb was cut short: what it might have changed is open until the next reconcile."""
+        if verb == "rehearse":  # it may have made one, and died before it told anybody
+            self.told |= self.world.passes()
         plan, now = self._armable(kind), self.world.now
         if verb == "arm" and not self.will.is_armed() and plan is not None:
             self.will.plan = plan

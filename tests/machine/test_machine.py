@@ -22,7 +22,7 @@ STEPS = 25
 """That hypothesis takes in an example, after those by chance."""
 LONG_STEPS = 10_000
 LONG_EXAMPLES = {"nginx": 270, "apache": 90}
-FLOORS = {"(armed)": 20, "(a strike was seen)": 20, "die": 10, "reboot": 10, "end": 10}
+FLOORS = {"(armed)": 20, "(a strike was seen)": 20, "die": 10, "reboot": 10, "end": 10, "(rehearsed)": 10}
 """How often the short run must have done what matters most, lest it be trivially safe."""
 
 

@@ -148,6 +148,10 @@ class World(Box):
         live = self.paths.live
         return frozenset(p.name for p in live.iterdir() if p.is_file()) if live.is_dir() else frozenset()
 
+    def passes(self) -> frozenset[str]:
+        """Names of passes of a rehearsal."""
+        return frozenset(path.name for path in self.paths.rehearse.glob("*"))
+
     # servers
 
     def machine(self, role: str = "controller") -> Machine:

@@ -94,6 +94,8 @@ def clear(paths: Paths) -> bool:
     if paths.rehearse.is_symlink():
         return files.remove(paths.rehearse)
     names = _names(paths)
+    if not paths.run.is_symlink():
+        files.remove(files.temporary(paths.rehearse))
     for name in names:
         _remove(paths.rehearse / name)
     with contextlib.suppress(OSError):
