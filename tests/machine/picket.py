@@ -94,7 +94,7 @@ class Picket(RuleBasedStateMachine):
         """The timer."""
         self._reconcile()
 
-    @step(phase=(0, 0, 1, 2, 7), then=("", "", "again", "end", "reconcile"))
+    @step(phase=(0, 0, 1, 2, 7), then=("", "again", "end", "wait", "rollback", "reconcile"))
     def rehearse(self, phase: int, then: str) -> None:
         """Somebody looks at what is staged, armed or not: no flag, and no rule about flags, is touched by that."""
         before, armed = self.world.passes(), self.world.paths.armed.exists()
@@ -107,9 +107,11 @@ class Picket(RuleBasedStateMachine):
         elif then == "end":
             assert self.carry_out("rehearse", lambda: self.world.ask("rehearse", end=True)).is_ok
             assert not self.world.passes()
-        elif then == "reconcile" and outcome.is_ok:
+        elif then == "rollback":
+            self.carry_out("rollback", lambda: self.world.ask("rollback"))
+        elif then:
+            self.world.set_clock(self.world.now + (1800 if then == "wait" else 0))
             self._reconcile()
-            assert self.world.passes() or not self.will.is_armed()
 
     def _rehearse(self, phase: int) -> Outcome:
         return self.carry_out("rehearse", lambda: self.world.ask("rehearse", phase=phase))
@@ -272,12 +274,13 @@ class Picket(RuleBasedStateMachine):
         """Time passes, or somebody sets the clock."""
         self.world.set_clock(self.world.now + seconds)
 
-    @step(when=lambda self: self.will.is_armed(), which=(0, 1, 2, 3), seconds=(-1, 0, 1))
-    def come_to(self, which: int, seconds: int) -> None:
-        """A boundary of the plan comes, to the second."""
+    @step(when=lambda self: self.will.is_armed(), which=(0, 1, 2, 3), seconds=(-1, 0, 1), then=THEN[:2])
+    def come_to(self, which: int, seconds: int, then: str) -> None:
+        """A boundary of the plan comes, to the second, and perhaps the timer with it."""
         if self.will.plan:
             boundaries = [at for window in self.will.plan.windows for at in window]
             self.world.set_clock(boundaries[which] + seconds)
+            self._go_on(then)
 
     @step(is_clean=(False, True), is_reconciled=(False, True))
     def reboot(self, is_clean: bool, is_reconciled: bool) -> None:

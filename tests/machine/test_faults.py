@@ -12,10 +12,13 @@ import pytest
 
 from piquet.host import (
     arm,
+    flags,
     hooking,
     hooks,
     machine,
+    passes,
     reconcile,
+    rehearse,
     release,
     remove,
     rollback,
@@ -37,6 +40,9 @@ QUICK = (
     "not intact",
     "never after a boot",
     "unreadable is ignored",
+    "rehearsal outlives the picket",
+    "rehearsal is endless",
+    "rehearsal shows everybody",
 )
 """Found within a second or two; the sound agent's own run is `test_machine`'s."""
 
@@ -86,7 +92,7 @@ def _end_not_noticed(patch: Patch) -> None:
 
 def _no_recovery(patch: Patch) -> None:
     """Whoever comes next does not undo what a death left."""
-    for module in (arm, hooking, reconcile, remove, rollback, stage):
+    for module in (arm, hooking, reconcile, rehearse, remove, rollback, stage):
         patch.setattr(module, "recover", lambda *_: [])
 
 
@@ -144,14 +150,7 @@ def _check_arms(patch: Patch) -> None:
         options = {k: v for k, v in request.options.items() if k != "only_check"}
         return real(host, dataclasses.replace(request, options=options))
 
-    patch.setitem(arm_verbs(), "arm", eager)
-
-
-def arm_verbs() -> dict[str, Any]:
-    """The table of verbs."""
-    from piquet.host import request
-
-    return request.VERBS  # type: ignore[return-value]
+    patch.setattr(arm, "run", eager)
 
 
 def _half_written(patch: Patch) -> None:
@@ -192,6 +191,44 @@ def _stop_of_all_ignored(patch: Patch) -> None:
     patch.setattr(reconcile, "_same_boot", blind)
 
 
+def _rehearsal_outlives_the_picket(patch: Patch) -> None:
+    """Neither a rollback nor another plan ends it."""
+    real = release.end_rehearsal
+
+    def lazy(host: Any, verb: str, **how: Any) -> Any:
+        return real(host, verb, **how) if how or verb == "rehearse" else (False, [])
+
+    patch.setattr(release, "end_rehearsal", lazy)
+
+
+def _rehearsal_is_endless(patch: Patch) -> None:
+    """Reconcile never looks for one that is over."""
+    patch.setattr(passes, "sweep", lambda *_: False)
+
+
+def _rehearsal_shows_everybody(patch: Patch) -> None:
+    """It puts up the flags of what it shows."""
+    real = passes.issue
+
+    def loud(paths: Any, phase: int, now: float) -> Any:
+        staged = rehearse.manifest.staged(paths)
+        flags.put_up(paths, [entry.key for entry in staged.entries])
+        return real(paths, phase, now)
+
+    patch.setattr(passes, "issue", loud)
+
+
+def _rehearsal_clears_flags_away(patch: Patch) -> None:
+    """What it finds in `/run/piquet` it clears away, the link that switches everybody with it."""
+    real = passes.issue
+
+    def tidy(paths: Any, phase: int, now: float) -> Any:
+        paths.live.unlink(missing_ok=True)
+        return real(paths, phase, now)
+
+    patch.setattr(passes, "issue", tidy)
+
+
 FAULTS: dict[str, Callable[[Patch], None]] = {
     "none": lambda _: None,
     "same boot": _same_boot,
@@ -212,6 +249,10 @@ FAULTS: dict[str, Callable[[Patch], None]] = {
     "something left": _something_left,
     "unreadable is ignored": _unreadable_is_ignored,
     "edits lost": _edits_lost,
+    "rehearsal outlives the picket": _rehearsal_outlives_the_picket,
+    "rehearsal is endless": _rehearsal_is_endless,
+    "rehearsal shows everybody": _rehearsal_shows_everybody,
+    "rehearsal clears flags away": _rehearsal_clears_flags_away,
 }
 
 
