@@ -59,7 +59,8 @@ class Case:
             return self.box.ask("stage", kept, plan_digest=digest, **asked)
         if verb == "hook":
             return self.box.ask("hook", files=self.surveyed, **asked)
-        return self.box.ask(verb, **({"plan_digest": digest} if verb == "arm" else {}), **asked)
+        pinned = {"plan_digest": digest} if verb in ("arm", "rehearse") else {}
+        return self.box.ask(verb, **pinned, **asked)
 
     def _payload(self) -> tuple[str, dict[str, bytes]]:
         """Plan digest and members; windows count from when the case began, a page is text."""

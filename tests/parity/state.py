@@ -22,6 +22,9 @@ TOPS = (
 SCHEDULE = re.compile(r"^/etc/(systemd/system|cron\.d)(/|$)")
 """Where the schedule's own files are, in which roads with different schedulers may differ."""
 
+_PASSES = "/run/piquet/rehearse/"
+_PASS = re.compile(r"\b([1-9][0-9]?)-[0-9a-f]{32}\b")
+_UNTIL = re.compile(r"until \d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)?")
 PATHS = ("/", "/nothing", "/api/data.json", "/.well-known/piquet.json", "/robots.txt")
 _TREE = """\
 import base64, hashlib, json, os
@@ -53,7 +56,19 @@ _OF_THE_SCHEDULE = (
 )
 """In texts: which init was found, how many files there are, what is counted or digested over them, what cron is not."""
 _CLOCKS = frozenset(
-    {"at", "armed_at", "now", "uptime_s", "next", "ended_at", "disarmed_at", "surveyed_at", "skew_s", "utc"}
+    {
+        "at",
+        "armed_at",
+        "now",
+        "uptime_s",
+        "next",
+        "ended_at",
+        "disarmed_at",
+        "surveyed_at",
+        "skew_s",
+        "utc",
+        "until",
+    }
 )
 _STAMPS = frozenset({"watch"})
 _SCHEDULERS_OWN = frozenset({"timer", "schedule", "scheduler"})
@@ -72,6 +87,8 @@ def tree(host: Host, is_across: bool) -> dict[str, str]:
         if is_across and SCHEDULE.search(path):
             continue
         text = "".join(_likened(path, one, is_across) for one in content)
+        if path.startswith(_PASSES):
+            path, text = _secretless(path), "PASS" if content else ""
         found[path] = f"{mode} {uid}:{gid} {text}"
     return found
 
@@ -101,7 +118,7 @@ def likened(value: Any, is_across: bool = False) -> Any:
     if isinstance(value, str) and value.startswith("{"):
         return _document(value, is_across)
     if isinstance(value, str):
-        text = _NGINX_SAYS.sub(r"TIME [\1] PID:", _SKEW.sub("clock", _UUID.sub("BOOT", value)))
+        text = _NGINX_SAYS.sub(r"TIME [\1] PID:", _SKEW.sub("clock", _UUID.sub("BOOT", _secretless(value))))
         return _across(text) if is_across else text
     return value
 
@@ -112,6 +129,11 @@ def _document(text: str, is_across: bool) -> str:
         return json.dumps(likened(json.loads(text), is_across), sort_keys=True)
     except ValueError:
         return text
+
+
+def _secretless(text: str) -> str:
+    """Without the pass of a rehearsal, and without the minute at which it ends."""
+    return _UNTIL.sub("until TIME", _PASS.sub(r"\1-SECRET", text))
 
 
 def _across(text: str) -> str:
@@ -175,5 +197,6 @@ def _ask(address: str, site: str, path: str) -> str:
 
 
 def without_seconds(text: str) -> str:
-    """What was printed, without how long it took and what the clock said."""
+    """What was printed, without how long it took, what the clock said, and secrets."""
+    text = _secretless(text)
     return _SKEW.sub("clock", re.sub(r"\d+(\.\d+)? s\b", "SECONDS", text))

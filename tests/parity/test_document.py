@@ -18,7 +18,7 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "roads.md"
 CHAPTERS = ("Ansible", "pyinfra", "The piquet command")
 BEGINNING = ""
 INSIDE = "From inside the hosts, for CI"
-STEPS = ("survey", "hook", "plan", "stage", "verify", "arm", "status", "rollback", "remove")
+STEPS = ("survey", "hook", "plan", "stage", "verify", "rehearse", "arm", "status", "rollback", "remove")
 
 
 def commands(chapter: str) -> list[str]:

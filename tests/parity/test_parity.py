@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.parity import state
 from tests.parity.compare import Comparison
 
 
@@ -14,6 +15,8 @@ def test_every_verb_by_every_road(compared: Comparison, campaign: Path) -> None:
     compared.verb("survey", changed=False)
     compared.words("survey")
     for verb, *more in (("hook",), ("stage", file, "--no-baseline"), ("arm", file)):
+        if verb == "arm":
+            _rehearse(compared)
         compared.verb(verb, *more, "--check", "--diff")
         compared.words(verb, *more, "--check", "--diff")
         compared.verb(verb, *more)
@@ -29,3 +32,22 @@ def test_every_verb_by_every_road(compared: Comparison, campaign: Path) -> None:
         compared.hosts(f"after {verb}")
         compared.verb(verb, changed=False)
     compared.verb("status", changed=False)
+
+
+def _rehearse(compared: Comparison) -> None:
+    """Each host has a secret of its own, which is all that differs; who does not know it gets what they got before."""
+    usual = {road.name: state.answers(road) for road in compared.roads}
+    compared.verb("rehearse", "--check", "--diff", changed=True)
+    compared.words("rehearse", "--check")
+    compared.hosts("after a rehearsal that was looked at")
+    done = compared.verb("rehearse", changed=True)
+    told = [host["rehearsal"]["path"] for run in done.values() for host in run.document["hosts"].values()]
+    assert len(set(told)) == len(told)
+    compared.hosts("while rehearsed")
+    assert usual == {road.name: state.answers(road) for road in compared.roads}
+    compared.words("rehearse", "--phase", "1")
+    compared.verb("rehearse", "--phase", "99", code=7)
+    compared.verb("status", changed=False)
+    for changed in (True, False):
+        compared.verb("rehearse", "--end", changed=changed)
+    compared.hosts("after a rehearsal")

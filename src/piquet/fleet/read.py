@@ -25,7 +25,7 @@ SURVEY_VERSION = 1
 VARIABLES = (
     "piquet_apache", "piquet_arm_partial", "piquet_baseline", "piquet_become", "piquet_campaign", "piquet_canary",
     "piquet_hosts", "piquet_install_python", "piquet_max_skew_s", "piquet_nginx", "piquet_plan_digest", "piquet_python",
-    "piquet_scheduler", "piquet_sites",
+    "piquet_rehearse_end", "piquet_rehearse_phase", "piquet_scheduler", "piquet_sites",
     "piquet_verify_baseline", "piquet_verify_ca", "piquet_verify_moment", "piquet_workdir",
 )  # fmt: skip
 """What an inventory may say of us: the variables of the roles, and `piquet_sites`."""

@@ -72,14 +72,13 @@ def refusals(
     if installed.get("plan_digest") != digest:
         message, got = "Another plan is staged here.", str(installed.get("plan_digest"))
         return [Finding("error", "other-plan", "/etc/piquet", message, digest, got, "stage this plan")]
-    found = [*_clock(machine, request, staged, received_at), *readiness(machine, staged, digest)]
-    return [*found, *_stops(machine, digest)]
+    found = [*manifest.faults(machine.paths, digest), *_clock(machine, request, staged, received_at)]
+    return [*found, *readiness(machine, staged), *_stops(machine, digest)]
 
 
-def readiness(machine: Machine, staged: Manifest, digest: str) -> List[Finding]:
-    """Why what is staged would not be shown as planned, or not be looked after; a rehearsal asks the same."""
-    found = manifest.faults(machine.paths, digest)
-    found += [f for name in staged.providers for f in _server(machine, name, staged)]
+def readiness(machine: Machine, staged: Manifest) -> List[Finding]:
+    """Why servers would not show what is staged, or nobody would look after it; a rehearsal asks the same."""
+    found = [f for name in staged.providers for f in _server(machine, name, staged)]
     found += _hooks(machine, staged)
     fault = machine.schedule(staged.scheduler).fault(machine.now())
     return [*found, *([fault] if fault else [])]

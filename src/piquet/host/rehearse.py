@@ -55,7 +55,8 @@ def refusals(machine: Machine, request: Request, staged: Optional[Manifest]) -> 
     if wanted and wanted != got:
         message = "Another plan is staged here."
         return [Finding("error", "other-plan", "/etc/piquet", message, wanted, got, "stage this plan")]
-    return [*_phase(machine, request, staged), *arm.readiness(machine, staged, got)]
+    found = [*manifest.faults(machine.paths, got), *_phase(machine, request, staged)]
+    return [*found, *arm.readiness(machine, staged)]
 
 
 def _phase(machine: Machine, request: Request, staged: Manifest) -> List[Finding]:
@@ -71,8 +72,8 @@ def _phase(machine: Machine, request: Request, staged: Manifest) -> List[Finding
     if number in known:
         return []
     expected = f"one of {', '.join(map(str, known))}"
-    message = "The plan that is staged has no such phase."
-    return [Finding("error", "no-such-phase", staged.campaign, message, expected, str(number))]
+    message, hint = "The plan that is staged has no such phase.", "without a number the next one is shown"
+    return [Finding("error", "no-such-phase", staged.campaign, message, expected, str(number), hint)]
 
 
 def _number(machine: Machine, request: Request, staged: Manifest) -> int:
