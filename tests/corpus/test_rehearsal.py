@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A rehearsal on real servers: the agent's own pass, piquet's own configuration, and who does not know the secret."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+
+import pytest
+
+from piquet import answers
+from piquet.host import passes
+from piquet.host.paths import Paths
+
+from .cases import Case
+from .client import Wire, parse
+from .conftest import Planter
+from .kinds import Provider
+from .picket import Picket, picket
+from .runner import Item, ask, items
+from .servers import Server
+from .test_release import CASES, STATELESS
+
+UNKNOWN = f"1-{'f' * 32}"
+PROVIDERS = pytest.mark.parametrize("provider", ["nginx", "apache"])
+
+
+def holding(word: str, cases: Iterable[Case] = CASES) -> tuple[Case, ...]:
+    """The same requests by somebody with a cookie."""
+    cookie = ("Cookie", f"other=1; {answers.REHEARSAL_COOKIE}={word}")
+    return tuple(replace(case, headers=(*case.headers, cookie)) for case in cases)
+
+
+def opening(word: str) -> tuple[Case, ...]:
+    """The link, as it is told and as it is not."""
+    link = answers.REHEARSAL_PREFIX + word
+    return tuple(Case(method, path) for method, path in (("GET", link), ("POST", link), ("GET", f"{link}/")))
+
+
+def get(server: Server, cases: Iterable[Case]) -> dict[Item, Wire]:
+    """What all kinds answer now."""
+    return {item: ask(server, item.ask, item.case) for item in items(server.kinds, tuple(cases))}
+
+
+def issue(server: Server, at_ms: int) -> str:
+    """What `piquet-host rehearse` makes; its name."""
+    server.box.path("/run/piquet").mkdir(exist_ok=True)
+    return passes.issue(Paths(str(server.box.root)), 1, at_ms / 1000).name
+
+
+def end(server: Server) -> None:
+    """What `piquet-host rehearse --end` does."""
+    assert passes.clear(Paths(str(server.box.root)))
+
+
+def as_stranger(got: dict[Item, Wire], word: str) -> dict[Item, Wire]:
+    """Answers to a holder as if the unknown cookie had been sent, which an application may repeat."""
+    return {
+        replace(item, case=case): Wire(wire.received.replace(word.encode(), UNKNOWN.encode()), wire.ended)
+        for (item, wire), case in zip(got.items(), _strangers(got, word), strict=True)
+    }
+
+
+def _strangers(got: Iterable[Item], word: str) -> list[Case]:
+    named = [tuple((name, value.replace(word, UNKNOWN)) for name, value in i.case.headers) for i in got]
+    return [replace(item.case, headers=headers) for item, headers in zip(got, named, strict=True)]
+
+
+def wrong(strike: Picket, got: dict[Item, Wire], as_usual: dict[Item, Wire], word: str) -> list[str]:
+    """Answers to a holder that are not what the window will show."""
+    found = []
+    for item, case in zip(got, _strangers(got, word), strict=True):
+        usual = as_usual[replace(item, case=case)]
+        deviation = strike.deviation(item.ask, item.case, got[item], usual, None, strike.inside_ms)
+        found += [f"{item}: {deviation[0]}"] if deviation else []
+    return found
+
+
+@PROVIDERS
+def test_only_who_holds_the_pass_sees_the_strike(provider: Provider, planted: Planter) -> None:
+    """Before it, beside it and after it every answer is byte-identical, also to an unknown cookie or link."""
+    server = planted(provider, *STATELESS[provider])
+    strike = picket(server)
+    word = f"1-{'0' * 32}"
+    strangers = (
+        *CASES,
+        *holding(UNKNOWN),
+        *opening(UNKNOWN),
+        *holding(""),
+        *holding("1-"),
+        *holding("../live"),
+    )
+    server.box.set_clock(strike.before_ms)
+    with server.serving():
+        as_usual = get(server, strangers)
+    strike.hook(server)
+    strike.stage(server)
+    with server.serving():
+        assert get(server, strangers) == as_usual, "staged, nothing rehearsed"
+        for _ in range(2):
+            word = issue(server, strike.before_ms)
+            assert get(server, strangers) == as_usual, "rehearsed by somebody else"
+            assert wrong(strike, get(server, holding(word)), as_usual, word) == []
+            end(server)
+            again = as_stranger(get(server, holding(word)), word)
+            assert again == {item: as_usual[item] for item in again}, "ended"
+
+
+@PROVIDERS
+def test_the_link_gives_the_cookie_while_the_pass_is_there(provider: Provider, planted: Planter) -> None:
+    """303 to the front page with exactly that cookie; in any other form, and afterwards, the site answers."""
+    server = planted(provider, *STATELESS[provider])
+    strike = picket(server)
+    strike.hook(server)
+    strike.stage(server)
+    server.box.set_clock(strike.before_ms)
+    with server.serving():
+        word = issue(server, strike.before_ms)
+        for item, wire in get(server, opening(word)).items():
+            response = parse(wire.received)
+            assert response is not None
+            cookies = [v for v in response.values("set-cookie") if answers.REHEARSAL_COOKIE in v]
+            if item.case.method == "GET" and item.case.target.endswith(word):
+                places = [value.rpartition("/")[2] for value in response.values("location")]
+                assert (response.status, places, cookies) == (303, [""], [answers.rehearsal_cookie(word)]), (
+                    item
+                )
+            else:
+                assert cookies == [], item
+        end(server)
+        assert not [
+            item for item, wire in get(server, opening(word)).items() if b"piquet_rehearsal" in wire.received
+        ]
+
+
+@PROVIDERS
+def test_half_an_hour_is_enough(provider: Provider, planted: Planter) -> None:
+    """What the timer does once it is over: the same process answers as usual at the next request."""
+    server = planted(provider, "static")
+    strike = picket(server)
+    strike.hook(server)
+    strike.stage(server)
+    paths, now = Paths(str(server.box.root)), time.time()
+    server.box.set_clock(strike.before_ms)
+    with server.serving():
+        word = issue(server, int(now * 1000))
+        assert not passes.sweep(paths, now + passes.LIFE_S - 61)
+        (shown,) = set(_are_ours(server, word))
+        assert passes.sweep(paths, now + passes.LIFE_S)
+        (gone,) = set(_are_ours(server, word))
+        assert (shown, gone) == (True, False)
+
+
+def _are_ours(server: Server, word: str) -> list[bool]:
+    return [b"X-Piquet: " in wire.received for wire in get(server, holding(word)).values()]
+
+
+@PROVIDERS
+def test_in_the_window_everybody_sees_the_strike(provider: Provider, planted: Planter) -> None:
+    """Armed and rehearsed at once: the flag counts for all; behind the end nobody sees anything without a pass."""
+    server = planted(provider, "static")
+    strike = picket(server)
+    strike.hook(server)
+    strike.stage(server)
+    server.make_flags(strike.keys)
+    server.box.set_clock(strike.inside_ms)
+    with server.serving():
+        word = issue(server, strike.inside_ms)
+        for asked in (CASES, holding(word), holding(UNKNOWN)):
+            assert {b"X-Piquet: " in wire.received for wire in get(server, asked).values()} == {True}
+        server.box.set_clock(strike.after_ms)
+        assert {b"X-Piquet: " in wire.received for wire in get(server, CASES).values()} == {False}
