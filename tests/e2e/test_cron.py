@@ -18,6 +18,7 @@ from piquet.verify.watch import Timeline
 from tests import drive, figures
 from tests.corpus.kinds import HERE
 from tests.drive import Drill
+from tests.e2e import rehearsal
 from tests.e2e.test_ansible import FILE, SITE
 
 GRACE_S = 1.0
@@ -159,6 +160,22 @@ def test_arm_is_refused_where_cron_does_not_run(fleet: Fleet, tmp_path: Path) ->
     assert run.returncode != 0 and f"1 not ({dead.name})" in run.stdout
     assert "service cron start" in run.stdout
     assert [host.name for host in fleet if is_there(host, "/var/lib/piquet/armed.json")] == []
+
+
+@pytest.mark.long
+@pytest.mark.usefixtures("hooked")
+def test_cron_ends_a_rehearsal_on_a_host_that_is_not_armed(fleet: Fleet, tmp_path: Path) -> None:
+    """Its job runs there every minute as well."""
+    drill = campaign(fleet, tmp_path, 3600, 600)
+    drill.play("stage", piquet_baseline=False)
+    rehearsal.rehearse(drill)
+    words = {host.name: rehearsal.passes(host)[0] for host in fleet}
+    for host in fleet:
+        assert rehearsal.ask(host, name_of(host), word=words[host.name]).mark == "drill/1/block"
+        rehearsal.grow_old(host)
+    for host in fleet:
+        assert rehearsal.wait_until(lambda host=host: rehearsal.passes(host) == [])  # type: ignore[misc]
+        assert rehearsal.ask(host, name_of(host), word=words[host.name]).mark is None
 
 
 @pytest.mark.usefixtures("hooked")

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A rehearsal on real hosts: one link each, the strike for its holder alone, and an end that nobody has to remember."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from piquet.testbed import Fleet, reload_server
+from piquet.testbed.host import Host
+from tests.drive import Drill, write_campaign
+from tests.e2e.rehearsal import FOLDER, ask, grow_old, opened, passes, rehearse, wait_until
+from tests.e2e.test_ansible import SITE
+
+FILE = {
+    "nginx": "/etc/nginx/conf.d/e2e-rehearse.conf",
+    "apache": "/etc/apache2/sites-enabled/e2e-rehearse.conf",
+}
+
+
+def name_of(host: Host) -> str:
+    """The one site of ours on a host."""
+    return f"www.{host.name}.e2e-rehearse.example"
+
+
+@pytest.fixture(scope="module")
+def staged(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Drill]:
+    """One foreign site on every host, hooked and staged for a campaign that starts in an hour."""
+    for host in fleet:
+        host.write_file(FILE[host.provider], SITE[host.provider].format(name=name_of(host)))
+        if host.provider == "apache":
+            host.run("a2enmod -q headers rewrite && systemctl restart apache2")
+        reload_server(host, host.provider)
+    sites = "{include: [" + ", ".join(name_of(host) for host in fleet) + "]}"
+    drill = write_campaign(fleet, tmp_path_factory.mktemp("rehearse"), 3600, 600, sites=sites)
+    for verb in ("survey", "hook"):
+        drill.play(verb)
+    drill.play("stage", piquet_baseline=False)
+    yield drill
+    drill.play("remove")
+    for host in fleet:
+        host.run(f"rm -f {FILE[host.provider]}")
+        reload_server(host, host.provider)
+
+
+def test_the_holder_of_a_link_sees_the_strike(staged: Drill) -> None:
+    """On every host with its own secret, without a reload; everybody else, and everybody afterwards, the usual site."""
+    usual = {host.name: ask(host, name_of(host)) for host in staged.fleet}
+    assert all("rehearsal" not in told for told in rehearse(staged, "--check").values())
+    assert [passes(host) for host in staged.fleet] == [[]] * len(list(staged.fleet))
+    told = rehearse(staged)
+    words = {}
+    for host in staged.fleet:
+        link = str(told[host.name]["rehearsal"]["path"])
+        assert told[host.name]["rehearsal"]["links"] == [f"http://{name_of(host)}{link}"]
+        words[host.name] = word = opened(host, name_of(host), link)
+        seen = ask(host, name_of(host), word=word)
+        assert (seen.status, seen.mark) == (503, "drill/1/block")
+        assert ask(host, name_of(host)) == usual[host.name]
+        assert ask(host, name_of(host), word=f"1-{'0' * 32}") == usual[host.name]
+    assert len(set(words.values())) == len(words)
+    assert all(told["changed"] for told in rehearse(staged, "--end").values())
+    for host in staged.fleet:
+        assert ask(host, name_of(host), word=words[host.name]) == usual[host.name]
+    assert not any(told["changed"] for told in rehearse(staged, "--end").values())
+
+
+def test_nobody_else_on_the_host_learns_the_secret(staged: Drill) -> None:
+    """A tenant cannot list the folder; the server's own user finds what it is told; no log or state of ours has it."""
+    told = rehearse(staged, "--phase", "1")
+    for host in staged.fleet:
+        (word,) = passes(host)
+        assert str(told[host.name]["rehearsal"]["path"]).endswith(f"/{word}")
+        tenant = "setpriv --reuid nobody --regid nogroup --clear-groups"
+        assert host.run(f"{tenant} ls {FOLDER}", check=False).returncode != 0
+        assert host.run(f"{tenant} cat {FOLDER}/{word}", check=False).returncode != 0
+        assert host.run(f"{tenant} test -f {FOLDER}/{word}", check=False).returncode == 0
+        secret = word.partition("-")[2]
+        places = "/var/lib/piquet /var/log /etc /run/piquet /usr/local"
+        assert host.run(f"grep -rl {secret} {places} 2>/dev/null; true").stdout == ""
+        assert secret not in host.run("journalctl --no-pager -n 2000; true").stdout
+        assert secret not in host.run("piquet-host status --json").stdout
+    rehearse(staged, "--end")
+
+
+def test_the_timer_of_a_staged_host_ends_it(staged: Drill) -> None:
+    """Nobody has armed, nobody comes back: it is over at the next full minute behind its half hour."""
+    rehearse(staged)
+    words = {host.name: passes(host)[0] for host in staged.fleet}
+    for host in staged.fleet:
+        assert ask(host, name_of(host), word=words[host.name]).mark == "drill/1/block"
+        grow_old(host)
+    for host in staged.fleet:
+        assert wait_until(lambda host=host: passes(host) == []), host.journal()  # type: ignore[misc]
+        assert ask(host, name_of(host), word=words[host.name]).mark is None
+        assert '"rehearsal-ended"' in host.run("tail -n 1 /var/lib/piquet/journal.jsonl").stdout
