@@ -162,14 +162,16 @@ def test_what_is_no_pass_of_ours_is_taken_away(ready: Box) -> None:
     assert [answers.REHEARSAL_PREFIX + name for name in files(ready)] == [told["path"]]
 
 
-@pytest.mark.parametrize("which", ["run", "rehearse"])
+@pytest.mark.parametrize("which", ["run", "rehearse", "both"])
 def test_links_are_not_followed(ready: Box, tmp_path: Path, which: str) -> None:
     """Where somebody has put a link in our place no secret is made, and nothing behind it is touched."""
     elsewhere = tmp_path / "elsewhere"
-    (elsewhere / "rehearse").mkdir(parents=True)
-    (elsewhere / "rehearse/theirs").touch()
-    (elsewhere / "theirs").touch()
-    if which == "run":
+    (elsewhere / "folder").mkdir(parents=True)
+    (elsewhere / "folder/theirs").touch()
+    (elsewhere / "folder").rename(elsewhere / ("folder" if which == "both" else "rehearse"))
+    if which == "both":
+        (elsewhere / "rehearse").symlink_to("folder")
+    if which != "rehearse":
         ready.paths.run.symlink_to(elsewhere)
     else:
         ready.paths.run.mkdir(exist_ok=True)
@@ -180,7 +182,7 @@ def test_links_are_not_followed(ready: Box, tmp_path: Path, which: str) -> None:
     ready.ask("rehearse", end=True)
     ready.ask("rollback")
     assert sorted(elsewhere.rglob("*")) == before
-    if which == "run":
+    if which != "rehearse":
         ready.paths.run.unlink()
 
 

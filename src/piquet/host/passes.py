@@ -68,7 +68,7 @@ def current(paths: Paths, now: float) -> Optional[Pass]:
 
 def are_there(paths: Paths) -> bool:
     """Whether there is anything to take away, good or not."""
-    return paths.rehearse.is_symlink() or bool(_names(paths))
+    return _is_link(paths) or bool(_names(paths))
 
 
 def sweep(paths: Paths, now: float) -> bool:
@@ -77,7 +77,7 @@ def sweep(paths: Paths, now: float) -> bool:
     Raises:
         OSError: it is still there.
     """
-    if paths.rehearse.is_symlink():
+    if _is_link(paths):
         return clear(paths)
     over = [name for name in _names(paths) if _good(paths, name, now) is None]
     for name in over:
@@ -91,16 +91,22 @@ def clear(paths: Paths) -> bool:
     Raises:
         OSError: something is still there.
     """
-    if paths.rehearse.is_symlink():
+    if paths.run.is_symlink():
+        return False
+    if _is_link(paths):
         return files.remove(paths.rehearse)
     names = _names(paths)
-    if not paths.run.is_symlink():
-        files.remove(files.temporary(paths.rehearse))
+    files.remove(files.temporary(paths.rehearse))
     for name in names:
         _remove(paths.rehearse / name)
     with contextlib.suppress(OSError):
         paths.rehearse.rmdir()
     return bool(names)
+
+
+def _is_link(paths: Paths) -> bool:
+    """Somebody has put a link in the place of our folder: the link is taken away, what it leads to is theirs."""
+    return not paths.run.is_symlink() and paths.rehearse.is_symlink()
 
 
 def _names(paths: Paths) -> List[str]:
