@@ -19,8 +19,8 @@ MODULES = {
 WAY = (
     "piquet.printable", "piquet.errors", "piquet.findings", "piquet.campaign", "piquet.fleet", "piquet.plan",
     "piquet.answers", "piquet.banner", "piquet.resources", "piquet.render", "piquet.bundle", "piquet.engine",
-    "piquet.deploys", "piquet.verify", "piquet.report", "piquet.inside", "piquet.suite", "piquet.testbed", "piquet.cli",
-    "piquet.__main__",
+    "piquet.deploys", "piquet.verify", "piquet.report", "piquet.preview", "piquet.inside", "piquet.suite",
+    "piquet.testbed", "piquet.cli", "piquet.__main__",
 )  # fmt: skip
 """A module may import from its own folder and from those to its left."""
 

@@ -24,6 +24,7 @@ from piquet.errors import PiquetError
 COMMANDS: Mapping[str, str] = {
     "init": "Write an example campaign into FOLDER.",
     "check": "Check the file CAMPAIGN, its consent list, its pages and its theme.",
+    "preview": "Show every page, banner and mode of CAMPAIGN on this machine, over a sample site.",
     "survey": "Look at the web servers of every host.",
     "hook": "Put the one include line into every nginx server block.",
     "plan": "Decide who shows what, when, and keep the decision for `stage`.",

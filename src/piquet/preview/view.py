@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A view: one phase, seen in one language before, during or after its window.
+
+Each view is a site of its own with a host name below `localhost`, so that a page's absolute addresses, cookies and
+what it keeps for a session are those of that view alone, as they would be on a real site.
+
+Source: RFC 6761 §6.3, names below `localhost` mean this machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+from piquet.campaign.model import Campaign, Phase
+
+Moment = Literal["before", "during", "after"]
+MOMENTS: tuple[Moment, ...] = ("before", "during", "after")
+HOME = "piquet.localhost"
+"""Host name of the index; the views are below it, so that browsers take a view in a frame for the same site."""
+
+_SECOND = timedelta(seconds=1)
+
+
+@dataclass(frozen=True)
+class View:
+    """What a visitor comes for.
+
+    Attributes:
+        moment: the second before the start, the window, or the instant of the end.
+        phase: whose window it is.
+        language: what the visitor's browser asks for.
+    """
+
+    moment: Moment
+    phase: Phase
+    language: str
+
+    @property
+    def label(self) -> str:
+        """The view's name in addresses, such as `during-1-fr`."""
+        return f"{self.moment}-{self.phase.number}-{self.language.lower()}"
+
+    @property
+    def host(self) -> str:
+        """The host name of the view's site."""
+        return f"{self.label}.{HOME}"
+
+    def in_force(self, campaign: Campaign) -> Phase | None:
+        """The phase that a visitor meets at that moment: at the end of one the next may begin."""
+        start_at, end_at = self.phase.start_at, self.phase.end_at
+        at = {"before": start_at - _SECOND, "during": start_at, "after": end_at}[self.moment]
+        return next((phase for phase in campaign.phases if phase.start_at <= at < phase.end_at), None)
+
+
+def views(campaign: Campaign) -> Iterator[View]:
+    """Every view of a campaign: by phase, language, moment."""
+    for phase in campaign.phases:
+        for language in campaign.languages:
+            yield from (View(moment, phase, language) for moment in MOMENTS)
