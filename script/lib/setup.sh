@@ -6,6 +6,7 @@
 #   setup_tools       Python environment with locked versions, piquet itself, the collection by its full name
 #   setup_packages …  packages of the distribution
 #   setup_servers     nginx and Apache on this machine, installed but not started
+#   setup_browser     a Chromium for the tests on pages
 #   setup_hosts       what boots test hosts, and their base image
 
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
@@ -81,6 +82,15 @@ setup_servers() {
   rm -f "$policy"
   trap - EXIT
   [ ! -d /run/systemd/system ] || quietly "leave ${new[*]} off" systemctl disable "${new[@]}"
+}
+
+# Ubuntu has no package of it: there, one that is on PATH already is as good.
+setup_browser() {
+  local name
+  for name in chromium chromium-browser google-chrome google-chrome-stable; do
+    command -v "$name" >/dev/null && return 0
+  done
+  setup_packages chromium fonts-dejavu-core
 }
 
 setup_tools() {
