@@ -43,7 +43,7 @@ _MESSAGE = (
 
 
 def write_campaign(
-    folder: Path, languages: Sequence[str] = LANGUAGES, phases: Sequence[str] = PHASES
+    folder: Path, languages: Sequence[str] = LANGUAGES, phases: Sequence[str] = PHASES, theme: str = ""
 ) -> Path:
     """Write a campaign with its pages and messages; the path of its file."""
     texts = {"pages/greve": _PAGE, "messages/announce": _MESSAGE}
@@ -61,6 +61,7 @@ def write_campaign(
         *(f"  - {phase}" for phase in phases),
         'sites: {include: ["*"]}',
         "open: {bypass: true}",
+        *([f"theme: {theme}"] if theme else []),
     ]
     (folder / "campaign.yml").write_text("\n".join([*lines, ""]), "utf-8")
     return folder / "campaign.yml"

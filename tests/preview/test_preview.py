@@ -99,7 +99,8 @@ def test_block_is_a_real_503_in_the_language_of_the_view(preview: PreviewServer,
     [
         ("before", BAR, "usual"), ("during", BAR, "banner"), ("after", BAR, "block"), ("before", BLOCK, "banner"),
         ("during", BLOCK, "block"), ("after", BLOCK, "usual"), ("before", OCCUPY, "usual"),
-        ("during", OCCUPY, "occupy"), ("after", OCCUPY, "usual"), ("during", MODAL, "banner"), ("after", MODAL, "usual"),
+        ("during", OCCUPY, "occupy"), ("after", OCCUPY, "usual"), ("during", MODAL, "banner"),
+        ("after", MODAL, "usual"),
     ],
 )  # fmt: skip
 def test_the_moment_decides(preview: PreviewServer, moment: str, number: int, kind: str) -> None:

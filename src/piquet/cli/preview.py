@@ -43,9 +43,9 @@ def _exported(server: PreviewServer, folder: Path) -> int:
 
 
 def _shown(server: PreviewServer) -> int:
-    click.echo(server.url)
-    click.echo("on this machine only, until Ctrl-C", err=True)
     try:
+        click.echo(server.url)
+        click.echo("on this machine only, until Ctrl-C", err=True)
         server.ended.wait()
     except KeyboardInterrupt:
         click.echo("ended", err=True)

@@ -7,9 +7,10 @@ our names is refused, so that a foreign name which points to this machine opens 
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from socketserver import ThreadingTCPServer
@@ -46,6 +47,7 @@ class PreviewServer(ThreadingTCPServer):
         """
         self._path = path
         self.ended = threading.Event()
+        self._seen = _stamp(path.parent)
         self.show = load_show(path)
         try:
             super().__init__((ADDRESS, port), _Handler)
@@ -79,9 +81,10 @@ class PreviewServer(ThreadingTCPServer):
         return self.show.reply(view, self._as_visitor(request))
 
     def _index(self, request: Request) -> Reply:
-        """The index reads the campaign anew, so that its author sees what was just written."""
+        """The index reads a changed campaign anew, so that its author sees what was just written."""
         try:
-            self.show = load_show(self._path)
+            if (seen := _stamp(self._path.parent)) != self._seen:
+                self.show, self._seen = load_show(self._path), seen
         except PiquetError as err:
             return Reply(500, _TEXT, f"{err}\n".encode())
         return index.reply(self.show, self.port, request)
@@ -149,6 +152,18 @@ class _Handler(BaseHTTPRequestHandler):
         if length != "0" or "transfer-encoding" in headers:
             self.close_connection = True
             self.rfile.read(min(int(length), _MAX_BODY_BYTES) if length.isdecimal() else 0)
+
+
+def _stamp(folder: Path) -> frozenset[tuple[str, int, int]]:
+    """Name, size and time of everything in the campaign's folder that is not hidden."""
+    found = set()
+    for place, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in files:
+            with suppress(FileNotFoundError):
+                status = Path(place, name).stat()
+                found.add((f"{place}/{name}", status.st_size, status.st_mtime_ns))
+    return frozenset(found)
 
 
 def _refused(host: str) -> Reply:

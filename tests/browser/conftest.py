@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One browser for all tests, a fresh visitor for each; one who was sent elsewhere or saw an error fails the test."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from piquet.preview.chromium import find
+from tests.preview.campaigns import write_campaign
+
+from .sites import DOMAIN_RULES, SHOWN, Site, Town, Visit
+from .tab import Tab
+
+Opener = Callable[..., Tab]
+SHOTS = Path(__file__).resolve().parents[2] / ".cache" / "screenshots"
+_FLAGS = (
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    f"--host-resolver-rules={DOMAIN_RULES}",
+)
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """Chromium with a profile of its own; gone with this folder's last test, since it keeps an event loop running."""
+    with sync_playwright() as playwright:
+        flags = [*_FLAGS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+        chromium = playwright.chromium.launch(executable_path=find(), args=flags)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="package")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    """Every site with the one campaign of all modes."""
+    campaign = write_campaign(tmp_path_factory.mktemp("campaign"))
+    town = Town(campaign, tmp_path_factory.mktemp("sites"))
+    yield town
+    town.close()
+
+
+@pytest.fixture
+def site(town: Town, request: pytest.FixtureRequest) -> Site:
+    """The site that `on` chose."""
+    return town[request.param]
+
+
+@pytest.fixture
+def opened(browser: Browser) -> Iterator[Opener]:
+    """Open a visitor's window; what it complained about is looked at when the test is over."""
+    tabs: list[Tab] = []
+
+    def open_tab(visit: Visit, *, width: int = 1280, height: int = 800, **options: Any) -> Tab:
+        context = browser.new_context(
+            locale=visit.language,
+            viewport={"width": width, "height": height},
+            ignore_https_errors=True,  # the sites' certificates are made for the test
+            **options,
+        )
+        tab = Tab(context.new_page(), visit)
+        tab.watch()
+        tabs.append(tab)
+        return tab
+
+    yield open_tab
+    faults = [fault for tab in tabs for fault in tab.faults()]
+    for tab in tabs:
+        tab.page.context.close()
+    assert faults == []
+
+
+def on(*numbers: int) -> pytest.MarkDecorator:
+    """Run a test for each phase on each site that can show it: parameters `site` and `number`."""
+    pairs = [(name, number) for name, shown in SHOWN.items() for number in numbers if number in shown]
+    return pytest.mark.parametrize(("site", "number"), pairs, indirect=["site"])

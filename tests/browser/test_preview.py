@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The preview itself, as a general assembly sees it: two windows side by side, and pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import FrameLocator
+
+from piquet.cli import run
+from piquet.preview.server import PreviewServer, serving
+from tests.preview.campaigns import BAR, BLOCK, MODAL, OCCUPY, write_campaign
+
+from .conftest import SHOTS, Opener
+from .sites import Visit
+from .tab import Tab
+
+TITLE = {"phone": "The site on a phone", "desktop": "The site on a desktop"}
+
+
+@pytest.fixture(scope="package")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PreviewServer]:
+    """A preview in two languages."""
+    with serving(write_campaign(tmp_path_factory.mktemp("preview"), ("fr", "en"))) as server:
+        yield server
+
+
+@pytest.fixture
+def tab(opened: Opener, server: PreviewServer) -> Tab:
+    """Somebody who opened the index; what frames load is of other names below it."""
+    tab = opened(Visit(server.url.rstrip("/"), "fr"), width=1440, height=900)
+    tab.go()
+    return tab
+
+
+def _frame(tab: Tab, device: str) -> FrameLocator:
+    return tab.page.frame_locator(f"iframe[title='{TITLE[device]}']")
+
+
+def _all_at_home(tab: Tab) -> None:
+    """Nothing left this machine; what the frames asked for is taken off the list of requests elsewhere."""
+    strangers = [url for url in tab.asked if ".piquet.localhost:" in url]
+    for url in strangers:
+        tab.asked.remove(url)
+
+
+@pytest.mark.parametrize("number", [BAR, BLOCK, OCCUPY, MODAL])
+def test_phone_and_desktop_side_by_side(tab: Tab, number: int) -> None:
+    """From the index by its links; each window has its width, and shows the phase."""
+    tab.page.locator(f"a[href='/view/during-{number}-fr/']").click()
+    for device, width in (("phone", 390), ("desktop", 1280)):
+        frame = _frame(tab, device)
+        frame.locator("h1").wait_for()
+        assert width == frame.locator("html").evaluate("() => innerWidth")
+        assert 1 == frame.locator("[data-piquet], .strike").count()
+    left, right = (
+        tab.page.locator(f"iframe[title='{TITLE[device]}']").bounding_box() for device in ("phone", "desktop")
+    )
+    assert left and right and left["y"] == right["y"] and left["x"] + left["width"] <= right["x"]
+    tab.page.screenshot(path=SHOTS / f"preview-{number}.png", full_page=True)
+    _all_at_home(tab)
+
+
+def test_before_during_after_and_languages(tab: Tab) -> None:
+    """Every switch of the page above the windows."""
+    tab.page.locator(f"a[href='/view/during-{BLOCK}-fr/']").click()
+    _frame(tab, "phone").locator(".strike").wait_for()
+    tab.page.get_by_role("link", name="after").click()
+    _frame(tab, "phone").get_by_text("The Meadow Review").first.wait_for()
+    tab.page.get_by_role("link", name="before").click()
+    _frame(tab, "phone").locator("[data-piquet]").wait_for()
+    tab.page.get_by_role("link", name="during").click()
+    tab.page.get_by_role("navigation", name="language").get_by_role("link", name="en").click()
+    _frame(tab, "desktop").locator("html[lang=en] .strike").wait_for()
+    tab.page.get_by_role("link", name="article").click()
+    _frame(tab, "desktop").locator("html[lang=en] .strike").wait_for()
+    _all_at_home(tab)
+
+
+def test_the_usual_link_works_in_a_window(tab: Tab) -> None:
+    """Its cookie is one of the frame's own site, which browsers do not take for a stranger's."""
+    tab.page.locator(f"a[href='/view/during-{OCCUPY}-fr/']").click()
+    _frame(tab, "phone").locator("a[href$='piquet=usual']").click()
+    _frame(tab, "phone").get_by_role("heading", name="Issue 12").wait_for()
+    _all_at_home(tab)
+
+
+def test_the_index_has_no_barrier(tab: Tab) -> None:
+    """The pages around the windows, light and dark, too."""
+    found = tab.barriers()
+    tab.page.locator(f"a[href='/view/during-{BLOCK}-fr/']").click()
+    for scheme in ("light", "dark"):
+        tab.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        found += tab.barriers()
+    assert found == []
+    _all_at_home(tab)
+
+
+def test_pictures_of_everything(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file for each phase, language, width and scheme, of that width; the profile of the browser is gone."""
+    campaign = write_campaign(tmp_path / "campaign", ("fr",))
+    assert 0 == run(["preview", str(campaign), "--export", str(tmp_path / "png")])
+    expected = {
+        f"{number}-{mode}-fr-{device}-{scheme}.png"
+        for number, mode in ((BAR, "banner"), (BLOCK, "block"), (OCCUPY, "occupy"), (MODAL, "banner"))
+        for device in ("phone", "desktop")
+        for scheme in ("light", "dark")
+    }
+    found = {file.name: file.read_bytes() for file in (tmp_path / "png").iterdir()}
+    assert expected == set(found)
+    assert {name: 390 if "phone" in name else 1280 for name in found} == {
+        name: int.from_bytes(png[16:20]) for name, png in found.items()
+    }
+    assert len(set(found.values())) == len(found)
+    assert sorted(capsys.readouterr().out.split()) == sorted(
+        str(tmp_path / "png" / name) for name in expected
+    )
