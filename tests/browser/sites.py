@@ -78,10 +78,15 @@ class Visit:
 
 
 class Site(Protocol):
-    """What tests need of a site; `name` is for their names, `secret` opens it."""
+    """What tests need of a site."""
 
-    name: str
-    secret: str
+    @property
+    def name(self) -> str:
+        """For the names of tests and pictures."""
+
+    @property
+    def secret(self) -> str:
+        """What opens it for a tester."""
 
     def visit(
         self, number: int, language: str = "fr", moment: Moment = "during", policy: Policy = "self"

@@ -15,7 +15,7 @@ from tests.preview.campaigns import BAR, BLOCK, MODAL, OCCUPY, write_campaign
 
 from .conftest import SHOTS, Opener
 from .sites import Visit
-from .tab import Tab
+from .tab import SCHEMES, Tab
 
 TITLE = {"phone": "The site on a phone", "desktop": "The site on a desktop"}
 
@@ -91,8 +91,8 @@ def test_the_index_has_no_barrier(tab: Tab) -> None:
     """The pages around the windows, light and dark, too."""
     found = tab.barriers()
     tab.page.locator(f"a[href='/view/during-{BLOCK}-fr/']").click()
-    for scheme in ("light", "dark"):
-        tab.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    for scheme in SCHEMES:
+        tab.page.emulate_media(color_scheme=scheme)
         found += tab.barriers()
     assert found == []
     _all_at_home(tab)
@@ -106,7 +106,7 @@ def test_pictures_of_everything(tmp_path: Path, capsys: pytest.CaptureFixture[st
         f"{number}-{mode}-fr-{device}-{scheme}.png"
         for number, mode in ((BAR, "banner"), (BLOCK, "block"), (OCCUPY, "occupy"), (MODAL, "banner"))
         for device in ("phone", "desktop")
-        for scheme in ("light", "dark")
+        for scheme in SCHEMES
     }
     found = {file.name: file.read_bytes() for file in (tmp_path / "png").iterdir()}
     assert expected == set(found)

@@ -17,11 +17,10 @@ from tests.preview.campaigns import BAR, BLOCK, LANGUAGES, MODAL, OCCUPY, RIGHT_
 
 from .conftest import SHOTS, Opener
 from .sites import Site, previewed
-from .tab import Tab
+from .tab import SCHEMES, Scheme, Tab
 
 ALL = (BAR, BLOCK, OCCUPY, MODAL)
 NAMES = {BAR: "bar", BLOCK: "block", OCCUPY: "occupy", MODAL: "modal"}
-SCHEMES = ("light", "dark")
 WINDOWS = {"phone": (390, 844), "desktop": (1280, 800)}
 
 
@@ -102,7 +101,7 @@ def _lightness(color: str) -> float:
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("number", ALL, ids=NAMES.get)
-def test_pictures_are_kept(opened: Opener, themed: Site, number: int, scheme: str) -> None:
+def test_pictures_are_kept(opened: Opener, themed: Site, number: int, scheme: Scheme) -> None:
     """Screenshots in French and Arabic for people to look at, in `.cache/screenshots`."""
     _keep_pictures(opened, themed, number, scheme, ("fr", "ar"))
 
@@ -110,13 +109,15 @@ def test_pictures_are_kept(opened: Opener, themed: Site, number: int, scheme: st
 @pytest.mark.long
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("number", ALL, ids=NAMES.get)
-def test_pictures_of_every_language_are_kept(opened: Opener, themed: Site, number: int, scheme: str) -> None:
+def test_pictures_of_every_language_are_kept(
+    opened: Opener, themed: Site, number: int, scheme: Scheme
+) -> None:
     """The same in all the others."""
     _keep_pictures(opened, themed, number, scheme, [name for name in LANGUAGES if name != "fr"])
 
 
 def _keep_pictures(
-    opened: Opener, site: Site, number: int, scheme: str, languages: tuple[str, ...] | list[str]
+    opened: Opener, site: Site, number: int, scheme: Scheme, languages: tuple[str, ...] | list[str]
 ) -> None:
     for language in languages:
         for name, (width, height) in WINDOWS.items():
