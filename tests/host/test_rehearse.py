@@ -68,12 +68,12 @@ def files(box: Box) -> list[str]:
 
 
 def test_one_pass_is_made_and_told(ready: Box) -> None:
-    """A root's file of its own mode, in a folder that can be passed but not listed; a link per sample of sites."""
+    """A file that workers can open if they know its name, in a folder that nobody can list; a link per sample of sites."""
     told = begin(ready)
     (name,) = files(ready)
     folder, file = ready.paths.rehearse.lstat(), (ready.paths.rehearse / name).lstat()
     modes = [stat.S_IMODE(x.st_mode) for x in (ready.paths.run.lstat(), folder, file)]
-    assert (modes, stat.S_ISREG(file.st_mode)) == ([0o755, 0o711, 0o600], True)
+    assert (modes, stat.S_ISREG(file.st_mode)) == ([0o755, 0o711, 0o644], True)
     assert told == {
         "phase": 1,
         "until": 1_001_760,

@@ -133,7 +133,8 @@ def _require_own(folder: Path) -> None:
 def _write(paths: Paths, name: str, now: float) -> None:
     """Beside the folder first, so that whoever finds it there finds it whole.
 
-    Its time of change is our clock's; its text says boot and uptime.
+    Its time of change is our clock's; its text says boot and uptime, which are no secrets. Everybody may read it who
+    knows its name: Lua in a server's worker can only see that a file is there by opening it.
     """
     temp, uptime_s = files.temporary(paths.rehearse), processes.uptime_s()
     lasts_s = until(int(now)) - now
@@ -142,6 +143,7 @@ def _write(paths: Paths, name: str, now: float) -> None:
     descriptor = os.open(str(temp), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     try:
         os.write(descriptor, state.encode(record))
+        os.fchmod(descriptor, 0o644)
         os.utime(descriptor, (int(now), int(now)))
         temp.rename(paths.rehearse / name)
     except OSError:
