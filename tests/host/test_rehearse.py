@@ -68,7 +68,7 @@ def files(box: Box) -> list[str]:
 
 
 def test_one_pass_is_made_and_told(ready: Box) -> None:
-    """A file that workers can open if they know its name, in a folder that nobody can list; a link per sample of sites."""
+    """A file that workers can open who know its name, in a folder that nobody can list; a link per sample of sites."""
     told = begin(ready)
     (name,) = files(ready)
     folder, file = ready.paths.rehearse.lstat(), (ready.paths.rehearse / name).lstat()
