@@ -10,6 +10,8 @@ from dataclasses import replace
 import pytest
 
 from piquet import answers
+from piquet.campaign.model import Mode
+from piquet.fleet.model import Variant
 from piquet.host import passes
 from piquet.host.paths import Paths
 
@@ -23,6 +25,22 @@ from .servers import Server
 from .test_release import CASES, STATELESS
 
 UNKNOWN = f"1-{'f' * 32}"
+WAYS = pytest.mark.parametrize(
+    ("provider", "variant", "mode"),
+    [
+        ("nginx", "include", "block"),
+        ("nginx", "include", "occupy"),
+        ("nginx", "include", "banner"),
+        ("nginx", "lua", "block"),
+        ("nginx", "lua", "occupy"),
+        ("nginx", "lua", "banner"),
+        ("apache", "rules", "block"),
+        ("apache", "rules", "banner"),
+        ("apache", "lua", "block"),
+        ("apache", "lua", "occupy"),
+        ("apache", "lua", "banner"),
+    ],
+)
 PROVIDERS = pytest.mark.parametrize("provider", ["nginx", "apache"])
 
 
@@ -56,33 +74,35 @@ def end(server: Server) -> None:
 
 def as_stranger(got: dict[Item, Wire], word: str) -> dict[Item, Wire]:
     """Answers to a holder as if the unknown cookie had been sent, which an application may repeat."""
-    return {
-        replace(item, case=case): Wire(wire.received.replace(word.encode(), UNKNOWN.encode()), wire.ended)
-        for (item, wire), case in zip(got.items(), _strangers(got, word), strict=True)
-    }
+    found = {}
+    for item, wire in got.items():
+        headers = tuple((name, value.replace(word, UNKNOWN)) for name, value in item.case.headers)
+        received = wire.received.replace(word.encode(), UNKNOWN.encode())
+        found[replace(item, case=replace(item.case, headers=headers))] = replace(wire, received=received)
+    return found
 
 
-def _strangers(got: Iterable[Item], word: str) -> list[Case]:
-    named = [tuple((name, value.replace(word, UNKNOWN)) for name, value in i.case.headers) for i in got]
-    return [replace(item.case, headers=headers) for item, headers in zip(got, named, strict=True)]
-
-
-def wrong(strike: Picket, got: dict[Item, Wire], as_usual: dict[Item, Wire], word: str) -> list[str]:
+def wrong(strike: Picket, got: dict[Item, Wire], as_usual: dict[Item, Wire]) -> list[str]:
     """Answers to a holder that are not what the window will show."""
     found = []
-    for item, case in zip(got, _strangers(got, word), strict=True):
-        usual = as_usual[replace(item, case=case)]
-        deviation = strike.deviation(item.ask, item.case, got[item], usual, None, strike.inside_ms)
+    for item, wire in got.items():
+        deviation = strike.deviation(item.ask, item.case, wire, as_usual[item], None, strike.inside_ms)
         found += [f"{item}: {deviation[0]}"] if deviation else []
     return found
 
 
-@PROVIDERS
-def test_only_who_holds_the_pass_sees_the_strike(provider: Provider, planted: Planter) -> None:
+def is_ours(wire: Wire) -> bool:
+    """Our header, or the mark of a banner."""
+    return b"\r\nX-Piquet: " in wire.received or b" data-piquet=" in wire.received
+
+
+@WAYS
+def test_only_who_holds_the_pass_sees_the_strike(
+    provider: Provider, variant: Variant, mode: Mode, planted: Planter
+) -> None:
     """Before it, beside it and after it every answer is byte-identical, also to an unknown cookie or link."""
-    server = planted(provider, *STATELESS[provider])
-    strike = picket(server)
-    word = f"1-{'0' * 32}"
+    server = planted(provider, *STATELESS[provider], lua=(provider, variant) == ("nginx", "lua"))
+    strike = picket(server, variant=variant, mode=mode)
     strangers = (
         *CASES,
         *holding(UNKNOWN),
@@ -101,17 +121,21 @@ def test_only_who_holds_the_pass_sees_the_strike(provider: Provider, planted: Pl
         for _ in range(2):
             word = issue(server, strike.before_ms)
             assert get(server, strangers) == as_usual, "rehearsed by somebody else"
-            assert wrong(strike, get(server, holding(word)), as_usual, word) == []
+            got = as_stranger(get(server, holding(word)), word)
+            assert wrong(strike, got, as_usual) == []
+            assert any(is_ours(wire) for wire in got.values()), "the holder sees nothing"
             end(server)
             again = as_stranger(get(server, holding(word)), word)
             assert again == {item: as_usual[item] for item in again}, "ended"
 
 
-@PROVIDERS
-def test_the_link_gives_the_cookie_while_the_pass_is_there(provider: Provider, planted: Planter) -> None:
+@WAYS
+def test_the_link_gives_the_cookie_while_the_pass_is_there(
+    provider: Provider, variant: Variant, mode: Mode, planted: Planter
+) -> None:
     """303 to the front page with exactly that cookie; in any other form, and afterwards, the site answers."""
-    server = planted(provider, *STATELESS[provider])
-    strike = picket(server)
+    server = planted(provider, *STATELESS[provider], lua=(provider, variant) == ("nginx", "lua"))
+    strike = picket(server, variant=variant, mode=mode)
     strike.hook(server)
     strike.stage(server)
     server.box.set_clock(strike.before_ms)
