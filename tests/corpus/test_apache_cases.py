@@ -191,6 +191,26 @@ def test_sites_show_the_phases_that_they_take_part_in(variant: Variant, planted:
     assert rehearsed == (True, True, False)
 
 
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_order_of_modules_does_not_matter(variant: Variant, planted: Planter) -> None:
+    """A folder's own page has the banner also where mod_headers was loaded before mod_dir."""
+    server = planted("apache", "static")
+    folder = server.box.path("/etc/apache2/mods-enabled")
+    (path,) = folder.glob("*-headers.load")
+    path.rename(folder / "00-a-headers.load")
+    known = look(server, picket(server).campaign).facts
+    assert known.headers_first
+    strike = picket(server, variant=variant, mode="banner", known=known)
+    begin(server, strike, strike.before_ms)
+    with server.serving():
+        assert not is_ours(answer(server, HOME))
+        server.box.set_clock(strike.inside_ms)
+        assert is_ours(answer(server, HOME))
+        assert is_ours(answer(server, Case("GET", "/index.html")))
+        server.box.set_clock(strike.after_ms)
+        assert not is_ours(answer(server, HOME))
+
+
 @pytest.mark.parametrize("mode", ["block", "occupy", "banner"])
 def test_deleted_pages_are_no_error(mode: Mode, planted: Planter) -> None:
     """Without any page a block is a plain 503 of ours, and everything else is as usual; nothing is a 500."""

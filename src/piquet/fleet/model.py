@@ -75,6 +75,7 @@ class ServerFacts:
             `server` or `location` (`server server_rewrite_by_lua`, `location sub_filter`).
         loadable: Apache, modules that are not loaded though their file is there: name → path of the .so.
         substitutes: Apache, names of virtual hosts that use mod_substitute themselves; `*` if all may.
+        headers_first: Apache, whether mod_headers was loaded before mod_dir, so that it acts before it, too.
         has_own_lua: Apache, whether the owner's configuration speaks Lua.
         conditional: Apache, modules for whose presence some section of the owner's waits (`<IfModule>`): loading
             one would wake that section.
@@ -101,6 +102,7 @@ class ServerFacts:
     conditional: frozenset[str] = frozenset()
     substitutes: frozenset[str] = frozenset()
     has_own_lua: bool = False
+    headers_first: bool = False
 
 
 @dataclass(frozen=True)

@@ -85,6 +85,7 @@ class Apache(Server):
             "server_rules": self._has_server_rules(),
             "lua": {"usable": "lua_module" in modules, "own": apache_config.speaks_lua(owners)},
             "loadable": self._loadable(rows, modules),
+            "headers_first": self._is_before("headers_module", "dir_module"),
             "conditional": apache_config.awaited_modules(owners),
             "substitutes": self._substitutes(owners, vhosts),
             "vhosts": vhosts,
@@ -119,6 +120,11 @@ class Apache(Server):
         loaded = set(re.findall(r"^ (\w+_module) \(", self.ask("-M"), re.MULTILINE))
         ours = apache_config.loaded_modules(apache_config.statements(self._text(str(self.paths.at(_LOAD)))))
         return sorted(loaded - (set(ours) - set(apache_config.loaded_modules(owners))))
+
+    def _is_before(self, first: str, second: str) -> bool:
+        """Whether a module was loaded before another: hooks of the same rank run in this order."""
+        loaded = re.findall(r"^ (\w+_module) \(", self.ask("-M"), re.MULTILINE)
+        return first in loaded and second in loaded and loaded.index(first) < loaded.index(second)
 
     def _substitutes(self, owners: List[Statement], vhosts: List[Dict[str, Any]]) -> List[str]:
         """Names of virtual hosts that use mod_substitute; `*` where it is used outside of them."""

@@ -90,7 +90,11 @@ def _banner_values(
     loaded = server.modules | {name for name, _ in loads}
     is_lua = server.variant == "lua"
     return apache_banner.values(
-        conditions, inflates="deflate_module" in loaded, has_own_clock=is_lua, has_own_note=not is_lua
+        conditions,
+        inflates="deflate_module" in loaded,
+        has_own_clock=is_lua,
+        has_own_note=not is_lua,
+        headers_first=server.headers_first and "setenvif_module" in server.modules,
     )
 
 

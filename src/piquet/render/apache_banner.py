@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from piquet.render.apache_conditions import IS_PAGE, WANTS_PAGE, Clock, Conditions, speaks
+from piquet.render.apache_conditions import IS_PAGE, WANTS_PAGE, Conditions, speaks
 from piquet.render.quoting import apache_substitution
 from piquet.render.view import PhaseView
 
@@ -35,7 +35,7 @@ _STATUS = "%{REQUEST_STATUS} -eq 200 && resp('Content-Encoding') =~ m#^(?:gzip)?
 
 
 def values(
-    conditions: Conditions, *, inflates: bool, has_own_clock: bool, has_own_note: bool
+    conditions: Conditions, *, inflates: bool, has_own_clock: bool, has_own_note: bool, headers_first: bool
 ) -> dict[str, Any]:
     """Names for the template.
 
@@ -44,9 +44,12 @@ def values(
         inflates: whether mod_deflate is there.
         has_own_clock: whether the request header with the time is not there already.
         has_own_note: whether the note with the time is not.
+        headers_first: whether the header is taken off before mod_dir makes its sub-request, so that a variable of the
+            environment must say it there.
     """
     return {
-        "banners": [_banner(conditions, phase) for phase in conditions.view.of_mode("banner")],
+        "banners": [_banner(conditions, phase, headers_first) for phase in conditions.view.of_mode("banner")],
+        "needs_variable": headers_first,
         "inflates": inflates,
         "has_own_clock": has_own_clock,
         "has_own_note": has_own_note,
@@ -56,13 +59,12 @@ def values(
     }
 
 
-def _banner(conditions: Conditions, phase: PhaseView) -> dict[str, Any]:
-    def shown(clock: Clock) -> str:
-        return conditions.banner(phase, clock)
-
+def _banner(conditions: Conditions, phase: PhaseView, headers_first: bool) -> dict[str, Any]:
+    by_variable = f"reqenv('piquet-banner') == '{phase.number}'"
     return {
-        "asked": shown("header"),
-        "filtered": shown("note"),
+        "number": phase.number,
+        "asked": by_variable if headers_first else conditions.banner(phase, "header"),
+        "filtered": conditions.banner(phase, "note"),
         "carries": f"{_STATUS} && {_IS_WHOLE}",
         "parts": list(_parts(conditions, phase)),
     }
