@@ -218,3 +218,21 @@ def test_every_variable_of_ours_is_known() -> None:
     specs = (resources.collection() / "roles").glob("*/meta/argument_specs.yml")
     taken = {name for spec in specs for name in re.findall(r"^\s+(piquet_[a-z_]+):", spec.read_text(), re.M)}
     assert taken | {"piquet_sites"} == set(VARIABLES)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "usable", "own", "expected"),
+    [
+        ("auto", False, False, "rules"),
+        ("auto", True, False, "lua"),
+        ("auto", True, True, "rules"),
+        ("lua", True, True, "lua"),
+        ("rules", True, False, "rules"),
+    ],
+)
+def test_how_apache_is_spoken_to(wanted: str, usable: bool, own: bool, expected: str) -> None:
+    """Where the owner speaks Lua, ours would cost every request a state of its own: only if the inventory says so."""
+    facts = apache(block(1, "www.example.org"), lua={"usable": usable, "own": own})
+    document = SURVEY | {"nginx": None, "apache": facts}
+    (server,) = fleet({"web1": document}, piquet_apache=wanted).hosts[0].servers
+    assert server.variant == expected

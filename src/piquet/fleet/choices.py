@@ -69,8 +69,13 @@ def variant(variables: Mapping[str, Any], server: ServerFacts) -> Variant:
     wanted = variables.get(f"piquet_{server.provider}", "auto")
     plain = PLAIN[server.provider]
     if wanted == "auto":
-        return "lua" if server.has_lua and not (is_taken(server) or altering(server)) else plain
+        return "lua" if server.has_lua and not _speaks_against_lua(server) else plain
     return "lua" if wanted == "lua" else plain
+
+
+def _speaks_against_lua(server: ServerFacts) -> bool:
+    """Where the owner's Lua or filters are in the way, or where Apache would need a state for each request."""
+    return bool(is_taken(server) or altering(server) or server.has_own_lua)
 
 
 def altering(server: ServerFacts) -> frozenset[str]:
