@@ -64,6 +64,7 @@ def test_hostile_text_is_harmless(text: str, kind: str) -> None:
     addresses = {value for name, value in seen.attributes if name in ("href", "src", "action")}
     assert addresses == {
         "/.well-known/piquet.json",
+        "/.well-known/piquet/icon.png",
         "/.well-known/piquet/strike.css",
         "/.well-known/piquet/en.html",
         CAMPAIGN.contact,

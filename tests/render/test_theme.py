@@ -213,6 +213,7 @@ def test_an_occupied_page(name: str) -> None:
     assert sorted(files) == [
         "asset/2/en.html",
         "asset/2/fr.html",
+        "asset/2/icon.png",
         "asset/2/piquet.json",
         "asset/2/strike.css",
         "front/2/en.html",

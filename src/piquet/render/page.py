@@ -54,6 +54,7 @@ def _assets(campaign: Campaign, phase: Phase, spoken: Iterable[PageSource]) -> d
     """Style, fonts, pictures, script and note."""
     found = {**theme.assets(campaign.theme), "piquet.json": note.about(campaign, phase).encode()}
     if phase.mode == "banner":
+        found.pop(theme.ICON, None)  # the page has its own
         found[theme.BANNER_STYLE] = theme.style(campaign.theme, theme.BANNER_STYLE)
         found[banner.SCRIPT] = banner.script()
     else:
@@ -118,6 +119,7 @@ def _values(campaign: Campaign, phase: Phase, source: PageSource, usual: str) ->
         "direction": direction(source.language),
         "mode": phase.mode,
         "words": spoken.texts,
+        "words_language": spoken.language,
         "foreign": spoken.mark,
         "title": title or title_text,
         "window_title": _window_title(title_text, spoken.texts["strike"]),

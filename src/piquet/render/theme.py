@@ -22,6 +22,7 @@ from piquet.errors import BundleError, Problem
 TEMPLATE = "page.html.j2"
 PAGE_STYLE = "strike.css"
 BANNER_STYLE = "banner.css"
+ICON = "icon.png"
 _HINT = "docs/themes.md tells what a page may use"
 NO_ASSETS = frozenset({TEMPLATE, PAGE_STYLE, BANNER_STYLE, "words.yml"})
 """Files with a part of their own; all others of a theme are fonts and pictures."""
@@ -91,7 +92,7 @@ def _files(theme: Theme) -> Mapping[str, bytes]:
     """What a theme has, and from the default one what it has not."""
     default = _built_in(BUILT_IN_THEMES[0])
     if theme.files:
-        return {**{name: default[name] for name in (TEMPLATE, PAGE_STYLE, BANNER_STYLE)}, **theme.files}
+        return {**{name: default[name] for name in (TEMPLATE, PAGE_STYLE, BANNER_STYLE, ICON)}, **theme.files}
     if theme.name not in BUILT_IN_THEMES:
         raise BundleError(f"there is no theme {theme.name}")
     return _built_in(theme.name)
