@@ -24,6 +24,7 @@
 
   function isInForeignFrame() {
     if (window.top === window.self) return false;
+    if (/\.piquet\.localhost$/.test(window.location.hostname)) return false; // `piquet preview` shows a whole window in a frame
     try {
       return window.top.location.origin !== window.location.origin;
     } catch (error) {

@@ -19,6 +19,7 @@ from .tab import Tab
 
 Opener = Callable[..., Tab]
 SHOTS = Path(__file__).resolve().parents[2] / ".cache" / "screenshots"
+_PATIENCE_MS = 10_000
 _FLAGS = (
     "--disable-gpu",
     "--disable-quic",
@@ -26,6 +27,7 @@ _FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--disable-features=LocalNetworkAccessChecks",  # a frame of a made-up site elsewhere shows one of this machine
     f"--host-resolver-rules={DOMAIN_RULES}",
 )
 
@@ -67,6 +69,7 @@ def opened(browser: Browser) -> Iterator[Opener]:
             ignore_https_errors=True,  # the sites' certificates are made for the test
             **options,
         )
+        context.set_default_timeout(_PATIENCE_MS)
         tab = Tab(context.new_page(), visit)
         tab.watch()
         tabs.append(tab)

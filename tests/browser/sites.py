@@ -6,10 +6,11 @@ All show the same sample site and the same campaign, so that one test holds for 
 
 from __future__ import annotations
 
+import itertools
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -101,14 +102,15 @@ class Previewed:
     server: PreviewServer
     name: str = "preview"
     secret: str = SECRET
+    _visitors: Iterator[int] = field(default_factory=itertools.count)
 
     def visit(
         self, number: int, language: str = "fr", moment: Moment = "during", policy: Policy = "self"
     ) -> Visit:
-        """Each view has a host name of its own."""
+        """Each view and each visitor has a host name of its own."""
         assert policy == "self"
-        label = f"{moment}-{number}-{language.lower()}"
-        return Visit(f"http://{label}.piquet.localhost:{self.server.port}", language)
+        host = f"{moment}-{number}-{language.lower()}.v{next(self._visitors)}.piquet.localhost"
+        return Visit(f"http://{host}:{self.server.port}", language)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from importlib.resources import files
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from playwright.sync_api import ConsoleMessage, Page, Request, Response
+from playwright.sync_api import ConsoleMessage, Locator, Page, Request, Response
 
 from .sites import Visit
 
@@ -21,7 +21,9 @@ WIDTHS = (320, 390, 768, 1280, 1920)
 RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa")
 """Success criteria of WCAG 2.2 up to level AA, as axe-core tags its rules."""
 
-_STATUS_NOTE = re.compile(r"^Failed to load resource: the server responded with a status of 503")
+_STATUS_NOTE = re.compile(r"^Failed to load resource: the server responded with a status of (?:503|404) ")
+_ICON = "/favicon.ico"
+"""Asked for by the browser itself where a page names no icon of its own."""
 _AXE = "rules => axe.run(document, {runOnly: rules, resultTypes: ['violations']})"
 _WATCH = "document.addEventListener('securitypolicyviolation', e => console.error('policy: ' + e.violatedDirective))"
 
@@ -36,6 +38,7 @@ class Tab:
         asked: address of every request.
         problems: errors of the console and of scripts, violations of the site's policy.
         allowed: pattern of problems that the test expects.
+        friends: pattern of other origins that may be asked.
     """
 
     page: Page
@@ -43,6 +46,7 @@ class Tab:
     asked: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     allowed: str = ""
+    friends: str = ""
     _refused: set[str] = field(default_factory=set)
 
     def watch(self) -> None:
@@ -61,9 +65,17 @@ class Tab:
 
     def faults(self) -> list[str]:
         """What must not be: a request that left the origin, a complaint that the test did not expect."""
-        strangers = [url for url in self.asked if _origin(url) != self.visit.origin]
+        strangers = [url for url in self.asked if not self._is_known(_origin(url))]
         notes = [text for text in self.problems if not (self.allowed and re.search(self.allowed, text))]
         return [*(f"asked elsewhere: {url}" for url in strangers), *notes]
+
+    def follow(self, link: Locator) -> None:
+        """Click, and wait for the page that it leads to."""
+        with self.page.expect_navigation():
+            link.click()
+
+    def _is_known(self, origin: str) -> bool:
+        return origin == self.visit.origin or bool(self.friends and re.fullmatch(self.friends, origin))
 
     def barriers(self) -> list[str]:
         """What axe-core finds: rule, element, reason."""
@@ -95,9 +107,11 @@ class Tab:
 
     def _says(self, message: ConsoleMessage) -> None:
         """Chromium notes on the console that a page came with a 503, which it is meant to."""
-        is_note = _STATUS_NOTE.match(message.text) and message.location.get("url") in self._refused
+        url = str(message.location.get("url", ""))
+        is_meant = url in self._refused or url == self.visit.url(_ICON)
+        is_note = is_meant and _STATUS_NOTE.match(message.text)
         if message.type in ("error", "warning") and not is_note:
-            self.problems.append(f"{message.type}: {message.text}")
+            self.problems.append(f"{message.type}: {message.text} ({url})")
 
 
 @cache

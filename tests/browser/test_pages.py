@@ -38,7 +38,7 @@ def test_every_language_is_a_visible_link_away(
     for language in (*(name for name in LANGUAGES if name != "de"), "de"):
         link = tab.page.locator(f"nav a[hreflang={language}]")
         assert link.is_visible()
-        link.click()
+        tab.follow(link)
         assert language == tab.page.locator("html").get_attribute("lang")
         assert tab.page.get_by_text(f"{language}: a page as people write it").first.is_visible()
 
@@ -70,12 +70,12 @@ def test_the_usual_page_is_one_link_away(opened: Opener, site: Site, number: int
     """By the visible link, for this visitor alone and until the browser is closed; articles were never touched."""
     tab = opened(site.visit(number), java_script_enabled=scripts)
     tab.go("/?from=search")
-    tab.page.locator(f"a[href$='{answers.USUAL_QUERY}']").click()
+    tab.follow(tab.page.locator(f"a[href$='{answers.USUAL_QUERY}']"))
     assert JOURNAL == tab.page.title()
     assert tab.visit.url("/") == tab.page.url
     tab.go()
     assert JOURNAL == tab.page.title()
-    tab.page.get_by_role("link", name="What the hedge remembers").click()
+    tab.follow(tab.page.get_by_role("link", name="What the hedge remembers"))
     assert JOURNAL in tab.page.title()
     cookies = tab.page.context.cookies()
     assert [("piquet-greve-2026-12-17-3", -1, True)] == [
@@ -91,8 +91,8 @@ def test_the_usual_page_is_reached_from_another_language_too(opened: Opener, sit
     """The page of another language has an address of its own, and still the link."""
     tab = opened(site.visit(number))
     tab.go()
-    tab.page.locator("nav a[hreflang=en]").click()
-    tab.page.locator(f"a[href$='{answers.USUAL_QUERY}']").click()
+    tab.follow(tab.page.locator("nav a[hreflang=en]"))
+    tab.follow(tab.page.locator(f"a[href$='{answers.USUAL_QUERY}']"))
     assert (tab.visit.url("/"), JOURNAL) == (tab.page.url, tab.page.title())
 
 
@@ -118,4 +118,3 @@ def test_it_can_be_read_where_a_site_allows_no_style_at_all(opened: Opener, site
     tab.go()
     for selector in ("h1", ".strike", ".window", f"nav a[hreflang={'en'}]"):
         assert tab.page.locator(selector).first.is_visible()
-    assert {} == tab.overflow()

@@ -74,10 +74,26 @@ def test_the_index_leads_to_every_phase_in_every_language(preview: PreviewServer
 
 def test_a_view_shows_both_widths(preview: PreviewServer) -> None:
     """A phone and a desktop, side by side, each with a name."""
+    _, _, body = ask(preview, "piquet.localhost", f"/view/during-{BLOCK}-fr/")
+    frames = re.findall(r'<iframe src="http://([^":]*):\d+/" title="[^"]+" width="(\d+)"', body)
+    assert [width for _, width in frames] == ["390", "1280"]
+    for host, _ in frames:
+        assert host.startswith(f"during-{BLOCK}-fr.")
+        assert 503 == ask(preview, host, "/")[0]
+
+
+def test_each_look_is_that_of_a_new_visitor(preview: PreviewServer) -> None:
+    """No cookie and no closed dialog of an earlier look, or of the other window, changes what is seen."""
+    seen: set[str] = set()
+    for _ in range(2):
+        _, _, body = ask(preview, "piquet.localhost", f"/view/during-{MODAL}-fr/")
+        seen |= set(re.findall(r'iframe src="([^"]*)"', body))
+    assert 4 == len(seen)
+
+
+def test_what_the_index_of_a_view_says(preview: PreviewServer) -> None:
+    """Its frames may be those sites only, and it tells what the server answers."""
     _, headers, body = ask(preview, "piquet.localhost", f"/view/during-{BLOCK}-fr/")
-    frames = re.findall(r'<iframe src="([^"]*)" title="[^"]+" width="(\d+)"', body)
-    site = f"http://{view('during', BLOCK)}:{preview.port}/"
-    assert frames == [(site, "390"), (site, "1280")]
     assert f"frame-src http://*.piquet.localhost:{preview.port};" in headers["Content-Security-Policy"]
     assert "503 Service Unavailable" in body
 
@@ -146,7 +162,9 @@ def test_the_testers_link_works_without_the_secret(preview: PreviewServer) -> No
 
 @pytest.mark.parametrize(
     "host", ["", "localhost:1", "piquet.localhost:1", "evil.example", "during-9-fr.piquet.localhost", "x.localhost",
-             "during-2-fr.evil.example", "a.during-2-fr.piquet.localhost", "during-2-fr.piquet.localhost.evil.example"]
+             "during-2-fr.evil.example",
+             "a.b.during-2-fr.piquet.localhost", "during-2-fr.a.b.piquet.localhost", "during-2-fr..piquet.localhost",
+             "during-2-fr.piquet.localhost.evil.example"]
 )  # fmt: skip
 def test_other_names_are_refused(preview: PreviewServer, host: str) -> None:
     """A foreign name that points to this machine opens nothing."""

@@ -56,7 +56,7 @@ def export(server: PreviewServer, folder: Path) -> Iterator[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     with chromium.running(program) as browser:
         for shot in shots(server.show):
-            url = f"http://{shot.view.host}:{server.port}/"
+            url = f"http://{shot.view.host()}:{server.port}/"
             is_whole = shot.view.phase.mode != "banner"
             png = browser.picture(url, WIDTHS[shot.device], shot.scheme, is_whole=is_whole)
             (folder / shot.name).write_bytes(png)

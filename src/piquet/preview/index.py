@@ -21,13 +21,14 @@ _PAGES = {"front page": "/", "article": "/article"}
 _TOLD = ("Retry-After", "Cache-Control", "X-Robots-Tag", "Content-Language", answers.SIGN_HEADER)
 
 
-def reply(show: Show, port: int, request: Request) -> Reply:
+def reply(show: Show, port: int, request: Request, visit: int = 0) -> Reply:
     """A page of the index.
 
     Args:
         show: what can be seen.
         port: that the views are served on.
         request: to the index.
+        visit: a number of its own, so that each look is that of somebody who comes for the first time.
     """
     path = request.target.partition("?")[0]
     if request.method not in ("GET", "HEAD"):
@@ -41,7 +42,7 @@ def reply(show: Show, port: int, request: Request) -> Reply:
     view = show.views.get(label) if path.startswith("/view/") else None
     if view is None or f"/{place}" not in sample.PATHS:
         return _page(404, port, b"There is no such view.\n", "text/plain; charset=utf-8")
-    return _page(200, port, _side_by_side(show, port, view, f"/{place}").encode())
+    return _page(200, port, _side_by_side(show, port, view, f"/{place}", visit).encode())
 
 
 def _page(status: int, port: int, body: bytes, kind: str = "text/html; charset=utf-8") -> Reply:
@@ -74,28 +75,28 @@ def _overview(show: Show) -> str:
     return render("preview/index.html.j2", campaign=campaign, phases=phases)
 
 
-def _side_by_side(show: Show, port: int, view: View, path: str) -> str:
+def _side_by_side(show: Show, port: int, view: View, path: str, visit: int) -> str:
     campaign = show.loaded.campaign
-    site = f"http://{view.host}:{port}"
+    sites = {name: f"http://{view.host(f'{name}{visit}')}:{port}" for name in (*WIDTHS, "tester")}
     return render(
         "preview/view.html.j2",
         campaign=campaign,
         view=view,
         in_force=view.in_force(campaign),
         path=path,
-        site=site,
+        sites=sites,
         widths=WIDTHS,
         phases=[(phase, View("during", phase, view.language).label) for phase in campaign.phases],
         moments=[(moment, View(moment, view.phase, view.language).label) for moment in MOMENTS],
         languages=[(name, View(view.moment, view.phase, name).label) for name in campaign.languages],
         pages=_PAGES,
         told=_told(show, view, path),
-        bypass=f"{site}{answers.BYPASS_PREFIX}{SECRET}" if campaign.doors.bypass else "",
+        bypass=f"{sites['tester']}{answers.BYPASS_PREFIX}{SECRET}" if campaign.doors.bypass else "",
     )
 
 
 def _told(show: Show, view: View, path: str) -> list[str]:
     """What the server answers, as lines that a sysadmin knows."""
-    got = show.reply(view, Request("GET", path, view.host, {"accept": "text/html"}))
+    got = show.reply(view, Request("GET", path, view.host(), {"accept": "text/html"}))
     lines = [f"{got.status} {HTTPStatus(got.status).phrase}"]
     return lines + [f"{name}: {got.headers[name]}" for name in _TOLD if name in got.headers]

@@ -7,6 +7,7 @@ our names is refused, so that a foreign name which points to this machine opens 
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -20,7 +21,7 @@ from piquet.errors import EngineError, PiquetError
 from piquet.preview import index
 from piquet.preview.sample import Reply
 from piquet.preview.show import load_show
-from piquet.preview.view import HOME
+from piquet.preview.view import HOME, label_of
 
 ADDRESS = "127.0.0.1"
 _ALIASES = ("localhost", ADDRESS)
@@ -47,6 +48,7 @@ class PreviewServer(ThreadingTCPServer):
         """
         self._path = path
         self.ended = threading.Event()
+        self._visits = itertools.count(1)
         self._seen = _stamp(path.parent)
         self.show = load_show(path)
         try:
@@ -75,8 +77,8 @@ class PreviewServer(ThreadingTCPServer):
             return Reply(302, {**_TEXT, "Location": self.url})
         if name == HOME:
             return self._index(request)
-        view = self.show.views.get(name.removesuffix(f".{HOME}"))
-        if view is None or view.host != name:
+        view = self.show.views.get(label_of(name))
+        if view is None:
             return _refused(host)
         return self.show.reply(view, self._as_visitor(request))
 
@@ -87,7 +89,7 @@ class PreviewServer(ThreadingTCPServer):
                 self.show, self._seen = load_show(self._path), seen
         except PiquetError as err:
             return Reply(500, _TEXT, f"{err}\n".encode())
-        return index.reply(self.show, self.port, request)
+        return index.reply(self.show, self.port, request, next(self._visits))
 
     def _as_visitor(self, request: Request) -> Request:
         """A frame of the index stands for a whole window, not for a frame on another site."""
