@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -256,3 +257,16 @@ def test_events_survive_the_way_through_a_pipe() -> None:
     assert Event.from_line(line) == event
     with pytest.raises(ValueError, match="not an event"):
         Event.from_line(json.dumps({"kind": "start"}))
+
+
+def test_an_engine_that_ends_before_all_is_set_up_is_no_endless_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine the engine can be over before the last reader has begun: its end is heard nevertheless."""
+    begin = threading.Thread.start
+
+    def begin_and_dawdle(self: threading.Thread) -> None:
+        begin(self)
+        time.sleep(0.5)
+
+    monkeypatch.setattr(threading.Thread, "start", begin_and_dawdle)
+    event = result("a")
+    assert heard(runner(f"print({event.to_line()!r})")) == [event]

@@ -39,8 +39,8 @@ class PyinfraDrive(Drive):
             errors="replace",
             start_new_session=True,
         )
-        self._threads = [threading.Thread(target=act, daemon=True) for act in (self._listen, self._drain)]
-        for thread in self._threads:
+        self._threads = [threading.Thread(target=act, daemon=True) for act in (self._drain, self._listen)]
+        for thread in self._threads:  # the one that is waited for by the other comes first
             thread.start()
         stdin = self._process.stdin
         if stdin is not None:
@@ -49,18 +49,23 @@ class PyinfraDrive(Drive):
                 stdin.close()
 
     def _listen(self) -> None:
-        """Read events up to the end of the process."""
-        for line in _lines(self._process.stdout):
-            try:
-                event = Event.from_line(line)
-            except ValueError:
-                self._noise.append(line)
-                continue
-            self._has_results = self._has_results or event.kind == "result"
-            self._heard.put(event)
-        self._process.wait()
-        self._threads[1].join(_JOIN_S)
-        self._heard.put(None)
+        """Read events up to the end of the process. Whatever happens here, the end is told: everybody waits for it."""
+        try:
+            for line in _lines(self._process.stdout):
+                self._hear(line)
+            self._process.wait()
+            self._threads[0].join(_JOIN_S)
+        finally:
+            self._heard.put(None)
+
+    def _hear(self, line: str) -> None:
+        try:
+            event = Event.from_line(line)
+        except ValueError:
+            self._noise.append(line)
+            return
+        self._has_results = self._has_results or event.kind == "result"
+        self._heard.put(event)
 
     def _drain(self) -> None:
         for line in _lines(self._process.stderr):
