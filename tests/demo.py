@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from piquet.testbed import Fleet
@@ -21,7 +23,26 @@ from piquet.verify.watch import Timeline
 from tests import drive, foreign
 from tests.drive import Drill
 
-LASTS_S = 12
+PHASE_S = 10
+EXAMPLE = Path("inventory.example/campaign")
+_CAMPAIGN = """\
+campaign: drill
+timezone: {zone}
+languages: [fr, en, es, de, it, pt]
+contact: https://example.org/greve
+theme: poster
+phases:
+  - {{mode: banner, start: {starts[0]}, duration: {lasts_s}s, style: bar, message: messages/annonce}}
+  - {{mode: block, start: {starts[1]}, duration: {lasts_s}s, page: pages/greve}}
+  - {{mode: occupy, start: {starts[2]}, duration: {lasts_s}s, page: pages/une, paths: [/]}}
+sites: {{include: ["*"], exclude: [unselected.corpus.example]}}
+open: {{paths: [/api/], bypass: true}}
+"""
+MODES = {
+    "banner": "every page that can carry it has the announcement, nothing else differs",
+    "block": "selected sites answer with the strike page, all others as usual",
+    "occupy": "the front page is the strikers', every other path as usual",
+}
 _NOISE = re.compile(r"^(PLAY|TASK|ok:|skipping:|\s*$|\S+\s+: ok=\d+)")
 _SHOWN_LINES = 14
 
@@ -65,6 +86,7 @@ def main() -> int:
         kinds = foreign.plant(fleet)
         count = sum(len(dealt) for dealt in kinds.values())
         os.environ["PIQUET_CA"] = str(fleet.ca_file)
+        let_apache_speak_lua(fleet)
         story.say(
             f"booted in {fleet.boot_s:.1f} s; {count} virtual hosts of others, in {len(_said(kinds))} kinds:"
         )
@@ -77,6 +99,13 @@ def main() -> int:
     return conclude(story)
 
 
+def let_apache_speak_lua(fleet: Fleet) -> None:
+    """An inventory variable: by rules alone Apache cannot occupy a page; piquet loads mod_lua until it is removed."""
+    folder = fleet.folder / "group_vars"
+    folder.mkdir()
+    (folder / "apache.yml").write_text("piquet_apache: lua\n", encoding="utf-8")
+
+
 def prepare(story: Story, fleet: Fleet) -> Drill:
     """Survey, hook, plan, stage."""
     story.step("survey", "Reads what every host serves, and what stands in the way. Changes nothing.")
@@ -87,7 +116,11 @@ def prepare(story: Story, fleet: Fleet) -> Drill:
     begin = time.monotonic()
     show(story, fleet, "hook")
     lead_s = drive.lead_s(time.monotonic() - begin)
-    drill = drive.write_campaign(fleet, fleet.folder / "campaign", lead_s, LASTS_S)
+    drill = write_campaign(fleet, fleet.folder / "campaign", lead_s)
+    story.say(
+        "The campaign of inventory.example, in six languages: a banner, then the block, then an occupied front page,"
+    )
+    story.say(f"{PHASE_S} seconds each in the place of days.")
     story.step(
         "plan", "Who shows what, when. Refused if anything is unsafe; the digest pins what was reviewed."
     )
@@ -111,12 +144,26 @@ def hold(story: Story, drill: Drill, kinds: Mapping[str, Iterable[foreign.Kind]]
         "the window",
         f"{drill.start_at - time.time():.0f} s until the start. The controller does nothing more.",
     )
-    drive.sleep_until(drill.start_at + 1.0)
-    cli(story, drill, "verify", "--during")
-    story.proved(
-        "inside the window: selected sites show the strike, all others do not (piquet verify --during)"
-    )
+    for number, (mode, shown) in enumerate(MODES.items()):
+        begin = drill.start_at + number * PHASE_S
+        drive.sleep_until(begin + 0.5)
+        story.say(f"phase {number + 1}, {mode}: {shown}")
+        cli(story, drill, "verify", "--during")
+        if time.time() > begin + PHASE_S:
+            raise SystemExit(f"demo: this machine was too slow to look at phase {number + 1} before its end")
+        story.proved(f"{mode}: {shown} (piquet verify --during)")
     return list(eyes.result())
+
+
+def write_campaign(fleet: Fleet, folder: Path, lead_s: float) -> Drill:
+    """The example's texts and pages under a campaign that begins so many seconds from now."""
+    shutil.copytree(EXAMPLE, folder)
+    start_at = int(time.time() + lead_s) + 1
+    at = (datetime.fromtimestamp(start_at + number * PHASE_S, drive.ZONE) for number in range(len(MODES)))
+    starts = [f"{instant:%Y-%m-%dT%H:%M:%S}" for instant in at]
+    text = _CAMPAIGN.format(zone=drive.ZONE.key, starts=starts, lasts_s=PHASE_S)
+    (folder / "campaign.yml").write_text(text, encoding="utf-8")
+    return Drill(fleet, folder, start_at, start_at + len(MODES) * PHASE_S)
 
 
 def end(story: Story, drill: Drill, timelines: list[Timeline], before: object) -> None:
@@ -140,9 +187,10 @@ def end(story: Story, drill: Drill, timelines: list[Timeline], before: object) -
 
 def tell_times(story: Story, drill: Drill, timelines: list[Timeline]) -> None:
     """When the sites really switched, as seen from outside."""
-    on = [line.first_ours_at - drill.start_at for line in timelines if line.first_ours_at]
+    start_at = drill.start_at + PHASE_S  # a banner leaves the page the site's own
+    on = [line.first_ours_at - start_at for line in timelines if line.first_ours_at]
     off = [line.last_ours_at - drill.end_at for line in timelines if line.last_ours_at]
-    late = sum(line.seconds_outside([(drill.start_at, drill.end_at)]) for line in timelines)
+    late = sum(line.seconds_outside([(start_at, drill.end_at)]) for line in timelines)
     if len(on) != len(timelines) or late:
         silent = ", ".join(line.target.label for line in timelines if not line.runs)
         raise SystemExit(
