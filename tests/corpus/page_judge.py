@@ -59,7 +59,7 @@ def pages(paths: Sequence[str]) -> tuple[Case, ...]:
     found = []
     for path in paths:
         found += [Case("GET", path), Case("GET", path, browser), Case("HEAD", path, browser)]
-        found += [Case("GET", path, (("Accept-Language", "en"), *browser))]  # what is edited moves to the end
+        found += [Case("GET", path, (*browser, ("Accept-Language", "en")))]
         found += [Case("GET", path, (("Accept-Encoding", "br"),)), Case("POST", path)]
         for name, value in (
             ("If-None-Match", '"made"'),
@@ -78,7 +78,7 @@ _LATER = "Fri, 11 Dec 2026 00:00:00 GMT"
 def bare(case: Case) -> Case:
     """The request without conditions, ranges, and codings but gzip."""
     kept = [(name, value) for name, value in case.headers if name not in _TAKEN_OFF]
-    coded = tuple((n, "gzip, deflate" if n == "Accept-Encoding" and "gzip" in v else v) for n, v in kept)
+    coded = tuple((n, "gzip" if n == "Accept-Encoding" and "gzip" in v else v) for n, v in kept)
     coded = tuple((n, v) for n, v in coded if (n, v) != ("Accept-Encoding", "br"))
     return replace(case, headers=coded)
 

@@ -192,6 +192,22 @@ def test_sites_show_the_phases_that_they_take_part_in(variant: Variant, planted:
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
+def test_no_cache_of_the_server_keeps_a_banner(variant: Variant, planted: Planter) -> None:
+    """A page with a banner is not stored, so that nothing of it is shown after the end; one stored before has none."""
+    server = planted("apache", "cache")
+    host = server.kinds[0].asks[0].host
+    strike = picket(server, (DAY, DAY + HOUR), variant=variant, mode="banner")
+    begin(server, strike, strike.inside_ms)
+    page = Case("GET", "/made/plain", (("Accept", "text/html"),))
+    with server.serving():
+        assert [is_ours(answer(server, page, host)) for _ in range(3)] == [True] * 3
+        server.box.set_clock(strike.after_ms)
+        assert [is_ours(answer(server, page, host)) for _ in range(3)] == [False] * 3
+        server.box.set_clock(strike.inside_ms)
+        assert [is_ours(answer(server, page, host)) for _ in range(3)] == [False] * 3
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
 def test_the_order_of_modules_does_not_matter(variant: Variant, planted: Planter) -> None:
     """A folder's own page has the banner also where mod_headers was loaded before mod_dir."""
     server = planted("apache", "static")

@@ -31,6 +31,9 @@ _MEANT = frozenset("`$\\")
 
 _IS_WHOLE = f"{IS_PAGE} && -z req_novary('Range')"
 _HAS_CONTENT = "%{REQUEST_METHOD} != 'HEAD' && resp('Content-Length') != '0'"
+_ACCEPTS_MORE = r"req_novary('Accept-Encoding') =~ m#(?:^|[, ])(?:br|zstd|dcb|dcz|\*)(?:[,; ]|$)#i"
+"""Codings that no filter here can read."""
+_ACCEPTS_GZIP = r"req_novary('Accept-Encoding') =~ m#(?:^|[, ])gzip *(?:,|$|; *q=(?!0(?:\.0*)? *(?:,|$)))#i"
 _STATUS = "%{REQUEST_STATUS} -eq 200 && resp('Content-Encoding') =~ m#^(?:gzip)?$#i"
 
 
@@ -56,6 +59,8 @@ def values(
         "is_whole_page": _IS_WHOLE,
         "has_content": _HAS_CONTENT,
         "wants_page": WANTS_PAGE,
+        "accepts_more": _ACCEPTS_MORE,
+        "accepts_gzip": _ACCEPTS_GZIP,
     }
 
 
