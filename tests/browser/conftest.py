@@ -67,6 +67,7 @@ def opened(browser: Browser) -> Iterator[Opener]:
             locale=visit.language,
             viewport={"width": width, "height": height},
             ignore_https_errors=True,  # the sites' certificates are made for the test
+            reduced_motion="reduce",  # what is looked at half-way through an animation is nobody's view
             **options,
         )
         context.set_default_timeout(_PATIENCE_MS)

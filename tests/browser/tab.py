@@ -24,7 +24,7 @@ RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa")
 _STATUS_NOTE = re.compile(r"^Failed to load resource: the server responded with a status of (?:503|404) ")
 _ICON = "/favicon.ico"
 """Asked for by the browser itself where a page names no icon of its own."""
-_AXE = "rules => axe.run(document, {runOnly: rules, resultTypes: ['violations']})"
+_AXE = "rules => axe.run(document, {runOnly: rules, resultTypes: ['violations'], iframes: false})"
 _WATCH = "document.addEventListener('securitypolicyviolation', e => console.error('policy: ' + e.violatedDirective))"
 
 
