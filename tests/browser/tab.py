@@ -21,9 +21,9 @@ WIDTHS = (320, 390, 768, 1280, 1920)
 RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa")
 """Success criteria of WCAG 2.2 up to level AA, as axe-core tags its rules."""
 
-_STATUS_NOTE = re.compile(r"^Failed to load resource: the server responded with a status of (?:503|404) ")
+_STATUS_NOTE = re.compile(r"^Failed to load resource: the server responded with a status of (\d+) ")
 _ICON = "/favicon.ico"
-"""Asked for by the browser itself where a page names no icon of its own."""
+"""Asked for by the browser itself where a page names no icon, as those of the sample site; it has none."""
 _AXE = "rules => axe.run(document, {runOnly: rules, resultTypes: ['violations'], iframes: false})"
 _WATCH = "document.addEventListener('securitypolicyviolation', e => console.error('policy: ' + e.violatedDirective))"
 
@@ -107,9 +107,10 @@ class Tab:
 
     def _says(self, message: ConsoleMessage) -> None:
         """Chromium notes on the console that a page came with a 503, which it is meant to."""
-        url = str(message.location.get("url", ""))
-        is_meant = url in self._refused or url == self.visit.url(_ICON)
-        is_note = is_meant and _STATUS_NOTE.match(message.text)
+        url, note = str(message.location.get("url", "")), _STATUS_NOTE.match(message.text)
+        is_note = note and (
+            (note[1] == "503" and url in self._refused) or (note[1] == "404" and url.endswith(_ICON))
+        )
         if message.type in ("error", "warning") and not is_note:
             self.problems.append(f"{message.type}: {message.text} ({url})")
 
