@@ -31,7 +31,7 @@ TELLING = (
 """Kinds of an ordinary run."""
 ALL = tuple(kind.name for kind in load("apache"))
 _CACHING = ("cache",)
-"""Kinds whose answers depend on those before: a page with a banner is not stored, and what follows comes from elsewhere."""
+"""Kinds whose answers depend on those before: a page with a banner is not stored, what follows comes from elsewhere."""
 _TWO_AT_ONCE = "connection"
 _MADE = ("plain", "gzip", "empty", "br", "long", "chunks", "broken", "missing")
 _LIMITED = "commented.html"

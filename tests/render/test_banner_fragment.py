@@ -92,10 +92,13 @@ def test_everything_is_same_origin() -> None:
     assert loaded == {"/.well-known/piquet/banner.css", "/.well-known/piquet/banner.js"}
 
 
-def test_the_style_and_the_scripts_come_before_the_body() -> None:
-    """The parser still takes them into the head; the body gets one child more, and keeps its attributes."""
-    tags = Seen(line("Texte")).tags
-    assert tags[:3] == ["link", "script", "aside"]
+def test_it_is_one_element_that_is_found_again() -> None:
+    """The body gets one child more, and what looks at the page from outside can take exactly that out."""
+    fragment = line("Texte")
+    assert Seen(fragment).tags[:3] == ["aside", "link", "script"]
+    page = b"<html><head></head>\n<body class=x>usual</body>"
+    marks, bare = rule.taken_out(rule.insert(page, fragment.encode()))
+    assert (marks, bare) == (("greve/2/banner",), page)
 
 
 def test_headings_become_lines_and_pictures_none() -> None:

@@ -28,8 +28,8 @@ _SPACE = re.compile(r"[ \t\r\n\f]+")
 _SPECIAL = frozenset("$\\|%")
 _HEAD = Markup('<link rel="stylesheet" href="{prefix}{style}"><script src="{prefix}{script}" defer></script>')
 _FRAME = Markup(
-    '<aside class="piquet-banner" {mark}="{sign}" data-style="{style}" data-close="{close}" lang="{language}" '
-    'dir="{direction}" aria-label="{label}"><div class="piquet-text"><p class="piquet-when"{foreign}>'
+    '<aside {mark}="{sign}" class="piquet-banner" data-style="{style}" data-close="{close}" lang="{language}" '
+    'dir="{direction}" aria-label="{label}">{head}<div class="piquet-text"><p class="piquet-when"{foreign}>'
     "<strong>{strike}</strong> <span{own}>{window}</span></p>{body}{more}</div></aside>"
 )
 _MORE = Markup('<p class="piquet-more"{foreign}><a href="{address}" rel="noopener noreferrer">{text}</a></p>')
@@ -38,14 +38,17 @@ _MORE = Markup('<p class="piquet-more"{foreign}><a href="{address}" rel="noopene
 def fragment(campaign: Campaign, phase: Phase, source: PageSource) -> str:
     """The banner of a phase in one language: one line of printable ASCII, at most `MAX_BYTES` long.
 
+    It is one element, style and script included, with its mark as first attribute: so `piquet.banner` finds it again.
+
     Where no style is loaded it is a block at the top of the page; where no script runs it is the same with style.
 
     Raises:
         BundleError: the text is too long for a line of configuration.
     """
     spoken = words(source.language, campaign.theme)
-    html = _head() + _FRAME.format(
+    html = _FRAME.format(
         mark=MARK,
+        head=_head(),
         sign=answers.sign(campaign, phase),
         style=phase.style or "bar",
         close=spoken.texts["close"],
