@@ -255,6 +255,9 @@ def test_deleted_configuration_is_no_error(mode: Mode, planted: Planter) -> None
     strike = picket(server, (DAY, DAY + HOUR), variant="lua", mode=mode)
     begin(server, strike, ms(DAY))
     with server.serving():
+        assert is_ours(
+            answer(server, HOME)
+        )  # it listens before it reads its configuration for the second time
         shutil.rmtree(server.box.path("/etc/piquet"))
         assert is_ours(answer(server, HOME))
         server.box.set_clock(strike.after_ms)
