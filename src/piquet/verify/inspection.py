@@ -28,7 +28,7 @@ from piquet.verify.expectations import Expectations
 from piquet.verify.judge import gathered, judge, judge_certificate, judge_return, odd_pages
 from piquet.verify.observation import Pace, Reply, Target
 from piquet.verify.probe import Prober
-from piquet.verify.questions import jobs
+from piquet.verify.questions import jobs, usual_questions
 from piquet.verify.questions import with_lines as asking_lines
 from piquet.verify.sweep import DEFAULT_CONCURRENCY, ignore_progress, questions_in, sweep
 
@@ -128,18 +128,20 @@ def judged(
     returned: list[Returned] = []
     pages: list[tuple[Reply, Answer]] = []
     with_certificate: dict[Target, Reply] = {}
+    before = {question.as_sent for question in usual_questions(expectations.campaign, expectations.secret)}
     for reply in replies:
+        is_comparable = is_kept(reply) and reply.question.as_sent in before
         with_certificate.setdefault(reply.target, reply)
         answers = expectations.answers(reply)
         wrong = judge(reply, answers)
         if not wrong and len(answers) == 1:
             pages.append((reply, answers[0]))
-        if baseline and is_kept(reply) and all(answer.kind == "usual" for answer in answers):
+        if baseline and is_comparable and all(answer.kind == "usual" for answer in answers):
             row = compare(baseline, reply)
             returned.append(row)
             if row.verdict != "unknown" and not reply.observation.ours:
                 wrong = judge_return(reply, row.found)
-        if baseline and is_kept(reply) and all(answer.kind == "banner" for answer in answers):
+        if baseline and is_comparable and all(answer.kind == "banner" for answer in answers):
             row = compare(baseline, reply)
             wrong = (*wrong, *judge_return(reply, row.found if row.verdict != "unknown" else ()))
         findings += wrong

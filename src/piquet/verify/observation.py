@@ -92,6 +92,11 @@ class Question:
         before, prefix, _ = self.path.partition(BYPASS_PREFIX)
         return f"{self.method} {before + prefix}{extra}"
 
+    @property
+    def as_sent(self) -> tuple[str, str, tuple[tuple[str, str], ...]]:
+        """What a site sees of it; two answers can be compared if that is the same, since applications may echo it."""
+        return self.method, self.path, self.headers
+
 
 @dataclass(frozen=True, slots=True)
 class Observation:
