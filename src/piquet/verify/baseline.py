@@ -122,8 +122,15 @@ def with_lines(baseline: Baseline, first: Iterable[Reply], second: Iterable[Repl
     return Baseline(baseline.campaign, baseline.taken_at, prints)
 
 
-def compare(baseline: Baseline, reply: Reply) -> Returned:
-    """One reply against the baseline."""
+def compare(baseline: Baseline, reply: Reply, in_banner: bool = False) -> Returned:
+    """One reply against the baseline.
+
+    Args:
+        baseline: how all answered as usual.
+        reply: how one answers now.
+        in_banner: in a banner's window: a page that could carry one has the headers of one that does, and the
+            bytes of its own, whether there was a place for the banner in it or not.
+    """
     before = baseline.prints.get(Key.of(reply.target, reply.question))
     if before is None:
         return Returned(reply, "unknown")
@@ -131,8 +138,10 @@ def compare(baseline: Baseline, reply: Reply) -> Returned:
         was = f"status {before.fields.get('status', 'none')}"
         return Returned(reply, "unreachable", (Difference("answer", was, reply.observation.error),))
     seen, changing = reply.observation, frozenset(before.volatile)
-    if seen.banners:  # what stays must be the page itself, less its length and validators
-        seen, changing = replace(seen, sha256=seen.bare_sha256, size=seen.bare_size), changing | OF_A_BANNER
+    if seen.banners:  # what stays must be the page itself
+        seen = replace(seen, sha256=seen.bare_sha256, size=seen.bare_size)
+    if seen.banners or (in_banner and seen.has_place is not None):
+        changing |= OF_A_BANNER
     found = differences(before.fields, fingerprint(seen), changing)
     found += _lost_lines(before, seen) if not seen.banners else ()
     verdict: Verdict = "different" if found else "stable" if before.volatile else "identical"

@@ -142,7 +142,7 @@ def judged(
             if row.verdict != "unknown" and not reply.observation.ours:
                 wrong = judge_return(reply, row.found)
         if baseline and is_comparable and all(answer.kind == "banner" for answer in answers):
-            row = compare(baseline, reply)
+            row = compare(baseline, reply, in_banner=True)
             wrong = (*wrong, *judge_return(reply, row.found if row.verdict != "unknown" else ()))
         findings += wrong
     for target, reply in with_certificate.items():
