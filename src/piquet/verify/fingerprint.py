@@ -30,14 +30,20 @@ _LEFT_OUT = frozenset(
         "expires",
     }
 )
+_EXPIRES_AFTER = "expires after date"
 _OF_THE_BODY = frozenset({"body", "size", "header content-length", "header etag", "header content-md5"})
-OF_A_BANNER = frozenset(
-    f"header {name}"
-    for name in ("content-length", "etag", "last-modified", "accept-ranges", "cache-control", "content-md5")
+_OF_A_BANNER = (
+    "content-length",
+    "etag",
+    "last-modified",
+    "accept-ranges",
+    "cache-control",
+    "content-md5",
+    "expires",
 )
+OF_A_BANNER = frozenset({_EXPIRES_AFTER, *(f"header {name}" for name in _OF_A_BANNER)})
 """Fields that a page with a banner has otherwise: what speaks of its bytes, and what keeps it from caches."""
 _COOKIE_TIMES = frozenset({"expires", "max-age"})
-_EXPIRES_AFTER = "expires after date"
 _SECONDS = re.compile(r"(-?\d+) s")
 ABSENT = "(absent)"
 

@@ -144,7 +144,7 @@ def _against(reply: Reply, answer: Answer) -> Iterator[Finding]:
     if observation.error:
         if reply.target.site != UNKNOWN_SITE:
             message = f"{asked} got no answer" if not observation.is_unreached else "cannot be reached"
-            is_maybe_usual = answer.kind == "usual" and not observation.is_unreached
+            is_maybe_usual = answer.kind in ("usual", "banner") and not observation.is_unreached
             severity: Severity = "warning" if is_maybe_usual else "error"
             hint = (
                 "some sites close the connection on purpose: a baseline would tell" if is_maybe_usual else ""
