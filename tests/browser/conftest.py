@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,9 @@ from .tab import Tab
 
 Opener = Callable[..., Tab]
 SHOTS = Path(__file__).resolve().parents[2] / ".cache" / "screenshots"
+_NEW_NETWORK = 0x40000000
+"""CLONE_NEWNET. Source: unshare(2)."""
+
 _PATIENCE_MS = 10_000
 _FLAGS = (
     "--disable-gpu",
@@ -32,8 +37,29 @@ _FLAGS = (
 )
 
 
+@pytest.fixture(scope="package", autouse=True)
+def own_network() -> Iterator[None]:
+    """A network with nothing in it but this machine itself, for browser and servers.
+
+    Chromium drops what is under way when any interface comes or goes, as those of test hosts do beside this; and what
+    is asked elsewhere cannot arrive. Needs root, as the servers' boxes do.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    with Path("/proc/thread-self/ns/net").open("rb") as before:
+        _checked(libc.unshare(_NEW_NETWORK))
+        subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+        yield
+        _checked(libc.setns(before.fileno(), _NEW_NETWORK))
+
+
+def _checked(result: int) -> None:
+    if result != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
 @pytest.fixture(scope="package")
-def browser() -> Iterator[Browser]:
+def browser(own_network: None) -> Iterator[Browser]:
     """Chromium with a profile of its own; gone with this folder's last test, since it keeps an event loop running."""
     with sync_playwright() as playwright:
         flags = [*_FLAGS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
@@ -43,7 +69,7 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="package")
-def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+def town(own_network: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     """Every site with the one campaign of all modes."""
     campaign = write_campaign(tmp_path_factory.mktemp("campaign"))
     town = Town(campaign, tmp_path_factory.mktemp("sites"))

@@ -10,12 +10,13 @@ import itertools
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
 from piquet.bundle import build_bundles
 from piquet.campaign.load import LoadedCampaign, load_campaign
+from piquet.fleet.model import Variant
 from piquet.plan import Entry, HostPlan, Plan
 from piquet.preview.sample import PATHS
 from piquet.preview.server import PreviewServer, serving
@@ -33,6 +34,10 @@ Policy = Literal["self", "none"]
 DOMAIN_RULES = "MAP *.corpus.example 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE *.localhost"
 """Names that a browser may look up; any other leads nowhere."""
 
+_LOADABLE = {
+    f"{name}_module": f"/usr/lib/apache2/modules/mod_{name}.so"
+    for name in ("lua", "substitute", "filter", "deflate")
+}
 _DIGEST = b"d" * 64
 _NGINX = """# a journal that allows nothing but its own
 server {{
@@ -72,6 +77,7 @@ class Visit:
 
     origin: str
     language: str
+    has_pictures: bool = True
 
     def url(self, path: str = "/") -> str:
         """An address of the site."""
@@ -130,7 +136,8 @@ class Real:
         start_ms, end_ms = ms(phase.start_at), ms(phase.end_at)
         at_ms = {"before": start_ms - 1, "during": (start_ms + end_ms) // 2, "after": end_ms}[moment]
         self.server.box.set_clock(at_ms)
-        return Visit(f"https://{host_name(policy)}:{self.server.https}", language)
+        origin = f"https://{host_name(policy)}:{self.server.https}"
+        return Visit(origin, language, has_pictures=self.name not in WITHOUT_PICTURES)
 
 
 @contextmanager
@@ -140,7 +147,7 @@ def previewed(campaign: Path, folder: Path) -> Iterator[Previewed]:
         yield Previewed(server)
 
 
-def real(provider: Provider, variant: str) -> Callable[[Path, Path], AbstractContextManager[Site]]:
+def real(provider: Provider, variant: Variant) -> Callable[[Path, Path], AbstractContextManager[Site]]:
     """A site on a real server, by one of piquet's variants for it."""
 
     @contextmanager
@@ -166,13 +173,18 @@ SITES: dict[str, Callable[[Path, Path], AbstractContextManager[Site]]] = {
     "preview": previewed,
     "nginx-include": real("nginx", "include"),
     "apache-rules": real("apache", "rules"),
+    "apache-lua": real("apache", "lua"),
 }
 SHOWN = {
     "preview": (BAR, BLOCK, OCCUPY, MODAL),
-    "nginx-include": (BLOCK,),
-    "apache-rules": (BLOCK,),
+    "nginx-include": (BAR, BLOCK, OCCUPY, MODAL),
+    "apache-rules": (BAR, BLOCK, MODAL),
+    "apache-lua": (BAR, BLOCK, OCCUPY, MODAL),
 }
 """Site → the phases that it can show."""
+
+WITHOUT_PICTURES = frozenset({"apache-rules"})
+"""An ErrorDocument's text cannot hold the bytes of a picture: during a block its address answers 503 there."""
 
 
 class Town:
@@ -202,14 +214,16 @@ def _kind(provider: Provider, policy: Policy) -> Kind:
     return Kind(provider, policy, text, "a journal", (name,), (Ask("https", name),), modules, None, "")
 
 
-def _picket(server: Server, loaded: LoadedCampaign, variant: str) -> Picket:
+def _picket(server: Server, loaded: LoadedCampaign, variant: Variant) -> Picket:
     """The bundle of the campaign for this server, as `tests.corpus.picket` makes it for others."""
     campaign = loaded.campaign
     names = sorted(name for kind in server.kinds for name in kind.sites)
     numbers = tuple(phase.number for phase in campaign.phases)
     entries = tuple(Entry(name, key(name), numbers, server.provider, None) for name in names)
-    host = HostPlan("browser", "127.0.0.1", (facts(server),), entries, tuple(names))
+    has = replace(facts(server), variant=variant, loadable=_LOADABLE if server.provider == "apache" else {})
+    host = HostPlan("browser", "127.0.0.1", (has,), entries, tuple(names))
     (bundle,) = build_bundles(Plan(campaign, (host,), ()), loaded.pages, SECRET)
     files = {file.path: file for file in bundle.files if file.kind == "file"}
     contents = {path: file.content.replace(b"@PIQUET_PLAN_DIGEST@", _DIGEST) for path, file in files.items()}
-    return Picket(server.kinds, campaign, files, tuple(entry.key for entry in entries), contents=contents)
+    keys = tuple(entry.key for entry in entries)
+    return Picket(server.kinds, campaign, files, keys, contents=contents, variant=variant)

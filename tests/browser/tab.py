@@ -108,6 +108,8 @@ class Tab:
     def _says(self, message: ConsoleMessage) -> None:
         """Chromium notes on the console that a page came with a 503, which it is meant to."""
         url, note = str(message.location.get("url", "")), _STATUS_NOTE.match(message.text)
+        if note and note[1] == "503" and url.endswith(".png") and not self.visit.has_pictures:
+            return
         is_note = note and (
             (note[1] == "503" and url in self._refused) or (note[1] == "404" and url.endswith(_ICON))
         )

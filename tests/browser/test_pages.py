@@ -114,7 +114,7 @@ def test_it_can_be_read_where_a_site_allows_no_style_at_all(opened: Opener, site
     if site.name == "preview":
         return  # its sample site allows its own
     tab = opened(site.visit(number, policy="none"), width=320)
-    tab.allowed = "style|Content Security Policy|default-src"
+    tab.allowed = "img-src|style|Content Security Policy|default-src"
     tab.go()
     for selector in ("h1", ".strike", ".window", f"nav a[hreflang={'en'}]"):
         assert tab.page.locator(selector).first.is_visible()

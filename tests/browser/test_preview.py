@@ -21,7 +21,7 @@ TITLE = {"phone": "The site on a phone", "desktop": "The site on a desktop"}
 
 
 @pytest.fixture(scope="package")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PreviewServer]:
+def server(own_network: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PreviewServer]:
     """A preview in two languages."""
     with serving(write_campaign(tmp_path_factory.mktemp("preview"), ("fr", "en"))) as server:
         yield server
