@@ -40,8 +40,8 @@ HERE = Path(__file__).resolve().parent
 DOMAIN = "corpus.example"
 BASE_MODULES = (
     "mpm_event", "access_compat", "alias", "authn_core", "authz_core", "authz_host", "authz_user", "auth_basic",
-    "authn_file", "autoindex", "dir", "env", "filter", "headers", "mime", "negotiation", "reqtimeout", "setenvif",
-    "socache_shmcb",
+    "authn_file", "autoindex", "deflate", "dir", "env", "filter", "headers", "mime", "negotiation", "reqtimeout",
+    "setenvif", "socache_shmcb",
 )  # fmt: skip
 _TREE_MTIME_S = 1_700_000_000
 

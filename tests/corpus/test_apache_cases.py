@@ -268,6 +268,41 @@ def test_deleted_configuration_is_no_error(mode: Mode, planted: Planter) -> None
         assert answer(server, HOME) == usual
 
 
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_without_the_marks_nobody_is_shown_more(variant: Variant, planted: Planter) -> None:
+    """Who takes no part in a phase still takes none in it when somebody deletes all that says so."""
+    server = planted("apache", "static", "proxy-pass", "wildcard")
+    wildcard = "one.wildcard.corpus.example"
+    shares = {
+        "static.corpus.example": (1,),
+        "*.wildcard.corpus.example": (2,),
+        "proxy-pass.corpus.example": (2,),
+    }
+    strike = picket(server, (DAY, DAY + HOUR), (DAY + HOUR, DAY + 2 * HOUR), variant=variant, shares=shares)
+    begin(server, strike, ms(DAY + HOUR))
+    with server.serving():
+        assert is_ours(answer(server, HOME, "proxy-pass.corpus.example"), 2)
+        assert is_ours(answer(server, HOME, wildcard), 2)
+        assert not is_ours(answer(server, HOME), 2)
+        shutil.rmtree(server.box.path("/etc/piquet"))
+        assert not is_ours(answer(server, HOME), 2)
+
+
+def test_a_module_that_is_unloaded_breaks_nothing(planted: Planter) -> None:
+    """Its owner switches mod_lua off during the picket: the configuration stays good, and shows less."""
+    server = planted("apache", "static", "own-lua")
+    strike = picket(server, variant="lua", mode="banner")
+    begin(server, strike, strike.inside_ms)
+    assert server.test() == ""
+    for load in server.box.path("/etc/apache2/mods-enabled").glob("*-lua.load"):
+        load.write_text("")
+    for conf in server.box.path("/etc/piquet/apache").glob("10-load.conf"):
+        conf.write_text("")
+    for site in server.vhost_files():
+        site.write_text("" if "Lua" in site.read_text() else site.read_text())
+    assert server.test() == ""
+
+
 @pytest.mark.parametrize("names", [("static",), ("static", "filters", "own-lua")])
 def test_a_survey_of_a_staged_host_says_the_same(names: tuple[str, ...], planted: Planter) -> None:
     """What our own file loads is still ours to load: else the next bundle would leave it out, and the server fail."""

@@ -147,3 +147,49 @@ def test_a_visitor_who_has_the_page_in_cache(variant: Variant, status: int, plan
         if status == 200:
             assert got.values("content-encoding") == ["gzip"]
             assert got.values("cache-control") == ["no-store"]
+
+
+def test_lua_whose_decision_is_gone_shows_nothing(planted: Planter) -> None:
+    """Somebody deletes one file of ours and restarts the server before the agent looks: every site is as usual."""
+    server = planted("nginx", "static", "proxy", lua=True)
+    strike = picket(server, mode="banner", variant="lua")
+    (plain, proxied) = items(server.kinds, (Case("GET", "/page/plain"),))
+    server.box.set_clock(strike.inside_ms)
+    with server.serving():
+        usual = [ask(server, item.ask, item.case) for item in (plain, proxied)]
+    strike.stage(server)
+    server.make_flags(strike.keys)
+    for path in server.box.path("/etc/piquet/nginx/http").glob("*.conf"):
+        if path.name != "50-answer.conf":
+            path.unlink()
+    assert server.test() == ""
+    with server.serving():
+        assert [ask(server, item.ask, item.case) for item in (plain, proxied)] == usual
+
+
+@pytest.mark.parametrize(
+    ("line", "carries"),
+    [
+        ("", True),
+        ("add_header X-Frame-Options DENY;", False),
+        ("add_header X-Frame-Options DENY; etag off;", True),
+        ("add_header X-Frame-Options DENY; etag off; add_header Cache-Control s-maxage=60;", False),
+        ("add_header Cache-Control no-store;", True),
+    ],
+)
+def test_no_banner_where_a_cache_could_keep_it(line: str, carries: bool, planted: Planter) -> None:
+    """A page that a browser or a cache in front may hold beyond the end, or be told to go on with, stays as it is."""
+    server = planted("nginx", "static")
+    (site,) = server.vhost_files()
+    site.write_text(site.read_text().replace("index index.html;", f"index index.html;\n    {line}"))
+    strike = picket(server, mode="banner", variant="include")
+    strike.hook(server)
+    strike.stage(server)
+    server.make_flags(strike.keys)
+    server.box.set_clock(strike.inside_ms)
+    (home,) = items(server.kinds, (Case("GET", "/"),))
+    with server.serving():
+        got = parse(ask(server, home.ask, home.case).received)
+    assert got
+    assert (b"<aside data-piquet" in got.body) == carries
+    assert not carries or "no-store" in ",".join(got.values("cache-control")) or not got.values("etag")

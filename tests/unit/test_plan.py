@@ -19,7 +19,7 @@ from piquet.campaign.model import Campaign, Phase
 from piquet.errors import PlanError
 from piquet.findings import Finding
 from piquet.plan import Entry, Plan, Probe, make_plan, plan_digest, plan_document, raise_if_unsafe
-from piquet.plan.gates.answers import APACHE_FILTERS, BANNER_MODULES
+from piquet.plan.gates.answers import BANNER_MODULES
 
 from .samples import AT, apache, block, campaign, fleet, nginx, survey
 
@@ -166,6 +166,9 @@ LUA, MOD_LUA = {"usable": True}, {"lua_module": "/usr/lib/apache2/modules/mod_lu
 BY_LUA = {"piquet_nginx": "lua", "piquet_apache": "lua"}
 Case = tuple[str, str, Mapping[str, str], Mapping[str, Survey | None]]
 
+FILTERING = ["alias_module", "headers_module", "filter_module"]
+"""What a usual Apache has loaded."""
+
 FIRES: list[Case] = [
     ("window-past", "error", phases("2026-12-16T11:00 2h"), {}),
     ("window-past", "warning", phases("2026-12-16T11:00 2h", "2026-12-17T00:00 1h"), {}),
@@ -181,11 +184,13 @@ FIRES: list[Case] = [
     ("banner-needs-module", "error", BANNER, on_nginx()),
     ("banner-needs-module", "error", BANNER, on_apache()),
     ("banner-needs-module", "error", BANNER,
-     on_apache(loadable=dict.fromkeys(BANNER_MODULES, "x"), conditional=["filter_module"])),
+     on_apache(modules=FILTERING, loadable={"substitute_module": "x"}, conditional=["substitute_module"])),
+    ("banner-needs-module", "error", BANNER, on_apache(loadable=dict.fromkeys(BANNER_MODULES, "x"))),
+    ("banner-kept", "error", BANNER, on_nginx(own=["location sub_filter_last_modified"])),
     ("lua-needs-setenvif", "error", {}, on_apache(loadable=MOD_LUA, _variables=BY_LUA)),
     ("modules-loaded", "info", {}, on_apache(loadable=MOD_LUA, _variables=BY_LUA)),
-    ("modules-loaded", "info", BANNER, on_apache(loadable=dict.fromkeys(BANNER_MODULES, "x"))),
-    ("banner-not-unpacked", "warning", BANNER, on_apache(loadable=dict.fromkeys(BANNER_MODULES, "x"))),
+    ("modules-loaded", "info", BANNER, on_apache(modules=FILTERING, loadable={"substitute_module": "x"})),
+    ("banner-not-unpacked", "warning", BANNER, on_apache(modules=FILTERING, loadable={"deflate_module": "x"})),
     ("banner-taken", "error", BANNER, on_nginx(lua=LUA, own=["http body_filter_by_lua"])),
     ("banner-partial", "warning", BANNER, on_nginx(own=["location sub_filter"])),
     ("banner-partial", "warning", BANNER, on_nginx(lua=LUA, own=["server header_filter_by_lua"])),
@@ -229,14 +234,16 @@ SILENT: list[Case] = [
     ("occupy-expires", "", OCCUPY, on_nginx(lua=LUA, own=["location expires"])),
     ("banner-needs-module", "", {}, on_nginx()),
     ("banner-needs-module", "", BANNER, on_nginx(modules=["http_geo", "http_map", "http_rewrite", "http_sub"])),
-    ("banner-needs-module", "", BANNER, on_apache(loadable=dict.fromkeys(BANNER_MODULES, "x"))),
+    ("banner-needs-module", "", BANNER, on_apache(modules=FILTERING, loadable={"substitute_module": "x"})),
+    ("banner-kept", "", BANNER, on_nginx(own=["location sub_filter"])),
+    ("banner-kept", "", BANNER, on_nginx(lua=LUA, own=["location sub_filter_last_modified"])),
     ("lua-needs-setenvif", "", {}, on_apache()),
     ("lua-needs-setenvif", "", {},
      on_apache(loadable=MOD_LUA, modules=["headers_module", "setenvif_module"], _variables=BY_LUA)),
     ("modules-loaded", "", {}, on_apache(loadable=MOD_LUA)),
-    ("modules-loaded", "", BANNER, on_apache(modules=["headers_module", *APACHE_FILTERS])),
+    ("modules-loaded", "", BANNER, on_apache(modules=[*FILTERING, "substitute_module"])),
     ("banner-not-unpacked", "", {}, on_apache()),
-    ("banner-not-unpacked", "", BANNER, on_apache(loadable=dict.fromkeys(APACHE_FILTERS, "x"))),
+    ("banner-not-unpacked", "", BANNER, on_apache(modules=[*FILTERING, "substitute_module", "deflate_module"])),
     ("banner-taken", "", BANNER, on_nginx(own=["http body_filter_by_lua"])),
     ("banner-partial", "", BANNER, on_nginx(own=["http sub_filter"])),
     ("banner-partial", "", {}, on_nginx(own=["location sub_filter"])),

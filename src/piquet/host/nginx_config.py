@@ -31,8 +31,8 @@ _NOTED = frozenset(
     {"open_file_cache", "disable_symlinks", "proxy_cache", "fastcgi_cache", "uwsgi_cache", "scgi_cache"}
 )
 _OWN = re.compile(
-    r"(server_rewrite_by_lua|header_filter_by_lua|body_filter_by_lua|sub_filter|expires|add_before_body|add_after_body)"
-    r"(?:_block|_file)?$"
+    r"(server_rewrite_by_lua|header_filter_by_lua|body_filter_by_lua|sub_filter|sub_filter_last_modified|expires"
+    r"|add_before_body|add_after_body)(?:_block|_file)?$"
 )
 """Directives that take the place of ours, or ours theirs, in the block where they stand."""
 ANY = "0.0.0.0"  # noqa: S104 - what a survey writes for every IPv4 address

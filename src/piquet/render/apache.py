@@ -16,7 +16,7 @@ from typing import Any
 from piquet import answers
 from piquet.fleet.model import ServerFacts
 from piquet.plan import HostPlan
-from piquet.plan.gates.answers import APACHE_FILTERS
+from piquet.plan.gates.answers import BANNER_MODULES, may_load
 from piquet.render import apache_banner
 from piquet.render.apache_conditions import (
     ASKED_FIRST,
@@ -75,13 +75,9 @@ def _markers(conditions: Conditions) -> Iterator[tuple[str, tuple[str, str]]]:
 def _loads(view: CampaignView, server: ServerFacts) -> tuple[tuple[str, str], ...]:
     """Modules that we load ourselves, with their files."""
     wanted: tuple[str, ...] = ("lua_module",) if server.variant == "lua" else ()
-    wanted += APACHE_FILTERS if view.of_mode("banner") else ()
+    wanted += BANNER_MODULES if view.of_mode("banner") else ()
     missing = [name for name in wanted if name not in server.modules]
-    return tuple((name, server.loadable[name]) for name in missing if _may_load(name, server))
-
-
-def _may_load(name: str, server: ServerFacts) -> bool:
-    return name in server.loadable and name not in server.conditional
+    return tuple((name, server.loadable[name]) for name in missing if may_load(name, server))
 
 
 def _banner_values(

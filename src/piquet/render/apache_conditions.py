@@ -120,15 +120,21 @@ class Conditions:
         return f"(({own}) || ({below} && -f '/run/piquet/live/_.$1'{self._unless(number, '_.$1')}))"
 
     def _unless(self, number: int, key: str) -> str:
-        return f" && ! -f '{DIR}/without/{number}/{key}'" if self.without(number) else ""
+        """Nothing for an entry that is marked as taking no part; where the marks are gone, for none at all."""
+        place = f"{DIR}/without/{number}"
+        return f" && -d '{place}' && ! -f '{place}/{key}'" if self.without(number) else ""
 
     def _below(self) -> str:
-        """Whether a wildcard is the longest match; its first group is what follows `*.`."""
+        """Whether a wildcard is the longest match; its first group is what follows `*.`.
+
+        Where the marks of exact names are gone, nobody knows, and no wildcard is shown anything.
+        """
         suffixes = "|".join(answers.pcre_literal(name[2:]) for name in sorted(self._wildcards()))
         if not suffixes:
             return ""
         below = rf"%{{SERVER_NAME}} =~ m#^[^.]+(?:\.[^.]+)*?\.({suffixes})$#"
-        return f"! -f '{DIR}/known/%{{SERVER_NAME}}' && {below}"
+        marked = f"-d '{DIR}/known' && ! -f '{DIR}/known/%{{SERVER_NAME}}' && " if self.known_below() else ""
+        return marked + below
 
     def _wildcards(self) -> tuple[str, ...]:
         """Every wildcard name that the host serves, selected or not: the longest one must win."""

@@ -44,7 +44,9 @@ def banner_values(view: CampaignView) -> dict[str, Any]:
         "carrier": r"^[0-9]+ 200 (?:identity)? text/html *(?:;|$)",
         "piece_numbers": range(count),
         "pieces": [_row(texts, number) for number in range(count)],
-        "kept": r"^(?!.*no-store)(?:.*max-age=\"?0*[1-9]|(?!.*max-age=)[^;]*;(?!(?:0|-1|Thu, 01 Jan 1970.*)?$))",
+        "kept": r"^(?!.*no-store)"
+        r"(?:.*(?:s-maxage|max-age)=\"?0*[1-9]|(?!.*max-age=)[^;]*;(?!(?:0|-1|Thu, 01 Jan 1970.*)?$))",
+        "tagged": r"^(?!.*no-store).*;[^;]+$",
         "anchor": banner.ANCHOR,
         "needles": list(LEADS.items()),
     }

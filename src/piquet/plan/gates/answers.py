@@ -13,8 +13,8 @@ from piquet.plan.model import HostPlan
 
 BANNER_MODULES = ("filter_module", "substitute_module")
 """What Apache puts a banner into a page with."""
-APACHE_FILTERS = (*BANNER_MODULES, "deflate_module")
-"""The same and what unpacks pages for it, where that is there."""
+OURS_TO_LOAD = frozenset({"lua_module", "substitute_module"})
+"""What our own file may load. For mod_filter and mod_deflate many an `.htaccess` waits, which no survey sees."""
 
 _BY_INCLUDE = "set piquet_nginx to include for it, and hook it"
 _FILTERS = ("header_filter_by_lua", "body_filter_by_lua")
@@ -67,14 +67,13 @@ def _apache_loads(host: str, server: ServerFacts, modes: Set[Mode]) -> Iterator[
     """Modules that our own file loads: the configuration does not wait for them, but an `.htaccess` may."""
     wanted = (
         *(("lua_module",) if server.variant == "lua" else ()),
-        *(APACHE_FILTERS if "banner" in modes else ()),
+        *(BANNER_MODULES if "banner" in modes else ()),
     )
-    missing = [name for name in wanted if name not in server.modules]
-    loads = [name for name in missing if name in server.loadable and name not in server.conditional]
+    loads = [name for name in wanted if name not in server.modules and may_load(name, server)]
     if loads:
         message = "our own file loads modules; some .htaccess may hold an <IfModule> that waits for one"
         yield Finding("info", "modules-loaded", host, message, got=", ".join(loads))
-    if "deflate_module" in missing and "deflate_module" not in loads:
+    if "banner" in modes and "deflate_module" not in server.modules:
         message = "without mod_deflate pages that come compressed carry no banner"
         yield Finding("warning", "banner-not-unpacked", host, message, hint="a2enmod deflate and a reload")
 
@@ -104,6 +103,11 @@ def _nginx_banner(host: str, server: ServerFacts) -> Iterator[Finding]:
         yield Finding(
             "error", "banner-needs-module", host, message, "http_sub", hint="use a build that has it"
         )
+    if not is_lua and server.own & _of("sub_filter_last_modified", levels=("http", "server", "location")):
+        message = (
+            "`sub_filter_last_modified` is on, so that browsers would keep pages with a banner beyond its end"
+        )
+        yield Finding("error", "banner-kept", host, message, "off", "on", "have its owner switch it off")
     if server.own & _of(*names, levels=("server", "location")):
         message = f"where the owner's own {' or '.join(names)} stands, pages show no banner"
         yield Finding("warning", "banner-partial", host, message)
@@ -111,13 +115,16 @@ def _nginx_banner(host: str, server: ServerFacts) -> Iterator[Finding]:
 
 def _apache_banner(host: str, server: ServerFacts) -> Iterator[Finding]:
     missing = [name for name in BANNER_MODULES if name not in server.modules]
-    gone = [name for name in missing if name not in server.loadable]
-    awaited = [name for name in missing if name in server.conditional]
     enable = " ".join(name.removesuffix("_module") for name in missing)
-    if gone or awaited:
+    if not all(may_load(name, server) for name in missing):
         message = "Apache runs without modules that put the banner into pages, and ours to load they are not"
         hint = f"a2enmod {enable} and a reload"
         yield Finding("error", "banner-needs-module", host, message, ", ".join(missing), hint=hint)
+
+
+def may_load(name: str, server: ServerFacts) -> bool:
+    """Whether our own file may load a module: its file is there, and nobody that could be asked waits for it."""
+    return name in OURS_TO_LOAD and name in server.loadable and name not in server.conditional
 
 
 def _of(*names: str, levels: tuple[str, ...] = ("http", "server")) -> frozenset[str]:
