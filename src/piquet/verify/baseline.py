@@ -138,9 +138,9 @@ def compare(baseline: Baseline, reply: Reply, in_banner: bool = False) -> Return
         was = f"status {before.fields.get('status', 'none')}"
         return Returned(reply, "unreachable", (Difference("answer", was, reply.observation.error),))
     seen, changing = reply.observation, frozenset(before.volatile)
-    if seen.banners:  # what stays must be the page itself
+    if in_banner and seen.banners:  # what stays must be the page itself
         seen = replace(seen, sha256=seen.bare_sha256, size=seen.bare_size)
-    if seen.banners or (in_banner and seen.has_place is not None):
+    if in_banner and seen.has_place is not None:
         changing |= OF_A_BANNER
     found = differences(before.fields, fingerprint(seen), changing)
     found += _lost_lines(before, seen) if not seen.banners else ()

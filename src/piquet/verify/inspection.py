@@ -139,7 +139,7 @@ def judged(
         if baseline and is_comparable and all(answer.kind == "usual" for answer in answers):
             row = compare(baseline, reply)
             returned.append(row)
-            if row.verdict != "unknown" and not reply.observation.ours:
+            if row.verdict != "unknown" and not (reply.observation.ours or reply.observation.banners):
                 wrong = judge_return(reply, row.found)
         if baseline and is_comparable and all(answer.kind == "banner" for answer in answers):
             row = compare(baseline, reply, in_banner=True)

@@ -119,7 +119,7 @@ class Prober:
                 certificate=trouble,
                 lines=_lines(body) if question.keep_lines else frozenset(),
             )
-            return _looked_through(seen, body)
+            return looked_through(seen, body)
 
     def _session(self, is_fresh: bool) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(limit=0, force_close=is_fresh)
@@ -167,7 +167,7 @@ async def _body(response: aiohttp.ClientResponse) -> bytes:
     return b"".join(parts)[:BODY_LIMIT_BYTES]
 
 
-def _looked_through(seen: Observation, body: bytes) -> Observation:
+def looked_through(seen: Observation, body: bytes) -> Observation:
     """With the banners of a page, if it is one that could carry them."""
     if not banner.can_carry(seen.status or 0, dict(seen.headers)):
         return seen
