@@ -54,7 +54,7 @@ def test_the_command_line(with_wheel: Environment) -> None:
     assert __version__ in with_wheel.said("piquet", "--version")
     with_wheel.said("piquet", "init", "strike")
     campaign = with_wheel.home / "strike/campaign.yml"
-    assert "phase 1 block" in with_wheel.said("piquet", "check", str(campaign))
+    assert "phase 2 block" in with_wheel.said("piquet", "check", str(campaign))
     base = ROOT / "tests/bad/base"
     shutil.copy(base / "hosts.yml", with_wheel.home)
     shutil.copytree(base / "surveys", with_wheel.home / ".piquet/surveys")
