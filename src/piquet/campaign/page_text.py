@@ -39,6 +39,7 @@ _ACTIVE = frozenset(
 )
 _SCHEME = re.compile(r"\s*(javascript|vbscript|data|file)\s*:", re.IGNORECASE)
 _LINK = re.compile(r"\]\(\s*<?\s*(?P<target>(?:javascript|vbscript|data|file):[^)\s]*)", re.IGNORECASE)
+_ENDLESS = re.compile(r"<[A-Za-z/!?][^>]{4096}")
 _FENCE = re.compile(r"^ {0,3}(```|~~~).*?^ {0,3}\1[^\n]*$|`[^`\n]+`", re.DOTALL | re.MULTILINE)
 
 
@@ -49,6 +50,9 @@ def page_problems(source: PageSource) -> Iterator[Problem]:
         text = _FENCE.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), text)
         for match in _LINK.finditer(text):
             yield _problem(source, text, match.start("target"), "this link acts in the page", match["target"])
+    if endless := _ENDLESS.search(text):  # the parser would look for its end again and again
+        yield _problem(source, text, endless.start(), "this tag has no end", endless[0][:20])
+        return
     parser = _Parser()
     parser.feed(text)
     parser.close()

@@ -18,9 +18,12 @@ MAX_FILE_BYTES = 2 * 1024 * 1024
 MAX_FILES = 40
 _ASSET = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}\.(?:woff2|png|jpe?g|gif|webp|avif)")
 _PAPERS = re.compile(r"(?i)(readme|licen[cs]e|copying|notice|ofl|authors)\b.*|.*\.(md|txt)")
-_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+_COMMENT = re.compile(r"""/\*.*?(?:\*/|\Z)|"[^"\n]*"|'[^'\n]*'""", re.DOTALL)
+"""And strings, in which nothing is a comment."""
 _LOADS = re.compile(
-    r"@import\b[^;]*|url\(\s*(?P<quote>[\"']?)(?P<target>[^\"')]*)(?P=quote)\s*\)", re.IGNORECASE
+    r"@import\b[^;]*|(?:image-set|image|cross-fade|src|element)\([^;}]*|(?:https?:)?//[^;}]*|\\[^\n]{0,8}"
+    r"|url\(\s*(?P<quote>[\"']?)(?P<target>[^\"')]*)(?P=quote)\s*\)",
+    re.IGNORECASE,
 )
 _EXPECTED = (
     "page.html.j2, strike.css, banner.css, words.yml, fonts (.woff2) and pictures, named in a-z, 0-9 and ._-"
@@ -42,7 +45,9 @@ def name_problem(folder: str, name: str) -> Problem | None:
 
 def style_problems(file: str, text: str, names: Collection[str]) -> Iterator[Problem]:
     """Everything that a style sheet loads and that does not lie beside it."""
-    bare = _COMMENT.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), text)
+    bare = _COMMENT.sub(
+        lambda match: match[0] if match[0][0] in "\"'" else re.sub(r"[^\n]", " ", match[0]), text
+    )
     for match in _LOADS.finditer(bare):
         if match["target"] is None or match["target"] not in names:
             line, column = (

@@ -64,11 +64,11 @@ def _text(template: str, purpose: str, values: Mapping[str, Any]) -> str:
 
 def _markers(conditions: Conditions) -> Iterator[tuple[str, tuple[str, str]]]:
     """Files whose name or content the expressions ask for."""
-    for name in conditions.known_below():
+    for name in conditions.known_below() if conditions.has_known_files() else ():
         yield f"{DIR}/known/{name}", ("0644", "")
     for phase in conditions.view.phases:
-        for key in conditions.without(phase.number):
-            yield f"{DIR}/without/{phase.number}/{key}", ("0644", "")
+        for key in conditions.of_phase(phase.number) if conditions.without(phase.number) else ():
+            yield f"{DIR}/with/{phase.number}/{key}", ("0644", "")
         yield f"{DIR}/sites/{phase.number}", ("0644", f" {' '.join(conditions.of_phase(phase.number))} \n")
 
 

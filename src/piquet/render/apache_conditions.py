@@ -30,6 +30,8 @@ WANTS_PAGE = (
 
 REQUEST_LINE = r"^[A-Z]+ (?:(?i:https?)://[^/? ]*)?"
 _END_OF_PATH = r"[? ]"
+_LONGEST_PATTERN = 16 * 1024
+"""In characters; PCRE's compiled form may have 64 kB."""
 _LISTED = r"m#^([^ ]+) .* \1 #"
 """On a name and a list, a space before and behind each name of it."""
 
@@ -68,6 +70,10 @@ class Conditions:
         """Exact names below a wildcard: a file of their name says that they follow their own flag only."""
         exact = (name for name in self.host.known if not name.startswith("*."))
         return tuple(name for name in exact if match_site(name, self._wildcards()))
+
+    def has_known_files(self) -> bool:
+        """Whether the names below a wildcard are too many for one expression."""
+        return len(names_pattern(self.known_below())) > _LONGEST_PATTERN
 
     def phase(self, phase: PhaseView, clock: Clock) -> str:
         """Whether a request falls to a phase: in its window, or in a rehearsal of it."""
@@ -113,16 +119,15 @@ class Conditions:
 
     def _flag(self, number: int) -> str:
         """The flag of the requested host, its own or that of the longest wildcard above it, if it takes part."""
-        own = f"-f '/run/piquet/live/%{{SERVER_NAME}}'{self._unless(number, '%{SERVER_NAME}')}"
+        own = f"-f '/run/piquet/live/%{{SERVER_NAME}}'{self._if_marked(number, '%{SERVER_NAME}')}"
         below = self._below()
         if not below:
             return own
-        return f"(({own}) || ({below} && -f '/run/piquet/live/_.$1'{self._unless(number, '_.$1')}))"
+        return f"(({own}) || ({below} && -f '/run/piquet/live/_.$1'{self._if_marked(number, '_.$1')}))"
 
-    def _unless(self, number: int, key: str) -> str:
-        """Nothing for an entry that is marked as taking no part; where the marks are gone, for none at all."""
-        place = f"{DIR}/without/{number}"
-        return f" && -d '{place}' && ! -f '{place}/{key}'" if self.without(number) else ""
+    def _if_marked(self, number: int, key: str) -> str:
+        """Where some entries take no part in a phase, those that do have a mark: a lost one shows less, not more."""
+        return f" && -f '{DIR}/with/{number}/{key}'" if self.without(number) else ""
 
     def _below(self) -> str:
         """Whether a wildcard is the longest match; its first group is what follows `*.`.
@@ -133,8 +138,15 @@ class Conditions:
         if not suffixes:
             return ""
         below = rf"%{{SERVER_NAME}} =~ m#^[^.]+(?:\.[^.]+)*?\.({suffixes})$#"
-        marked = f"-d '{DIR}/known' && ! -f '{DIR}/known/%{{SERVER_NAME}}' && " if self.known_below() else ""
-        return marked + below
+        return f"{self._unknown()}{below}"
+
+    def _unknown(self) -> str:
+        """That the host is none of the exact names below a wildcard; very many of them are files."""
+        if not self.known_below():
+            return ""
+        if not self.has_known_files():
+            return f"%{{SERVER_NAME}} !~ m#{names_pattern(self.known_below())}# && "
+        return f"-d '{DIR}/known' && ! -f '{DIR}/known/%{{SERVER_NAME}}' && "
 
     def _wildcards(self) -> tuple[str, ...]:
         """Every wildcard name that the host serves, selected or not: the longest one must win."""
