@@ -39,6 +39,10 @@ CAUSES: dict[tuple[str, str], str] = {
         "include",
         "own-headers",
     ): "add_header of the owner takes the place of our no-store, and caches are told to keep it",
+    (
+        "include",
+        "redirect-https",
+    ): "add_header of the owner takes the place of our no-store, and the page has an ETag",
     ("include", "ssi"): "the body tag comes from a subrequest",
     ("lua", "ssi"): "the body tag comes from a subrequest",
     ("include", "slice"): "the owner asks the application for compressed pages",

@@ -118,7 +118,12 @@ def test_names_below_a_wildcard_follow_their_own_flag() -> None:
         "*.c.b.example.org": "",
     }
     apache = texts("*.b.example.org", known=("x.b.example.org",), server=facts("apache"))
-    assert "/etc/piquet/apache/known/x.b.example.org" in apache
+    assert (
+        r"%{SERVER_NAME} !~ m#^(?:x\x2eb\x2eexample\x2eorg)$#" in apache["/etc/piquet/apache/20-decide.conf"]
+    )
+    many = tuple(f"x{number}.b.example.org" for number in range(1000))
+    apache = texts("*.b.example.org", known=many, server=facts("apache"))
+    assert "/etc/piquet/apache/known/x7.b.example.org" in apache
 
 
 @pytest.mark.parametrize(
