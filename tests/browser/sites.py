@@ -48,6 +48,7 @@ server {{
     ssl_certificate_key @KEY@;
     root @ROOT@;
     charset utf-8;
+    etag off; # beside an add_header of its own a page with an ETag carries no banner by the include line
     add_header Content-Security-Policy "default-src '{policy}'" always;
     location = / {{ try_files /front.html =404; }}
     location = /article {{ default_type text/html; alias @ROOT@/article.html; }}
