@@ -24,10 +24,7 @@ from .picket import OCCUPIED, SECRET, Picket, own_addresses, picket
 from .runner import Tally, ask, run
 
 Count = Callable[[str, Tally], None]
-TELLING = (
-    "environment", "fcgi-auth", "filters", "front-controller", "http2", "htaccess-cloud", "negotiation", "pages",
-    "redirect-rewrite", "rewrite-proxy", "wildcard",
-)  # fmt: skip
+TELLING = ("environment", "filters", "htaccess-cloud", "pages", "rewrite-proxy", "wildcard")
 """Kinds of an ordinary run."""
 ALL = tuple(kind.name for kind in load("apache"))
 _CACHING = ("cache",)
