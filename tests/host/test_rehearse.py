@@ -101,6 +101,16 @@ def test_a_new_rehearsal_replaces_the_old_one(ready: Box) -> None:
     assert [answers.REHEARSAL_PREFIX + name for name in files(ready)] == [second["path"]]
 
 
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff", b"[" * 4096, b'{"boot_id": 1}'], ids=range(6))
+def test_a_pass_that_cannot_be_read_ends_and_keeps_no_end_back(ready: Box, content: bytes) -> None:
+    """Whatever its file holds: it is over, and reconcile goes on to what it is there for."""
+    begin(ready)
+    (name,) = files(ready)
+    (ready.paths.rehearse / name).write_bytes(content)
+    assert ready.reconcile().is_changed
+    assert files(ready) == []
+
+
 @pytest.mark.parametrize("at", [1_000_000.0, 1_000_020.0, 1_000_019.999, 1_000_079.5])
 def test_it_ends_at_a_full_minute_within_half_an_hour(ready: Box, at: float) -> None:
     """Which is when the timer looks: until then it is good, from then on it is gone."""
