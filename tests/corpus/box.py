@@ -154,15 +154,6 @@ def faketime_library() -> str:
     return str(found[0])
 
 
-def free_ports(count: int) -> list[int]:
-    """Ports that nothing listens on now, on the loopback address."""
-    held = [socket.create_server((ADDRESS, 0)) for _ in range(count)]
-    ports = [server.getsockname()[1] for server in held]
-    for server in held:
-        server.close()
-    return ports
-
-
 def _wait_for(process: subprocess.Popen[str], port: int) -> None:
     deadline = time.monotonic() + _READY_S
     while time.monotonic() < deadline:

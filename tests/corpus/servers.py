@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from piquet.host.nginx import DROPIN
+from tests.ports import free_ports
 
-from .box import ADDRESS, Box, free_ports
+from .box import ADDRESS, Box
 from .kinds import HERE, Kind, Places, Provider, modules, plant_root
 from .main_files import MainFile
 

@@ -27,6 +27,7 @@ from piquet.host.machine import Machine, this_machine
 from piquet.host.outcome import Outcome, Request
 from piquet.host.paths import Paths
 from piquet.host.platforms import Platform
+from tests.ports import free_ports
 
 SITES = ("www.a.test", "www.b.test")
 HOUR_S = 3600
@@ -38,7 +39,7 @@ class Box:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.paths = Paths(str(root))
-        self.port, self.apache_port = free_port(), free_port()
+        self.port, self.apache_port = free_ports(2)
         self.now = 1_000_000.0
         self.reboot()
         self.conf = root / "etc/nginx/nginx.conf"
@@ -165,13 +166,6 @@ class Box:
             )
             found[name] = f"{path.lstat().st_mode:o} {hashlib.sha256(content).hexdigest()}"
         return found
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def _wait_for(port: int) -> None:

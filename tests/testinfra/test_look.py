@@ -23,9 +23,10 @@ from piquet.plan import make_plan
 from piquet.verify.observation import UNKNOWN_SITE, Job, Reply, Target
 from piquet.verify.probe import Prober
 from piquet.verify.questions import FRONT, usual_questions
+from tests.ports import free_ports
 from tests.unit.samples import AT
 from tests.verify.conftest import make_campaign
-from tests.verify.servers import Server, free_ports, make_authority, start_nginx
+from tests.verify.servers import Server, make_authority, start_nginx
 from tests.verify.test_targets import host, site
 
 NAMES = ("a.example.org", "b.example.org")

@@ -125,15 +125,6 @@ def strike_lines(campaign: Campaign, **changed: str) -> str:
     return STRIKE.format(**{**fields, **changed})
 
 
-def free_ports(count: int) -> list[int]:
-    """Ports nobody listens on at this moment."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
-
-
 def start_nginx(folder: Path, sites: str, ports: list[int]) -> Server:
     """Start nginx with these server blocks and wait until it answers."""
     folder.mkdir(exist_ok=True)

@@ -17,9 +17,10 @@ import pytest
 from piquet.cli import run
 from piquet.cli.exit_codes import FINDINGS, FLEET, OK, USAGE
 from piquet.fleet.workdir import Workdir
+from tests.ports import free_ports
 
 from .conftest import make_campaign
-from .servers import Server, free_ports, make_authority, start_apache, start_nginx, strike_lines
+from .servers import Server, make_authority, start_apache, start_nginx, strike_lines
 
 NGINX_SITE, APACHE_SITE = "www.nginx.example", "www.apache.example"
 CAMPAIGN = """campaign: greve-test

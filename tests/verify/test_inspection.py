@@ -18,8 +18,9 @@ from piquet.verify.expectations import Expectations
 from piquet.verify.inspection import Inspection, inspect, take_baseline
 from piquet.verify.observation import UNKNOWN_SITE, Target
 from piquet.verify.probe import Prober
+from tests.ports import free_ports
 
-from .servers import SECRET, Server, free_ports, make_authority, start_nginx, strike_lines
+from .servers import SECRET, Server, make_authority, start_nginx, strike_lines
 
 SITES = ("a.example.org", "b.example.org", "*.blogs.example.org")
 SITE = """server {{ listen 127.0.0.1:{port}; listen 127.0.0.1:{tls} ssl; server_name {name};

@@ -14,8 +14,9 @@ from piquet.report.switch import as_text, switch
 from piquet.verify.observation import Observation, Target
 from piquet.verify.probe import Prober
 from piquet.verify.watch import Timeline, watch
+from tests.ports import free_ports
 
-from .servers import free_ports, start_nginx, strike_lines
+from .servers import start_nginx, strike_lines
 
 NAMES = [f"site{number}.example.org" for number in range(20)]
 
