@@ -35,8 +35,7 @@ DOMAIN_RULES = "MAP *.corpus.example 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE localho
 """Names that a browser may look up; any other leads nowhere."""
 
 _LOADABLE = {
-    f"{name}_module": f"/usr/lib/apache2/modules/mod_{name}.so"
-    for name in ("lua", "substitute", "filter", "deflate")
+    f"{name}_module": f"/usr/lib/apache2/modules/mod_{name}.so" for name in ("lua", "substitute", "filter")
 }
 _DIGEST = b"d" * 64
 _NGINX = """# a journal that allows nothing but its own

@@ -8,8 +8,6 @@ headers differ by those that must. Everything else is one of the two answers, by
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -35,13 +33,16 @@ _FRAMED = {"Sec-Fetch-Dest": "iframe", "Sec-Fetch-Site": "cross-site"}
 
 @dataclass
 class Count:
-    """What became of the answers: outcome → how many, and the first of each sort of what is wrong."""
+    """What became of the answers: outcome → how many, the first of each sort of what is wrong, and misses by kind."""
 
     outcomes: Counter[str] = field(default_factory=Counter)
     wrong: dict[str, str] = field(default_factory=dict)
+    missed: Counter[str] = field(default_factory=Counter)
 
     def add(self, item: Item, outcome: str, why: str = "") -> None:
         """Count an answer; `why` says what is wrong with it."""
+        if "missed" in outcome:
+            self.missed[item.kind] += 1
         self.outcomes[f"{outcome}, by {item.kind}" if "missed" in outcome else outcome] += 1
         if why:
             self.wrong.setdefault(f"{item.kind}: {why[:60]}", f"{item}: {why}")
@@ -76,11 +77,18 @@ _LATER = "Fri, 11 Dec 2026 00:00:00 GMT"
 
 
 def bare(case: Case) -> Case:
-    """The request without conditions, ranges, and codings but gzip."""
+    """The request without conditions and ranges, and without codings where it is one for a page."""
     kept = [(name, value) for name, value in case.headers if name not in _TAKEN_OFF]
-    coded = tuple((n, "gzip" if n == "Accept-Encoding" and "gzip" in v else v) for n, v in kept)
-    coded = tuple((n, v) for n, v in coded if (n, v) != ("Accept-Encoding", "br"))
-    return replace(case, headers=coded)
+    if _wants_page(case):
+        kept = [(name, "identity" if name == "Accept-Encoding" else value) for name, value in kept]
+    return replace(case, headers=tuple(kept))
+
+
+def _wants_page(case: Case) -> bool:
+    headers = dict(case.headers)
+    kind = headers.get("Sec-Fetch-Dest", "")
+    is_navigation = kind in ("document", "iframe", "frame", "embed", "object")
+    return is_navigation or (kind in ("", "empty") and "text/html" in headers.get("Accept", ""))
 
 
 def judge(case: Case, got: Wire, usual: Wire, plain: Wire, fragments: Mapping[str, str]) -> tuple[str, str]:
@@ -94,6 +102,8 @@ def judge(case: Case, got: Wire, usual: Wire, plain: Wire, fragments: Mapping[st
         fragments: language → banner.
     """
     page, response = _parse(plain), _parse(got)
+    if _accepts(case):
+        return "as usual: may come packed", "" if got == usual else _differs(usual, got)
     is_asked_whole = got != usual or usual == plain
     if page is None or not _can_carry(page):
         return "as usual", "" if got in (usual, plain) else _differs(usual, got)
@@ -102,15 +112,14 @@ def judge(case: Case, got: Wire, usual: Wire, plain: Wire, fragments: Mapping[st
     if response is None:
         return "wrong", f"no answer ({got.ended})"
     wanted = _with_banner(page, case, fragments)
-    has_place = wanted != _decoded(page)
+    has_place = wanted != page.body
     if got == usual:
-        return f"left alone: {'missed' if has_place else 'no body tag'}", ""
+        cause = "asked in part" if "Range" in dict(case.headers) else "missed"
+        return f"left alone: {cause if has_place else 'no body tag'}", ""
     if case.method == "HEAD":
         return "head of a page", _without_change(page, response, case)
     if not has_place:
         return "a page without a body tag", _without_change(page, response, case)
-    if _decoded(response) == _decoded(page):
-        return "missed: says only behind every filter that it is packed", ""
     return "banner", _without_change(page, response, case, wanted)
 
 
@@ -122,7 +131,7 @@ def _parse(wire: Wire) -> Response | None:
 def _with_banner(page: Response, case: Case, fragments: Mapping[str, str]) -> bytes:
     spoken = dict(case.headers).get("Accept-Language", "")
     fragment = fragments[answers.pick_language(tuple(fragments), spoken)]
-    return banner.insert(_decoded(page), fragment.encode())
+    return banner.insert(page.body, fragment.encode())
 
 
 def _without_change(page: Response, response: Response, case: Case, wanted: bytes | None = None) -> str:
@@ -133,15 +142,13 @@ def _without_change(page: Response, response: Response, case: Case, wanted: byte
     wrong += [f"{name} is there" for name in _VALIDATORS if response.values(name)]
     if response.values("cache-control") != ["no-store"]:
         wrong.append(f"Cache-Control {response.values('cache-control')}")
-    body = wanted if wanted is not None else _decoded(page)
+    body = wanted if wanted is not None else page.body
     if case.method == "HEAD":
         return "; ".join(wrong)
     if _is_cut(response) != _is_cut(page):
         wrong.append("an answer that broke off looks whole")
-    if _decoded(response) != body:
-        wrong.append(
-            f"body of {len(_decoded(response))} bytes instead of {len(body)}: {_decoded(response)[:300]!r}"
-        )
+    if response.body != body:
+        wrong.append(f"body of {len(response.body)} bytes instead of {len(body)}: {response.body[:300]!r}")
     return "; ".join(wrong)
 
 
@@ -157,24 +164,12 @@ def _others(response: Response) -> list[tuple[str, str]]:
 
 
 def _can_carry(page: Response) -> bool:
-    """As `banner.can_carry`; packed pages count where they can be unpacked."""
-    headers = {**dict(page.headers), "content-encoding": "identity" if _is_gzip(page) else _coding(page)}
-    return banner.can_carry(page.status, headers)
+    return banner.can_carry(page.status, dict(page.headers))
 
 
-def _coding(page: Response) -> str:
-    return next(iter(page.values("content-encoding")), "identity")
-
-
-def _is_gzip(page: Response) -> bool:
-    return _coding(page) in ("gzip", "x-gzip")
-
-
-def _decoded(page: Response) -> bytes:
-    try:
-        return gzip.decompress(page.body) if _is_gzip(page) else page.body
-    except (OSError, EOFError, zlib.error):
-        return page.body
+def _accepts(case: Case) -> bool:
+    """Whether the page may come packed, which no browser is sent in the window."""
+    return bool(dict(bare(case).headers).get("Accept-Encoding", "identity") != "identity")
 
 
 def _differs(usual: Wire, got: Wire) -> str:

@@ -312,9 +312,7 @@ def _with_modules(known: ServerFacts) -> ServerFacts:
     """The facts with the modules of Apache that lie beside the loaded ones, where Debian has them."""
     if known.provider != "apache" or known.loadable:
         return known
-    paths = {
-        name: f"/usr/lib/apache2/modules/mod_{name}.so" for name in ("deflate", "filter", "lua", "substitute")
-    }
+    paths = {name: f"/usr/lib/apache2/modules/mod_{name}.so" for name in ("filter", "lua", "substitute")}
     there = {f"{name}_module": path for name, path in paths.items() if f"{name}_module" not in known.modules}
     return replace(known, loadable=there)
 
@@ -364,8 +362,16 @@ def plain_facts(provider: Provider, kinds: tuple[Kind, ...], *, server_rules: bo
     folder = "/etc/nginx/conf.d" if is_nginx else "/etc/apache2/conf-enabled"
     plain = ServerFacts(provider, "0", folder, frozenset(names), True, "", True, variant=PLAIN[provider])
     users = {name for kind in kinds if "SUBSTITUTE" in kind.text for name in names_of(kind)}
+    late = {kind: apache_config.late_lifetimes(apache_config.statements(kind.text)) for kind in kinds}
+    recached = {name for kind, count in late.items() if count for name in names_of(kind)}
     has_own_lua = any(re.search("^ *<?Lua", kind.text, re.MULTILINE) for kind in kinds)
-    return replace(plain, server_rules=server_rules, substitutes=frozenset(users), has_own_lua=has_own_lua)
+    return replace(
+        plain,
+        server_rules=server_rules,
+        substitutes=frozenset(users),
+        recached=frozenset(recached),
+        has_own_lua=has_own_lua,
+    )
 
 
 def _nginx_modules() -> set[str]:

@@ -230,7 +230,7 @@ def run(server: Server, picket: Picket, cases: Sequence[Case]) -> Tally:
     for item, wire in active.items():
         if picket.is_missed(item.ask, item.case, wire, unhooked[inside][item]):
             tally.missed.append(item)
-            if b"\r\nETag: " in wire.received and b"no-store" not in wire.received:
+            if b"\r\netag: " in wire.received.lower() and b"no-store" not in wire.received:
                 tally.tagged.add(item)
         elif b"data-piquet=" in wire.received:
             tally.carried.append(item)

@@ -315,7 +315,7 @@ def test_a_survey_of_a_staged_host_says_the_same(names: tuple[str, ...], planted
     assert after.loadable == before.loadable
     assert before.has_own_lua == ("own-lua" in names)
     assert before.substitutes == ({"filters.corpus.example"} if "filters" in names else set())
-    wanted = {"lua_module", "substitute_module", "deflate_module", "filter_module"}
+    wanted = {"lua_module", "substitute_module", "filter_module"}
     assert before.loadable.keys() == wanted - before.modules
 
 
@@ -342,3 +342,12 @@ def test_the_keys_are_what_the_lists_hold(planted: Planter) -> None:
     text = strike.contents["/etc/piquet/apache/sites/1"].decode()
     assert text == f" {' '.join(sorted(strike.keys))} \n"
     assert {key(name) for kind in strike.kinds for name in kind.sites} == set(text.split())
+
+
+def test_a_cache_that_stores_everything_is_refused(planted: Planter) -> None:
+    """By what the server reads, wherever it stands; where it only could say so, nobody is refused."""
+    server = planted("apache", "static", "cache")
+    campaign = picket(server).campaign
+    assert not look(server, campaign).facts.stores_no_store
+    server.box.write("/etc/apache2/sites-enabled/more.conf", b"CacheStoreNoStore On\n")
+    assert look(server, campaign).facts.stores_no_store

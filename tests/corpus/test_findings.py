@@ -55,6 +55,10 @@ CASES: list[tuple[Provider, str, str, str]] = [
         APACHE.format("SetOutputFilter INCLUDES", ""),
     ),
     (
+        "apache", "own-lifetime", APACHE.format('<If "true">\nHeader always set cache-control max-age=9\n</If>', ""),
+        APACHE.format('<If "true">\nHeader unset Cache-Control\n</If>\nHeader set Cache-Control max-age=9', ""),
+    ),
+    (
         "apache", "trace-enabled", APACHE.format("TraceEnable extended", "TraceEnable Off"),
         APACHE.format("", "TraceEnable Off"),
     ),

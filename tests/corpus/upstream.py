@@ -189,7 +189,7 @@ _MADE = (
 
 
 def made(method: bytes, kind: bytes, head: bytes) -> bytes:
-    """A page with a body tag: `plain`, always `gzip`, `br` (which only claims to be it), `empty`, `long`, in `chunks`.
+    """A page with a body tag: `plain`, always `gzip`, in `members` of it, `br` (a claim), `empty`, `long`, in `chunks`.
 
     Conditional requests for it get a 304, ranges a 206; `broken` ends before it said it would, `missing` is a 404.
     """
@@ -202,6 +202,9 @@ def made(method: bytes, kind: bytes, head: bytes) -> bytes:
     elif kind in (b"gzip", b"br"):
         lines.append(b"Content-Encoding: " + kind)
         content = gzip.compress(content, mtime=0)
+    elif kind == b"members":
+        lines.append(b"Content-Encoding: gzip")
+        content = gzip.compress(content[:60], mtime=0) + gzip.compress(content[60:], mtime=0)
     elif kind == b"long":
         content = content.replace(b"a page", b"x" * 1_500_000)
     elif kind == b"missing":

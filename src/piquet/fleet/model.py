@@ -75,6 +75,8 @@ class ServerFacts:
             `server` or `location` (`server server_rewrite_by_lua`, `location sub_filter`).
         loadable: Apache, modules that are not loaded though their file is there: name → path of the .so.
         substitutes: Apache, names of virtual hosts that use mod_substitute themselves; `*` if all may.
+        recached: Apache, names of virtual hosts whose own `<If>` sections say how long pages are kept; `*` if all may.
+        stores_no_store: Apache, whether mod_cache stores what it is asked not to store.
         headers_first: Apache, whether mod_headers was loaded before mod_dir, so that it acts before it, too.
         has_own_lua: Apache, whether the owner's configuration speaks Lua.
         conditional: Apache, modules for whose presence some section of the owner's waits (`<IfModule>`): loading
@@ -101,6 +103,8 @@ class ServerFacts:
     loadable: Mapping[str, str] = field(default_factory=dict, hash=False)
     conditional: frozenset[str] = frozenset()
     substitutes: frozenset[str] = frozenset()
+    recached: frozenset[str] = frozenset()
+    stores_no_store: bool = False
     has_own_lua: bool = False
     headers_first: bool = False
 

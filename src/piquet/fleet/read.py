@@ -168,6 +168,8 @@ def _facts(provider: Provider, server: Mapping[str, Any]) -> ServerFacts:
         own=frozenset(_typed(name, str) for name in server.get("own") or ()),
         loadable={_typed(k, str): _typed(v, str) for k, v in (server.get("loadable") or {}).items()},
         substitutes=frozenset(_typed(name, str) for name in server.get("substitutes") or ()),
+        recached=frozenset(_typed(name, str) for name in server.get("recached") or ()),
+        stores_no_store=_typed(server.get("stores_no_store", False), bool),
         headers_first=_typed(server.get("headers_first", False), bool),
         has_own_lua=_typed(lua.get("own", False), bool),
         conditional=frozenset(_typed(name, str) for name in server.get("conditional") or ()),

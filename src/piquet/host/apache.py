@@ -7,7 +7,7 @@ import glob
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from piquet.host import apache_config, commands, processes
 from piquet.host.apache_config import Statement, Vhost
@@ -18,9 +18,10 @@ from piquet.host.platforms import APACHE_DROPINS, APACHE_PIDS, Platform
 from piquet.host.servers import Server, Survey
 
 NEEDED_MODULES = ("alias_module", "headers_module")
-_USEFUL = ("deflate", "filter", "lua", "substitute")
+_USEFUL = ("filter", "lua", "substitute")
 """Modules that the answers of more than a block need."""
 _DROPIN = "piquet.conf"
+CountIn = Callable[[List[Statement]], int]
 _PROGRAMS = ("apache", "httpd")
 
 _DECIDE = "/etc/piquet/apache/20-decide.conf"
@@ -87,7 +88,9 @@ class Apache(Server):
             "loadable": self._loadable(rows, modules),
             "headers_first": self._is_before("headers_module", "dir_module"),
             "conditional": apache_config.awaited_modules(owners),
-            "substitutes": self._substitutes(owners, vhosts),
+            "substitutes": self._users(apache_config.substitutions, owners, vhosts),
+            "recached": self._users(apache_config.late_lifetimes, owners, vhosts),
+            "stores_no_store": _stores_no_store(rows, modules),
             "vhosts": vhosts,
         }
         caches = ("mod_cache",) if "cache_module" in modules and _has(rows, "cacheenable") else ()
@@ -126,16 +129,14 @@ class Apache(Server):
         loaded = re.findall(r"^ (\w+_module) \(", self.ask("-M"), re.MULTILINE)
         return first in loaded and second in loaded and loaded.index(first) < loaded.index(second)
 
-    def _substitutes(self, owners: List[Statement], vhosts: List[Dict[str, Any]]) -> List[str]:
-        """Names of virtual hosts that use mod_substitute; `*` where it is used outside of them."""
-        users = sum(map(apache_config.substitutes, owners))
+    def _users(self, count_in: CountIn, owners: List[Statement], vhosts: List[Dict[str, Any]]) -> List[str]:
+        """Names of virtual hosts with statements of some sort; `*` where such a one stands outside of them."""
+        users = count_in(owners)
         if not users:
             return []
         found, seen = set(), 0
         for file, line in {(v["file"], v["line"]) for v in vhosts}:
-            count = sum(
-                map(apache_config.substitutes, apache_config.section_at(self._text(file), line, self._follow))
-            )
+            count = count_in(apache_config.section_at(self._text(file), line, self._follow))
             seen += count
             if count:
                 found |= {n for v in vhosts if (v["file"], v["line"]) == (file, line) for n in v["names"]}
@@ -293,11 +294,23 @@ def _findings(document: Dict[str, Any], others: List[Tuple[str, str]]) -> List[F
         message = "mod_substitute is used by a site itself and would act twice: no banner is shown there."
         got = ", ".join(document["substitutes"])
         found.append(Finding("warning", "own-substitute", "apache", message, got=got))
+    if document["recached"]:
+        message = (
+            "An <If> of a site itself says how long pages are kept, after our no-store: no banner is shown."
+        )
+        got = ", ".join(document["recached"])
+        found.append(Finding("warning", "own-lifetime", "apache", message, got=got))
     found += [
         Finding("info", "name-not-selectable", place, "A name that no campaign can select.", got=name)
         for place, name in others
     ]
     return found
+
+
+def _stores_no_store(rows: List[Statement], modules: List[str]) -> bool:
+    """Whether mod_cache stores somewhere what it is asked not to store."""
+    is_used = "cache_module" in modules and _has(rows, "cacheenable")
+    return is_used and _says(rows, "cachestorenostore", "on")
 
 
 def _is_quick_cache(rows: List[Statement], modules: List[str]) -> bool:

@@ -25,6 +25,11 @@ _ALIAS = re.compile(r"^\s+(?:wild )?alias (?P<name>\S+)$")
 # They are open or not, but open nothing of their own. A macro may be used anywhere.
 _CONDITIONS = ("ifmodule", "ifdefine", "ifversion", "ifdirective", "iffile", "ifsection", "macro")
 
+_DECISIONS = ("<if", "<elseif", "<else")
+_LIFETIMES = (
+    "cache-control", "expires", "etag", "last-modified", "surrogate-control", "cdn-cache-control"
+)  # fmt: skip
+
 Follow = Callable[[str], List[str]]
 
 
@@ -167,10 +172,36 @@ def speaks_lua(rows: Iterable[Statement]) -> bool:
     return any(row.name.lstrip("<").startswith("lua") or "lua-script" in row.words for row in rows)
 
 
-def substitutes(row: Statement) -> bool:
-    """Whether a statement has mod_substitute act."""
+def substitutions(rows: Iterable[Statement]) -> int:
+    """How many statements have mod_substitute act."""
+    return sum(map(_substitutes, rows))
+
+
+def _substitutes(row: Statement) -> bool:
     words = {part for word in row.words for part in word.upper().split(";")}
     return row.name.startswith("substitute") or "SUBSTITUTE" in words
+
+
+def late_lifetimes(rows: Iterable[Statement]) -> int:
+    """How many statements in an `<If>` say how long an answer is kept: sections of virtual hosts come behind ours.
+
+    Source: Apache 2.4, "How the sections are merged": `<If>` last, those of the server before those of a virtual host.
+    """
+    depth, count = 0, 0
+    for row in rows:
+        if row.name in _DECISIONS:
+            depth += 1
+        elif row.name.startswith("</") and f"<{row.name[2:-1]}" in _DECISIONS:
+            depth = max(0, depth - 1)
+        elif depth and _says_lifetime(row):
+            count += 1
+    return count
+
+
+def _says_lifetime(row: Statement) -> bool:
+    words = [word.lower() for word in row.words if word.lower() not in ("always", "onsuccess")]
+    is_header = row.name == "header" and words[:1] != ["unset"] and words[1:2]
+    return bool(is_header and words[1].rstrip(":") in _LIFETIMES)
 
 
 def has_server_rules(dump: str, text_of: Callable[[str], str]) -> bool:

@@ -36,7 +36,7 @@ _TEXTS = ("html", "css", "js", "json")
 
 def files(view: CampaignView, host: HostPlan, server: ServerFacts) -> Mapping[str, tuple[str, str]]:
     """Path → (mode, text) of the Apache side of one host."""
-    conditions = Conditions(view, host, server.substitutes)
+    conditions = Conditions(view, host, server.substitutes | server.recached)
     secret = "0600" if view.secret else "0644"
     texts = {
         f"{server.dropin_dir}/piquet.conf": (
@@ -53,7 +53,7 @@ def files(view: CampaignView, host: HostPlan, server: ServerFacts) -> Mapping[st
         name, purpose = ("decide", "Decides who is shown what.")
     texts[f"{DIR}/20-{name}.conf"] = (secret, _text(name, purpose, _values(conditions, server)))
     if view.of_mode("banner"):
-        values = {**view.values(), **_banner_values(conditions, server, loads)}
+        values = {**view.values(), **_banner_values(conditions, server)}
         texts[f"{DIR}/30-insert.conf"] = (secret, _text("insert", "Puts the banner into pages.", values))
     return {**texts, **dict(_markers(conditions))}
 
@@ -80,14 +80,10 @@ def _loads(view: CampaignView, server: ServerFacts) -> tuple[tuple[str, str], ..
     return tuple((name, server.loadable[name]) for name in missing if may_load(name, server))
 
 
-def _banner_values(
-    conditions: Conditions, server: ServerFacts, loads: tuple[tuple[str, str], ...]
-) -> dict[str, Any]:
-    loaded = server.modules | {name for name, _ in loads}
+def _banner_values(conditions: Conditions, server: ServerFacts) -> dict[str, Any]:
     is_lua = server.variant == "lua"
     return apache_banner.values(
         conditions,
-        inflates="deflate_module" in loaded,
         has_own_clock=is_lua,
         has_own_note=not is_lua,
         headers_first=server.headers_first and "setenvif_module" in server.modules,

@@ -29,22 +29,24 @@ PATTERN = rf"^((?:.*?</script\s*+>)?(?:\s++|{_COMMENT}|{_ELEMENT}|{_TAG})*+)(<bo
 _MEANT = frozenset("`$\\")
 """What means something in a substitution; a fragment has it as text only, where a reference is the same."""
 
-_IS_WHOLE = f"{IS_PAGE} && -z req_novary('Range')"
-_HAS_CONTENT = "%{REQUEST_METHOD} != 'HEAD' && resp('Content-Length') != '0'"
-_ACCEPTS_MORE = r"req_novary('Accept-Encoding') =~ m#(?:^|[, ])(?:br|zstd|dcb|dcz|\*)(?:[,; ]|$)#i"
-"""Codings that no filter here can read."""
-_ACCEPTS_GZIP = r"req_novary('Accept-Encoding') =~ m#(?:^|[, ])gzip *(?:,|$|; *q=(?!0(?:\.0*)? *(?:,|$)))#i"
-_STATUS = "%{REQUEST_STATUS} -eq 200 && resp('Content-Encoding') =~ m#^(?:gzip)?$#i"
+_ACCEPTS_CODED = "-n req_novary('Accept-Encoding')"
+_IS_ASKED_PLAIN = "req_novary('Accept-Encoding') =~ m#^(?:identity)?$#i && -z reqenv('force-gzip')"
+"""Else mod_deflate or another may pack the page behind us, and the headers could not tell it from one that came so."""
+_ENCODED_FILE = r"%{REQUEST_FILENAME} =~ m#\.(?:gz|tgz|z|br|zst)(?:\.[^/]*)?$#i"
+"""A file that mod_mime calls packed by its name: it says so behind all filters only."""
+_IS_WHOLE = f"{IS_PAGE} && -z req_novary('Range') && {_IS_ASKED_PLAIN}"
+_READABLE = f"resp('Content-Encoding') =~ m#^(?:identity)?$#i && ! ({_ENCODED_FILE})"
+"""Not unpacked: an answer may be packed in several members, of which mod_deflate reads the first and drops the rest."""
+_STATUS = f"%{{REQUEST_STATUS}} -eq 200 && {_READABLE}"
 
 
 def values(
-    conditions: Conditions, *, inflates: bool, has_own_clock: bool, has_own_note: bool, headers_first: bool
+    conditions: Conditions, *, has_own_clock: bool, has_own_note: bool, headers_first: bool
 ) -> dict[str, Any]:
     """Names for the template.
 
     Args:
         conditions: of the host.
-        inflates: whether mod_deflate is there.
         has_own_clock: whether the request header with the time is not there already.
         has_own_note: whether the note with the time is not.
         headers_first: whether the header is taken off before mod_dir makes its sub-request, so that a variable of the
@@ -53,14 +55,12 @@ def values(
     return {
         "banners": [_banner(conditions, phase, headers_first) for phase in conditions.view.of_mode("banner")],
         "needs_variable": headers_first,
-        "inflates": inflates,
         "has_own_clock": has_own_clock,
         "has_own_note": has_own_note,
         "is_whole_page": _IS_WHOLE,
-        "has_content": _HAS_CONTENT,
         "wants_page": WANTS_PAGE,
-        "accepts_more": _ACCEPTS_MORE,
-        "accepts_gzip": _ACCEPTS_GZIP,
+        "is_readable": _READABLE,
+        "accepts_coded": _ACCEPTS_CODED,
     }
 
 

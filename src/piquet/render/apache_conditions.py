@@ -24,9 +24,9 @@ ASKED_FIRST = "-z reqenv('REDIRECT_STATUS')"
 IS_PAGE = r"%{CONTENT_TYPE} =~ m#^text/html *(?:;|$)#i"
 WANTS_PAGE = (
     "(req_novary('Sec-Fetch-Dest') =~ m#^(?:document|i?frame|embed|object)$# || "
-    "(-z req_novary('Sec-Fetch-Dest') && req_novary('Accept') =~ m#text/html#i))"
+    "(req_novary('Sec-Fetch-Dest') =~ m#^(?:empty)?$# && req_novary('Accept') =~ m#text/html#i))"
 )
-"""A browser on its way to a page, as against its pictures: only there are conditions and ranges taken off."""
+"""A browser on its way to a page, or a script that fetches one: only there are conditions and ranges taken off."""
 
 REQUEST_LINE = r"^[A-Z]+ (?:(?i:https?)://[^/? ]*)?"
 _END_OF_PATH = r"[? ]"

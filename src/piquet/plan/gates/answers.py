@@ -14,7 +14,7 @@ from piquet.plan.model import HostPlan
 BANNER_MODULES = ("filter_module", "substitute_module")
 """What Apache puts a banner into a page with."""
 OURS_TO_LOAD = frozenset({"lua_module", "substitute_module"})
-"""What our own file may load. For mod_filter and mod_deflate many an `.htaccess` waits, which no survey sees."""
+"""What our own file may load. For mod_filter many an `.htaccess` waits, which no survey sees."""
 
 _BY_INCLUDE = "set piquet_nginx to include for it, and hook it"
 _FILTERS = ("header_filter_by_lua", "body_filter_by_lua")
@@ -28,6 +28,7 @@ def answer_findings(campaign: Campaign, host_plan: HostPlan, server: ServerFacts
         yield from (_nginx_lua if server.provider == "nginx" else _apache_lua)(host_plan.host, server)
     if server.provider == "apache":
         yield from _apache_loads(host_plan.host, server, modes)
+        yield from _apache_stores(host_plan.host, server, modes)
     for mode in sorted(modes & _GATES.keys()):
         yield from _GATES[mode](host_plan.host, server)
 
@@ -73,9 +74,14 @@ def _apache_loads(host: str, server: ServerFacts, modes: Set[Mode]) -> Iterator[
     if loads:
         message = "our own file loads modules; some .htaccess may hold an <IfModule> that waits for one"
         yield Finding("info", "modules-loaded", host, message, got=", ".join(loads))
-    if "banner" in modes and "deflate_module" not in server.modules:
-        message = "without mod_deflate pages that come compressed carry no banner"
-        yield Finding("warning", "banner-not-unpacked", host, message, hint="a2enmod deflate and a reload")
+
+
+def _apache_stores(host: str, server: ServerFacts, modes: Set[Mode]) -> Iterator[Finding]:
+    """What answers 200 would be kept by a cache that is told to store everything."""
+    if server.stores_no_store and modes & {"banner", "occupy"}:
+        message = "mod_cache stores what it is asked not to store, and would show our pages beyond the end"
+        hint = "have its owner switch it off, or leave this host's sites to a block"
+        yield Finding("error", "stores-no-store", host, message, "CacheStoreNoStore Off", "On", hint)
 
 
 def _occupy(host: str, server: ServerFacts) -> Iterator[Finding]:
