@@ -21,7 +21,6 @@ from .picket import Picket, key, ms, picket
 from .runner import ask
 from .servers import Server
 from .surveyed import look
-from .test_lease import WINDOWS, instants, visit, wrong
 
 WORD = "1-" + "0123456789abcdef" * 2
 HOLDER = (("Cookie", f"a=b; {REHEARSAL_COOKIE}={WORD}"),)
@@ -63,25 +62,6 @@ def rehearse(server: Server) -> None:
     """What the rehearsal makes: one empty file."""
     server.box.write(f"/run/piquet/rehearse/{WORD}", b"")
     server.box.path("/run/piquet/rehearse").chmod(0o711)
-
-
-@pytest.mark.parametrize("name", WINDOWS)
-def test_the_window_is_exact_with_lua(name: str, planted: Planter) -> None:
-    """`[start, end)` in UTC at every instant, in whatever order they come, on one process."""
-    server = planted("apache", "static")
-    strike = picket(server, *WINDOWS[name], variant="lua")
-    forth = instants(WINDOWS[name])
-    visited = [*forth, *reversed(forth)]
-    unhooked = visit(server, visited)
-    begin(server, strike, visited[0])
-    hooked = visit(server, visited)
-    assert wrong(strike, visited, unhooked, hooked) == []
-    shown = {
-        at
-        for at, got in zip(visited, hooked, strict=True)
-        if b"X-Piquet: " in next(iter(got.values())).received
-    }
-    assert shown == {at for at in forth if strike.phase_at(at)}
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

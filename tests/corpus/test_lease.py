@@ -57,7 +57,7 @@ def instants(windows: list[tuple[datetime, datetime]]) -> list[int]:
 
 
 @pytest.mark.parametrize(
-    ("provider", "variant"), [("nginx", "include"), ("nginx", "lua"), ("apache", "rules")]
+    ("provider", "variant"), [("nginx", "include"), ("nginx", "lua"), ("apache", "rules"), ("apache", "lua")]
 )
 @pytest.mark.parametrize("name", WINDOWS)
 def test_the_window_is_exact_on_one_running_process(

@@ -60,7 +60,12 @@ STATELESS = {
     ),
 }
 
-VARIANTS: list[tuple[Provider, Variant]] = [("nginx", "include"), ("nginx", "lua"), ("apache", "rules")]
+VARIANTS: list[tuple[Provider, Variant]] = [
+    ("nginx", "include"),
+    ("nginx", "lua"),
+    ("apache", "rules"),
+    ("apache", "lua"),
+]
 
 
 @pytest.mark.parametrize(("provider", "variant"), VARIANTS)
