@@ -56,6 +56,14 @@ def _answers(rows: Sequence[Row]) -> str:
     return f"{len(rows)} kinds, {_sum(rows, 'requests'):,} requests, {_wrong(rows)} wrong answers"
 
 
+def _modes(rows: Sequence[Row]) -> str:
+    whole = [row for row in rows if str(row["kinds"]).startswith("all ")]
+    return (
+        f"{_sum(whole, 'requests'):,} requests, {_wrong(whole)} wrong answers; {_sum(whole, 'one_banner'):,} pages "
+        f"with exactly one banner, {_sum(whole, 'without'):,} without though they could have one"
+    )
+
+
 def _faults(rows: Sequence[Row]) -> str:
     outside = sum(float(row["site_seconds_outside"]) for row in rows)
     kinds = len({row["fault"] for row in rows})
@@ -117,6 +125,14 @@ SECTIONS = (
         "Each kind asked on a real server without us and with us, byte for byte: staged, armed before "
         "the start, active, released, after the end. What each kind is: [kinds.md](kinds.md).",
         _answers,
+    ),
+    Section(
+        "modes",
+        "Occupy, banner, and the ways by Lua",
+        "The same five states for every mode and every way to speak to a server; `all` is a row for all kinds of it. "
+        "Each page with a banner is held against the page without, byte for byte. Pages without one though they could "
+        "have it are listed by kind, with the cause.",
+        _modes,
     ),
     Section(
         "main_files",

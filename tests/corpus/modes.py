@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs a banner over a server: the states of `runner`, with `page_judge` as the judge of the window."""
+"""Runs a banner over a server, with `page_judge` as the judge of the window; and the figures of every mode."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+from tests.figures import note
 
 from . import page_judge
 from .cases import Case, with_cookie
@@ -49,3 +51,34 @@ def run_banner(server: Server, strike: Picket, cases: Sequence[Case]) -> tuple[T
                 item, answer.kind, f"{reason[0]}: {reason[1][:300]!r} {reason[2][:300]!r}" if reason else ""
             )
     return tally, count
+
+
+def keep(
+    way: tuple[str, str, str], tally: Tally, carried: int, missed: Mapping[str, int], why: Mapping[str, str]
+) -> None:
+    """Keep the figures: one row for all kinds, and one for each kind with pages that could carry a banner and do not.
+
+    Args:
+        way: server, how it is spoken to, mode.
+        tally: of all states.
+        carried: pages with exactly one banner.
+        missed: kind → pages without, though they could.
+        why: kind → cause.
+    """
+    server, by, mode = way
+    counts = {str(row["kind"]): int(row["requests"]) for row in tally.rows(server)}
+    common = {"server": server, "by": by, "mode": mode}
+    note(
+        "modes",
+        **common,
+        kinds=f"all {len(counts)}",
+        requests=sum(counts.values()),
+        wrong=len(tally.deviations),
+        one_banner=carried,
+        without=sum(missed.values()),
+        why="",
+    )
+    for kind, count in missed.items():
+        wrong = sum(deviation.item.kind == kind for deviation in tally.deviations)
+        row = {"kinds": kind, "requests": counts[kind], "wrong": wrong, "one_banner": "", "without": count}
+        note("modes", **common, **row, why=why.get(kind, ""))
