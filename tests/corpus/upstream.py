@@ -229,6 +229,7 @@ PAGES = {
     b"capitals": b"<HTML><HEAD><TITLE>old</TITLE></HEAD><BODY>text</BODY></HTML>\n",
     b"script": b'<html><head><script>var page = "<body>";</script></head><body>text</body></html>\n',
     b"comment": b'<html><!-- <body> --><head></head><body>text<script>"<body>"</script></body></html>\n',
+    b"writing": b"<html><head></head>\n<body>text<script>w.write('<html><head></head><body>')</script></body></html>\n",
     b"none": b"<!doctype html><p>no body tag at all\n",
     b"latin": "<html><head></head><body>gr\u00e8ve</body></html>\n".encode("latin-1"),
     b"big": b"<html><head></head>"

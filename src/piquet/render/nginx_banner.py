@@ -28,13 +28,15 @@ LEADS = {
 `sub_filter` knows no scripts. A string or an expression in a script goes over no line's end, so that a body tag that
 begins a line is none of theirs; else it must come right behind the head. Other pages carry no banner by this variant.
 """
+MARKED = f"<aside {banner.MARK}="
+"""How a banner begins. Where one stands in a page already, another site of the fleet behind this one has put it in."""
 
 
 def banner_values(view: CampaignView) -> dict[str, Any]:
     """Values of the banner, for the template."""
     kinds = "|".join(answers.EMBEDDING)
     texts = {
-        f"{phase.number} {language}": _pieces(text)
+        f"{phase.number} {language} ": _pieces(text)
         for phase in view.of_mode("banner")
         for language, text in phase.banners.items()
     }
@@ -48,6 +50,7 @@ def banner_values(view: CampaignView) -> dict[str, Any]:
         r"(?:.*(?:s-maxage|max-age)=\"?0*[1-9]|(?!.*max-age=)[^;]*;(?!(?:0|-1|Thu, 01 Jan 1970.*)?$))",
         "tagged": r"^(?!.*no-store).*;[^;]+$",
         "anchor": banner.ANCHOR,
+        "marked": MARKED,
         "needles": list(LEADS.items()),
     }
 
