@@ -37,7 +37,11 @@ USUAL_QUERY = "piquet=usual"
 REHEARSAL_COOKIE = "piquet_rehearsal"
 REHEARSAL_PREFIX = "/.well-known/piquet/rehearse/"
 REHEARSAL_WORD = r"(?P<rehearsed>[1-9][0-9]?)-[0-9a-f]{32}"
-"""What the cookie holds: number of the phase and the secret; a file of this name on the host makes it good."""
+"""What the cookie holds: number of the phase and the secret; a file of this name on the host makes it good.
+
+It is good outside of every window of the site. Inside, armed or not, it changes nothing: that window's phase is what a
+flag shows to everybody, and a rehearsal of it would say that something is shown where nothing is.
+"""
 
 ROBOTS: Mapping[str, str] = {"block": "noindex", "occupy": "noarchive, nosnippet"}
 """A front page that is occupied for a day stays in the index, but none of the strikers' words are kept there."""

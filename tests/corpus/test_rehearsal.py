@@ -180,6 +180,27 @@ def _are_ours(server: Server, word: str) -> list[bool]:
     return [b"X-Piquet: " in wire.received for wire in get(server, holding(word)).values()]
 
 
+@WAYS
+def test_in_a_window_that_nobody_armed_there_is_no_rehearsal(
+    provider: Provider, variant: Variant, mode: Mode, planted: Planter
+) -> None:
+    """Neither the cookie nor the link does anything: whoever holds them sees what everybody sees, the site."""
+    server = planted(provider, "static", lua=(provider, variant) == ("nginx", "lua"))
+    strike = picket(server, variant=variant, mode=mode)
+    server.box.set_clock(strike.inside_ms)
+    with server.serving():
+        as_usual = get(server, (*holding(UNKNOWN), *opening(UNKNOWN)))
+    strike.hook(server)
+    strike.stage(server)
+    with server.serving():
+        word = issue(server, strike.inside_ms)
+        got = as_stranger(get(server, (*holding(word), *opening(word))), word)
+        assert [item for item, wire in got.items() if is_ours(wire)] == []
+        held = {item: wire for item, wire in got.items() if item in as_usual}
+        assert held == {item: as_usual[item] for item in held}
+        assert len(held) >= len(CASES)
+
+
 @PROVIDERS
 def test_in_the_window_everybody_sees_the_strike(provider: Provider, planted: Planter) -> None:
     """Armed and rehearsed at once: the flag counts for all; behind the end nobody sees anything without a pass."""

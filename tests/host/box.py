@@ -17,7 +17,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -233,8 +233,10 @@ def make_bundle(
     host: str = "box",
     scheduler: str = "none",
     extra: Mapping[str, bytes] = MappingProxyType({}),
+    later: Sequence[tuple[int, int]] = (),
+    shares: Mapping[str, tuple[int, ...]] = MappingProxyType({}),
 ) -> tuple[str, dict[str, bytes]]:
-    """A bundle for nginx alone; start and end are seconds from the box's clock."""
+    """A bundle for nginx alone; start, end and later windows are seconds from the box's clock."""
     live = box.paths.live
     flags = "".join(f"  {site} {live}/{site};\n" for site in SITES)
     contents = {
@@ -261,9 +263,18 @@ def make_bundle(
     ]
     link = "/etc/systemd/system/timers.target.wants/piquet-reconcile.timer"
     records.append({"path": link, "kind": "link", "target": "../piquet-reconcile.timer"})
-    phases = [{"number": 1, "mode": "block", "start": int(box.now) + start, "end": int(box.now) + end}]
+    phases = [
+        {"number": number, "mode": "block", "start": int(box.now) + begins, "end": int(box.now) + ends}
+        for number, (begins, ends) in enumerate([(start, end), *later], 1)
+    ]
     entries = [
-        {"name": site, "key": site, "phases": [1], "provider": "nginx", "probe": box.target(site)}
+        {
+            "name": site,
+            "key": site,
+            "phases": list(shares.get(site, [p["number"] for p in phases])),
+            "provider": "nginx",
+            "probe": box.target(site),
+        }
         for site in SITES
     ]
     manifest = canonical(

@@ -431,6 +431,45 @@ def test_a_person_at_the_machine(
     assert capsys.readouterr().out.splitlines()[-1] == "The rehearsal is over."
 
 
+def test_in_a_window_there_is_none(ready: Box) -> None:
+    """All sites in it: refused, armed or not, and nothing is made; one second before it begins, and once it is over."""
+    digest = ready.stage(start=0, end=LATER, later=[(2 * LATER, 3 * LATER)])
+    for _ in range(2):
+        for phase in (0, 1, 2):
+            for is_check in (False, True):
+                outcome = ready.ask("rehearse", phase=phase, check=is_check)
+                assert ("in-window" in codes(outcome), outcome.is_ok, outcome.rehearsal) == (
+                    True,
+                    False,
+                    None,
+                )
+        assert files(ready) == []
+        ready.good("arm", plan_digest=digest)
+    ready.now -= 1
+    assert begin(ready, phase=1)["sites"] == 2
+    ready.now += 1 + LATER
+    told = ready.good("rehearse")
+    assert "in-window" not in codes(told) and told.rehearsal and told.rehearsal["phase"] == 2
+
+
+def test_sites_outside_of_the_window_show_it(ready: Box) -> None:
+    """A warning says how many do not; links are told of the others only."""
+    ready.stage(start=0, end=LATER, later=[(2 * LATER, 3 * LATER)], shares={SITES[0]: (2,)})
+    outcome = ready.good("rehearse")
+    assert [(f.code, f.severity) for f in outcome.findings] == [("in-window", "warning")]
+    assert "1 of 2 sites show no rehearsal" in outcome.findings[0].message
+    assert outcome.rehearsal and outcome.rehearsal["sites"] == 1
+    assert [link.rpartition(":")[0] for link in outcome.rehearsal["links"]] == [f"http://{SITES[0]}"]
+
+
+def test_a_window_that_begins_within_half_an_hour_is_told(ready: Box) -> None:
+    """From then on its sites show no rehearsal; silent where it begins later."""
+    ready.stage(start=1700, end=LATER)
+    assert codes(ready.good("rehearse")) == {"window-soon"}
+    ready.stage(start=1800, end=LATER)
+    assert codes(ready.good("rehearse")) == set()
+
+
 def test_a_phase_in_which_nobody_takes_part(ready: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing to see on this host, which is no failure of the fleet."""
     monkeypatch.setattr(manifest.Manifest, "entries", ())

@@ -94,9 +94,18 @@ class Picket(RuleBasedStateMachine):
         """The timer."""
         self._reconcile()
 
-    @step(phase=(0, 0, 1, 2, 7), then=("", "again", "end", "wait", "rollback", "reconcile"))
-    def rehearse(self, phase: int, then: str) -> None:
-        """Somebody looks at what is staged, armed or not: no flag, and no rule about flags, is touched by that."""
+    @step(
+        phase=(0, 0, 1, 2, 7),
+        then=("", "again", "end", "wait", "rollback", "reconcile"),
+        is_early=(False, True),
+    )
+    def rehearse(self, phase: int, then: str, is_early: bool) -> None:
+        """Somebody looks at what is staged, armed or not: no flag, and no rule about flags, is touched by that.
+
+        In a window it is refused, so that the clock is set to an hour before the first one half of the time.
+        """
+        if is_early:
+            self.world.set_clock(min(start for start, _ in self.world.plan(0).windows) - 3600)
         before, armed = self.world.passes(), self.world.paths.armed.exists()
         outcome = self._rehearse(phase)
         assert outcome.is_ok == (outcome.rehearsal is not None)

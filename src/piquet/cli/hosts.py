@@ -99,9 +99,7 @@ OPTIONS: Mapping[str, tuple[str, Decorator]] = {
     ),
     "phase": (
         "piquet_rehearse_phase",
-        click.option(
-            "--phase", type=int, help="Number of the phase to show [the next, or the one in force]."
-        ),
+        click.option("--phase", type=int, help="Number of the phase to show [the next to begin]."),
     ),
     "end": (
         "piquet_rehearse_end",

@@ -16,7 +16,7 @@ from piquet.host.errors import LockedError, StateError
 from piquet.host.findings import Finding, errors
 from piquet.host.lock import locked
 from piquet.host.machine import Machine, recover
-from piquet.host.manifest import Entry, Manifest
+from piquet.host.manifest import Entry, Manifest, Phase
 from piquet.host.outcome import Outcome, Request
 
 PREFIX = "/.well-known/piquet/rehearse/"
@@ -36,11 +36,14 @@ def run(machine: Machine, request: Request) -> Outcome:
         if staged is None or errors(findings):
             return Outcome(False, "No rehearsal has begun.", tuple(findings))
         number = _number(machine, request, staged)
-        entries = [entry for entry in staged.entries if number in entry.phases]
-        findings += _notes(machine, staged)
-        if not entries:
+        taking_part = [entry for entry in staged.entries if number in entry.phases]
+        if not taking_part:
             message = f"No site of this host takes part in phase {number}: there is nothing to see."
-            return Outcome(False, message, tuple(findings))
+            return Outcome(False, message, tuple(findings + _notes(machine, staged)))
+        entries, found = _outside_windows(machine, staged, taking_part)
+        findings += [*_notes(machine, staged), *found]
+        if errors(found):
+            return Outcome(False, "No rehearsal has begun.", tuple(findings))
         if request.is_check:
             return Outcome(True, f"A rehearsal of phase {number} would begin.", tuple(findings))
         return _begin(machine, request.verb, number, entries, findings)
@@ -77,10 +80,44 @@ def _phase(machine: Machine, request: Request, staged: Manifest) -> List[Finding
 
 
 def _number(machine: Machine, request: Request, staged: Manifest) -> int:
-    """The phase that was asked for, else the one in force or the next."""
+    """The phase that was asked for, else the next to begin, else the last to end."""
     asked = int(request.options.get("phase") or 0)
-    to_come = (phase for phase in staged.phases if machine.now() < phase.end)
-    return asked or min(to_come, key=lambda phase: phase.end).number
+    to_begin = [phase for phase in staged.phases if machine.now() < phase.start]
+    if to_begin:
+        return asked or min(to_begin, key=lambda phase: phase.start).number
+    return asked or max(staged.phases, key=lambda phase: phase.end).number
+
+
+def _outside_windows(
+    machine: Machine, staged: Manifest, entries: List[Entry]
+) -> Tuple[List[Entry], List[Finding]]:
+    """The entries that show a rehearsal now, and what whoever looks should know of the others.
+
+    In a window of a site its servers show the phase of that window or, where the host is not armed, nothing.
+    """
+    now = machine.now()
+    until = passes.until(int(now))
+    begun = next((phase for phase in staged.phases if phase.start <= now < phase.end), None)
+    soon = next((phase for phase in staged.phases if now < phase.start < until), None)
+    shown = [entry for entry in entries if begun is None or begun.number not in entry.phases]
+    found = [_begun(staged, begun, len(entries), len(shown))] if begun and len(shown) < len(entries) else []
+    if soon and any(soon.number in entry.phases for entry in shown):
+        message = (
+            f"Phase {soon.number} begins at {_utc(soon.start)} UTC: from then on its sites show no rehearsal."
+        )
+        found.append(Finding("info", "window-soon", staged.campaign, message))
+    return shown, found
+
+
+def _begun(staged: Manifest, phase: Phase, total: int, shown: int) -> Finding:
+    """That a window is open: no reason to refuse as long as some site is outside of it."""
+    message = (
+        f"Phase {phase.number} has begun: in its window {total - shown} of {total} sites show no rehearsal."
+    )
+    got = f"open until {_utc(phase.end)} UTC"
+    hint = "on an armed host everybody sees that phase; to look first, wait for its end or plan a later start"
+    severity = "warning" if shown else "error"
+    return Finding(severity, "in-window", staged.campaign, message, "no open window", got, hint)
 
 
 def _notes(machine: Machine, staged: Manifest) -> List[Finding]:

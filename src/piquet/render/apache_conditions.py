@@ -106,9 +106,14 @@ class Conditions:
         return f"({cookie} && {self._rehearsable(phase, clock)})"
 
     def _rehearsable(self, phase: PhaseView, clock: Clock) -> str:
-        """Behind a match whose first group is the word: it is good here, and nothing real is in force."""
-        real = " || ".join(self._in_force(other, clock) for other in self.view.phases)
+        """Behind a match whose first group is the word: it is good here, and no window of the site is open."""
+        real = " || ".join(self._is_open(other, clock) for other in self.view.phases)
         return f"-f '/run/piquet/rehearse/$1' && {self._takes_part(phase.number)} && ! ({real})"
+
+    def _is_open(self, phase: PhaseView, clock: Clock) -> str:
+        """Whether the window of a phase is open that the requested host takes part in, armed or not."""
+        lease = _lease(phase, clock)
+        return f"({lease} && {self._takes_part(phase.number)})" if self.without(phase.number) else lease
 
     def _takes_part(self, number: int) -> str:
         """Whether the requested host is in the list of a phase; read only for who rehearses."""
