@@ -12,7 +12,7 @@ import pytest
 from piquet import banner
 from piquet.verify.baseline import make_baseline
 from piquet.verify.expectations import Expectations
-from piquet.verify.inspection import judged
+from piquet.verify.inspection import judged, sites_showing
 from piquet.verify.observation import Observation, Question, Reply, Target
 from piquet.verify.probe import looked_through
 from piquet.verify.questions import FRONT, usual_questions
@@ -87,6 +87,26 @@ def test_answers_to_other_words_are_not_compared() -> None:
     asked = Question("GET", "/", (*FRONT.headers, ("accept-language", "fr")))
     assert asked.as_sent not in {question.as_sent for question in usual_questions(CAMPAIGN, None)}
     assert codes(seen(banner.insert(PAGE + b"fr", FRAGMENT), STORE), seen(PAGE, TAG), asked) == []
+
+
+def test_sites_are_counted_by_what_visitors_meet() -> None:
+    """Mode by mode: a page of theirs, not an address of ours; a site that takes no part is none of them."""
+    block = replace(BLOCK.phases[0], number=2)
+    campaign = replace(CAMPAIGN, phases=(*CAMPAIGN.phases, block))
+    other = replace(SITE, site="other.example", name="other.example", phases=(2,))
+    strike = seen(b"strike", ("x-piquet", f"{CAMPAIGN.name}/2/block"), status=503)
+    page = seen(banner.insert(PAGE, FRAGMENT), STORE)
+    about = Question("GET", "/.well-known/piquet.json")
+    replies = [
+        Reply(SITE, FRONT, page),
+        Reply(SITE, replace(FRONT, path="/x"), page),
+        Reply(other, FRONT, strike),
+        Reply(other, FRONT, page),
+        Reply(replace(SITE, host="web2", phases=(1, 2)), about, strike),
+        Reply(replace(SITE, phases=()), FRONT, strike),
+    ]
+    assert sites_showing(replies, campaign) == {"banner": 1, "block": 1}
+    assert sites_showing([], campaign) == {"banner": 0, "block": 0}
 
 
 def test_a_banner_outside_of_its_window_is_an_error() -> None:

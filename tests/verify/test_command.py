@@ -130,7 +130,8 @@ def test_there_and_back(box: Box, capsys: pytest.CaptureFixture[str]) -> None:
     assert box.verify("--baseline", "take") == OK
     capsys.readouterr()
     assert box.verify("--before") == OK
-    assert "every site answers as it should" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "every site answers as it should" in out and " show " not in out
     assert box.verify("--after", "--json") == OK
     printed = capsys.readouterr()
     report = json.loads(printed.out)
@@ -169,6 +170,9 @@ def test_a_site_that_does_not_strike(box: Box, capsys: pytest.CaptureFixture[str
     }
     late = [f for f in report["findings"] if NGINX_SITE in f["subject"] and f["code"] != "wrong-header"]
     assert late == []
+    assert report["shown"] == {"block": 1}
+    assert box.verify("--during") == FINDINGS
+    assert "\n1 of 2 sites show the strike page\n" in capsys.readouterr().out
 
 
 def test_a_strike_that_outlives_its_end(box: Box, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from piquet.campaign.model import Campaign
+from piquet.campaign.model import Campaign, Mode
 from piquet.findings import as_text as finding_text
 from piquet.printable import printable
 from piquet.report.certificate import Certificate
@@ -20,6 +20,11 @@ from piquet.verify.inspection import Inspection
 from piquet.verify.observation import UNKNOWN_SITE, Target, Unreachable
 
 FORMAT = 1
+_SHOWN: Mapping[Mode, str] = {
+    "block": "the strike page",
+    "occupy": "the strikers' page in the place of theirs",
+    "banner": "the banner",
+}
 
 
 @dataclass(frozen=True)
@@ -77,6 +82,7 @@ def to_json(report: Report) -> dict[str, Any]:
         "probes": pace.probes,
         "seconds": round(pace.seconds, 3),
         "baseline": report.has_baseline,
+        "shown": dict(report.inspection.shown),
         "banners": report.inspection.carrying,
         "findings": [finding.to_json() for finding in report.inspection.findings],
         "not_asked": [
@@ -90,9 +96,7 @@ def _lines(report: Report, max_shown: int | None) -> Iterator[str]:
     pace = report.inspection.pace
     yield f"{report.campaign.name} at {report.at:%Y-%m-%d %H:%M:%S} UTC: {_in_force(report)}"
     yield f"asked {_scope(report.targets)}: {pace.probes} probes in {pace.seconds:.1f} s"
-    missing = sum(finding.code == "no-banner" for finding in report.inspection.findings)
-    if report.inspection.carrying or missing:
-        yield f"{report.inspection.carrying} pages carry the banner; {missing} doors have pages that do not, see below"
+    yield from _shown(report)
     shown = report.inspection.findings[:max_shown]
     for finding in shown:
         yield f"\n{finding_text(finding)}"
@@ -108,6 +112,25 @@ def _lines(report: Report, max_shown: int | None) -> Iterator[str]:
     if report.certificate:
         yield f"\n{certificate_text(report.certificate, max_shown)}"
     yield f"\n{_verdict(report)}"
+
+
+def _shown(report: Report) -> Iterator[str]:
+    """What visitors met, mode by mode: of the phase in force how many of its sites, of others only if there are any."""
+    phase = (
+        None
+        if report.moment in ("before", "after")
+        else phase_at(report.campaign.phases, report.at.timestamp())
+    )
+    for mode, words in _SHOWN.items():
+        count = report.inspection.shown.get(mode, 0)
+        if phase and phase.mode == mode:
+            sites = {(t.host, t.site) for t in report.targets if phase.number in t.phases}
+            yield f"{count} of {len(sites)} sites show {words}"
+        elif count:
+            yield f"{count} sites show {words}"
+    missing = sum(finding.code == "no-banner" for finding in report.inspection.findings)
+    if report.inspection.carrying or missing:
+        yield f"{report.inspection.carrying} pages carry the banner; {missing} doors have pages that do not, see below"
 
 
 def _in_force(report: Report) -> str:

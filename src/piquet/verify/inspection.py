@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from piquet.answers import Answer
+from piquet.answers import ABOUT_PATH, ASSET_PREFIX, Answer, sign
+from piquet.campaign.model import Campaign, Mode
 from piquet.errors import FleetError
 from piquet.findings import Finding, by_weight
 from piquet.verify.baseline import (
@@ -32,6 +33,7 @@ from piquet.verify.questions import jobs, usual_questions
 from piquet.verify.questions import with_lines as asking_lines
 from piquet.verify.sweep import DEFAULT_CONCURRENCY, ignore_progress, questions_in, sweep
 
+OWN_ADDRESSES = (ABOUT_PATH, ASSET_PREFIX)
 TAKES_APART_S = 2.0
 """At least so far apart, so that headers made from the current second differ between the takes."""
 
@@ -48,12 +50,14 @@ class Inspection:
         returned: one per reply that could be compared with the baseline.
         pace: probes and seconds.
         carrying: how many answers carried a banner.
+        shown: mode → on how many sites visitors saw it, a site of two hosts counted twice.
     """
 
     findings: tuple[Finding, ...]
     returned: tuple[Returned, ...]
     pace: Pace
     carrying: int = 0
+    shown: Mapping[Mode, int] = field(default_factory=dict)
 
 
 def no_progress(title: str, total: int) -> Callable[[int], None]:
@@ -87,7 +91,7 @@ async def inspect(
     swept = await sweep(prober, asked, concurrency, progress("asking", total))
     findings, returned = judged(swept.replies, expectations, baseline)
     carrying = sum(bool(reply.observation.banners) for reply in swept.replies)
-    return Inspection(findings, returned, swept.pace, carrying)
+    return Inspection(findings, returned, swept.pace, carrying, sites_showing(swept.replies, campaign))
 
 
 async def take_baseline(
@@ -149,6 +153,23 @@ def judged(
         trouble = judge_certificate(reply, certificate_trouble(baseline, target))
         findings += [trouble] if trouble else []
     return by_weight(gathered((*findings, *odd_pages(pages)))), tuple(returned)
+
+
+def sites_showing(replies: Iterable[Reply], campaign: Campaign) -> dict[Mode, int]:
+    """Each mode of the campaign → how many of the sites that take part showed it; pure.
+
+    Only by an answer to an address of theirs: that our own addresses answer says nothing of what a visitor meets.
+    """
+    phases = {sign(campaign, phase): phase for phase in campaign.phases}
+    found: dict[Mode, set[tuple[str, str]]] = {phase.mode: set() for phase in campaign.phases}
+    for reply in replies:
+        if reply.question.path.startswith(OWN_ADDRESSES):
+            continue
+        seen, target = reply.observation, reply.target
+        for mark in {seen.ours, *seen.banners} & phases.keys():
+            if phases[mark].number in target.phases:
+                found[phases[mark].mode].add((target.host, target.site))
+    return {mode: len(sites) for mode, sites in found.items()}
 
 
 def _refuse_strike(replies: Iterable[Reply]) -> None:
