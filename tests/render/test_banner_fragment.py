@@ -12,6 +12,7 @@ from datetime import timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from markupsafe import Markup
 
 from piquet import banner as rule
 from piquet.campaign.model import Campaign, Phase
@@ -83,6 +84,13 @@ def test_hostile_text_is_harmless(text: str, kind: str) -> None:
         name for name, _ in seen.attributes if name.startswith("on") or name == "style" or name == "id"
     ]
     assert fragment.endswith("</div></aside>")
+
+
+def test_a_banner_is_looked_at_before_it_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Should the sanitiser ever let something through, no server gets it."""
+    monkeypatch.setattr(banner.text, "banner_html", lambda source: Markup("<p onclick=x>x</p>"))
+    with pytest.raises(BundleError, match="onclick at <p>"):
+        line("x")
 
 
 def test_everything_is_same_origin() -> None:

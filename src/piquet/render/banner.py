@@ -16,8 +16,9 @@ from piquet import answers, resources
 from piquet.banner import MARK
 from piquet.campaign.model import Campaign, Phase
 from piquet.campaign.pages import PageSource
-from piquet.errors import BundleError
+from piquet.errors import BundleError, Problem
 from piquet.render import spans, text
+from piquet.render.harmless import faults
 from piquet.render.theme import BANNER_STYLE
 from piquet.render.words import Words, direction, words
 
@@ -43,7 +44,7 @@ def fragment(campaign: Campaign, phase: Phase, source: PageSource) -> str:
     Where no style is loaded it is a block at the top of the page; where no script runs it is the same with style.
 
     Raises:
-        BundleError: the text is too long for a line of configuration.
+        BundleError: the text is too long for a line of configuration, or holds what no banner may.
     """
     spoken = words(source.language, campaign.theme)
     html = _FRAME.format(
@@ -63,9 +64,7 @@ def fragment(campaign: Campaign, phase: Phase, source: PageSource) -> str:
         more=_more(phase, spoken),
     )
     line = _written_out(str(html))
-    if len(line) > MAX_BYTES:
-        got = f"{len(line)} bytes where {MAX_BYTES} fit"
-        raise BundleError(f"{source.file}: this message is too long for a banner: {got}")
+    _refuse(source, line)
     return line
 
 
@@ -76,6 +75,16 @@ def announced(campaign: Campaign, phase: Phase) -> Phase:
     if later:
         return min(later, key=lambda other: other.start_at)
     return max(others, key=lambda other: other.end_at, default=phase)
+
+
+def _refuse(source: PageSource, line: str) -> None:
+    """Stop over what servers cannot carry, or visitors must not get."""
+    if len(line) > MAX_BYTES:
+        got = f"{len(line)} bytes where {MAX_BYTES} fit"
+        raise BundleError(f"{source.file}: this message is too long for a banner: {got}")
+    problems = [Problem(source.file, 0, 0, fault) for fault in faults(line, {answers.ASSET_PREFIX + SCRIPT})]
+    if problems:
+        raise BundleError("this banner cannot be shown", problems)
 
 
 @cache
