@@ -18,6 +18,7 @@ from piquet.campaign.model import BUILT_IN_THEMES, Theme
 from piquet.campaign.page_text import message_problems, page_problems
 from piquet.campaign.pages import MAX_PAGE_BYTES, SUFFIXES, PageSource, Pick
 from piquet.campaign.picks import MAX_SELECTION_BYTES, SELECTION_FILE, read_picks
+from piquet.campaign.style_sheets import style_problems
 from piquet.errors import CampaignError, Problem
 
 MAX_CONSENT_BYTES = 4 * 1024 * 1024
@@ -197,7 +198,8 @@ class Beside:
             self.problems += err.problems
             return b""
         if file.endswith(".css"):
-            self.problems += theme_files.style_problems(file, text, names)
+            loadable = [name for name in names if name not in theme_files.TEXTS]
+            self.problems += style_problems(file, text, loadable)
         return text.encode()
 
     def _theme_words(self, folder: str, files: Mapping[str, bytes]) -> Mapping[str, Mapping[str, str]]:
