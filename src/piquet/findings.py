@@ -7,13 +7,16 @@ them, and what is refused because of them, is decided elsewhere. No file, no net
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from piquet.printable import printable
 
 Severity = Literal["error", "warning", "info"]
+_WIDTH = 100
+"""Characters in a line of names."""
 _ORDER: Mapping[str, int] = {"error": 0, "warning": 1, "info": 2}
 
 
@@ -63,11 +66,37 @@ def errors(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
 def as_text(finding: Finding) -> str:
     """The finding for a person: its sentence, expected and got, then a blank line and the hint."""
-    lines = [f"{finding.severity}: {finding.subject}: {finding.message} [{finding.code}]"]
+    return _text(finding, f"{finding.severity}: {finding.subject}: {finding.message} [{finding.code}]")
+
+
+def as_texts(findings: Iterable[Finding]) -> list[str]:
+    """Findings for a person, in their order; those that say the same of several subjects become one with all names."""
+    alike: dict[Finding, list[str]] = {}
+    for finding in findings:
+        alike.setdefault(replace(finding, subject=""), []).append(finding.subject)
+    return [
+        _of_many(finding, subjects) if len(subjects) > 1 else as_text(replace(finding, subject=subjects[0]))
+        for finding, subjects in alike.items()
+    ]
+
+
+def _of_many(finding: Finding, subjects: Sequence[str]) -> str:
+    names = textwrap.fill(
+        f"  {len(subjects)} times: {', '.join(subjects)}",
+        width=_WIDTH,
+        subsequent_indent="    ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return _text(finding, f"{finding.severity}: {finding.message} [{finding.code}]", names)
+
+
+def _text(finding: Finding, *lines: str) -> str:
+    told = list(lines)
     if finding.expected:
-        lines.append(f"  expected: {finding.expected}")
+        told.append(f"  expected: {finding.expected}")
     if finding.got:
-        lines.append(f"  got:      {finding.got}")
+        told.append(f"  got:      {finding.got}")
     if finding.hint:
-        lines += ["", f"  hint: {finding.hint}"]
-    return printable("\n".join(lines))
+        told += ["", f"  hint: {finding.hint}"]
+    return printable("\n".join(told))

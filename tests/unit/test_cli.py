@@ -94,7 +94,18 @@ def test_check_says_which_pages_nobody_wrote(tmp_path: Path, capsys: pytest.Capt
     (tmp_path / "pages/greve/fr.md").write_text("# En grève\n", "utf-8")
     assert run(["check", str(tmp_path / "campaign.yml")]) == 0
     said = capsys.readouterr().err
-    assert "pages/greve/en.md: this is still the example's text" in said and "greve/fr.md: this" not in said
+    assert "pages/greve/en.md" in said and "greve/fr.md" not in said
+    assert said.count("still the example's text") == 1 and "23 times: messages/annonce/de.md, " in said
+
+
+def test_one_of_a_kind_is_told_with_its_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As any finding is; with its place first."""
+    run(["init", str(tmp_path)])
+    for file in tmp_path.glob("*/*/*.md"):
+        if file != tmp_path / "pages/greve/fr.md":
+            file.write_text("# En grève\n", "utf-8")
+    assert run(["check", str(tmp_path / "campaign.yml")]) == 0
+    assert "warning: pages/greve/fr.md: this is still the example's text" in capsys.readouterr().err
 
 
 def test_a_wrong_path_of_the_inventory_is_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

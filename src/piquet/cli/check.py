@@ -12,7 +12,7 @@ import click
 from piquet.campaign.load import LoadedCampaign, load_campaign
 from piquet.cli.exit_codes import OK, PLAN
 from piquet.cli.window_text import window_lines
-from piquet.findings import Finding, as_text, by_weight, errors
+from piquet.findings import Finding, as_texts, by_weight, errors
 from piquet.plan.gates import campaign_findings
 from piquet.render import banner, page
 from piquet.resources import example_campaign
@@ -30,8 +30,8 @@ def command(campaign: Path) -> int:
     found = by_weight(
         [*campaign_findings(loaded.campaign, datetime.now(UTC)), *_untouched(loaded), *_heavy(sizes)]
     )
-    for finding in found:
-        click.echo(f"\n{as_text(finding)}", err=True)
+    for text in as_texts(found):
+        click.echo(f"\n{text}", err=True)
     if errors(found):
         return PLAN
     click.echo(

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from piquet.cli.window_text import window_lines
-from piquet.findings import as_text
+from piquet.findings import as_texts
 from piquet.plan import HostPlan, Plan
 
 _SHOWN = 8
@@ -21,8 +21,8 @@ def print_plan(plan: Plan, digest: str | None, show_all: bool) -> None:
     console = Console(highlight=False, markup=False, soft_wrap=not Console().is_terminal)
     console.print("\n".join([plan.campaign.name, *window_lines(plan.campaign)]) + "\n")
     console.print(_hosts(plan, show_all))
-    for finding in (f for f in plan.findings if f.severity != "error"):
-        console.print(f"\n{as_text(finding)}")
+    for text in as_texts(finding for finding in plan.findings if finding.severity != "error"):
+        console.print(f"\n{text}")
     sites = len({entry.name for host in plan.hosts for entry in host.entries})
     hosts = sum(bool(host.entries) for host in plan.hosts)
     console.print(f"\n{plan.campaign.name}: {sites} sites on {hosts} hosts")
