@@ -66,6 +66,7 @@ def test_pictures_come_with_their_page(file: Path) -> None:
     write(file, "pages/greve/other.png", PNG)
     pictures = [dict(page.pictures) for page in load_campaign(file).pages]
     assert pictures == [{}, {}, {"bilder/nous deux.png": PNG + b"1"}, {}, {}, {}]
+    assert load_campaign(file).campaign.illustrated == {2}
 
 
 def test_a_picture_of_20_megabytes_is_refused(file: Path) -> None:

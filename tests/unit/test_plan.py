@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 import piquet.plan.gates
-from piquet.campaign.model import Campaign, Phase
+from piquet.campaign.model import Campaign, Phase, Theme
 from piquet.errors import PlanError
 from piquet.findings import Finding
 from piquet.plan import Entry, Plan, Probe, make_plan, plan_digest, plan_document, raise_if_unsafe
@@ -284,6 +284,31 @@ def test_gates_are_silent(
     assert code not in codes(plan_of(campaign(**parts), **surveys))
 
 
+LETTERED = Theme("themes/ours", {"strike.css": b"", "hand.woff2": b"wOF2"})
+
+
+@pytest.mark.parametrize(
+    ("changes", "parts", "surveys", "is_said"),
+    [
+        ({"illustrated": frozenset({1})}, {}, on_apache(), True),
+        ({"theme": LETTERED}, {}, on_apache(), True),
+        ({"illustrated": frozenset({2})}, {}, on_apache(), False),
+        ({"illustrated": frozenset({1})}, {}, on_apache(lua=LUA), False),
+        ({"illustrated": frozenset({1})}, {}, on_nginx(), False),
+        ({"illustrated": frozenset({1})}, OCCUPY, on_apache(), False),
+        ({"illustrated": frozenset({1})}, {"sites": '{include: ["*"], exclude: ["*"]}'}, on_apache(), False),
+        ({"theme": Theme("themes/ours", {"strike.css": b"", "icon.png": b"x"})}, {}, on_apache(), False),
+        ({}, {}, on_apache(), False),
+    ],
+)
+def test_a_block_without_its_pictures(
+    changes: Mapping[str, Any], parts: Mapping[str, str], surveys: Mapping[str, Any], is_said: bool
+) -> None:
+    """Told where Apache answers by rules and the page, or its theme, has any; nowhere else."""
+    found = codes(plan_of(replace(campaign(**parts), **changes), **surveys))
+    assert found.get("block-without-pictures") == ("warning" if is_said else None)
+
+
 @pytest.mark.parametrize("surveys", [on_nginx(running=False), on_apache(running=False)])
 def test_a_server_that_does_not_run_is_left_out(surveys: Mapping[str, Any]) -> None:
     """Its names are nobody's sites, and that is said; with nothing else to show there is no plan."""
@@ -352,7 +377,10 @@ def test_every_gate_has_both_cases() -> None:
         "site-unknown",
         "exclude-unknown",
     }
-    elsewhere = {"consent-missing", "consent-unknown", "consent-message-only", "phases-overlap", "no-systemd"}
+    elsewhere = {
+        *("consent-missing", "consent-unknown", "consent-message-only"),
+        *("phases-overlap", "no-systemd", "block-without-pictures"),
+    }
     assert made - elsewhere == {case[0] for case in FIRES} == {case[0] for case in SILENT}
 
 

@@ -48,7 +48,8 @@ def load_campaign(path: Path) -> LoadedCampaign:
     pages, theme = tuple(beside.pages()), beside.theme()
     if campaign is None or beside.problems:
         raise not_usable(str(path), dict.fromkeys([*found, *beside.problems]))
-    return LoadedCampaign(replace(campaign, theme=theme), pages, path)
+    illustrated = frozenset(page.phase for page in pages if page.pictures)
+    return LoadedCampaign(replace(campaign, theme=theme, illustrated=illustrated), pages, path)
 
 
 def bypass_secret(path: Path) -> str:

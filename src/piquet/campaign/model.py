@@ -166,6 +166,7 @@ class Campaign:
         mandate: the record of the decision, if there is one.
         emergency: the way to content that cannot wait, if there is one.
         theme: how pages and banners look.
+        illustrated: numbers of the phases whose texts carry pictures, in any language.
     """
 
     name: str
@@ -179,3 +180,4 @@ class Campaign:
     mandate: Mandate | None = None
     emergency: Emergency | None = None
     theme: Theme = field(default_factory=Theme)
+    illustrated: frozenset[int] = frozenset()

@@ -14,6 +14,7 @@ from piquet.campaign.document import read_document, shown
 from piquet.errors import Problem
 
 TEXTS = ("page.html.j2", "strike.css", "banner.css", "words.yml")
+ICON = "icon.png"
 MAX_FILE_BYTES = 2 * 1024 * 1024
 MAX_FILES = 40
 _ASSET = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}\.(?:woff2|png|jpe?g|gif|webp|avif)")

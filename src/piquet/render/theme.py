@@ -17,12 +17,12 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from piquet import resources
 from piquet.campaign.model import BUILT_IN_THEMES, Theme
+from piquet.campaign.theme_files import ICON as ICON
 from piquet.errors import BundleError, Problem
 
 TEMPLATE = "page.html.j2"
 PAGE_STYLE = "strike.css"
 BANNER_STYLE = "banner.css"
-ICON = "icon.png"
 _HINT = "docs/themes.md tells what a page may use"
 NO_ASSETS = frozenset({TEMPLATE, PAGE_STYLE, BANNER_STYLE, "words.yml"})
 """Files with a part of their own; all others of a theme are fonts and pictures."""

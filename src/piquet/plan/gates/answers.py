@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Set
 
 from piquet.campaign.model import Campaign, Mode
+from piquet.campaign.theme_files import ICON, TEXTS
 from piquet.findings import Finding
 from piquet.fleet.choices import altering, is_taken
 from piquet.fleet.model import ServerFacts
@@ -29,6 +30,8 @@ def answer_findings(campaign: Campaign, host_plan: HostPlan, server: ServerFacts
     if server.provider == "apache":
         yield from _apache_loads(host_plan.host, server, modes)
         yield from _apache_stores(host_plan.host, server, modes)
+        if server.variant != "lua":
+            yield from _text_only(campaign, host_plan.host, shown)
     for mode in sorted(modes & _GATES.keys()):
         yield from _GATES[mode](host_plan.host, server)
 
@@ -82,6 +85,18 @@ def _apache_stores(host: str, server: ServerFacts, modes: Set[Mode]) -> Iterator
         message = "mod_cache stores what it is asked not to store, and would show our pages beyond the end"
         hint = "have its owner switch it off, or leave this host's sites to a block"
         yield Finding("error", "stores-no-store", host, message, "CacheStoreNoStore Off", "On", hint)
+
+
+def _text_only(campaign: Campaign, host: str, shown: Set[int]) -> Iterator[Finding]:
+    """The rules send files as text, which holds no picture and no font."""
+    blocks = {phase.number for phase in campaign.phases if phase.mode == "block"} & shown
+    has_own = bool(campaign.theme.files.keys() - {*TEXTS, ICON})
+    lacking = sorted(blocks if has_own else blocks & campaign.illustrated)
+    if lacking:
+        message = "Apache by rules sends text only: in the place of the pictures of a block stand their words"
+        got = f"pictures or fonts in phase {', '.join(map(str, lacking))}"
+        hint = "set piquet_apache to lua for it, or see to it that the page is whole without them"
+        yield Finding("warning", "block-without-pictures", host, message, "text", got, hint)
 
 
 def _occupy(host: str, server: ServerFacts) -> Iterator[Finding]:
