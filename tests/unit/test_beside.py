@@ -140,6 +140,7 @@ def test_a_theme_of_ones_own(file: Path) -> None:
         ("strike.css", "a { b: url(//evil.example/x) }", "this style sheet loads what is not in the theme"),
         ("strike.css", '@IMPORT "x.css";', "this style sheet loads what is not in the theme"),
         ("strike.css", "a { b: url(other.png) }", "this style sheet loads what is not in the theme"),
+        ("banner.css", "body { display: none }", "this rule reaches beyond the banner"),
         ("banner.css", b"\xff", "this is not UTF-8"),
         ("words.yml", "- x", "these are no words"),
         ("words.yml", "fr: {a: [b]}", "this is not a text"),

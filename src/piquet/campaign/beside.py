@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from piquet.campaign import pictures, theme_files
+from piquet.campaign.banner_sheets import reach_problems
 from piquet.campaign.document import Document, Path
 from piquet.campaign.folder import Folder
 from piquet.campaign.model import BUILT_IN_THEMES, Theme
@@ -200,6 +201,8 @@ class Beside:
         if file.endswith(".css"):
             loadable = [name for name in names if name not in theme_files.TEXTS]
             self.problems += style_problems(file, text, loadable)
+        if file.endswith("/banner.css"):
+            self.problems += reach_problems(file, text)
         return text.encode()
 
     def _theme_words(self, folder: str, files: Mapping[str, bytes]) -> Mapping[str, Mapping[str, str]]:
