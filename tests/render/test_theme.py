@@ -17,7 +17,7 @@ from piquet.campaign.load import load_campaign
 from piquet.campaign.model import BUILT_IN_THEMES, Emergency, Mode, Phase, Theme
 from piquet.campaign.pages import PageSource, Pick
 from piquet.errors import BundleError
-from piquet.render import page
+from piquet.render import page, theme
 from tests.render.samples import CAMPAIGN, PHASE, host, pages, plan
 from tests.unit.samples import campaign_text
 
@@ -99,6 +99,14 @@ def test_what_a_theme_leaves_out_is_the_default_ones() -> None:
     files = page.phase_files(replace(CAMPAIGN, theme=theme), PHASE, pages())
     assert files["asset/1/strike.css"] == b"body { color: red }"
     assert files["page/1/fr.html"] == page.phase_files(CAMPAIGN, PHASE, pages())["page/1/fr.html"]
+
+
+def test_a_banner_has_its_frame_whatever_the_theme() -> None:
+    """What keeps it and the page apart comes first, so that a theme says only what is its own."""
+    sheet = theme.style(Theme("ours", {"banner.css": b"aside { color: red }"}), theme.BANNER_STYLE).decode()
+    frame, _, own = sheet.partition("aside { color: red }")
+    assert "all: initial" in frame and "display: block !important" in frame and not own
+    assert frame.count("{") == frame.count("}")
 
 
 def test_a_theme_that_is_not_there() -> None:
@@ -246,7 +254,8 @@ def test_a_page_from_the_right(name: str) -> None:
 @pytest.mark.parametrize("name", BUILT_IN_THEMES)
 def test_the_banner_touches_nothing_but_itself(name: str) -> None:
     """Every rule of its style sheet begins with our own element."""
-    style = re.sub(r"/\*.*?\*/", "", (THEMES / name / "banner.css").read_text("utf-8"), flags=re.DOTALL)
+    sheet = theme.style(Theme(name), theme.BANNER_STYLE).decode()
+    style = re.sub(r"/\*.*?\*/", "", sheet, flags=re.DOTALL)
     selectors = re.findall(r"([^{};]+)\{", style)
     own = "aside[data-piquet].piquet-banner"
     strange = [

@@ -51,8 +51,9 @@ def page(theme: Theme, values: Mapping[str, Any]) -> str:
 
 
 def style(theme: Theme, name: str) -> bytes:
-    """A style sheet of the theme, `PAGE_STYLE` or `BANNER_STYLE`."""
-    return _files(theme)[name]
+    """A style sheet of the theme, `PAGE_STYLE` or `BANNER_STYLE`; the banner's has the frame of all banners first."""
+    own = _files(theme)[name]
+    return _frame() + own if name == BANNER_STYLE else own
 
 
 def assets(theme: Theme) -> dict[str, bytes]:
@@ -102,6 +103,12 @@ def _files(theme: Theme) -> Mapping[str, bytes]:
 def _built_in(name: str) -> Mapping[str, bytes]:
     folder = resources.templates() / "page" / "themes" / name
     return {file.name: file.read_bytes() for file in sorted(folder.iterdir()) if file.is_file()}
+
+
+@cache
+def _frame() -> bytes:
+    """What keeps a banner and other people's pages apart, whatever its theme."""
+    return (resources.templates() / "page" / BANNER_STYLE).read_bytes()
 
 
 @cache
