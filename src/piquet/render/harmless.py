@@ -1,20 +1,21 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What no page or banner of ours may hold, whoever wrote its text and its theme: the last look before it is sent.
 
-It is parsed as a browser parses it, and everything in it must be on a list: elements, their attributes, where links
-lead, what is loaded from where. What is not on the list is refused, whether or not anybody knows a harm that it does;
-so elements whose inside is read otherwise with scripts than without (`noscript`), or otherwise than as elements
-(`template`, `textarea`, `svg`), never come to be judged by what they hold.
+Two things are asked of it. Every `<` begins a tag, a comment or the doctype in a form that all parsers read alike; what
+one of them forgives, another reads otherwise, browsers among them. And every tag, attribute and address is on a list:
+what is not on it is refused, whether or not anybody knows a harm that it does. Tags are judged as they are written,
+not as elements of a tree: a parser drops some, moves some and makes `img` of `image`, but it makes none up that could
+do anything. Elements whose inside is not read as tags (`textarea`, `noscript`, `svg`, …) are not on the list; that of
+`title` and `script`, which are, may hold no `<` at all.
 
-Source: HTML Standard, 13.2 "Parsing HTML documents"; URL Standard, 4.4 "URL parsing" (what is taken out of an address).
+Source: HTML Standard, 13.2.5 "Tokenization"; URL Standard, 4.4 "URL parsing" (what is taken out of an address).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
-
-from selectolax.lexbor import LexborHTMLParser, LexborNode
+from html import unescape
 
 from piquet.answers import ASSET_PREFIX
 from piquet.campaign.document import shown
@@ -62,6 +63,18 @@ _TOLD = re.compile(
 _FOR_SERVERS = re.compile(r"<!--\s*#|<!--esi|<esi:", re.IGNORECASE)
 """Acted upon by servers and caches on the way, wherever it stands. Source: Apache's mod_include; ESI Language 1.0."""
 
+_S = r"[ \t\r\n\f]"
+_VALUE = r"\"[^\"<]*+\"|'[^'<]*+'|[^ \t\r\n\f\"'=<>`]++"
+_ATTRIBUTE = re.compile(rf"{_S}++([A-Za-z][A-Za-z0-9:_-]*+)(?:{_S}*+={_S}*+({_VALUE}))?+")
+_START = re.compile(
+    rf"<(?P<name>[A-Za-z][A-Za-z0-9-]*+)(?P<attributes>(?:{_ATTRIBUTE.pattern})*+){_S}*+/?>(?P<inside>[^<]*+)"
+)
+_CLEAR = re.compile(
+    rf"</[A-Za-z][A-Za-z0-9-]*+{_S}*+>|<!--(?!-?>)(?:(?!--).)*+-->|<!doctype html>", re.DOTALL | re.IGNORECASE
+)
+_NAME = re.compile(r"<([A-Za-z][^ \t\r\n\f/>]*)")
+_TEXT_INSIDE = frozenset({"title", "script"})
+
 
 def faults(html: str, scripts: Collection[str] = ()) -> Iterator[str]:
     """Everything in a page that may not be there, as short sentences.
@@ -70,26 +83,50 @@ def faults(html: str, scripts: Collection[str] = ()) -> Iterator[str]:
         html: a whole page, or a banner.
         scripts: addresses of our own that it may run; a page runs none.
     """
-    for found in _FOR_SERVERS.finditer(html):
-        yield f"it holds {found[0]}, which servers and caches act upon"
-    root = LexborHTMLParser(html).root
-    if root is None:
-        yield "it holds nothing"
-        return
-    for node in root.traverse():
-        if node.is_element_node:
-            yield from _element(node, scripts)
+    for told in _FOR_SERVERS.finditer(html):
+        yield f"it holds {told[0]}, which servers and caches act upon"
+    at = html.find("<")
+    while at >= 0:
+        found = _START.match(html, at) or _CLEAR.match(html, at)
+        yield from _piece(html, at, found, scripts)
+        at = html.find("<", found.end() if found else at + 1)
 
 
-def _element(node: LexborNode, scripts: Collection[str]) -> Iterator[str]:
-    name = node.tag or ""
-    values = {key: value or "" for key, value in node.attributes.items()}
-    if name not in _ELEMENTS or (name == "script" and not _is_data(values) and not _is_ours(values, scripts)):
-        yield f"it holds <{name[:_SHOWN]}>"
+def _piece(html: str, at: int, found: re.Match[str] | None, scripts: Collection[str]) -> Iterator[str]:
+    """What begins at one `<`."""
+    name = _NAME.match(html, at)
+    if name and name[1].lower() not in _ELEMENTS:
+        yield f"it holds <{name[1][:_SHOWN].lower()}>"
+    elif found is None:
+        yield f"it holds {shown(html[at : at + _SHOWN])}, which not every browser reads alike"
+    elif found.re is _START:
+        yield from _tag(found, scripts)
+        end = f"</{found['name']}"
+        if found["name"].lower() in _TEXT_INSIDE and not _ends(html, found.end(), end):
+            yield f"it holds a <{found['name'].lower()}> with more than text in it"
+
+
+def _ends(html: str, at: int, end: str) -> bool:
+    return bool(re.compile(rf"{end}{_S}*>", re.IGNORECASE).match(html, at))
+
+
+def _tag(found: re.Match[str], scripts: Collection[str]) -> Iterator[str]:
+    name, values = found["name"].lower(), dict[str, str]()
+    for written, value in _ATTRIBUTE.findall(found["attributes"]):
+        key = written.lower()
+        if key in values:
+            yield f"it holds the attribute {key[:_SHOWN]} twice at <{name}>"
+        values.setdefault(key, value[1:-1] if value[:1] in ("'", '"') else value)
+    yield from _element(name, values, scripts)
+
+
+def _element(name: str, values: Mapping[str, str], scripts: Collection[str]) -> Iterator[str]:
+    if name == "script" and not _is_data(values):
+        if not _is_ours(values, scripts):
+            yield "it holds <script>"
         return
-    known = _ELEMENTS[name] if name != "script" or _is_data(values) else values.keys()
     for key in values:
-        if key not in known and not _OF_ALL.fullmatch(key):
+        if key not in _ELEMENTS[name] and not _OF_ALL.fullmatch(key):
             yield f"it holds the attribute {key[:_SHOWN]} at <{name}>"
     if name in _RULES:
         yield from _RULES[name](values)
@@ -104,10 +141,11 @@ def _is_ours(values: Mapping[str, str], scripts: Collection[str]) -> bool:
 
 
 def _link(values: Mapping[str, str]) -> Iterator[str]:
-    """Whatever stands before a colon is a scheme, as far as a browser may see one."""
-    before, colon, _ = re.split(r"[/?#]", _LEFT_OUT.sub("", values.get("href", "")))[0].partition(":")
-    if colon and before.lower() not in _SCHEMES:
-        yield f"it holds a link to {shown(values['href'])}"
+    """Whatever stands before a colon is taken for a scheme, with character references read or not."""
+    for address in dict.fromkeys((values.get("href", ""), unescape(values.get("href", "")))):
+        before, colon, _ = re.split(r"[/?#]", _LEFT_OUT.sub("", address))[0].partition(":")
+        if colon and before.lower() not in _SCHEMES:
+            yield f"it holds a link to {shown(address)}"
 
 
 def _picture(values: Mapping[str, str]) -> Iterator[str]:
