@@ -137,6 +137,7 @@ TRAPS = (
         "<p/onclick=TRAP>",
         "onclick=TRAP",
         "</script ",
+        "</ſcript>",
     ),
 )
 START = ("", "<!doctype html>\n<html lang=fr><head><title>x</title></head>\n<body><main>")

@@ -70,10 +70,11 @@ _START = re.compile(
     rf"<(?P<name>[A-Za-z][A-Za-z0-9-]*+)(?P<attributes>(?:{_ATTRIBUTE.pattern})*+){_S}*+/?>(?P<inside>[^<]*+)"
 )
 _CLEAR = re.compile(
-    rf"</[A-Za-z][A-Za-z0-9-]*+{_S}*+>|<!--(?!-?>)(?:(?!--).)*+-->|<!doctype html>", re.DOTALL | re.IGNORECASE
+    rf"</[A-Za-z][A-Za-z0-9-]*+{_S}*+>|<!--(?!-?>)(?:(?!--).)*+-->|(?i:<!doctype html>)", re.DOTALL | re.ASCII
 )
 _NAME = re.compile(r"<([A-Za-z][^ \t\r\n\f/>]*)")
-_TEXT_INSIDE = frozenset({"title", "script"})
+_TEXT_END = {name: re.compile(rf"</{name}{_S}*+>", re.IGNORECASE | re.ASCII) for name in ("title", "script")}
+"""Without `re.ASCII` a long s would end a script here, and not in a browser."""
 
 
 def faults(html: str, scripts: Collection[str] = ()) -> Iterator[str]:
@@ -101,13 +102,9 @@ def _piece(html: str, at: int, found: re.Match[str] | None, scripts: Collection[
         yield f"it holds {shown(html[at : at + _SHOWN])}, which not every browser reads alike"
     elif found.re is _START:
         yield from _tag(found, scripts)
-        end = f"</{found['name']}"
-        if found["name"].lower() in _TEXT_INSIDE and not _ends(html, found.end(), end):
+        end = _TEXT_END.get(found["name"].lower())
+        if end and not end.match(html, found.end()):
             yield f"it holds a <{found['name'].lower()}> with more than text in it"
-
-
-def _ends(html: str, at: int, end: str) -> bool:
-    return bool(re.compile(rf"{end}{_S}*>", re.IGNORECASE).match(html, at))
 
 
 def _tag(found: re.Match[str], scripts: Collection[str]) -> Iterator[str]:
