@@ -26,6 +26,7 @@ HEAVY = (
     "rich",
     "jinja2",
     "nh3",
+    "tinycss2",
     "ruamel",
     "jsonschema",
 )
