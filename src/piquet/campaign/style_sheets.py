@@ -4,7 +4,8 @@
 It is read by tokens, wherever they stand: a value that no property knows today may be loaded tomorrow, or by way of a
 variable. Strings are addresses where a function takes them for such, and text everywhere else.
 
-Source: CSS Syntax Level 3, 4 "Tokenization"; CSS Values Level 4, 4.5 "Resource locators"; CSS Images Level 4; Filter Effects 1.
+Source: CSS Syntax Level 3, 4 "Tokenization"; CSS Values Level 4, 4.5 "Resource locators"; CSS Images Level 4; Filter
+Effects 1.
 """
 
 from __future__ import annotations
