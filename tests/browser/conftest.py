@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, sync_playwright
 from piquet.preview.chromium import find
 from tests.preview.campaigns import write_campaign
 
-from .sites import DOMAIN_RULES, SHOWN, Site, Town, Visit
+from .sites import DOMAIN_RULES, SCRIPTED, SHOWN, Site, Town, Visit
 from .tab import Tab
 
 Opener = Callable[..., Tab]
@@ -109,7 +109,16 @@ def opened(browser: Browser) -> Iterator[Opener]:
     assert faults == []
 
 
-def on(*numbers: int) -> pytest.MarkDecorator:
-    """Run a test for each phase on each site that can show it: parameters `site` and `number`."""
+def on(*numbers: int, is_of_script: bool = False) -> pytest.MarkDecorator:
+    """Run a test for each phase on each site that can show it: parameters `site` and `number`.
+
+    Args:
+        numbers: of the phases.
+        is_of_script: the test asks what our script does in the page, the same everywhere: two sites in an ordinary run.
+    """
     pairs = [(name, number) for name, shown in SHOWN.items() for number in numbers if number in shown]
-    return pytest.mark.parametrize(("site", "number"), pairs, indirect=["site"])
+    rows = [
+        pytest.param(*pair, marks=[pytest.mark.long] if is_of_script and pair[0] not in SCRIPTED else [])
+        for pair in pairs
+    ]
+    return pytest.mark.parametrize(("site", "number"), rows, indirect=["site"])

@@ -47,7 +47,7 @@ server {{
     ssl_certificate_key @KEY@;
     root @ROOT@;
     charset utf-8;
-    etag off; # beside an add_header of its own a page with an ETag carries no banner by the include line
+    {etag}
     add_header Content-Security-Policy "default-src '{policy}'" always;
     location = / {{ try_files /front.html =404; }}
     location = /article {{ default_type text/html; alias @ROOT@/article.html; }}
@@ -152,8 +152,8 @@ def real(provider: Provider, variant: Variant) -> Callable[[Path, Path], Abstrac
 
     @contextmanager
     def made(campaign: Path, folder: Path) -> Iterator[Site]:
-        kinds = tuple(_kind(provider, policy) for policy in ("self", "none"))
-        server = plant(provider, kinds, folder / f"{provider}-{variant}", 1)
+        kinds = tuple(_kind(provider, policy, variant) for policy in ("self", "none"))
+        server = plant(provider, kinds, folder / f"{provider}-{variant}", 1, lua=variant == "lua")
         for kind in kinds:
             for name in PATHS.values():
                 place = server.box.path(f"/srv/{kind.name}/{name}")
@@ -172,16 +172,21 @@ def real(provider: Provider, variant: Variant) -> Callable[[Path, Path], Abstrac
 SITES: dict[str, Callable[[Path, Path], AbstractContextManager[Site]]] = {
     "preview": previewed,
     "nginx-include": real("nginx", "include"),
+    "nginx-lua": real("nginx", "lua"),
     "apache-rules": real("apache", "rules"),
     "apache-lua": real("apache", "lua"),
 }
 SHOWN = {
     "preview": (BAR, BLOCK, OCCUPY, MODAL),
     "nginx-include": (BAR, BLOCK, OCCUPY, MODAL),
+    "nginx-lua": (BAR, BLOCK, OCCUPY, MODAL),
     "apache-rules": (BAR, BLOCK, MODAL),
     "apache-lua": (BAR, BLOCK, OCCUPY, MODAL),
 }
 """Site → the phases that it can show."""
+
+SCRIPTED = frozenset({"preview", "nginx-include"})
+"""Where an ordinary run asks what the banner's own script does, which is the same bytes on every site."""
 
 WITHOUT_PICTURES = frozenset({"apache-rules"})
 """An ErrorDocument's text cannot hold the bytes of a picture: during a block its address answers 503 there."""
@@ -207,8 +212,10 @@ class Town:
         self._stack.close()
 
 
-def _kind(provider: Provider, policy: Policy) -> Kind:
-    text = (_NGINX if provider == "nginx" else _APACHE).format(policy=policy)
+def _kind(provider: Provider, policy: Policy, variant: Variant) -> Kind:
+    # Beside an add_header of its own a page with an ETag carries no banner by the include line.
+    etag = "etag off;" if variant == "include" else ""
+    text = (_NGINX if provider == "nginx" else _APACHE).format(policy=policy, etag=etag)
     name = host_name(policy)
     modules = () if provider == "nginx" else ("ssl", "headers")
     return Kind(provider, policy, text, "a journal", (name,), (Ask("https", name),), modules, None, "")

@@ -74,7 +74,7 @@ def test_a_strict_policy_leaves_a_plain_block(opened: Opener, site: Site, number
     assert 0 == _dialog(tab).count()
 
 
-@on(MODAL)
+@on(MODAL, is_of_script=True)
 def test_the_dialog_by_keyboard_alone(opened: Opener, site: Site, number: int) -> None:
     """It opens with focus inside, Tab stays there, Escape closes; focus is back in the page, and that was all."""
     tab = opened(site.visit(number))
@@ -94,7 +94,7 @@ def test_the_dialog_by_keyboard_alone(opened: Opener, site: Site, number: int) -
     assert 0 == _dialog(tab).count()
 
 
-@on(MODAL)
+@on(MODAL, is_of_script=True)
 def test_the_dialog_closes_by_its_button(opened: Opener, site: Site, number: int) -> None:
     """By Enter and by a click; a visitor with a new session is told once too."""
     for is_click in (False, True):
@@ -112,7 +112,7 @@ def test_the_dialog_closes_by_its_button(opened: Opener, site: Site, number: int
         assert 0 == _dialog(tab).count()
 
 
-@on(MODAL)
+@on(MODAL, is_of_script=True)
 def test_focus_returns_to_where_it_was(opened: Opener, site: Site, number: int) -> None:
     """After the dialog the next Tab reaches the page's first link, not its middle."""
     tab = opened(site.visit(number))
