@@ -50,6 +50,7 @@ BASE = Recipe(
         "dbus",
         "iproute2",
         "libfaketime",
+        "libnginx-mod-http-lua",
         "nginx",
         "openssh-server",
         "openssl",
@@ -62,6 +63,8 @@ BASE = Recipe(
     ),
     (
         f'chroot "$1" a2enmod --quiet {" ".join(APACHE_MODULES)}',
+        # Lua is there for a test to load, and is loaded nowhere else.
+        'rm -f "$1"/etc/nginx/modules-enabled/*-mod-http-lua.conf "$1"/etc/nginx/modules-enabled/*-mod-http-ndk.conf',
         'rm -f "$1"/etc/ssh/ssh_host_*_key* "$1"/etc/apt/sources.list "$1"/etc/apt/apt.conf.d/99mmdebstrap',
         'systemctl --root="$1" --quiet enable systemd-networkd.service ssh.service',
         'systemctl --root="$1" --quiet mask apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer '

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""nginx by Lua on a real host: no server block is touched, the lease alone begins and ends, nothing stays."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from piquet.testbed import Fleet
+from piquet.testbed.host import Host
+from tests import drive
+from tests.drive import Drill
+from tests.e2e.rehearsal import ask
+from tests.e2e.test_ansible import FILE, SITE
+
+NAME = "www.e2e-lua.example"
+PAGE = b"<!doctype html><html><head><title>here</title></head><body><p>as usual</p></body></html>\n"
+FOLDER = "/srv/e2e-lua"
+BLOCK_S, BANNER_S = 8, 8
+GRACE_S = 1.0
+MODULES = {
+    f"/etc/nginx/modules-enabled/{name}.conf": f"/usr/share/nginx/modules-available/{name[3:]}.conf"
+    for name in ("10-mod-http-ndk", "50-mod-http-lua")
+}
+"""Link that Debian makes for a loaded module → where it leads."""
+WORKERS = "pgrep -P $(cat /run/nginx.pid) | sort | tr '\\n' ' '"
+"""A reload starts others."""
+
+
+@pytest.fixture(scope="module")
+def host(fleet: Fleet) -> Iterator[Host]:
+    """The first nginx host: its owner has a page there, and has loaded the Lua module."""
+    host = fleet.of("nginx")[0]
+    site = SITE["nginx"].format(name=NAME).replace("return 200 here;", f"root {FOLDER};")
+    host.write_files({FILE["nginx"]: site, f"{FOLDER}/index.html": PAGE})
+    links = " && ".join(f"ln -s {target} {link}" for link, target in MODULES.items())
+    host.run(f"{links} && nginx -t -q && systemctl restart nginx")
+    yield host
+    host.run(f"rm -rf {FILE['nginx']} {FOLDER} {' '.join(MODULES)} && systemctl restart nginx")
+
+
+def campaign(fleet: Fleet, folder: Path, lead_s: float) -> Drill:
+    """A block, and a banner right behind it; the window is that of the block."""
+    notes = folder / "messages" / "annonce"
+    notes.mkdir(parents=True)
+    for language in drive.LANGUAGES:
+        (notes / f"{language}.md").write_text(f"{language}: on strike\n", encoding="utf-8")
+    block = drive.write_campaign(fleet, folder, lead_s, BLOCK_S, sites=f"{{include: [{NAME}]}}")
+    start = datetime.fromtimestamp(block.end_at, drive.ZONE).strftime("%Y-%m-%dT%H:%M:%S")
+    banner = f"mode: banner, start: {start}, duration: {BANNER_S}s, style: bar, message: messages/annonce"
+    text = block.campaign.read_text("utf-8")
+    block.campaign.write_text(text.replace("greve}]", f"greve}}, {{{banner}}}]"), "utf-8")
+    return block
+
+
+def test_by_lua_from_survey_to_remove(fleet: Fleet, host: Host, tmp_path: Path) -> None:
+    """Without a hook and without a reload since stage: block and banner in their windows, then the host as it was."""
+    files, usual, only = drive.foreign_files(host), ask(host, NAME), ("--limit", host.name)
+    assert (usual.status, usual.body) == (200, PAGE)
+    begun = time.monotonic()
+    drive.play(fleet, "survey")
+    drill = campaign(fleet, tmp_path, drive.lead_s(time.monotonic() - begun))
+    survey = json.loads((fleet.folder / f".piquet/surveys/{host.name}.json").read_text("utf-8"))
+    assert survey["nginx"]["lua"] == {"usable": True}
+    try:
+        drill.play("stage", *only, piquet_baseline=False)
+        staged = drive.foreign_files(host)
+        assert {path for path in staged if path not in files and path.startswith("/etc/nginx")} == {
+            "/etc/nginx/conf.d/00-piquet.conf"
+        }
+        assert files.items() <= staged.items(), "a file of the owner's was changed"
+        assert host.run("ls /etc/piquet/nginx").stdout.split() == ["http"]
+        workers = host.run(WORKERS).stdout
+        drill.play("arm", *only)
+        assert time.time() < drill.start_at - 1, "armed too late for this test"
+        eyes = drive.look(drive.targets(host, [NAME]), drill.end_at + BANNER_S + 3.0)
+        drive.sleep_until(drill.end_at + BANNER_S / 2)
+        bannered = ask(host, NAME)
+        (line,) = eyes.result()
+        assert (line.is_ours_at_end, line.signs) == (False, {"drill/1/block"})
+        window = (drill.start_at, drill.end_at)
+        assert line.seconds_outside([window]) <= 0.1
+        assert line.seconds_missed([window]) <= 0.1
+        assert bannered.status == 200
+        assert bannered.body.count(b"<aside data-piquet") == 1
+        assert b"fr: on strike" in bannered.body
+        assert ask(host, NAME) == usual
+        assert host.run(WORKERS).stdout == workers, "something has reloaded nginx"
+    finally:
+        drill.play("remove", *only)
+    assert drive.foreign_files(host) == files
+    assert ask(host, NAME) == usual
