@@ -47,7 +47,6 @@ server {{
     ssl_certificate_key @KEY@;
     root @ROOT@;
     charset utf-8;
-    {etag}
     add_header Content-Security-Policy "default-src '{policy}'" always;
     location = / {{ try_files /front.html =404; }}
     location = /article {{ default_type text/html; alias @ROOT@/article.html; }}
@@ -152,7 +151,7 @@ def real(provider: Provider, variant: Variant) -> Callable[[Path, Path], Abstrac
 
     @contextmanager
     def made(campaign: Path, folder: Path) -> Iterator[Site]:
-        kinds = tuple(_kind(provider, policy, variant) for policy in ("self", "none"))
+        kinds = tuple(_kind(provider, policy) for policy in ("self", "none"))
         server = plant(provider, kinds, folder / f"{provider}-{variant}", 1, lua=variant == "lua")
         for kind in kinds:
             for name in PATHS.values():
@@ -212,10 +211,8 @@ class Town:
         self._stack.close()
 
 
-def _kind(provider: Provider, policy: Policy, variant: Variant) -> Kind:
-    # Beside an add_header of its own a page with an ETag carries no banner by the include line.
-    etag = "etag off;" if variant == "include" else ""
-    text = (_NGINX if provider == "nginx" else _APACHE).format(policy=policy, etag=etag)
+def _kind(provider: Provider, policy: Policy) -> Kind:
+    text = (_NGINX if provider == "nginx" else _APACHE).format(policy=policy)
     name = host_name(policy)
     modules = () if provider == "nginx" else ("ssl", "headers")
     return Kind(provider, policy, text, "a journal", (name,), (Ask("https", name),), modules, None, "")

@@ -68,7 +68,6 @@ class Tally:
     asked: Counter[tuple[str, State]] = field(default_factory=Counter)
     deviations: list[Deviation] = field(default_factory=list)
     missed: list[Item] = field(default_factory=list)
-    tagged: set[Item] = field(default_factory=set)
     carried: list[Item] = field(default_factory=list)
 
     def add(self, state: State, items: Iterable[Item], found: Iterable[Deviation]) -> None:
@@ -230,8 +229,6 @@ def run(server: Server, picket: Picket, cases: Sequence[Case]) -> Tally:
     for item, wire in active.items():
         if picket.is_missed(item.ask, item.case, wire, unhooked[inside][item]):
             tally.missed.append(item)
-            if b"\r\netag: " in wire.received.lower() and b"no-store" not in wire.received:
-                tally.tagged.add(item)
         elif b"data-piquet=" in wire.received:
             tally.carried.append(item)
     _same(tally, "after", unhooked[after], recorder.at(after))

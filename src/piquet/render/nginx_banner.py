@@ -48,7 +48,6 @@ def banner_values(view: CampaignView) -> dict[str, Any]:
         "pieces": [_row(texts, number) for number in range(count)],
         "kept": r"^(?!.*no-store)"
         r"(?:.*(?:s-maxage|max-age)=\"?0*[1-9]|(?!.*max-age=)[^;]*;(?!(?:0|-1|Thu, 01 Jan 1970.*)?$))",
-        "tagged": r"^(?!.*no-store).*;[^;]+$",
         "anchor": banner.ANCHOR,
         "marked": MARKED,
         "needles": list(LEADS.items()),

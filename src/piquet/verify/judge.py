@@ -191,8 +191,6 @@ def _no_banner(seen: Observation) -> str:
         return "it has no body tag"
     if "max-age" in (seen.header("cache-control") or "") or seen.header("expires"):
         return "caches are told to keep it, or the server could not put one in"
-    if seen.header("etag"):
-        return "with its ETag and headers of its own, browsers would keep it beyond the end"
     return "the server could not put one in: see what survey and plan say of its own filters"
 
 
