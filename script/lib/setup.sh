@@ -77,7 +77,7 @@ setup_servers() {
     printf '#!/bin/sh\nexit 101\n' >"$policy"
     chmod 755 "$policy"
   fi
-  setup_packages nginx libnginx-mod-http-lua apache2 libfaketime openssl curl
+  setup_packages nginx libnginx-mod-http-lua libnginx-mod-http-headers-more-filter apache2 libfaketime openssl curl
   [ "${#new[@]}" -gt 0 ] || return 0
   rm -f "$policy"
   trap - EXIT

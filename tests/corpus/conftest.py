@@ -29,10 +29,8 @@ def application() -> Iterator[int]:
 def planted(tmp_path: Path, application: int) -> Planter:
     """Plant a server with all kinds, or with those of the given names."""
 
-    def plant_some(
-        provider: Provider, *names: str, main: MainFile | None = None, lua: bool = False
-    ) -> Server:
-        return plant(provider, _chosen(provider, names), tmp_path / provider, application, main, lua=lua)
+    def plant_some(provider: Provider, *names: str, main: MainFile | None = None, **loaded: bool) -> Server:
+        return plant(provider, _chosen(provider, names), tmp_path / provider, application, main, **loaded)
 
     return plant_some
 

@@ -352,7 +352,9 @@ def facts(server: Server) -> ServerFacts:
     """What a survey would say of the server."""
     is_nginx = server.provider == "nginx"
     has_rules = not is_nginx and apache_config.has_server_rules(server.included(), server.read_text)
-    return plain_facts(server.provider, server.kinds, server_rules=has_rules)
+    plain = plain_facts(server.provider, server.kinds, server_rules=has_rules)
+    is_there = is_nginx and "headers_more" in server.read_text("/etc/nginx/nginx.conf")
+    return replace(plain, modules=plain.modules | {nginx.HEADERS_MORE}) if is_there else plain
 
 
 def plain_facts(provider: Provider, kinds: tuple[Kind, ...], *, server_rules: bool = False) -> ServerFacts:

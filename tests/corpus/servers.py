@@ -23,7 +23,8 @@ from .main_files import MainFile
 _SITES = {"nginx": "/etc/nginx/sites-enabled", "apache": "/etc/apache2/sites-enabled"}
 _START = {"nginx": ["/usr/sbin/nginx"], "apache": ["/usr/sbin/apache2", "-D", "FOREGROUND"]}
 _TEST = {"nginx": ["/usr/sbin/nginx", "-t", "-q"], "apache": ["/usr/sbin/apache2", "-t"]}
-_NGINX_MODULES, _LUA = "/usr/lib/nginx/modules", ("ndk_http_module", "ngx_http_lua_module")
+_NGINX_MODULES = "/usr/lib/nginx/modules"
+_LUA, _HEADERS_MORE = ("ndk_http_module", "ngx_http_lua_module"), ("ngx_http_headers_more_filter_module",)
 _CERT, _KEY = "/etc/ssl/corpus.pem", "/etc/ssl/corpus.key"
 
 
@@ -101,6 +102,7 @@ def plant(
     main: MainFile | None = None,
     *,
     lua: bool = False,
+    headers_more: bool = False,
 ) -> Server:
     """A box with a server and these kinds, as their owners left it: nothing of ours in it yet.
 
@@ -111,6 +113,7 @@ def plant(
         upstream_port: of the application.
         main: the owner's main file, by default the usual one.
         lua: whether its Lua module is loaded.
+        headers_more: whether that module is loaded.
     """
     box = Box(folder)
     http, https = free_ports(2)
@@ -122,7 +125,8 @@ def plant(
         plant_root(kind, box.path(f"/srv/{kind.name}"))
     if provider == "nginx":
         text = main.text if main else (HERE / "base/nginx.conf").read_text()
-        loaded = "".join(f"load_module {_NGINX_MODULES}/{name}.so;\n" for name in _LUA if lua)
+        names = (*(_LUA if lua else ()), *(_HEADERS_MORE if headers_more else ()))
+        loaded = "".join(f"load_module {_NGINX_MODULES}/{name}.so;\n" for name in names)
         box.write("/etc/nginx/nginx.conf", (loaded + text).encode())
     else:
         _plant_apache(box, kinds, places, main)

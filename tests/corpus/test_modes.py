@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from typing import Literal
 
 import pytest
 
@@ -22,9 +23,11 @@ from .runner import Tally, ask, items, run
 from .surveyed import look
 
 Count = Callable[[str, Tally], None]
-WAYS: list[tuple[Provider, Variant, Mode]] = [
+Way = Literal["include", "lua", "include and headers-more"]
+WAYS: list[tuple[Provider, Way, Mode]] = [
     ("nginx", "include", "occupy"),
     ("nginx", "include", "banner"),
+    ("nginx", "include and headers-more", "banner"),
     ("nginx", "lua", "block"),
     ("nginx", "lua", "occupy"),
     ("nginx", "lua", "banner"),
@@ -49,31 +52,31 @@ ONE_PAGE = ("/page/big", "/page/gzip")
 """Pages whose body tag neither begins a line nor comes right behind the head, which `include` asks for."""
 
 
-def chosen(provider: Provider, variant: Variant, names: tuple[str, ...] = ()) -> tuple[str, ...]:
+def chosen(provider: Provider, way: Way, names: tuple[str, ...] = ()) -> tuple[str, ...]:
     """The kinds that are spoken to in this way, all of them or those of the given names."""
     kinds = [kind for kind in load(provider) if not names or kind.name in names]
-    return tuple(kind.name for kind in kinds if kind.lua or variant != "lua")
+    return tuple(kind.name for kind in kinds if kind.lua or way != "lua")
 
 
-def asked(
-    provider: Provider, variant: Variant, mode: Mode, planted: Planter, names: tuple[str, ...]
-) -> Tally:
+def asked(provider: Provider, way: Way, mode: Mode, planted: Planter, names: tuple[str, ...]) -> Tally:
     """All states of a server under a campaign of one mode."""
-    server = planted(provider, *names, lua=variant == "lua")
+    variant: Variant = "lua" if way == "lua" else "include"
+    server = planted(provider, *names, lua=way == "lua", headers_more=way == "include and headers-more")
     strike = picket(server, mode=mode, variant=variant)
     cookie = usual_cookie_name(strike.campaign, strike.campaign.phases[0])
     cases = (*standard(own_addresses(strike.files), SECRET, BYPASS_COOKIE), *of_mode(cookie))
     return run(server, strike, cases)
 
 
-def judge(provider: Provider, variant: Variant, mode: Mode, tally: Tally, count: Count) -> None:
+def judge(provider: Provider, way: Way, mode: Mode, tally: Tally, count: Count) -> None:
     """No deviation, and no page without a banner but for a known cause."""
-    count(f"{provider} {variant} {mode}", tally)
+    count(f"{provider} {way} {mode}", tally)
+    plain = way.partition(" ")[0]
     missed = Counter(item.kind for item in tally.missed)
     print(
         f"{len(tally.carried)} pages carry the banner, {len(tally.missed)} could and do not: {dict(missed)}"
     )
-    for row in tally.rows(f"{provider} {variant} {mode}"):
+    for row in tally.rows(f"{provider} {way} {mode}"):
         kind = row["kind"]
         carried = sum(item.kind == kind for item in tally.carried)
         note(
@@ -81,28 +84,26 @@ def judge(provider: Provider, variant: Variant, mode: Mode, tally: Tally, count:
             **row,
             carried=carried,
             missed=missed[str(kind)],
-            cause=CAUSES.get((variant, str(kind)), ""),
+            cause=CAUSES.get((plain, str(kind)), ""),
         )
     assert not tally.deviations, tally.report()
     assert bool(tally.carried) == (mode == "banner")
-    strange = [i for i in tally.missed if (variant, i.kind) not in CAUSES]
-    assert [str(item) for item in strange if variant == "lua" or item.case.target not in ONE_PAGE] == []
+    strange = [i for i in tally.missed if (plain, i.kind) not in CAUSES]
+    assert [str(item) for item in strange if way == "lua" or item.case.target not in ONE_PAGE] == []
 
 
-@pytest.mark.parametrize(("provider", "variant", "mode"), WAYS)
-def test_telling_kinds(
-    provider: Provider, variant: Variant, mode: Mode, planted: Planter, count: Count
-) -> None:
+@pytest.mark.parametrize(("provider", "way", "mode"), WAYS)
+def test_telling_kinds(provider: Provider, way: Way, mode: Mode, planted: Planter, count: Count) -> None:
     """Identical whenever we do not act; each row of the table whenever we do, and nothing besides."""
-    names = chosen(provider, variant, TELLING[provider])
-    judge(provider, variant, mode, asked(provider, variant, mode, planted, names), count)
+    names = chosen(provider, way, TELLING[provider])
+    judge(provider, way, mode, asked(provider, way, mode, planted, names), count)
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("provider", "variant", "mode"), WAYS)
-def test_every_kind(provider: Provider, variant: Variant, mode: Mode, planted: Planter, count: Count) -> None:
+@pytest.mark.parametrize(("provider", "way", "mode"), WAYS)
+def test_every_kind(provider: Provider, way: Way, mode: Mode, planted: Planter, count: Count) -> None:
     """The same of all of them."""
-    judge(provider, variant, mode, asked(provider, variant, mode, planted, chosen(provider, variant)), count)
+    judge(provider, way, mode, asked(provider, way, mode, planted, chosen(provider, way)), count)
 
 
 @pytest.mark.parametrize(
@@ -123,11 +124,16 @@ def test_without_the_module_there_is_no_lua(planted: Planter) -> None:
     assert (facts.has_lua, facts.variant) == (False, "include")
 
 
-@pytest.mark.parametrize(("variant", "status"), [("include", 304), ("lua", 200)])
-def test_a_visitor_who_has_the_page_in_cache(variant: Variant, status: int, planted: Planter) -> None:
-    """By Lua the page comes whole, with its banner; by the include line a browser may go on with what it has."""
-    server = planted("nginx", "static", lua=variant == "lua")
-    strike = picket(server, mode="banner", variant=variant)
+@pytest.mark.parametrize(
+    ("way", "status", "coding"),
+    [("include", 304, []), ("lua", 200, ["gzip"]), ("include and headers-more", 200, [])],
+)
+def test_a_visitor_who_has_the_page_in_cache(
+    way: Way, status: int, coding: list[str], planted: Planter
+) -> None:
+    """By Lua or headers-more the page comes whole, with its banner; else a browser may go on with what it has."""
+    server = planted("nginx", "static", lua=way == "lua", headers_more=way == "include and headers-more")
+    strike = picket(server, mode="banner", variant="lua" if way == "lua" else "include")
     strike.hook(server)
     strike.stage(server)
     server.make_flags(strike.keys)
@@ -145,7 +151,7 @@ def test_a_visitor_who_has_the_page_in_cache(variant: Variant, status: int, plan
         assert got
         assert got.status == status
         if status == 200:
-            assert got.values("content-encoding") == ["gzip"]
+            assert got.values("content-encoding") == coding
             assert got.values("cache-control") == ["no-store"]
 
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import hashlib
+import re
 import sys
 
 _REASONS = {
@@ -171,7 +172,7 @@ def respond(head: bytes, body: bytes) -> bytes:
     if path.startswith(b"/accel/"):
         lines.append(b"X-Accel-Redirect: /files/one.txt")
     if path.startswith(b"/page/"):
-        return _page(path.rpartition(b"/")[2], is_head=method == b"HEAD")
+        return _page(path.rpartition(b"/")[2], head, is_head=method == b"HEAD")
     if status == 302:
         lines.append(b"Location: /files/one.txt")
     if path == b"/gzip" and b"gzip" in head.lower():
@@ -241,11 +242,15 @@ PAGES = {
 """Pages of the application by the last part of their path; `gzip` and `chunked` are `plain` in another form."""
 
 
-def _page(name: bytes, *, is_head: bool) -> bytes:
+def _page(name: bytes, head: bytes, *, is_head: bool) -> bytes:
+    """One of `PAGES`; `asked` is compressed or unchanged where that is asked for, as applications do it."""
+    is_asked, wanted = name == b"asked", head.lower()
+    if is_asked and (b"if-none-match:" in wanted or b"if-modified-since:" in wanted):
+        return b'HTTP/1.1 304 Not Modified\r\nETag: "page"\r\nConnection: close\r\n\r\n'
     kind = b"text/html; charset=iso-8859-1" if name == b"latin" else b"text/html"
     lines = [b"HTTP/1.1 200 OK", b"Content-Type: " + kind, b'ETag: "page"', b"Connection: close"]
     content = PAGES.get(name, PAGES[b"plain"])
-    if name == b"gzip":
+    if name == b"gzip" or (is_asked and re.search(rb"accept-encoding:[^\r\n]*gzip", wanted)):
         content = gzip.compress(content, mtime=0)
         lines.append(b"Content-Encoding: gzip")
     if name == b"chunked":

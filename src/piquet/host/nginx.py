@@ -22,7 +22,8 @@ _DEFAULT_MODULES = (
     " mirror proxy referer rewrite scgi split_clients ssi upstream_hash upstream_ip_hash upstream_keepalive"
     " upstream_least_conn upstream_random upstream_zone userid uwsgi"
 )
-
+HEADERS_MORE = "http_headers_more_filter"
+"""By this module our own configuration may change what the visitor asked for."""
 
 _MAP_HASH_DEFAULTS = (2048, 64)
 """What nginx settles on at an owner's first `map`; setting sizes after it would be a duplicate."""
@@ -142,6 +143,7 @@ def modules(version_text: str, configuration: Configuration) -> Set[str]:
     found = {f"http_{name}" for name in _DEFAULT_MODULES.split()}
     found |= set(re.findall(r"--with-((?:http|stream|mail)_\w+?)_module(?=\s|$)", version_text))
     found -= set(re.findall(r"--without-((?:http|stream|mail)_\w+?)_module", version_text))
+    found |= {HEADERS_MORE} if re.search(r"--add-module=\S*headers-more", version_text) else set()
     loaded = (d.arguments[0] for d in configuration.main if d.name == "load_module" and d.arguments)
     return found | {name for path in loaded for name in re.findall(r"ngx_(\w+?)_module\.so$", path)}
 

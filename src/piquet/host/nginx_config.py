@@ -32,7 +32,7 @@ _NOTED = frozenset(
 )
 _OWN = re.compile(
     r"(server_rewrite_by_lua|header_filter_by_lua|body_filter_by_lua|sub_filter|sub_filter_last_modified|expires"
-    r"|add_before_body|add_after_body)(?:_block|_file)?$"
+    r"|add_before_body|add_after_body|more_set_input_headers|more_clear_input_headers)(?:_block|_file)?$"
 )
 """Directives that take the place of ours, or ours theirs, in the block where they stand."""
 ANY = "0.0.0.0"  # noqa: S104 - what a survey writes for every IPv4 address

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from piquet import answers, banner
+from piquet.fleet.model import ServerFacts
 from piquet.render.view import CampaignView
 
 PIECE_BYTES = 2000
@@ -32,8 +33,12 @@ MARKED = f"<aside {banner.MARK}="
 """How a banner begins. Where one stands in a page already, another site of the fleet behind this one has put it in."""
 
 
-def banner_values(view: CampaignView) -> dict[str, Any]:
-    """Values of the banner, for the template."""
+HEADERS_MORE = "http_headers_more_filter"
+_INPUT = frozenset({"more_set_input_headers", "more_clear_input_headers"})
+
+
+def banner_values(view: CampaignView, server: ServerFacts) -> dict[str, Any]:
+    """Values of the banner on a server, for the template."""
     kinds = "|".join(answers.EMBEDDING)
     texts = {
         f"{phase.number} {language} ": _pieces(text)
@@ -50,8 +55,19 @@ def banner_values(view: CampaignView) -> dict[str, Any]:
         r"(?:.*(?:s-maxage|max-age)=\"?0*[1-9]|(?!.*max-age=)[^;]*;(?!(?:0|-1|Thu, 01 Jan 1970.*)?$))",
         "anchor": banner.ANCHOR,
         "marked": MARKED,
+        "asks_whole": _may_ask_whole(server),
         "needles": list(LEADS.items()),
     }
+
+
+def _may_ask_whole(server: ServerFacts) -> bool:
+    """Whether pages can be asked for whole and readable by headers-more.
+
+    Not beside an owner who uses it for requests too, nor beside Lua that is loaded and not ours: what they make of a
+    request's type could be undone, since the variable that we read it from remembers its first value.
+    """
+    is_used = any(word.rpartition(" ")[2] in _INPUT for word in server.own)
+    return server.variant == "include" and HEADERS_MORE in server.modules and not (server.has_lua or is_used)
 
 
 def _row(texts: Mapping[str, list[str]], number: int) -> list[tuple[str, str]]:
