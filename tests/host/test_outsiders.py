@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from piquet.host import files, hooking, remove, status, transaction
+from piquet.host import files, hooking, processes, remove, status, transaction
 from piquet.host.files import Change
 from piquet.host.paths import Paths
 from tests.host.box import DROPIN, HOUR_S, INCLUDED, SITES, Box
@@ -59,7 +59,12 @@ def test_the_owner_may_delete_a_part_of_ours(box: Box, gone: str, is_boot: bool)
     assert not box.machine().nginx.test().ok
     if is_boot:
         box.reboot()
-    assert "configuration-incomplete" in {f.code for f in box.reconcile(boot=is_boot).findings}
+    workers = running(box)
+    codes = {finding.code for finding in box.reconcile(boot=is_boot).findings}
+    assert {"configuration-incomplete"} == codes & {"configuration-incomplete", "configuration-broken"}
+    assert running(box) == workers, (
+        "a reload would also have put into force what its owner is about to change"
+    )
     assert box.machine().nginx.test().ok
     box.machine().nginx.reload()
     assert not box.is_ours()
@@ -70,6 +75,28 @@ def test_the_owner_may_delete_a_part_of_ours(box: Box, gone: str, is_boot: bool)
     assert box.is_ours()
     box.good("remove")
     assert box.tree() == before
+
+
+def running(box: Box) -> list[int]:
+    """The processes that serve; a reload starts others."""
+    master = box.machine().nginx.master()
+    assert master is not None
+    return [worker.pid for worker in processes.children(master.pid)]
+
+
+def test_what_a_deleted_part_leaves_is_tested(box: Box) -> None:
+    """Where the configuration is refused without ours too, the owner is told before the next start fails."""
+    box.hook()
+    box.good("arm", plan_digest=box.stage(**including(box)))
+    box.paths.at(DROPIN).unlink()
+    broken = box.root / "etc/nginx/conf.d/broken.conf"
+    broken.write_text("no such directive;\n")
+    found = {finding.code: finding for finding in box.reconcile().findings}
+    assert "no such directive" not in found["configuration-incomplete"].got
+    assert 'unknown directive "no"' in found["configuration-broken"].got
+    assert not box.is_ours()
+    broken.unlink()
+    assert box.machine().nginx.test().ok
 
 
 def test_the_owner_may_delete_all_of_our_configuration(box: Box) -> None:

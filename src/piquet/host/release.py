@@ -10,9 +10,9 @@ from __future__ import annotations
 import contextlib
 import shutil
 import time
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
-from piquet.host import armed, boundaries, files, flags, manifest, passes, probe, state
+from piquet.host import armed, boundaries, files, flags, manifest, passes, probe, servers, state
 from piquet.host.armed import Armed
 from piquet.host.boundaries import Boundary
 from piquet.host.errors import AgentError
@@ -211,6 +211,8 @@ def follow_suit(machine: Machine, verb: str) -> List[Finding]:
     """Somebody took away a part of our server configuration: release, and take away the rest.
 
     What is left uses what is gone, so that the owner's next reload, or the server's start after a boot, would fail.
+    What remains is tested, but not loaded: the flags are down, so that what the server holds in memory shows nothing,
+    and whoever deletes files there may be in the middle of other changes, which are not ours to put into force.
     """
     staged, is_armed = manifest.staged(machine.paths), machine.paths.armed.exists()
     if staged is None:
@@ -223,9 +225,18 @@ def follow_suit(machine: Machine, verb: str) -> List[Finding]:
         return findings
     _move_all_away(machine, verb, there)
     gone = ", ".join(path for path in staged.server_files() if path not in there)
-    message = "Somebody deleted a part of our server configuration, so the rest was taken away too."
+    message = "Somebody deleted a part of our server configuration, so the rest was taken away too, without a reload."
     finding = Finding("warning", "configuration-incomplete", gone, message, hint="stage again, then arm")
-    return [*findings, finding]
+    return [*findings, finding, *_refused(machine, staged)]
+
+
+def _refused(machine: Machine, staged: Manifest) -> Iterator[Finding]:
+    """Servers that refuse their configuration without ours too: they would not start."""
+    for server in machine.chosen(staged.providers):
+        server.forget()
+        tested = server.test()
+        if not tested.ok:
+            yield servers.broken(server.name, tested.output)
 
 
 def _taken_away(machine: Machine, verb: str, is_armed: bool) -> List[Finding]:
