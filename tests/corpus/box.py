@@ -107,11 +107,10 @@ class Box:
         return subprocess.run(inside, capture_output=True, text=True, timeout=60, check=False)
 
     @contextmanager
-    def serving(self, argv: Sequence[str], port: int) -> Iterator[None]:
+    def serving(self, argv: Sequence[str], port: int, *, on_its_clock: bool = True) -> Iterator[None]:
         """A server in the foreground, ready when the port accepts, gone with all its children at the end."""
-        process = subprocess.Popen(
-            self._argv(argv), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
+        inside = self._argv(argv, on_its_clock=on_its_clock)
+        process = subprocess.Popen(inside, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         try:
             _wait_for(process, port)
             yield

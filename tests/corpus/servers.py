@@ -39,10 +39,10 @@ class Server:
     https: int
     sites: str = ""
 
-    def serving(self) -> AbstractContextManager[None]:
-        """The server running from now on with empty caches, until the context ends."""
+    def serving(self, *, on_its_clock: bool = True) -> AbstractContextManager[None]:
+        """The server running with empty caches until the context ends, on its box's clock or the machine's."""
         self.box.clean_caches()
-        return self.box.serving(_START[self.provider], self.http)
+        return self.box.serving(_START[self.provider], self.http, on_its_clock=on_its_clock)
 
     def test(self) -> str:
         """Test the whole configuration as the agent would; "" if it is good, else what the server says."""
