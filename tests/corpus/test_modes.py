@@ -12,12 +12,12 @@ import pytest
 from piquet.answers import BYPASS_COOKIE, usual_cookie_name
 from piquet.campaign.model import Mode
 from piquet.fleet.model import Variant
-from tests.figures import note
 
 from .cases import Case, of_mode, standard
 from .client import parse
 from .conftest import Planter
 from .kinds import Provider, load
+from .modes import keep
 from .picket import SECRET, own_addresses, picket
 from .runner import Tally, ask, items, run
 from .surveyed import look
@@ -76,16 +76,9 @@ def judge(provider: Provider, way: Way, mode: Mode, tally: Tally, count: Count) 
     print(
         f"{len(tally.carried)} pages carry the banner, {len(tally.missed)} could and do not: {dict(missed)}"
     )
-    for row in tally.rows(f"{provider} {way} {mode}"):
-        kind = row["kind"]
-        carried = sum(item.kind == kind for item in tally.carried)
-        note(
-            "modes",
-            **row,
-            carried=carried,
-            missed=missed[str(kind)],
-            cause=CAUSES.get((plain, str(kind)), ""),
-        )
+    causes = {kind: cause for (by, kind), cause in CAUSES.items() if by == plain}
+    why = {kind: causes.get(kind, "its body tag is in the middle of a line") for kind in missed}
+    keep((provider, way, mode), tally, len(tally.carried), missed, why)
     assert not tally.deviations, tally.report()
     assert bool(tally.carried) == (mode == "banner")
     strange = [i for i in tally.missed if (plain, i.kind) not in CAUSES]
