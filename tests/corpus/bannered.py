@@ -67,7 +67,7 @@ def _carrying(usual: Response, got: Response, fragment: bytes) -> Iterator[str]:
         yield "headers"
     yield from (f"{name} is there" for name in ("etag", "last-modified") if got.values(name))
     stored = ", ".join(got.values("cache-control"))
-    if "no-store" not in stored and (_LIFETIME.search(stored) or got.values("expires")):
+    if "no-store" not in stored and ("no-cache" not in stored or _LIFETIME.search(stored)):
         yield "caches may keep it"
 
 

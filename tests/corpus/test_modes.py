@@ -173,6 +173,7 @@ def test_lua_whose_decision_is_gone_shows_nothing(planted: Planter) -> None:
         ("add_header X-Frame-Options DENY;", True),
         ("add_header X-Frame-Options DENY; add_header Cache-Control s-maxage=60;", False),
         ("add_header X-Frame-Options DENY; expires 1h;", False),
+        ("add_header X-Frame-Options DENY; expires off;", False),
         ("add_header Cache-Control no-store;", True),
     ],
 )
@@ -191,4 +192,6 @@ def test_no_banner_where_a_cache_could_keep_it(line: str, carries: bool, planted
         got = parse(ask(server, home.ask, home.case).received)
     assert got
     assert (b"<aside data-piquet" in got.body) == carries
+    stored = ", ".join(got.values("cache-control"))
+    assert not carries or ("no-store" in stored or "no-cache" in stored)
     assert not carries or not (got.values("etag") or got.values("last-modified"))

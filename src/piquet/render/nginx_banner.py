@@ -33,6 +33,10 @@ MARKED = f"<aside {banner.MARK}="
 """How a banner begins. Where one stands in a page already, another site of the fleet behind this one has put it in."""
 
 
+_LIFETIME = r".*(?:s-maxage|max-age)=\"?0*[1-9]"
+_LATER = r"(?!.*max-age=)[^;]*;(?!(?:0|-1|Thu, 01 Jan 1970.*)?$)"
+_KEPT = rf"^(?!.*no-store)(?:(?!.*no-cache)|{_LIFETIME}|{_LATER})"
+"""Cache-Control and Expires, with a semicolon between, of an answer that some cache could keep."""
 HEADERS_MORE = "http_headers_more_filter"
 _INPUT = frozenset({"more_set_input_headers", "more_clear_input_headers"})
 
@@ -51,8 +55,8 @@ def banner_values(view: CampaignView, server: ServerFacts) -> dict[str, Any]:
         "carrier": r"^[0-9]+ 200 (?:identity)? text/html *(?:;|$)",
         "piece_numbers": range(count),
         "pieces": [_row(texts, number) for number in range(count)],
-        "kept": r"^(?!.*no-store)"
-        r"(?:.*(?:s-maxage|max-age)=\"?0*[1-9]|(?!.*max-age=)[^;]*;(?!(?:0|-1|Thu, 01 Jan 1970.*)?$))",
+        "kept": _KEPT,
+        "expires": "http expires" not in server.own,
         "anchor": banner.ANCHOR,
         "marked": MARKED,
         "asks_whole": _may_ask_whole(server),
