@@ -22,7 +22,8 @@ NAME = "www.e2e-lua.example"
 PAGE = b"<!doctype html><html><head><title>here</title></head><body><p>as usual</p></body></html>\n"
 FOLDER = "/srv/e2e-lua"
 BLOCK_S, BANNER_S = 8, 8
-GRACE_S = 1.0
+BY_LUA = {"piquet_nginx": "lua"}
+"""Else sites of others that share this host may speak against it."""
 MODULES = {
     f"/etc/nginx/modules-enabled/{name}.conf": f"/usr/share/nginx/modules-available/{name[3:]}.conf"
     for name in ("10-mod-http-ndk", "50-mod-http-lua")
@@ -68,7 +69,7 @@ def test_by_lua_from_survey_to_remove(fleet: Fleet, host: Host, tmp_path: Path) 
     survey = json.loads((fleet.folder / f".piquet/surveys/{host.name}.json").read_text("utf-8"))
     assert survey["nginx"]["lua"] == {"usable": True}
     try:
-        drill.play("stage", *only, piquet_baseline=False)
+        drill.play("stage", *only, **BY_LUA, piquet_baseline=False)
         staged = drive.foreign_files(host)
         assert {path for path in staged if path not in files and path.startswith("/etc/nginx")} == {
             "/etc/nginx/conf.d/00-piquet.conf"
@@ -76,7 +77,7 @@ def test_by_lua_from_survey_to_remove(fleet: Fleet, host: Host, tmp_path: Path) 
         assert files.items() <= staged.items(), "a file of the owner's was changed"
         assert host.run("ls /etc/piquet/nginx").stdout.split() == ["http"]
         workers = host.run(WORKERS).stdout
-        drill.play("arm", *only)
+        drill.play("arm", *only, **BY_LUA)
         assert time.time() < drill.start_at - 1, "armed too late for this test"
         eyes = drive.look(drive.targets(host, [NAME]), drill.end_at + BANNER_S + 3.0)
         drive.sleep_until(drill.end_at + BANNER_S / 2)
