@@ -23,6 +23,8 @@ from piquet import __version__, banner
 from piquet.verify.observation import UNKNOWN_SITE, Observation, Question, Target
 
 BODY_LIMIT_BYTES = 32 * 1024 * 1024
+_PARTING_S = 0.25
+"""In which the other side takes leave of a TLS connection. Source: aiohttp, "Graceful Shutdown"."""
 _USER_AGENT = f"piquet-verify/{__version__}"
 _SKIP = frozenset({"User-Agent", "Accept", "Accept-Encoding", "Content-Type"})
 
@@ -50,6 +52,7 @@ class Prober:
             self._checked.load_verify_locations(cafile=ca_file)
         self._unchecked = ssl._create_unverified_context()  # noqa: S323 - judged first, see _certificate
         self._certificates: dict[tuple[str, int, str], str] = {}
+        self._speaks_tls = False
 
     async def __aenter__(self) -> Prober:
         """Open the two pools of connections."""
@@ -62,6 +65,8 @@ class Prober:
         """Close every connection."""
         await self._kept.close()
         await self._fresh.close()
+        if self._speaks_tls:
+            await asyncio.sleep(_PARTING_S)
 
     async def ask(self, target: Target, question: Question, is_last: bool = False) -> Observation:
         """Ask one question; whatever goes wrong on the way is an observation too.
@@ -71,6 +76,7 @@ class Prober:
             question: what.
             is_last: nothing more is coming for this target, so that a TLS connection is not kept for nobody.
         """
+        self._speaks_tls = self._speaks_tls or target.tls
         key = (target.address, target.port, target.name)
         is_judged = target.tls and target.site != UNKNOWN_SITE
         trouble = self._certificates.get(key, "") if is_judged else ""
