@@ -8,6 +8,16 @@ from typing import Any
 
 from piquet.engine.clock import proven_skew_s
 from piquet.findings import Finding, as_text, by_weight
+from piquet.fleet import choices
+from piquet.fleet.model import Provider, Variant
+from piquet.fleet.read import server_facts
+
+_WAYS: Mapping[tuple[Provider, Variant], str] = {
+    ("nginx", "include"): "by the include line",
+    ("nginx", "lua"): "by Lua, no hook needed",
+    ("apache", "rules"): "by rules",
+    ("apache", "lua"): "by Lua",
+}
 
 
 def with_skew(survey: Mapping[str, Any], sent_at: float, received_at: float) -> dict[str, Any]:
@@ -51,4 +61,13 @@ def _server_line(name: str, server: Mapping[str, Any]) -> str:
     if name == "nginx":
         hooked = sum(1 for block in blocks or () if block.get("hooked"))
         parts.append(f"{hooked} hooked")
-    return "  " + ", ".join(parts)
+    return "  " + ", ".join([*parts, *_proposed(name, server)])
+
+
+def _proposed(name: str, server: Mapping[str, Any]) -> list[str]:
+    """How the server would be spoken to where the inventory leaves the choice; none where the survey is not whole."""
+    try:
+        facts = server_facts("nginx" if name == "nginx" else "apache", server)
+    except (KeyError, TypeError):
+        return []
+    return [_WAYS[facts.provider, choices.variant({}, facts)]]

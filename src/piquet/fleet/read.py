@@ -123,7 +123,7 @@ def _surveyed(name: str, address: str, declared: tuple[str, ...] | None, survey:
         server = survey.get(provider)
         if server is None:
             continue
-        servers.append(_facts(provider, server))  # type: ignore[arg-type]
+        servers.append(server_facts(provider, server))  # type: ignore[arg-type]
         found = _sites(provider, server[vhosts_key], unusable)  # type: ignore[arg-type]
         if servers[-1].running:
             sites += found
@@ -146,7 +146,12 @@ def _surveyed(name: str, address: str, declared: tuple[str, ...] | None, survey:
     )
 
 
-def _facts(provider: Provider, server: Mapping[str, Any]) -> ServerFacts:
+def server_facts(provider: Provider, server: Mapping[str, Any]) -> ServerFacts:
+    """What one server's part of a survey says; how it is spoken to is the plain way until somebody chooses.
+
+    Raises:
+        KeyError, TypeError: it is not in the agreed form.
+    """
     http, lua = server.get("http") or {}, server.get("lua") or {}
     return ServerFacts(
         provider=provider,
