@@ -74,8 +74,18 @@ WANTS_JSON = r"^(?!.*text/html).*application/(?:[a-z0-9.-]+\+)?json"
 EMBEDDING = ("iframe", "frame", "embed", "object")
 """`Sec-Fetch-Dest` of a page in a frame; from another origin (`Sec-Fetch-Site`) it carries no banner."""
 
+TARGETED = (
+    "CDN-Cache-Control", "Cloudflare-CDN-Cache-Control", "Netlify-CDN-Cache-Control", "Vercel-CDN-Cache-Control",
+    "Surrogate-Control", "Edge-Control", "X-Accel-Expires", "X-LiteSpeed-Cache-Control",
+)  # fmt: skip
+"""Headers that tell some caches to keep an answer, whatever Cache-Control says to all others.
+
+Source: RFC 9213 and the documents of Cloudflare, Netlify, Vercel, Fastly (Surrogate-Control), Akamai (Edge-Control),
+nginx (ngx_http_proxy_module, `proxy_cache_valid`) and LiteSpeed.
+"""
+
 _PLAIN = frozenset(string.ascii_letters + string.digits + "/_-~")
-_VALIDATORS = ("ETag", "Last-Modified", "Accept-Ranges", "Content-Range", "Content-Encoding")
+_VALIDATORS = ("ETag", "Last-Modified", "Accept-Ranges", "Content-Range", "Content-Encoding", *TARGETED)
 
 Kind = Literal[
     "page", "json", "front", "to-usual", "banner", "about", "asset", "bypass", "rehearsal", "usual", "refused"
