@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import repeat
@@ -21,7 +21,7 @@ from piquet.campaign.model import Campaign, Doors, Limits, Mode, Phase, Selectio
 from piquet.campaign.pages import PageSource
 from piquet.fleet.choices import PLAIN
 from piquet.fleet.model import ServerFacts, Variant
-from piquet.host import apache_config, hooks, nginx
+from piquet.host import apache_config, apache_owners, hooks, nginx
 from piquet.host.nginx_config import Configuration
 from piquet.plan import Entry, HostPlan, Plan
 from piquet.render.view import campaign_view
@@ -363,17 +363,26 @@ def plain_facts(provider: Provider, kinds: tuple[Kind, ...], *, server_rules: bo
     names = _nginx_modules() if is_nginx else {f"{name}_module" for name in (*BASE_MODULES, *modules(kinds))}
     folder = "/etc/nginx/conf.d" if is_nginx else "/etc/apache2/conf-enabled"
     plain = ServerFacts(provider, "0", folder, frozenset(names), True, "", True, variant=PLAIN[provider])
-    users = {name for kind in kinds if "SUBSTITUTE" in kind.text for name in names_of(kind)}
-    late = {kind: apache_config.late_lifetimes(apache_config.statements(kind.text)) for kind in kinds}
-    recached = {name for kind, count in late.items() if count for name in names_of(kind)}
     has_own_lua = any(re.search("^ *<?Lua", kind.text, re.MULTILINE) for kind in kinds)
     return replace(
         plain,
         server_rules=server_rules,
-        substitutes=frozenset(users),
-        recached=frozenset(recached),
+        substitutes=_users_of(kinds, apache_owners.substitutes),
+        recached=_users_of(kinds, apache_owners.says_late_lifetime),
+        retyped=_users_of(kinds, apache_owners.retypes),
         has_own_lua=has_own_lua,
     )
+
+
+def _users_of(kinds: tuple[Kind, ...], judge: apache_owners.Judge) -> frozenset[str]:
+    """Names of the kinds of Apache whose text has a statement of some sort."""
+    texts = {kind: kind.text for kind in kinds if kind.provider == "apache"}
+    found = {kind for kind, text in texts.items() if any(map(judge, _read_alone(text)))}
+    return frozenset(name for kind in found for name in names_of(kind))
+
+
+def _read_alone(text: str) -> Iterator[apache_owners.Read]:
+    return apache_owners.read_in_order("  (*) /kind.conf", lambda _: text)
 
 
 def _nginx_modules() -> set[str]:

@@ -326,12 +326,3 @@ def test_the_keys_are_what_the_lists_hold(planted: Planter) -> None:
     text = strike.contents["/etc/piquet/apache/sites/1"].decode()
     assert text == f" {' '.join(sorted(strike.keys))} \n"
     assert {key(name) for kind in strike.kinds for name in kind.sites} == set(text.split())
-
-
-def test_a_cache_that_stores_everything_is_refused(planted: Planter) -> None:
-    """By what the server reads, wherever it stands; where it only could say so, nobody is refused."""
-    server = planted("apache", "static", "cache")
-    campaign = picket(server).campaign
-    assert not look(server, campaign).facts.stores_no_store
-    server.box.write("/etc/apache2/sites-enabled/more.conf", b"CacheStoreNoStore On\n")
-    assert look(server, campaign).facts.stores_no_store

@@ -13,11 +13,15 @@ from piquet.fleet.model import Variant
 
 from .cases import Case
 from .client import Response, parse
+from .conftest import Planter
+from .kinds import host_name
 from .picket import picket
 from .runner import ask
 from .servers import Server, plant
+from .surveyed import look
 from .test_apache_cases import HOLDER, HOME, LINK, begin, is_ours, rehearse
 from .test_banner_behind import site
+from .test_findings import APACHE, ELSE, IF
 
 VHOST = """<VirtualHost *:@HTTP@>
     ServerName @NAME@
@@ -30,7 +34,7 @@ VHOST = """<VirtualHost *:@HTTP@>
     </Directory>
 </VirtualHost>
 """
-KEPT = "Expires Last-Modified ETag".split() + list(TARGETED)
+KEPT = ("Expires", "Last-Modified", "ETag", *TARGETED)
 SAYS = "\n".join(f'Header {how}set {name} "3600"' for how in ("", "always ") for name in KEPT)
 WAKES = "RewriteEngine On\nRewriteRule ^/x - [R=301]\n"
 CGI = f"""#!/bin/sh
@@ -43,7 +47,7 @@ VARIANTS: list[Variant] = ["rules", "lua"]
 
 def raised(folder: Path, **texts: str) -> Server:
     """A server with a virtual host for each text."""
-    needs = ("cgid", "expires", "headers", "rewrite")
+    needs = ("cache", "cache_disk", "cgid", "expires", "headers", "rewrite")
     kinds = tuple(replace(site(name, text, "apache"), modules=needs) for name, text in texts.items())
     return plant("apache", kinds, folder / "apache", 1)
 
@@ -96,3 +100,60 @@ def test_no_page_with_a_banner_says_how_long_it_is_kept(variant: Variant, tmp_pa
                     [],
                     [],
                 )
+
+
+LATE = IF.format('Header set Cache-Control "max-age=3600"')
+
+
+@pytest.mark.parametrize(("name", "is_barred"), [("aaa", False), ("zzz", True)])
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_who_is_read_first_does_not_win(variant: Variant, name: str, is_barred: bool, tmp_path: Path) -> None:
+    """An <If> outside of every virtual host bars the banner only where it is read after ours, staged or not."""
+    server = raised(tmp_path, plain=VHOST.format(""))
+    server.box.write(f"/etc/apache2/conf-enabled/{name}.conf", LATE.encode())
+    known = look(server, picket(server).campaign).facts
+    assert known.recached == ({"*"} if is_barred else set())
+    strike = picket(server, variant=variant, mode="banner", known=known)
+    begin(server, strike, strike.inside_ms)
+    assert look(server, strike.campaign).facts.recached == known.recached
+    with server.serving():
+        (answer,) = answers_to(server, HOME)
+    assert is_ours(answer) is not is_barred
+    assert bool(kept(answer)) is is_barred
+
+
+LATER = {
+    "within": IF.format("Include snippets/said.conf"),
+    "unset": IF.format("Header unset Cache-Control"),
+    "type": 'Header set Content-Type "application/xhtml+xml"',
+    "otherwise": IF.format("Header set X-A 1") + ELSE.format('Header set Cache-Control "max-age=3600"'),
+    "stores": "CacheEnable disk /\nCacheStoreNoStore On",
+}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_only_who_undoes_ours_shows_no_banner(variant: Variant, tmp_path: Path) -> None:
+    """By what the survey finds; the virtual host beside them has its banner."""
+    server = raised(
+        tmp_path, **{name: VHOST.format(text) for name, text in LATER.items()}, plain=VHOST.format("")
+    )
+    server.box.write("/etc/apache2/snippets/said.conf", b'Header set Cache-Control "max-age=3600"\n')
+    known = look(server, picket(server).campaign).facts
+    assert known.barred == {host_name(name) for name in LATER}
+    strike = picket(server, variant=variant, mode="banner", known=known)
+    begin(server, strike, strike.inside_ms)
+    with server.serving():
+        found = answers_to(server, HOME)
+    assert [is_ours(answer) for answer in found] == [kind.name == "plain" for kind in server.kinds]
+
+
+def test_a_cache_that_stores_everything_is_named(planted: Planter) -> None:
+    """By what the server reads: the virtual host that says so, or all; where it only could, nobody."""
+    server = planted("apache", "static", "cache")
+    campaign = picket(server).campaign
+    more = "/etc/apache2/sites-enabled/more.conf"
+    assert look(server, campaign).facts.stores_no_store == set()
+    server.box.write(more, APACHE.format("", "CacheStoreNoStore On").encode())
+    assert look(server, campaign).facts.stores_no_store == {"b.example"}
+    server.box.write(more, b"CacheStoreNoStore On\n")
+    assert look(server, campaign).facts.stores_no_store == {"*"}

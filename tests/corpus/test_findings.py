@@ -16,6 +16,8 @@ APACHE = (
     "<VirtualHost *:8080>\nServerName b.example\n{}\n</VirtualHost>\n"
 )
 HOOK = "include /etc/piquet/nginx/server/*.conf;"
+IF, ELSE = '<If "true">\n{}\n</If>', "\n<Else>\n{}\n</Else>"
+FILES = '<FilesMatch "html$">\n{}\n</FilesMatch>'
 CACHE = "CacheEnable disk /\nCacheQuickHandler {}"
 
 CASES: list[tuple[Provider, str, str, str]] = [
@@ -55,9 +57,30 @@ CASES: list[tuple[Provider, str, str, str]] = [
         APACHE.format("SetOutputFilter INCLUDES", ""),
     ),
     (
-        "apache", "own-lifetime", APACHE.format('<If "true">\nHeader always set cache-control max-age=9\n</If>', ""),
-        APACHE.format('<If "true">\nHeader unset Cache-Control\n</If>\nHeader set Cache-Control max-age=9', ""),
+        "apache", "own-lifetime", APACHE.format(IF.format("Header always set cache-control max-age=9"), ""),
+        APACHE.format(IF.format("Header set X-A 1") + "\nHeader set Cache-Control max-age=9", ""),
     ),
+    (
+        "apache", "own-lifetime", APACHE.format(IF.format("") + ELSE.format("Header set Cache-Control max-age=9"), ""),
+        APACHE.format(IF.format("") + ELSE.format("") + "\nHeader set Cache-Control max-age=9", ""),
+    ),
+    (
+        "apache", "own-lifetime", APACHE.format(IF.format("Header unset Cache-Control"), ""),
+        APACHE.format(IF.format("Header always unset Cache-Control\nHeader unset ETag"), ""),
+    ),
+    (
+        "apache", "own-lifetime", APACHE.format(IF.format("Header set 'X-Accel-Expires' '9'"), ""),
+        APACHE.format(IF.format("Header set Cache-Control 'no-store, private'\nHeader set Expires 0"), ""),
+    ),
+    (
+        "apache", "own-type", APACHE.format(FILES.format("Header set Content-Type application/xhtml+xml"), ""),
+        APACHE.format("Header set Content-Type 'text/html; charset=utf-8'\nHeader note Content-Type x", ""),
+    ),
+    (
+        "apache", "own-type", APACHE.format("Header edit Content-Type ^text/html text/plain", ""),
+        APACHE.format("Header edit Content-Type ^text/html $0;x\nHeader set Content-Type image/avif", ""),
+    ),
+    ("apache", "own-store", APACHE.format("CacheStoreNoStore On", ""), APACHE.format("CacheStoreNoStore Off", "")),
     (
         "apache", "trace-enabled", APACHE.format("TraceEnable extended", "TraceEnable Off"),
         APACHE.format("", "TraceEnable Off"),

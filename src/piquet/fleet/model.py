@@ -76,7 +76,8 @@ class ServerFacts:
         loadable: Apache, modules that are not loaded though their file is there: name → path of the .so.
         substitutes: Apache, names of virtual hosts that use mod_substitute themselves; `*` if all may.
         recached: Apache, names of virtual hosts whose own `<If>` sections say how long pages are kept; `*` if all may.
-        stores_no_store: Apache, whether mod_cache stores what it is asked not to store.
+        retyped: Apache, names of virtual hosts whose own headers make another type of a page; `*` if all may.
+        stores_no_store: Apache, names of virtual hosts for which mod_cache stores what it is asked not to; `*` if all.
         headers_first: Apache, whether mod_headers was loaded before mod_dir, so that it acts before it, too.
         has_own_lua: Apache, whether the owner's configuration speaks Lua.
         conditional: Apache, modules for whose presence some section of the owner's waits (`<IfModule>`): loading
@@ -104,9 +105,15 @@ class ServerFacts:
     conditional: frozenset[str] = frozenset()
     substitutes: frozenset[str] = frozenset()
     recached: frozenset[str] = frozenset()
-    stores_no_store: bool = False
+    retyped: frozenset[str] = frozenset()
+    stores_no_store: frozenset[str] = frozenset()
     has_own_lua: bool = False
     headers_first: bool = False
+
+    @property
+    def barred(self) -> frozenset[str]:
+        """Apache, names of virtual hosts whose pages carry no banner; `*` for all of them."""
+        return self.substitutes | self.recached | self.retyped | self.stores_no_store
 
 
 @dataclass(frozen=True)

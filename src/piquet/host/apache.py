@@ -7,10 +7,11 @@ import glob
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
-from piquet.host import apache_config, commands, processes
+from piquet.host import apache_config, apache_owners, commands, processes
 from piquet.host.apache_config import Statement, Vhost
+from piquet.host.apache_owners import DROPIN
 from piquet.host.commands import Result
 from piquet.host.findings import Finding
 from piquet.host.paths import Paths
@@ -20,9 +21,21 @@ from piquet.host.servers import Server, Survey
 NEEDED_MODULES = ("alias_module", "headers_module")
 _USEFUL = ("filter", "lua", "substitute")
 """Modules that the answers of more than a block need."""
-_DROPIN = "piquet.conf"
-CountIn = Callable[[List[Statement]], int]
 _PROGRAMS = ("apache", "httpd")
+
+_BARRING = {
+    "substitutes": ("own-substitute", "mod_substitute is used by a site itself and would act twice."),
+    "recached": (
+        "own-lifetime",
+        "An <If> of a site itself says how long pages are kept, after our no-store.",
+    ),
+    "retyped": (
+        "own-type",
+        "A Header of a site itself makes another type of a page, after the banner is in it.",
+    ),
+    "stores_no_store": ("own-store", "mod_cache stores for a site what it is asked not to store."),
+}
+"""Part of the survey → the finding for the virtual hosts that it names."""
 
 _DECIDE = "/etc/piquet/apache/20-decide.conf"
 _LOAD = "/etc/piquet/apache/10-load.conf"
@@ -88,9 +101,7 @@ class Apache(Server):
             "loadable": self._loadable(rows, modules),
             "headers_first": self._is_before("headers_module", "dir_module"),
             "conditional": apache_config.awaited_modules(owners),
-            "substitutes": self._users(apache_config.substitutions, owners, vhosts),
-            "recached": self._users(apache_config.late_lifetimes, owners, vhosts),
-            "stores_no_store": _stores_no_store(rows, modules),
+            **self._users(rows, modules, vhosts),
             "vhosts": vhosts,
         }
         caches = ("mod_cache",) if "cache_module" in modules and _has(rows, "cacheenable") else ()
@@ -129,18 +140,21 @@ class Apache(Server):
         loaded = re.findall(r"^ (\w+_module) \(", self.ask("-M"), re.MULTILINE)
         return first in loaded and second in loaded and loaded.index(first) < loaded.index(second)
 
-    def _users(self, count_in: CountIn, owners: List[Statement], vhosts: List[Dict[str, Any]]) -> List[str]:
-        """Names of virtual hosts with statements of some sort; `*` where such a one stands outside of them."""
-        users = count_in(owners)
-        if not users:
-            return []
-        found, seen = set(), 0
-        for file, line in {(v["file"], v["line"]) for v in vhosts}:
-            count = count_in(apache_config.section_at(self._text(file), line, self._follow))
-            seen += count
-            if count:
-                found |= {n for v in vhosts if (v["file"], v["line"]) == (file, line) for n in v["names"]}
-        return sorted(found) if seen >= users else ["*"]
+    def _users(
+        self, rows: List[Statement], modules: List[str], vhosts: List[Dict[str, Any]]
+    ) -> Dict[str, List[str]]:
+        """Sort of statement → names of the virtual hosts that have some; `*` where one stands outside of them."""
+        reads = list(apache_owners.read_in_order(self.ask("-t", "-D", "DUMP_INCLUDES"), self._text))
+        late = apache_owners.behind(reads, str(self._root()), self._dropin_folder(rows))
+        caches = "cache_module" in modules and _has(rows, "cacheenable")
+        return {
+            "substitutes": apache_owners.users(reads, apache_owners.substitutes, vhosts),
+            "recached": apache_owners.users(late, apache_owners.says_late_lifetime, vhosts),
+            "retyped": apache_owners.users(reads, apache_owners.retypes, vhosts),
+            "stores_no_store": apache_owners.users(
+                reads if caches else [], apache_owners.stores_no_store, vhosts
+            ),
+        }
 
     def _loadable(self, rows: List[Statement], modules: List[str]) -> Dict[str, str]:
         """Modules of use to us that are not loaded, though their file lies beside those that are."""
@@ -203,7 +217,7 @@ class Apache(Server):
     def _owners_statements(self) -> List[Statement]:
         """The same without our own files."""
         names = apache_config.included_files(self.ask("-t", "-D", "DUMP_INCLUDES"))
-        owners = [n for n in dict.fromkeys(names) if "/etc/piquet/" not in n and Path(n).name != _DROPIN]
+        owners = [n for n in dict.fromkeys(names) if "/etc/piquet/" not in n and Path(n).name != DROPIN]
         return [row for name in owners for row in apache_config.statements(self._text(name))]
 
     def _dropin_folder(self, rows: List[Statement]) -> Optional[str]:
@@ -290,27 +304,18 @@ def _findings(document: Dict[str, Any], others: List[Tuple[str, str]]) -> List[F
         message = "Rewrite rules stand outside of every virtual host; with ours, virtual hosts would inherit them too."
         hint = "move them into the virtual host that they are for; until then own rules that answer win over a block"
         found.append(Finding("warning", "server-level-rules", "apache", message, hint=hint))
-    if document["substitutes"]:
-        message = "mod_substitute is used by a site itself and would act twice: no banner is shown there."
-        got = ", ".join(document["substitutes"])
-        found.append(Finding("warning", "own-substitute", "apache", message, got=got))
-    if document["recached"]:
-        message = (
-            "An <If> of a site itself says how long pages are kept, after our no-store: no banner is shown."
+    found += [
+        Finding(
+            "warning", code, "apache", f"{message} No banner is shown there.", got=", ".join(document[part])
         )
-        got = ", ".join(document["recached"])
-        found.append(Finding("warning", "own-lifetime", "apache", message, got=got))
+        for part, (code, message) in _BARRING.items()
+        if document[part]
+    ]
     found += [
         Finding("info", "name-not-selectable", place, "A name that no campaign can select.", got=name)
         for place, name in others
     ]
     return found
-
-
-def _stores_no_store(rows: List[Statement], modules: List[str]) -> bool:
-    """Whether mod_cache stores somewhere what it is asked not to store."""
-    is_used = "cache_module" in modules and _has(rows, "cacheenable")
-    return is_used and _says(rows, "cachestorenostore", "on")
 
 
 def _is_quick_cache(rows: List[Statement], modules: List[str]) -> bool:

@@ -20,15 +20,11 @@ _SINGLE = re.compile(rf"^{_ADDRESS}\s+{_PLACE}$")
 _SHARED = re.compile(rf"^{_ADDRESS}\s+is a NameVirtualHost$")
 _NAMED = re.compile(rf"^\s+port (?:\d+|\*) namevhost {_PLACE}$")
 _DEFAULT = re.compile(rf"^\s+default server {_PLACE}$")
+_WORD = re.compile(r""""(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|\S+""")
 _ALIAS = re.compile(r"^\s+(?:wild )?alias (?P<name>\S+)$")
 
 # They are open or not, but open nothing of their own. A macro may be used anywhere.
-_CONDITIONS = ("ifmodule", "ifdefine", "ifversion", "ifdirective", "iffile", "ifsection", "macro")
-
-_DECISIONS = ("<if", "<elseif", "<else")
-_LIFETIMES = (
-    "cache-control", "expires", "etag", "last-modified", "surrogate-control", "cdn-cache-control"
-)  # fmt: skip
+CONDITIONS = ("ifmodule", "ifdefine", "ifversion", "ifdirective", "iffile", "ifsection", "macro")
 
 Follow = Callable[[str], List[str]]
 
@@ -64,9 +60,14 @@ def statements(text: str) -> Iterator[Statement]:
             continue
         stripped = (joined + raw).strip()
         if stripped and not stripped.startswith("#"):
-            words = re.findall(r'"[^"]*"|[^\s"]+', stripped)
-            yield Statement(words[0].lower(), tuple(w.strip('"') for w in words[1:]), start)
+            words = _WORD.findall(stripped)
+            yield Statement(words[0].lower(), tuple(map(_unquoted, words[1:])), start)
         start, joined = 0, ""
+
+
+def _unquoted(word: str) -> str:
+    is_quoted = len(word) > 1 and word[0] == word[-1] and word[0] in "\"'"
+    return re.sub(rf"\\({word[0]})", r"\1", word[1:-1]) if is_quoted else word
 
 
 def parse_vhosts(dump: str) -> List[Vhost]:
@@ -172,38 +173,6 @@ def speaks_lua(rows: Iterable[Statement]) -> bool:
     return any(row.name.lstrip("<").startswith("lua") or "lua-script" in row.words for row in rows)
 
 
-def substitutions(rows: Iterable[Statement]) -> int:
-    """How many statements have mod_substitute act."""
-    return sum(map(_substitutes, rows))
-
-
-def _substitutes(row: Statement) -> bool:
-    words = {part for word in row.words for part in word.upper().split(";")}
-    return row.name.startswith("substitute") or "SUBSTITUTE" in words
-
-
-def late_lifetimes(rows: Iterable[Statement]) -> int:
-    """How many statements in an `<If>` say how long an answer is kept: sections of virtual hosts come behind ours.
-
-    Source: Apache 2.4, "How the sections are merged": `<If>` last, those of the server before those of a virtual host.
-    """
-    depth, count = 0, 0
-    for row in rows:
-        if row.name in _DECISIONS:
-            depth += 1
-        elif row.name.startswith("</") and f"<{row.name[2:-1]}" in _DECISIONS:
-            depth = max(0, depth - 1)
-        elif depth and _says_lifetime(row):
-            count += 1
-    return count
-
-
-def _says_lifetime(row: Statement) -> bool:
-    words = [word.lower() for word in row.words if word.lower() not in ("always", "onsuccess")]
-    is_header = row.name == "header" and words[:1] != ["unset"] and words[1:2]
-    return bool(is_header and words[1].rstrip(":") in _LIFETIMES)
-
-
 def has_server_rules(dump: str, text_of: Callable[[str], str]) -> bool:
     """Whether somebody else's rewrite rules stand outside of every section, where virtual hosts could inherit them.
 
@@ -241,7 +210,7 @@ def _in_sections(text: str) -> Iterator[Tuple[Statement, int]]:
     depth = 0
     for row in statements(text):
         kind = row.name.strip("</>")
-        if kind in _CONDITIONS or not row.name.startswith("<"):
+        if kind in CONDITIONS or not row.name.startswith("<"):
             yield row, depth
         elif row.name.startswith("</"):
             depth = max(0, depth - 1)

@@ -36,7 +36,7 @@ _TEXTS = ("html", "css", "js", "json")
 
 def files(view: CampaignView, host: HostPlan, server: ServerFacts) -> Mapping[str, tuple[str, str]]:
     """Path → (mode, text) of the Apache side of one host."""
-    conditions = Conditions(view, host, server.substitutes | server.recached)
+    conditions = Conditions(view, host, server.barred)
     secret = "0600" if view.secret else "0644"
     texts = {
         f"{server.dropin_dir}/piquet.conf": (

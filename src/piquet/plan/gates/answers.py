@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Set
 
+from piquet.campaign.matching import match_site
 from piquet.campaign.model import Campaign, Mode
 from piquet.campaign.theme_files import ICON, TEXTS
 from piquet.findings import Finding
@@ -29,7 +30,7 @@ def answer_findings(campaign: Campaign, host_plan: HostPlan, server: ServerFacts
         yield from (_nginx_lua if server.provider == "nginx" else _apache_lua)(host_plan.host, server)
     if server.provider == "apache":
         yield from _apache_loads(host_plan.host, server, modes)
-        yield from _apache_stores(host_plan.host, server, modes)
+        yield from _apache_stores(campaign, host_plan, server)
         if server.variant != "lua":
             yield from _text_only(campaign, host_plan.host, shown)
     for mode in sorted(modes & _GATES.keys()):
@@ -79,12 +80,16 @@ def _apache_loads(host: str, server: ServerFacts, modes: Set[Mode]) -> Iterator[
         yield Finding("info", "modules-loaded", host, message, got=", ".join(loads))
 
 
-def _apache_stores(host: str, server: ServerFacts, modes: Set[Mode]) -> Iterator[Finding]:
-    """What answers 200 would be kept by a cache that is told to store everything."""
-    if server.stores_no_store and modes & {"banner", "occupy"}:
-        message = "mod_cache stores what it is asked not to store, and would show our pages beyond the end"
-        hint = "have its owner switch it off, or leave this host's sites to a block"
-        yield Finding("error", "stores-no-store", host, message, "CacheStoreNoStore Off", "On", hint)
+def _apache_stores(campaign: Campaign, host_plan: HostPlan, server: ServerFacts) -> Iterator[Finding]:
+    """What is put in the place of a page answers 200, and would be kept by a cache that is told to store everything."""
+    occupying = {phase.number for phase in campaign.phases if phase.mode == "occupy"}
+    shown = [e.name for e in host_plan.entries if e.provider == "apache" and occupying.intersection(e.phases)]
+    storing, known = server.stores_no_store, {*host_plan.known, *server.stores_no_store}
+    names = sorted(name for name in shown if "*" in storing or match_site(name, known) in storing)
+    if names:
+        message = "mod_cache stores what it is asked not to store, and would show our page beyond the end"
+        got, hint = f"On for {', '.join(names)}", "have its owner switch it off, or leave these sites out"
+        yield Finding("error", "stores-no-store", host_plan.host, message, "CacheStoreNoStore Off", got, hint)
 
 
 def _text_only(campaign: Campaign, host: str, shown: Set[int]) -> Iterator[Finding]:

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whose pages carry no banner on Apache: by every statement of the owners, where the server reads it."""
+
+from __future__ import annotations
+
+import pytest
+
+from piquet import answers
+from piquet.host.apache_owners import (
+    TARGETED,
+    behind,
+    read_in_order,
+    says_late_lifetime,
+    stores_no_store,
+    substitutes,
+    users,
+)
+
+MAIN = "IncludeOptional conf-enabled/*.conf\nIncludeOptional sites-enabled/*.conf\n"
+DUMP = """\
+Included configuration files:
+  (*) /etc/apache2/apache2.conf
+    (1) /etc/apache2/conf-enabled/early.conf
+      (7) /etc/piquet/apache/30-insert.conf
+    (2) /etc/apache2/sites-enabled/two.conf
+      (3) /etc/apache2/snippets/said.conf
+      (7) /etc/apache2/snippets/said.conf
+    (2) /etc/apache2/sites-enabled/zzz.conf
+"""
+STAGED = DUMP.replace(
+    "      (7) /etc/piquet", "    (1) /etc/apache2/conf-enabled/piquet.conf\n      (7) /etc/piquet"
+)
+TWO = """\
+<VirtualHost *:80>
+  ServerName a.example
+  {}
+</VirtualHost>
+<VirtualHost *:80>
+  ServerName b.example
+  {}
+</VirtualHost>
+"""
+INCLUDE = "Include snippets/said.conf"
+VHOSTS = [
+    {"file": "/etc/apache2/sites-enabled/two.conf", "line": line, "names": [name]}
+    for line, name in ((1, "a.example"), (5, "b.example"))
+]
+SAID = "Header set Cache-Control max-age=9"
+IF = f'<If "true">\n{SAID}\n</If>'
+FOLDER = f"<Directory /srv>\n{IF}\n</Directory>"
+MACRO = f"<Macro Kept>\n{SAID}\n</Macro>"
+
+
+def recached(dump: str = DUMP, **texts: str) -> list[str]:
+    """Who says how long pages are kept, in files by their short names; what is not given is empty."""
+    named = {"apache2": MAIN, "two": TWO.format("", ""), **texts}
+    reads = read_in_order(dump, lambda path: named.get(path.rpartition("/")[2].partition(".")[0], ""))
+    late = behind(reads, "/etc/apache2", "/etc/apache2/conf-enabled")
+    return users(late, says_late_lifetime, VHOSTS)
+
+
+@pytest.mark.parametrize(
+    ("texts", "names"),
+    [
+        ({}, []),
+        ({"two": TWO.format(IF, "")}, ["a.example"]),
+        ({"two": TWO.format(INCLUDE, INCLUDE), "said": IF}, ["a.example", "b.example"]),
+        ({"two": TWO.format(INCLUDE, INCLUDE), "said": IF, "zzz": IF}, ["*"]),
+        ({"two": TWO.format(INCLUDE, INCLUDE), "said": SAID}, []),
+        ({"two": TWO.format(SAID, SAID)}, []),
+        ({"zzz": SAID}, []),
+    ],
+)
+def test_a_statement_counts_where_it_is_read(texts: dict[str, str], names: list[str]) -> None:
+    """A snippet for each that includes it, and no other statement is hidden by that."""
+    assert recached(**texts) == names
+
+
+def test_an_include_stands_between_its_sections() -> None:
+    """An <If> around an include holds for what is included, and a directive over two lines is one."""
+    two = '<VirtualHost *:80>\n<If "true">\nInclude \\\n snippets/said.conf\n</If>\n</VirtualHost>\n'
+    dump = DUMP.replace("      (3)", "      (4)").replace("      (7) /etc/apache2/snippets/said.conf\n", "")
+    assert recached(dump, two=two, said=SAID) == ["a.example"]
+    assert (
+        recached(dump, two=two.replace("<If", "<IfModule").replace("</If>", "</IfModule>"), said=SAID) == []
+    )
+
+
+@pytest.mark.parametrize("dump", [DUMP, STAGED])
+@pytest.mark.parametrize(
+    ("file", "text", "wins"),
+    [
+        ("early", IF, False),
+        ("early", FOLDER, True),
+        ("early", MACRO, True),
+        ("zzz", IF, True),
+        ("apache2", f"{MAIN}{IF}", True),
+    ],
+)
+def test_only_what_is_read_behind_ours_wins(dump: str, file: str, text: str, wins: bool) -> None:
+    """Sections of a folder are merged later wherever they stand, and macros stand where they are used."""
+    assert recached(dump, **{"30-insert": IF, file: text}) == (["*"] if wins else [])
+
+
+def test_an_empty_folder_has_its_place_too() -> None:
+    """Where no file lies in the folder yet, its include says where ours will be read."""
+    dump = "".join(line for line in DUMP.splitlines(True) if "early" not in line and "30-" not in line)
+    for main, wins in ((f"{MAIN}{IF}", True), (f"{IF}\n{MAIN}", False)):
+        lines = dump.replace("(2)", "(5)") if not wins else dump
+        assert recached(lines, apache2=main) == (["*"] if wins else [])
+
+
+def test_a_macro_that_includes_may_stand_anywhere() -> None:
+    """The server counts a macro's lines from its beginning, so that nobody knows who is meant."""
+    assert recached(DUMP.replace("(3)", "(1)"), two=TWO.format("Use Said", ""), said=SAID) == ["*"]
+
+
+def test_others_are_judged_alike() -> None:
+    """mod_substitute and mod_cache, for whom it makes no difference where ours stands."""
+    texts = {"early": "Substitute s/a/b/", "two": TWO.format("", "CacheStoreNoStore On"), "apache2": MAIN}
+    reads = list(read_in_order(DUMP, lambda path: texts.get(path.rpartition("/")[2].partition(".")[0], "")))
+    assert users(reads, substitutes, VHOSTS) == ["*"]
+    assert users(reads, stores_no_store, VHOSTS) == ["b.example"]
+
+
+def test_the_names_are_those_of_the_table() -> None:
+    """The agent knows the same headers for some caches as the table of answers."""
+    assert {name.lower() for name in answers.TARGETED} == set(TARGETED)
