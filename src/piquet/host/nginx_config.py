@@ -35,6 +35,11 @@ _OWN = re.compile(
     r"|add_before_body|add_after_body|more_set_input_headers|more_clear_input_headers)(?:_block|_file)?$"
 )
 """Directives that take the place of ours, or ours theirs, in the block where they stand."""
+_TELLING = frozenset({"add_header", "more_set_headers"})
+_TO_CACHES = re.compile(r"(?:[a-z-]+-)?cache-control|surrogate-control|edge-control|x-accel-expires")
+"""Headers, in lower case, by which caches are told how long to keep an answer."""
+_LIFETIME = re.compile(r"\$|[1-9]")
+"""In the value of one: a number of seconds that is not zero, or nobody knows."""
 ANY = "0.0.0.0"  # noqa: S104 - what a survey writes for every IPv4 address
 
 
@@ -85,7 +90,8 @@ class Configuration:
         http: directives of http, without server blocks, with the file that each came from.
         includes: globs included at http level, made absolute.
         inner: directives inside server blocks (any depth) as (name, arguments), for the caches and open_file_cache.
-        own: directives of server blocks that decide what ours can do there, with `server` or `location` in front.
+        own: directives of server blocks that decide what ours can do there, with `server` or `location` in front;
+            of those that set headers only what tells caches to keep answers: `server add_header:cache-control`.
         findings: files that cannot be read.
     """
 
@@ -227,7 +233,19 @@ def own_words(directive: Directive, level: str) -> Set[str]:
     """The directive as the survey names it, if it decides what ours can do there."""
     match = _OWN.match(directive.name)
     is_off = directive.arguments == ("off",)
+    if directive.name in _TELLING:
+        return {f"{level} {directive.name}:{name}" for name in _told(directive)}
     return {f"{level} {match.group(1)}"} if match and not is_off else set()
+
+
+def _told(directive: Directive) -> Iterator[str]:
+    """Names, in lower case, of headers that the directive sets and by which a cache would keep an answer of ours."""
+    words = directive.arguments
+    pairs = [words[:2]] if directive.name == "add_header" else [tuple(word.split(":", 1)) for word in words]
+    for pair in (pair for pair in pairs if len(pair) == 2):
+        name = pair[0].strip().lower()
+        if _TO_CACHES.fullmatch(name) and _LIFETIME.search(pair[1]):
+            yield name
 
 
 def _names(arguments: Iterable[Tuple[str, ...]]) -> Tuple[Tuple[str, ...], Tuple[str, ...]]:

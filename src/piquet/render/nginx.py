@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from piquet import answers
+from piquet.fleet.choices import KEEPING
 from piquet.fleet.model import ServerFacts
 from piquet.plan import HostPlan
 from piquet.render.environment import render
@@ -66,10 +67,17 @@ def _values(view: CampaignView, host: HostPlan, server: ServerFacts) -> dict[str
         "is_lua": server.variant == "lua",
         "shown": "$piquet_target" if server.variant == "lua" else "$uri",
         "modules": server.modules,
+        "cleared": _cleared(server),
         "headers": header_rows(view, server.variant == "lua"),
         "types": [*answers.CONTENT_TYPES.items(), ("problem", answers.PROBLEM_TYPE)],
         "redirects": _redirects(view),
     }
+
+
+def _cleared(server: ServerFacts) -> tuple[str, ...]:
+    """Headers to caches that our location would inherit from the owner's headers-more; `add_header` it does not."""
+    names = ("Cache-Control", *answers.TARGETED)
+    return names if any(" more_set_headers:" in word for word in server.own & KEEPING) else ()
 
 
 def _redirects(view: CampaignView) -> list[tuple[str, str]]:

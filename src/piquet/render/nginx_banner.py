@@ -35,8 +35,11 @@ MARKED = f"<aside {banner.MARK}="
 
 _LIFETIME = r".*(?:s-maxage|max-age)=\"?0*[1-9]"
 _LATER = r"(?!.*max-age=)[^;]*;(?!(?:0|-1|Thu, 01 Jan 1970.*)?$)"
-_KEPT = rf"^(?!.*no-store)(?:(?!.*no-cache)|{_LIFETIME}|{_LATER})"
-"""Cache-Control and Expires, with a semicolon between, of an answer that some cache could keep."""
+_KEPT = rf"^(?!.*no-store)(?:(?!.*no-cache(?!=))|{_LIFETIME}|{_LATER})"
+"""Cache-Control and Expires, with a semicolon between, of an answer that some cache could keep.
+
+A `no-cache` with names is about these headers alone. Source: RFC 9111, 5.2.2.4.
+"""
 HEADERS_MORE = "http_headers_more_filter"
 _INPUT = frozenset({"more_set_input_headers", "more_clear_input_headers"})
 
@@ -56,6 +59,8 @@ def banner_values(view: CampaignView, server: ServerFacts) -> dict[str, Any]:
         "piece_numbers": range(count),
         "pieces": [_row(texts, number) for number in range(count)],
         "kept": _KEPT,
+        "targets": answers.TARGETED,
+        "targeted": "".join("$sent_http_" + name.lower().replace("-", "_") for name in answers.TARGETED),
         "expires": "http expires" not in server.own,
         "anchor": banner.ANCHOR,
         "marked": MARKED,

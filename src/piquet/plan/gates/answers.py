@@ -9,7 +9,7 @@ from piquet.campaign.matching import match_site
 from piquet.campaign.model import Campaign, Mode
 from piquet.campaign.theme_files import ICON, TEXTS
 from piquet.findings import Finding
-from piquet.fleet.choices import altering, is_taken
+from piquet.fleet.choices import altering, is_taken, keeping
 from piquet.fleet.model import ServerFacts
 from piquet.plan.model import HostPlan
 
@@ -46,7 +46,7 @@ def _nginx_lua(host: str, server: ServerFacts) -> Iterator[Finding]:
         message = "server_rewrite_by_lua is the owner's here, so that ours cannot act or must not stand"
         yield Finding("error", "lua-taken", host, message, hint=_BY_INCLUDE)
     if names := sorted(altering(server)):
-        message = "the owner's own filters would change our answers too, since by Lua these have no place of their own"
+        message = "what the owner has set would change our answers too, since by Lua these have no place of their own"
         yield Finding("warning", "lua-filtered", host, message, got=", ".join(names), hint=_BY_INCLUDE)
 
 
@@ -109,9 +109,9 @@ def _occupy(host: str, server: ServerFacts) -> Iterator[Finding]:
         message = "without mod_lua Apache cannot put a page in the place of another"
         hint = "set piquet_apache to lua for it: our own file then loads mod_lua where it is not loaded"
         yield Finding("error", "occupy-needs-lua", host, message, "lua", server.variant, hint)
-    if server.provider == "nginx" and server.variant == "lua" and server.own & _of("expires"):
-        message = "`expires` of the owner would let caches keep the occupied page beyond its end"
-        yield Finding("error", "occupy-expires", host, message, got="expires", hint=_BY_INCLUDE)
+    if server.provider == "nginx" and server.variant == "lua" and (names := sorted(keeping(server))):
+        message = "what the owner tells caches would let them keep the occupied page beyond its end"
+        yield Finding("error", "occupy-expires", host, message, got=", ".join(names), hint=_BY_INCLUDE)
 
 
 def _banner(host: str, server: ServerFacts) -> Iterator[Finding]:
