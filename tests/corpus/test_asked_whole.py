@@ -7,13 +7,17 @@ a page. Everything else goes to the site as it came, line by line: the applicati
 
 from __future__ import annotations
 
+import re
+
 import pytest
+
+from piquet.render.nginx_banner import momentary_type
 
 from . import bannered
 from .cases import Case
 from .client import parse
 from .conftest import Planter
-from .picket import picket
+from .picket import SECRET, picket
 from .runner import Item, Recorder, items
 from .surveyed import look
 from .test_modes import Way
@@ -23,6 +27,7 @@ NAVIGATION = (
     ("Accept-Encoding", "gzip, deflate, br"),
 )
 KNOWN = (("If-None-Match", '"page"'), ("If-Modified-Since", "Fri, 11 Dec 2026 00:00:00 GMT"))
+WHOLE = "/etc/piquet/nginx/http/45-whole.conf"
 ECHO = "/deep/echo"
 """Text that repeats the request's headers as they came."""
 
@@ -45,6 +50,7 @@ ELSEWHERE = (
     Case("GET", ECHO, (("Accept", "*/*"), ("Accept-Encoding", "gzip"), *KNOWN)),
     _lines(ECHO, "Accept: */*", "Accept-Encoding: br", "accept-encoding: gzip, deflate"),
     _lines(ECHO, "Accept: text/html", "content-type: a/b", "Content-Type: c/d", "Accept-Language: fr"),
+    _lines(ECHO, "Accept: */*", "Content-Type: piquet/whole", "Accept-Encoding: gzip", 'If-None-Match: "a"'),
 )
 """No page is gone to, or nothing is asked for that could keep a banner out."""
 PAGES = (PLAIN, COMPRESSED, UNCHANGED, FORM, TWO_LINES)
@@ -114,8 +120,7 @@ def test_headers_more_is_used_where_survey_finds_it_free(
     site.write_text(site.read_text().replace("location / {", f"location / {{\n    {line}"))
     surveyed = look(server, picket(server).campaign).facts
     strike = picket(server, mode="banner", variant="include", known=surveyed)
-    banner = strike.contents["/etc/piquet/nginx/http/40-banner.conf"]
-    assert (b"more_set_input_headers" in banner) == is_used
+    assert (WHOLE in strike.contents) == is_used
     echo, form = Case("GET", ECHO, (*NAVIGATION, *KNOWN)), Case("POST", ECHO, NAVIGATION)
     recorder = Recorder(server, strike, (items(server.kinds, (echo, form)),))
     unhooked = recorder.at(strike.before_ms)
@@ -123,3 +128,22 @@ def test_headers_more_is_used_where_survey_finds_it_free(
     strike.stage(server)
     server.make_flags(strike.keys)
     assert recorder.at(strike.before_ms) == unhooked
+
+
+def test_nobody_can_send_the_type_that_is_set_for_a_moment(planted: Planter) -> None:
+    """Who knew it could ask any site of the server whether a strike is staged: only the server's master reads it."""
+    server = planted("nginx", "proxy", headers_more=True)
+    strike = picket(server, mode="banner", variant="include")
+    text = strike.contents[WHOLE].decode()
+    (moment,) = re.findall(r"more_clear_input_headers -t \"(\S+)\" ", text)
+    assert strike.files[WHOLE].mode == "0600"
+    assert re.fullmatch("piquet/[0-9a-f]{32}", moment)
+    others = (content for path, content in strike.contents.items() if path != WHOLE)
+    assert not any(moment.encode() in content for content in others)
+    assert SECRET not in text
+
+
+def test_the_type_of_a_moment_is_of_the_secret() -> None:
+    """Each bundle has another, and where there is no secret there is none: nothing would be the organisers' alone."""
+    assert momentary_type(SECRET) == momentary_type(SECRET) != momentary_type("f" * 32)
+    assert momentary_type(None) == ""

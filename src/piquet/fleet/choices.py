@@ -7,10 +7,10 @@ No file, no network, no clock.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping, Set
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from piquet import answers
 from piquet.campaign.document import shown
 from piquet.errors import Problem
 from piquet.fleet.model import Provider, Scheduler, ServerFacts, Variant
@@ -26,21 +26,9 @@ PLAIN: Mapping[Provider, Variant] = {"nginx": "include", "apache": "rules"}
 EARLY_LUA = "server_rewrite_by_lua"
 """Directive of the owner's that takes the place of ours (or ours of it), so that `auto` leaves it its place."""
 
-KEEPING = frozenset(
-    f"{level} {name}"
-    for level in ("http", "server")
-    for name in (
-        "expires",
-        *(f"add_header:{header.lower()}" for header in ("Cache-Control", *answers.TARGETED)),
-        *(f"more_set_headers:{header.lower()}" for header in ("Cache-Control", *answers.TARGETED)),
-    )
-)
-"""nginx: what of the owner's would tell caches to keep an answer of ours, as surveys name it."""
-_ALTERING = KEEPING | {
-    f"{level} {name}"
-    for level in ("http", "server")
-    for name in ("sub_filter", "add_before_body", "add_after_body")
-}
+_ALTERING = re.compile(r"(?:http|server) (?:sub_filter|add_before_body|add_after_body)")
+_KEEPING = re.compile(r"(?:http|server) (?:expires|(?:add_header|more_set_headers):.+)")
+"""nginx: what would tell caches to keep an answer of ours; of headers, surveys name no others."""
 _WHAT = {
     "piquet_scheduler": ("is no schedule", "systemd where it runs, else cron"),
     "piquet_nginx": ("is no way to speak to nginx", "lua where its module is loaded and free, else include"),
@@ -91,16 +79,17 @@ def _speaks_against_lua(server: ServerFacts) -> bool:
 
 def altering(server: ServerFacts) -> frozenset[str]:
     """Directives of the owner's that would change our answers by Lua too, since these have no location of their own."""
-    return _words(server.own & _ALTERING)
+    return keeping(server) | _found(_ALTERING, server)
 
 
 def keeping(server: ServerFacts) -> frozenset[str]:
     """Those of them by which a cache would keep our answers."""
-    return _words(server.own & KEEPING)
+    return _found(_KEEPING, server)
 
 
-def _words(own: Set[str]) -> frozenset[str]:
-    return frozenset(word.rpartition(" ")[2].replace(":", " ") for word in own)
+def _found(pattern: re.Pattern[str], server: ServerFacts) -> frozenset[str]:
+    words = (word for word in server.own if pattern.fullmatch(word))
+    return frozenset(word.rpartition(" ")[2].replace(":", " ") for word in words)
 
 
 def is_taken(server: ServerFacts) -> bool:

@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from piquet import answers
-from piquet.fleet.choices import KEEPING
+from piquet.fleet.choices import keeping
 from piquet.fleet.model import ServerFacts
 from piquet.plan import HostPlan
 from piquet.render.environment import render
-from piquet.render.nginx_banner import banner_values
+from piquet.render.nginx_banner import banner_values, may_ask_whole
 from piquet.render.nginx_decision import decision_values, header_rows
 from piquet.render.nginx_sites import site_values
 from piquet.render.view import CampaignView
@@ -43,12 +43,20 @@ def files(view: CampaignView, host: HostPlan, server: ServerFacts) -> Mapping[st
             _text("server", "Answers in the place of a site.", values),
         )
     if view.of_mode("banner"):
-        texts[f"{_HTTP_DIR}/40-banner.conf"] = (
-            "0644",
-            _text("banner", "Puts the banner into pages.", values),
-        )
+        texts.update(_banner_texts(view, server, values))
     if view.secret:
         texts[f"{_HTTP_DIR}/30-bypass.conf"] = ("0600", _text("bypass", "The testers' way in.", values))
+    return texts
+
+
+def _banner_texts(
+    view: CampaignView, server: ServerFacts, values: Mapping[str, Any]
+) -> dict[str, tuple[str, str]]:
+    banner = _text("banner", "Puts the banner into pages.", values)
+    texts = {f"{_HTTP_DIR}/40-banner.conf": ("0644", banner)}
+    if view.secret and may_ask_whole(server):
+        whole = _text("whole", "Has pages sent whole and readable.", values)
+        texts[f"{_HTTP_DIR}/45-whole.conf"] = ("0600", whole)
     return texts
 
 
@@ -77,7 +85,7 @@ def _values(view: CampaignView, host: HostPlan, server: ServerFacts) -> dict[str
 def _cleared(server: ServerFacts) -> tuple[str, ...]:
     """Headers to caches that our location would inherit from the owner's headers-more; `add_header` it does not."""
     names = ("Cache-Control", *answers.TARGETED)
-    return names if any(" more_set_headers:" in word for word in server.own & KEEPING) else ()
+    return names if any(word.startswith("more_set_headers ") for word in keeping(server)) else ()
 
 
 def _redirects(view: CampaignView) -> list[tuple[str, str]]:

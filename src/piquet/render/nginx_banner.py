@@ -6,6 +6,7 @@ Source: nginx 1.22 `NGX_CONF_BUFFER`: a word of the configuration is shorter tha
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -64,12 +65,20 @@ def banner_values(view: CampaignView, server: ServerFacts) -> dict[str, Any]:
         "expires": "http expires" not in server.own,
         "anchor": banner.ANCHOR,
         "marked": MARKED,
-        "asks_whole": _may_ask_whole(server),
+        "moment": momentary_type(view.secret),
         "needles": list(LEADS.items()),
     }
 
 
-def _may_ask_whole(server: ServerFacts) -> bool:
+def momentary_type(secret: str | None) -> str:
+    """The Content-Type by which headers-more knows for a moment what it has to clear; "" if there is no secret.
+
+    Whoever could send it would learn whether a strike is staged. It is made of the secret, and tells nothing of it.
+    """
+    return "piquet/" + hashlib.sha256(f"piquet whole {secret}".encode()).hexdigest()[:32] if secret else ""
+
+
+def may_ask_whole(server: ServerFacts) -> bool:
     """Whether pages can be asked for whole and readable by headers-more.
 
     Not beside an owner who uses it for requests too, nor beside Lua that is loaded and not ours: what they make of a
