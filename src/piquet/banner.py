@@ -10,7 +10,7 @@ Source: HTML Standard, 13.2.6.4.6 "after head" and 13.2.6.4.7 "in body", start t
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 ANCHOR = "<body"
 MARK = "data-piquet"
@@ -19,6 +19,7 @@ MARK = "data-piquet"
 _SKIPPED = rb"<!--.*?(?:-->|\Z)|<(script|style|title|textarea|template|noscript)\b.*?(?:</\1\s*>|\Z)"
 _ELEMENT = re.compile(rb"(?s)<aside data-piquet=\"([^\"]*)\".*?</aside>")
 """A banner as it stands in a page: one element, which holds no other of its kind."""
+_HEAD_END, _BODY = b"</head>", ANCHOR.encode()
 _TOKENS = re.compile(rb"(?is)(?:%b)|(?P<anchor><body(?=[\s/>]))" % _SKIPPED)
 
 
@@ -38,6 +39,23 @@ def taken_out(page: bytes) -> tuple[tuple[str, ...], bytes]:
     """The marks of the banners in a page, in their order, and the page without them."""
     marks = tuple(mark.decode("latin-1") for mark in _ELEMENT.findall(page))
     return marks, _ELEMENT.sub(b"", page) if marks else page
+
+
+def spellings(page: bytes) -> Iterator[bytes]:
+    """A page without its banners as it may have been, had nginx not written the tags beside one in small letters.
+
+    `sub_filter` finds a text in any spelling and writes its own.
+    """
+    if not (found := _ELEMENT.search(page)):
+        return
+    before, behind = page[: found.start()], _ELEMENT.sub(b"", page[found.end() :])
+    if behind.startswith(_BODY):
+        large = _BODY.upper() + behind[len(_BODY) :]
+        yield before + large
+        if before.endswith(_HEAD_END):
+            upper = before[: -len(_HEAD_END)] + _HEAD_END.upper()
+            yield upper + large
+            yield upper + behind
 
 
 def has_place(page: bytes) -> bool:

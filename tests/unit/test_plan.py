@@ -291,6 +291,15 @@ def test_gates_are_silent(
     assert code not in codes(plan_of(campaign(**parts), **surveys))
 
 
+def test_where_a_banner_is_missing_can_be_looked_up() -> None:
+    """The finding says by what, and at which level; the hint leads to the lines themselves."""
+    own = ["location sub_filter", "server sub_filter", "http sub_filter"]
+    plan = plan_of(campaign(**BANNER), **on_nginx(own=own))
+    (found,) = (finding for finding in plan.findings if finding.code == "banner-partial")
+    assert found.got == "location sub_filter, server sub_filter"
+    assert "grep -nE 'sub_filter'" in found.hint
+
+
 LETTERED = Theme("themes/ours", {"strike.css": b"", "hand.woff2": b"wOF2"})
 
 

@@ -66,6 +66,24 @@ def test_what_is_not_right(body: bytes, expected: list[str]) -> None:
     assert codes(seen(body, STORE), seen(PAGE, TAG)) == expected
 
 
+@pytest.mark.parametrize(
+    ("head", "tag", "expected"),
+    [
+        (b"</HEAD>\n", b"<BODY", []),
+        (b"</HEAD>", b"<BODY", []),
+        (b"</HEAD>", b"<body", []),
+        (b"</head>", b"<BODY", []),
+        (b"</head>", b"<BODY CLASS=x", ["not-as-before", "not-as-before"]),
+    ],
+)
+def test_old_pages_keep_their_capitals_or_not(head: bytes, tag: bytes, expected: list[str]) -> None:
+    """nginx's `sub_filter` writes what it looked for in small letters; nothing else may differ."""
+    was = PAGE.replace(b"</head>\n<body", head + tag)
+    small = head.lower() if head.endswith(b">") else head
+    shown = PAGE.replace(b"</head>\n<body", small + FRAGMENT + b"<body")
+    assert codes(seen(shown, STORE), seen(was, TAG)) == expected
+
+
 def test_a_page_without_a_place_loses_its_validators_only() -> None:
     """The server could not know; that there is none is told, and nothing else may differ."""
     assert codes(seen(BARE, STORE), seen(BARE, TAG)) == ["no-banner"]

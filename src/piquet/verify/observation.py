@@ -114,6 +114,7 @@ class Observation:
         lines: short digests of the body's lines, only where asked for.
         banners: marks of the banners in the body.
         bare_sha256: digest of the body without them, "" where there are none or nobody looked.
+        bare_spellings: digests of the body without them with tags in capitals that nginx writes in small letters.
         bare_size: its length.
         has_place: whether the body has a place for a banner; None where nobody looked.
     """
@@ -129,6 +130,7 @@ class Observation:
     lines: frozenset[str] = frozenset()
     banners: tuple[str, ...] = ()
     bare_sha256: str = ""
+    bare_spellings: tuple[str, ...] = ()
     bare_size: int = 0
     has_place: bool | None = None
 

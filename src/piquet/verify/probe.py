@@ -181,8 +181,14 @@ def looked_through(seen: Observation, body: bytes) -> Observation:
     has_place = banner.has_place(bare)
     if not marks:
         return replace(seen, has_place=has_place)
-    bare_sha256 = hashlib.sha256(bare).hexdigest()
-    return replace(seen, banners=marks, has_place=has_place, bare_sha256=bare_sha256, bare_size=len(bare))
+    return replace(
+        seen,
+        banners=marks,
+        has_place=has_place,
+        bare_sha256=hashlib.sha256(bare).hexdigest(),
+        bare_spellings=tuple(hashlib.sha256(page).hexdigest() for page in banner.spellings(body)),
+        bare_size=len(bare),
+    )
 
 
 def _lines(body: bytes) -> frozenset[str]:

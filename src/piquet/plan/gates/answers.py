@@ -134,9 +134,12 @@ def _nginx_banner(host: str, server: ServerFacts) -> Iterator[Finding]:
             "`sub_filter_last_modified` is on, so that browsers would keep pages with a banner beyond its end"
         )
         yield Finding("error", "banner-kept", host, message, "off", "on", "have its owner switch it off")
-    if server.own & _of(*names, levels=("server", "location")):
+    if partial := sorted(server.own & _of(*names, levels=("server", "location"))):
         message = f"where the owner's own {' or '.join(names)} stands, pages show no banner"
-        yield Finding("warning", "banner-partial", host, message)
+        hint = (
+            f"nginx -T | grep -nE '{'|'.join(names)}' shows where; piquet verify --during counts these pages"
+        )
+        yield Finding("warning", "banner-partial", host, message, "none of them", ", ".join(partial), hint)
 
 
 def _apache_banner(host: str, server: ServerFacts) -> Iterator[Finding]:
