@@ -21,7 +21,7 @@ from .servers import Server, plant
 from .surveyed import look
 from .test_apache_cases import HOLDER, HOME, LINK, begin, is_ours, rehearse
 from .test_banner_behind import site
-from .test_findings import APACHE, ELSE, IF
+from .test_findings import APACHE, IF, LATE, OTHERWISE
 
 VHOST = """<VirtualHost *:@HTTP@>
     ServerName @NAME@
@@ -92,6 +92,8 @@ def test_no_page_with_a_banner_says_how_long_it_is_kept(variant: Variant, tmp_pa
     strike = picket(server, variant=variant, mode="banner")
     begin(server, strike, strike.inside_ms)
     with server.serving():
+        for answer in answers_to(server, Case("GET", ABOUT_PATH)):
+            assert (answer.values("cache-control"), kept(answer)) == (["no-store"], [])
         for path in ("/", "/app.cgi"):
             for answer in answers_to(server, Case("GET", path)):
                 assert is_ours(answer), path
@@ -102,15 +104,15 @@ def test_no_page_with_a_banner_says_how_long_it_is_kept(variant: Variant, tmp_pa
                 )
 
 
-LATE = IF.format('Header set Cache-Control "max-age=3600"')
+SAID = 'Header set Cache-Control "max-age=3600"'
 
 
 @pytest.mark.parametrize(("name", "is_barred"), [("aaa", False), ("zzz", True)])
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_who_is_read_first_does_not_win(variant: Variant, name: str, is_barred: bool, tmp_path: Path) -> None:
-    """An <If> outside of every virtual host bars the banner only where it is read after ours, staged or not."""
+    """A <Location> outside of every virtual host bars the banner only where it is read after ours, staged or not."""
     server = raised(tmp_path, plain=VHOST.format(""))
-    server.box.write(f"/etc/apache2/conf-enabled/{name}.conf", LATE.encode())
+    server.box.write(f"/etc/apache2/conf-enabled/{name}.conf", LATE.format(SAID).encode())
     known = look(server, picket(server).campaign).facts
     assert known.recached == ({"*"} if is_barred else set())
     strike = picket(server, variant=variant, mode="banner", known=known)
@@ -123,10 +125,10 @@ def test_who_is_read_first_does_not_win(variant: Variant, name: str, is_barred: 
 
 
 LATER = {
-    "within": IF.format("Include snippets/said.conf"),
-    "unset": IF.format("Header unset Cache-Control"),
+    "within": LATE.format("Include snippets/said.conf"),
+    "unset": LATE.format("Header unset Cache-Control"),
     "type": 'Header set Content-Type "application/xhtml+xml"',
-    "otherwise": IF.format("Header set X-A 1") + ELSE.format('Header set Cache-Control "max-age=3600"'),
+    "otherwise": OTHERWISE.format(SAID),
     "stores": "CacheEnable disk /\nCacheStoreNoStore On",
 }
 
@@ -145,6 +147,27 @@ def test_only_who_undoes_ours_shows_no_banner(variant: Variant, tmp_path: Path) 
     with server.serving():
         found = answers_to(server, HOME)
     assert [is_ours(answer) for answer in found] == [kind.name == "plain" for kind in server.kinds]
+
+
+BEFORE = {
+    "own": IF.format(SAID),
+    "root": f"<Directory @ROOT@>\n{IF.format(SAID)}\n</Directory>",
+    "part": f'<Location "/">\n{SAID}\n</Location>',
+    "there": "<Directory @ROOT@>\nAllowOverride All\n</Directory>",
+}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_an_if_of_a_site_does_not_win(variant: Variant, tmp_path: Path) -> None:
+    """Of a virtual host, of a folder or of its .htaccess, which no survey sees: banners, and kept by nobody."""
+    server = raised(tmp_path, **{name: VHOST.format(text) for name, text in BEFORE.items()})
+    server.box.write("/srv/there/.htaccess", f"{IF.format(SAID)}\n".encode())
+    strike = picket(server, variant=variant, mode="banner")
+    assert look(server, strike.campaign).facts.barred == set()
+    begin(server, strike, strike.inside_ms)
+    with server.serving():
+        for answer in answers_to(server, HOME):
+            assert (is_ours(answer), kept(answer)) == (True, [])
 
 
 def test_a_cache_that_stores_everything_is_named(planted: Planter) -> None:

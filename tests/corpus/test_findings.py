@@ -17,6 +17,8 @@ APACHE = (
 )
 HOOK = "include /etc/piquet/nginx/server/*.conf;"
 IF, ELSE = '<If "true">\n{}\n</If>', "\n<Else>\n{}\n</Else>"
+PART = '<Location "/">\n{}\n</Location>'
+LATE, OTHERWISE = PART.format(IF), PART.format(IF.format("") + ELSE)
 FILES = '<FilesMatch "html$">\n{}\n</FilesMatch>'
 CACHE = "CacheEnable disk /\nCacheQuickHandler {}"
 
@@ -57,20 +59,20 @@ CASES: list[tuple[Provider, str, str, str]] = [
         APACHE.format("SetOutputFilter INCLUDES", ""),
     ),
     (
-        "apache", "own-lifetime", APACHE.format(IF.format("Header always set cache-control max-age=9"), ""),
-        APACHE.format(IF.format("Header set X-A 1") + "\nHeader set Cache-Control max-age=9", ""),
+        "apache", "own-lifetime", APACHE.format(LATE.format("Header always set cache-control max-age=9"), ""),
+        APACHE.format(LATE.format("") + IF.format("Header set Cache-Control max-age=9"), ""),
     ),
     (
-        "apache", "own-lifetime", APACHE.format(IF.format("") + ELSE.format("Header set Cache-Control max-age=9"), ""),
-        APACHE.format(IF.format("") + ELSE.format("") + "\nHeader set Cache-Control max-age=9", ""),
+        "apache", "own-lifetime", APACHE.format(OTHERWISE.format("Header set Cache-Control max-age=9"), ""),
+        APACHE.format(OTHERWISE.format("") + PART.format("Header set Cache-Control max-age=9"), ""),
     ),
     (
-        "apache", "own-lifetime", APACHE.format(IF.format("Header unset Cache-Control"), ""),
-        APACHE.format(IF.format("Header always unset Cache-Control\nHeader unset ETag"), ""),
+        "apache", "own-lifetime", APACHE.format(LATE.format("Header unset Cache-Control"), ""),
+        APACHE.format(LATE.format("Header always unset Cache-Control\nHeader unset ETag"), ""),
     ),
     (
-        "apache", "own-lifetime", APACHE.format(IF.format("Header set 'X-Accel-Expires' '9'"), ""),
-        APACHE.format(IF.format("Header set Cache-Control 'no-store, private'\nHeader set Expires 0"), ""),
+        "apache", "own-lifetime", APACHE.format(LATE.format("Header set 'X-Accel-Expires' '9'"), ""),
+        APACHE.format(LATE.format("Header set Cache-Control 'no-store, private'\nHeader set Expires 0"), ""),
     ),
     (
         "apache", "own-type", APACHE.format(FILES.format("Header set Content-Type application/xhtml+xml"), ""),

@@ -21,7 +21,7 @@ DUMP = """\
 Included configuration files:
   (*) /etc/apache2/apache2.conf
     (1) /etc/apache2/conf-enabled/early.conf
-      (7) /etc/piquet/apache/30-insert.conf
+      (7) /etc/piquet/apache/15-insert.conf
     (2) /etc/apache2/sites-enabled/two.conf
       (3) /etc/apache2/snippets/said.conf
       (7) /etc/apache2/snippets/said.conf
@@ -47,6 +47,8 @@ VHOSTS = [
 ]
 SAID = "Header set Cache-Control max-age=9"
 IF = f'<If "true">\n{SAID}\n</If>'
+LATE = f"<Location /x>\n{IF}\n</Location>"
+MATCH = f'<If "true">\n<LocationMatch /x>\n{SAID}\n</LocationMatch>\n</If>'
 FOLDER = f"<Directory /srv>\n{IF}\n</Directory>"
 MACRO = f"<Macro Kept>\n{SAID}\n</Macro>"
 
@@ -63,9 +65,9 @@ def recached(dump: str = DUMP, **texts: str) -> list[str]:
     ("texts", "names"),
     [
         ({}, []),
-        ({"two": TWO.format(IF, "")}, ["a.example"]),
-        ({"two": TWO.format(INCLUDE, INCLUDE), "said": IF}, ["a.example", "b.example"]),
-        ({"two": TWO.format(INCLUDE, INCLUDE), "said": IF, "zzz": IF}, ["*"]),
+        ({"two": TWO.format(LATE, "")}, ["a.example"]),
+        ({"two": TWO.format(INCLUDE, INCLUDE), "said": LATE}, ["a.example", "b.example"]),
+        ({"two": TWO.format(INCLUDE, INCLUDE), "said": LATE, "zzz": LATE}, ["*"]),
         ({"two": TWO.format(INCLUDE, INCLUDE), "said": SAID}, []),
         ({"two": TWO.format(SAID, SAID)}, []),
         ({"zzz": SAID}, []),
@@ -78,8 +80,11 @@ def test_a_statement_counts_where_it_is_read(texts: dict[str, str], names: list[
 
 def test_an_include_stands_between_its_sections() -> None:
     """An <If> around an include holds for what is included, and a directive over two lines is one."""
-    two = '<VirtualHost *:80>\n<If "true">\nInclude \\\n snippets/said.conf\n</If>\n</VirtualHost>\n'
-    dump = DUMP.replace("      (3)", "      (4)").replace("      (7) /etc/apache2/snippets/said.conf\n", "")
+    two = (
+        '<VirtualHost *:80>\n<Location />\n<If "true">\nInclude \\\n snippets/said.conf\n</If>\n</Location>\n'
+    )
+    two += "</VirtualHost>\n"
+    dump = DUMP.replace("      (3)", "      (5)").replace("      (7) /etc/apache2/snippets/said.conf\n", "")
     assert recached(dump, two=two, said=SAID) == ["a.example"]
     assert (
         recached(dump, two=two.replace("<If", "<IfModule").replace("</If>", "</IfModule>"), said=SAID) == []
@@ -90,23 +95,26 @@ def test_an_include_stands_between_its_sections() -> None:
 @pytest.mark.parametrize(
     ("file", "text", "wins"),
     [
-        ("early", IF, False),
-        ("early", FOLDER, True),
+        ("early", LATE, False),
         ("early", MACRO, True),
-        ("zzz", IF, True),
-        ("apache2", f"{MAIN}{IF}", True),
+        ("zzz", LATE, True),
+        ("zzz", MATCH, True),
+        ("zzz", IF, False),
+        ("zzz", FOLDER, False),
+        ("two", TWO.format(IF, FOLDER), False),
+        ("apache2", f"{MAIN}{LATE}", True),
     ],
 )
 def test_only_what_is_read_behind_ours_wins(dump: str, file: str, text: str, wins: bool) -> None:
-    """Sections of a folder are merged later wherever they stand, and macros stand where they are used."""
-    assert recached(dump, **{"30-insert": IF, file: text}) == (["*"] if wins else [])
+    """What is in no <Location> comes before ours wherever it stands, and macros stand where they are used."""
+    assert recached(dump, **{"15-insert": LATE, file: text}) == (["*"] if wins else [])
 
 
 def test_an_empty_folder_has_its_place_too() -> None:
     """Where no file lies in the folder yet, its include says where ours will be read."""
     dump = "".join(line for line in DUMP.splitlines(True) if "early" not in line and "30-" not in line)
-    for main, wins in ((f"{MAIN}{IF}", True), (f"{IF}\n{MAIN}", False)):
-        lines = dump.replace("(2)", "(5)") if not wins else dump
+    for main, wins in ((f"{MAIN}{LATE}", True), (f"{LATE}\n{MAIN}", False)):
+        lines = dump.replace("(2)", "(7)") if not wins else dump
         assert recached(lines, apache2=main) == (["*"] if wins else [])
 
 

@@ -27,7 +27,7 @@ _BARRING = {
     "substitutes": ("own-substitute", "mod_substitute is used by a site itself and would act twice."),
     "recached": (
         "own-lifetime",
-        "An <If> of a site itself says how long pages are kept, after our no-store.",
+        "An <If> in a <Location> of a site itself says how long pages are kept, after our no-store.",
     ),
     "retyped": (
         "own-type",

@@ -4,8 +4,8 @@
 `-t -D DUMP_INCLUDES` says which file is read from which line, so that every statement is judged where the server reads
 it, once for each time. Text in, values out.
 
-Source: Apache 2.4, "How the sections are merged": `<If>` comes last, those of the server before those of a virtual
-host, each in the order of reading.
+Source: Apache 2.4, "How the sections are merged": `<If>` comes last; measured, an `<If>` in a `<Location>`, as ours,
+comes behind all that are in none. Those of the server come before those of a virtual host, in the order of reading.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ TARGETED = (
 
 _LIFETIMES = frozenset({"cache-control", "expires", "etag", "last-modified", *TARGETED})
 _DECISIONS = frozenset({"if", "elseif", "else"})
+_ADDRESSES = frozenset({"location", "locationmatch"})
 _MACRO = "macro"
 _HTML = re.compile(r"text/html *(?:;|$)|\$0")
 _MEDIA = ("font/", "image/", "audio/", "video/")
@@ -57,9 +58,10 @@ class Read(NamedTuple):
         return "/etc/piquet/" in self.file or self.file.rpartition("/")[2] == DROPIN
 
     @property
-    def is_decided(self) -> bool:
-        """Whether an `<If>` decides about it, or may: nobody knows where a macro is used."""
-        return not (_DECISIONS | {_MACRO}).isdisjoint(self.sections)
+    def is_late(self) -> bool:
+        """Whether an `<If>` behind ours holds it, or may: nobody knows where a macro is used."""
+        around = frozenset(self.sections)
+        return _MACRO in around or bool(_ADDRESSES & around and _DECISIONS & around)
 
 
 Judge = Callable[[Read], bool]
@@ -145,9 +147,9 @@ def _around(name: str, sections: Tuple[str, ...]) -> Tuple[str, ...]:
 
 
 def behind(reads: Iterable[Read], root: str, dropin_dir: Optional[str]) -> Iterator[Read]:
-    """What can win over ours: not an `<If>` of the server level that is read before the place of our file.
+    """What can win over ours: not a section of the server level that is read before the place of our file.
 
-    One in a folder's section or in a macro always can: it is merged with that, or stands where that is used.
+    A macro always can: it stands where it is used.
 
     Args:
         reads: all of them.
@@ -158,7 +160,7 @@ def behind(reads: Iterable[Read], root: str, dropin_dir: Optional[str]) -> Itera
     for read in reads:
         is_ours_next = _is_later(read.file, dropin_dir) or read.file == includer
         is_behind = is_behind or (bool(includer) and is_ours_next)
-        is_plain = read.vhost is None and _DECISIONS.issuperset(read.sections)
+        is_plain = read.vhost is None and _MACRO not in read.sections
         if is_behind or not is_plain:
             yield read
         if not includer and _names_folder(read.row, root, dropin_dir):
@@ -211,7 +213,7 @@ def stores_no_store(read: Read) -> bool:
 def says_late_lifetime(read: Read) -> bool:
     """Whether a statement says after us how long an answer is kept, or takes off what we say of it."""
     header = _header(read.row)
-    if header is None or not read.is_decided or header.name not in _LIFETIMES:
+    if header is None or not read.is_late or header.name not in _LIFETIMES:
         return False
     if header.action == "unset":
         return header.name == "cache-control" and not header.is_always

@@ -54,7 +54,7 @@ def files(view: CampaignView, host: HostPlan, server: ServerFacts) -> Mapping[st
     texts[f"{DIR}/20-{name}.conf"] = (secret, _text(name, purpose, _values(conditions, server)))
     if view.of_mode("banner"):
         values = {**view.values(), **_banner_values(conditions, server)}
-        texts[f"{DIR}/30-insert.conf"] = (secret, _text("insert", "Puts the banner into pages.", values))
+        texts[f"{DIR}/15-insert.conf"] = (secret, _text("insert", "Puts the banner into pages.", values))
     return {**texts, **dict(_markers(conditions))}
 
 
