@@ -36,6 +36,7 @@ VHOST = """<VirtualHost *:@HTTP@>
 """
 KEPT = ("Expires", "Last-Modified", "ETag", *TARGETED)
 SAYS = "\n".join(f'Header {how}set {name} "3600"' for how in ("", "always ") for name in KEPT)
+ALL = SAYS + '\nHeader always set Cache-Control "max-age=3600"'
 WAKES = "RewriteEngine On\nRewriteRule ^/x - [R=301]\n"
 CGI = f"""#!/bin/sh
 printf '%s: 3600\\r\\n' {" ".join(KEPT)} Content-MD5 Accept-Ranges
@@ -66,19 +67,25 @@ def kept(response: Response) -> list[str]:
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_no_answer_of_a_block_says_how_long_it_is_kept(variant: Variant, tmp_path: Path) -> None:
-    """The page, our own addresses and the link of a rehearsal, by <If> and by inherited rules."""
-    server = raised(tmp_path, plain=VHOST.format(SAYS), rules=VHOST.format(WAKES + SAYS))
+    """The page, our own addresses and the link of a rehearsal, by <If> and by inherited rules, whatever comes late."""
+    texts = {
+        "plain": SAYS,
+        "rules": WAKES + SAYS,
+        "late": LATE.format(ALL),
+        "deep": LATE.format(IF.format(ALL)),
+    }
+    server = raised(tmp_path, **{name: VHOST.format(text) for name, text in texts.items()})
     strike = picket(server, variant=variant)
     begin(server, strike, strike.inside_ms)
     rehearse(server)
     with server.serving():
         for path in ("/", "/style.css", ABOUT_PATH, ASSET_PREFIX + STYLE_ASSET):
             found = answers_to(server, Case("GET", path))
-            assert [(is_ours(answer), kept(answer)) for answer in found] == [(True, [])] * 2, path
+            assert [(is_ours(answer), kept(answer)) for answer in found] == [(True, [])] * 4, path
         server.box.set_clock(strike.before_ms)
         links = answers_to(server, LINK)
-        assert [(answer.status, kept(answer)) for answer in links] == [(303, [])] * 2
-        assert [is_ours(answer) for answer in answers_to(server, replace(HOME, headers=HOLDER))] == [True] * 2
+        assert [(answer.status, kept(answer)) for answer in links] == [(303, [])] * 4
+        assert [is_ours(answer) for answer in answers_to(server, replace(HOME, headers=HOLDER))] == [True] * 4
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
