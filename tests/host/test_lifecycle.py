@@ -305,6 +305,20 @@ def test_rollback_works_with_a_broken_configuration_and_says_so(box: Box) -> Non
     assert not box.is_ours()
 
 
+def test_status_names_a_configuration_that_is_refused(box: Box) -> None:
+    """An owner's directive that ours makes a duplicate, say: seen before the next reload, and by what it says."""
+    box.hook()
+    digest = box.stage()
+    assert codes(box.good("status")) == set()
+    break_configuration(box)
+    (found,) = box.good("status").findings
+    assert (found.code, found.severity) == ("configuration-broken", "warning")
+    assert 'unknown directive "no"' in found.got
+    (box.root / "etc/nginx/conf.d/broken.conf").unlink()
+    box.good("arm", plan_digest=digest)
+    assert codes(box.good("status")) == set()
+
+
 def test_rollback_reloads_where_flags_are_cached(box: Box) -> None:
     """With open_file_cache a removed flag is seen late; a reload makes nginx forget it."""
     (box.root / "etc/nginx/conf.d/cache.conf").write_text(

@@ -6,7 +6,18 @@ from __future__ import annotations
 import time
 from typing import Any, Dict, List, Mapping, Optional
 
-from piquet.host import armed, files, flags, hook_watch, journal, manifest, passes, state, transaction
+from piquet.host import (
+    armed,
+    files,
+    flags,
+    hook_watch,
+    journal,
+    manifest,
+    passes,
+    servers,
+    state,
+    transaction,
+)
 from piquet.host.armed import Armed
 from piquet.host.errors import StateError
 from piquet.host.findings import Finding
@@ -143,6 +154,7 @@ def _findings(machine: Machine, current: Mapping[str, Any]) -> List[Finding]:
     if current["state"] in ("staged", "armed") and current["plan_digest"]:
         found += [_as_warning(f) for f in manifest.faults(machine.paths, str(current["plan_digest"]))]
         found += [hook_watch.finding(record) for record in current["hooked"]["missing"]]
+        found += _refused(machine, current["servers"])
     fault = machine.schedule(str(current["scheduler"])).fault(machine.now())
     if fault and current["state"] == "armed":
         found.append(_as_warning(fault))
@@ -152,6 +164,14 @@ def _findings(machine: Machine, current: Mapping[str, Any]) -> List[Finding]:
     return found
 
 
+def _refused(machine: Machine, said: Mapping[str, Mapping[str, Any]]) -> List[Finding]:
+    """Servers that would not start again: somebody changed their configuration since."""
+    names = [name for name in said if said[name]["test_ok"] is False]
+    return [_as_warning(servers.broken(name, machine.servers[name].test().output)) for name in names]
+
+
 def _as_warning(finding: Finding) -> Finding:
     """Status reports; it does not fail because of what it reports."""
-    return Finding("warning", finding.code, finding.subject, finding.message, hint=finding.hint)
+    return Finding(
+        "warning", finding.code, finding.subject, finding.message, got=finding.got, hint=finding.hint
+    )
