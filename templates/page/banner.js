@@ -1,5 +1,5 @@
 // piquet: the banner's script. Without it the banner is a block at the top of the page; nothing is sent, nothing is loaded.
-// In a frame of another site it takes the banner away; of the style "modal" it makes a window, once in a session.
+// In a frame of another site it takes the banner away; of the style "modal" it makes a window, once for each visitor.
 (function () {
   "use strict";
 
@@ -10,17 +10,22 @@
     banner.remove();
     return;
   }
-  if (banner.getAttribute("data-style") !== "modal" || typeof HTMLDialogElement !== "function") return;
-
-  var sign = banner.getAttribute("data-piquet");
-  var before = recall();
-  if (before === sign) {
-    banner.hidden = true;
+  if (banner.getAttribute("data-style") !== "modal") {
+    forget();
     return;
   }
-  // Where nothing can be remembered it stays a block: a window would be there again on every page.
-  if (before === null || !remember()) return;
-  open();
+  if (typeof HTMLDialogElement !== "function") return;
+  tell();
+
+  function tell() {
+    var sign = banner.getAttribute("data-piquet");
+    var before = recall();
+    if (before === sign) banner.hidden = true;
+    // What nobody has looked at (a tab in the background, a page made in advance) has told nobody.
+    else if (document.visibilityState === "hidden") document.addEventListener("visibilitychange", tell, { once: true });
+    // Where nothing can be remembered it stays a block: a window would be there again on every page.
+    else if (before !== null && remember(sign)) open();
+  }
 
   function isInForeignFrame() {
     if (window.top === window.self) return false;
@@ -32,20 +37,30 @@
     }
   }
 
+  // One key for the whole site and all of its tabs, which the next banner of ours writes anew or takes out. It is no
+  // cookie: that would go to the site's application with every request, and past the caches in front of it.
   function recall() {
     try {
-      return window.sessionStorage.getItem(KEY) || "";
+      return window.localStorage.getItem(KEY) || "";
     } catch (error) {
       return null;
     }
   }
 
-  function remember() {
+  function remember(sign) {
     try {
-      window.sessionStorage.setItem(KEY, sign);
+      window.localStorage.setItem(KEY, sign);
       return true;
     } catch (error) {
       return false;
+    }
+  }
+
+  function forget() {
+    try {
+      window.localStorage.removeItem(KEY);
+    } catch (error) {
+      // then there is nothing to forget
     }
   }
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The banner in other people's pages: in the flow, closable by keyboard, once per session, never in foreign frames."""
+"""The banner in other people's pages: in the flow, closable by keyboard, once per visitor, never in foreign frames."""
 
 from __future__ import annotations
 
@@ -20,6 +20,9 @@ from .tab import Tab
 
 BANNER = f"[{MARK}]"
 _ELSEWHERE = "elsewhere.corpus.example"
+_UNSEEN = """let seen = false;
+Object.defineProperty(document, "visibilityState", {get: () => seen ? "visible" : "hidden"});
+window.show = () => { seen = true; document.dispatchEvent(new Event("visibilitychange")); };"""
 
 
 def _dialog(tab: Tab) -> Locator:
@@ -116,7 +119,7 @@ def test_the_dialog_by_keyboard_alone(opened: Opener, site: Site, number: int) -
 
 @on(MODAL, is_of_script=True)
 def test_the_dialog_closes_by_its_button(opened: Opener, site: Site, number: int) -> None:
-    """By Enter and by a click; a visitor with a new session is told once too."""
+    """By Enter and by a click; every new visitor is told once."""
     for is_click in (False, True):
         tab = opened(site.visit(number))
         tab.go()
@@ -130,6 +133,61 @@ def test_the_dialog_closes_by_its_button(opened: Opener, site: Site, number: int
         _dialog(tab).wait_for(state="hidden")
         tab.page.reload()
         assert 0 == _dialog(tab).count()
+
+
+@on(MODAL, is_of_script=True)
+def test_the_dialog_closes_by_a_click_beside_it(opened: Opener, site: Site, number: int) -> None:
+    """Pressed and let go on the backdrop; whoever selects text and lets go outside keeps the dialog."""
+    tab = opened(site.visit(number))
+    tab.go()
+    text = _dialog(tab).get_by_text("fr: on strike").bounding_box()
+    assert text
+    tab.page.mouse.move(text["x"] + 5, text["y"] + 5)
+    tab.page.mouse.down()
+    tab.page.mouse.move(5, 5)
+    tab.page.mouse.up()
+    assert _dialog(tab).is_visible()
+    tab.page.mouse.click(5, 5)
+    tab.page.locator(BANNER).wait_for(state="detached")
+
+
+@on(MODAL, is_of_script=True)
+def test_another_tab_tells_nothing_twice(opened: Opener, site: Site, number: int) -> None:
+    """A link opened beside the page, and an address typed into a new tab: no dialog, and no block in its place."""
+    tab = opened(site.visit(number))
+    tab.go()
+    _dialog(tab).wait_for()
+    tab.page.keyboard.press("Escape")
+    with tab.page.context.expect_page() as beside:
+        tab.page.get_by_role("link", name="What the hedge remembers").click(modifiers=["Control"])
+    typed = tab.page.context.new_page()
+    typed.goto(tab.visit.url("/article"))
+    for page in (beside.value, typed):
+        page.wait_for_load_state()
+        assert (1, 0) == (page.locator(BANNER).count(), page.get_by_role("dialog").count())
+        assert page.locator(BANNER).is_hidden()
+
+
+@on(MODAL, is_of_script=True)
+def test_a_page_that_nobody_sees_yet_tells_nobody(opened: Opener, site: Site, number: int) -> None:
+    """Opened in the background or made in advance: the dialog waits, and another page may tell first."""
+    tab = opened(site.visit(number))
+    tab.page.add_init_script(_UNSEEN)
+    tab.go()
+    assert 0 == _dialog(tab).count()
+    for expected in (1, 0):
+        tab.page.evaluate("show()")
+        assert expected == _dialog(tab).count()
+        tab.page.reload()
+
+
+@on(BAR, is_of_script=True)
+def test_what_was_remembered_is_forgotten(opened: Opener, site: Site, number: int) -> None:
+    """A bar takes away what a dialog left in the browser."""
+    tab = opened(site.visit(number))
+    tab.page.add_init_script("localStorage.setItem('piquet-seen', 'x')")
+    tab.go()
+    assert 0 == tab.page.evaluate("localStorage.length")
 
 
 @on(MODAL, is_of_script=True)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,14 +11,23 @@ import pytest
 from playwright.sync_api import FrameLocator
 
 from piquet.cli import run
+from piquet.preview.export import export
 from piquet.preview.server import PreviewServer, serving
-from tests.preview.campaigns import BAR, BLOCK, MODAL, OCCUPY, write_campaign
+from tests.preview.campaigns import BAR, BLOCK, MODAL, OCCUPY, PHASES, write_campaign
 
 from .conftest import SHOTS, Opener
 from .sites import Visit
 from .tab import SCHEMES, Tab
 
 TITLE = {"phone": "The site on a phone", "desktop": "The site on a desktop"}
+_HAS_RED = """async png => {
+  const picture = await createImageBitmap(await (await fetch("data:image/png;base64," + png)).blob());
+  const drawn = new OffscreenCanvas(picture.width, picture.height).getContext("2d");
+  drawn.drawImage(picture, 0, 0);
+  const colors = new Uint32Array(drawn.getImageData(0, 0, picture.width, picture.height).data.buffer);
+  return colors.includes(0xff1d00c4);
+}"""
+"""Whether the red of the poster's dialog is in a picture, to the bit; the bytes of a colour come blue before red."""
 
 
 @pytest.fixture(scope="package")
@@ -107,3 +117,15 @@ def test_pictures_of_everything(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert sorted(capsys.readouterr().out.split()) == sorted(
         str(tmp_path / "png" / name) for name in expected
     )
+
+
+def test_pictures_stand_still(opened: Opener, tmp_path: Path) -> None:
+    """A dialog is taken when it has come: in its own colour, which nothing shines through, and twice the same."""
+    with serving(write_campaign(tmp_path, ("fr",), PHASES[MODAL - 1 :])) as server:
+        one, two = (
+            {file.name: file.read_bytes() for file in export(server, tmp_path / name)} for name in ("1", "2")
+        )
+    page = opened(Visit("about:blank", "fr")).page
+    shown = {name: page.evaluate(_HAS_RED, base64.b64encode(png).decode()) for name, png in one.items()}
+    assert dict.fromkeys(one, True) == shown
+    assert one == two

@@ -51,10 +51,10 @@ class Chromium:
     _events: list[dict[str, Any]] = field(default_factory=list)
 
     def picture(self, url: str, size: tuple[int, int], scheme: str, *, is_whole: bool) -> bytes:
-        """PNG of a page.
+        """PNG of a page, as a new visitor sees it when nothing moves any more.
 
         Args:
-            url: what to open, in a tab of its own.
+            url: what to open; what an earlier picture left in the browser is not there.
             size: width and height of the window, CSS pixels.
             scheme: `light` or `dark`.
             is_whole: the whole page, not only what the window shows.
@@ -62,16 +62,20 @@ class Chromium:
         Raises:
             EngineError: the browser ended, or said that something is wrong.
         """
-        tab = self.call("Target.createTarget", url="about:blank")["targetId"]
+        visitor = self.call("Target.createBrowserContext")["browserContextId"]
+        tab = self.call("Target.createTarget", url="about:blank", browserContextId=visitor)["targetId"]
         session = self.call("Target.attachToTarget", targetId=tab, flatten=True)["sessionId"]
         width, height = size
         shape = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         self.call("Emulation.setDeviceMetricsOverride", session, **shape)
-        media = [{"name": "prefers-color-scheme", "value": scheme}]
+        media = [
+            {"name": "prefers-color-scheme", "value": scheme},
+            {"name": "prefers-reduced-motion", "value": "reduce"},  # half-way no two pictures are alike
+        ]
         self.call("Emulation.setEmulatedMedia", session, features=media)
         self._open(session, url)
         png = self._shot(session, width, height, is_whole)
-        self.call("Target.closeTarget", targetId=tab)
+        self.call("Target.disposeBrowserContext", browserContextId=visitor)
         return png
 
     def call(self, method: str, session: str | None = None, **params: Any) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 """A view: one phase, seen in one language before, during or after its window.
 
 Each view is a site of its own with a host name below `localhost`, so that a page's absolute addresses, cookies and
-what it keeps for a session are those of that view alone, as they would be on a real site.
+what it keeps in the browser are those of that view alone, as they would be on a real site.
 
 A word between a view's name and `piquet.localhost` makes a new visitor, whom no cookie and no closed dialog follows.
 
