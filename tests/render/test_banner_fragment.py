@@ -117,10 +117,16 @@ def test_headings_become_lines_and_pictures_none() -> None:
 
 
 @pytest.mark.parametrize(
-    ("phase", "expected"), [(BEFORE, PHASE), (AFTER, PHASE), (replace(BEFORE, number=9), PHASE)]
+    ("phase", "expected"),
+    [
+        (BEFORE, PHASE),
+        (AFTER, None),
+        (replace(BEFORE, number=9), PHASE),
+        (replace(BEFORE, start_at=PHASE.start_at + timedelta(hours=1), end_at=PHASE.end_at), PHASE),
+    ],
 )
-def test_a_banner_speaks_of_the_strike(phase: Phase, expected: Phase) -> None:
-    """Not of its own hours: of the next strike, or of the last one."""
+def test_a_banner_speaks_of_the_strike(phase: Phase, expected: Phase | None) -> None:
+    """Not of its own hours: of the next strike, or of the one that is on; behind the last there is none."""
     assert expected == banner.announced(STRIKE, phase)
 
 
@@ -136,9 +142,19 @@ def test_the_next_strike_comes_before_a_later_one() -> None:
     assert banner.announced(replace(STRIKE, phases=(later, PHASE, AFTER)), AFTER) == later
 
 
+@pytest.mark.parametrize(
+    ("language", "label"), [("fr", "Message des grévistes"), ("pt", "Mensagem de quem faz greve")]
+)
+def test_behind_the_last_strike_nothing_is_announced(language: str, label: str) -> None:
+    """Who speaks, and no date: `Strike on Friday` over words of thanks would be read as the next one."""
+    fragment = html.unescape(line("Merci.", AFTER, language))
+    assert f'<p class="piquet-when"><strong>{label}</strong></p><p>Merci.</p>' in fragment
+    assert "<time" not in fragment and "2026" not in fragment
+
+
 def test_what_it_says() -> None:
     """Language, direction, a name for it, the dates, the link, and the word of its button."""
-    more = replace(AFTER, more="/greve?a=1&b=2")
+    more = replace(BEFORE, more="/greve?a=1&b=2", style="modal")
     fragment = html.unescape(line("Texte", more, "fr"))
     for part in (
         'lang="fr" dir="ltr"',
@@ -173,5 +189,5 @@ def test_the_longest_message_that_is_accepted_fits() -> None:
     """Limits of the text leave room for the frame, in any language."""
     for language in ("fr", "de", "ar", "el"):
         campaign = replace(STRIKE, languages=(language,))
-        assert line("é" * 740, replace(AFTER, more="/" + "x" * 100), language, campaign=campaign)
-        assert line("a b " * 375, AFTER, language, campaign=campaign)
+        assert line("é" * 740, replace(BEFORE, more="/" + "x" * 100), language, campaign=campaign)
+        assert line("a b " * 375, BEFORE, language, campaign=campaign)

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -19,6 +20,8 @@ NIGHT = replace(
     start_at=datetime(2026, 12, 16, 23, tzinfo=UTC),
     end_at=datetime(2026, 12, 17, 23, tzinfo=UTC),
 )
+EVENING = replace(NIGHT, start_at=datetime(2026, 12, 17, 17, tzinfo=UTC))
+THREE_DAYS = replace(NIGHT, end_at=NIGHT.end_at + timedelta(days=2))
 DAY = replace(
     PHASE, start_at=datetime(2026, 12, 1, 8, tzinfo=UTC), end_at=datetime(2026, 12, 1, 18, tzinfo=UTC)
 )
@@ -33,31 +36,83 @@ def said(language: str, phase=NIGHT, timezone: str = "Europe/Paris") -> str:
 @pytest.mark.parametrize(
     ("language", "expected"),
     [
-        ("fr", "Du jeudi 17 décembre 2026 à 00:00 au vendredi 18 décembre 2026 à 00:00 (heure de Paris)"),
-        ("en", "From Thursday 17 December 2026 at 00:00 until Friday 18 December 2026 at 00:00 (Paris time)"),
+        ("fr", "Du jeudi 17 décembre 2026 à 18:00 au vendredi 18 décembre 2026 à 00:00 (heure de Paris)"),
+        ("en", "From Thursday 17 December 2026 at 18:00 until Friday 18 December 2026 at 00:00 (Paris time)"),
         (
             "es",
-            "Desde el jueves 17 de diciembre de 2026 a las 00:00 hasta el viernes 18 de diciembre de 2026 "
+            "Desde el jueves 17 de diciembre de 2026 a las 18:00 hasta el viernes 18 de diciembre de 2026 "
             "a las 00:00 (hora de París)",
         ),
         (
             "de",
-            "Von Donnerstag, 17. Dezember 2026, 00:00 Uhr bis Freitag, 18. Dezember 2026, 00:00 Uhr (Ortszeit Paris)",
+            "Von Donnerstag, 17. Dezember 2026, 18:00 Uhr bis Freitag, 18. Dezember 2026, 00:00 Uhr (Ortszeit Paris)",
         ),
         (
             "it",
-            "Dalle ore 00:00 di giovedì 17 dicembre 2026 alle ore 00:00 di venerdì 18 dicembre 2026 (ora di Parigi)",
+            "Dalle ore 18:00 di giovedì 17 dicembre 2026 alle ore 00:00 di venerdì 18 dicembre 2026 (ora di Parigi)",
         ),
         (
             "pt",
-            "De quinta-feira, 17 de dezembro de 2026, às 00:00 até sexta-feira, 18 de dezembro de 2026, às 00:00 "
+            "De quinta-feira, 17 de dezembro de 2026, às 18:00 até sexta-feira, 18 de dezembro de 2026, às 00:00 "
             "(hora de Paris)",
         ),
     ],
 )
 def test_a_window_in_each_language(language: str, expected: str) -> None:
     """Weekday, date, hour and zone, in the words and order of the language."""
-    assert expected == said(language)
+    assert expected == said(language, EVENING)
+
+
+@pytest.mark.parametrize(
+    ("language", "day", "days"),
+    [
+        (
+            "fr",
+            "Toute la journée du jeudi 17 décembre 2026 (heure de Paris)",
+            "Du jeudi 17 décembre 2026 au samedi 19 décembre 2026 inclus (heure de Paris)",
+        ),
+        (
+            "en",
+            "All day on Thursday 17 December 2026 (Paris time)",
+            "From Thursday 17 December 2026 to Saturday 19 December 2026, inclusive (Paris time)",
+        ),
+        (
+            "es",
+            "Durante todo el jueves 17 de diciembre de 2026 (hora de París)",
+            "Del jueves 17 de diciembre de 2026 al sábado 19 de diciembre de 2026, ambos inclusive (hora de París)",
+        ),
+        (
+            "de",
+            "Am Donnerstag, 17. Dezember 2026, den ganzen Tag (Ortszeit Paris)",
+            "Von Donnerstag, 17. Dezember 2026 bis einschließlich Samstag, 19. Dezember 2026 (Ortszeit Paris)",
+        ),
+        (
+            "it",
+            "Per tutta la giornata di giovedì 17 dicembre 2026 (ora di Parigi)",
+            "Da giovedì 17 dicembre 2026 a sabato 19 dicembre 2026 inclusi (ora di Parigi)",
+        ),
+        (
+            "pt",
+            "Durante todo o dia 17 de dezembro de 2026 (quinta-feira) (hora de Paris)",
+            "De 17 de dezembro de 2026 (quinta-feira) a 19 de dezembro de 2026 (sábado), inclusive (hora de Paris)",
+        ),
+    ],
+)
+def test_whole_days(language: str, day: str, days: str) -> None:
+    """From midnight to midnight the days are named, and none that is not one of them."""
+    assert (day, days) == (said(language), said(language, THREE_DAYS))
+
+
+@pytest.mark.parametrize(("month", "hours"), [(3, 23), (10, 25)])
+def test_a_day_on_which_clocks_change_is_whole_too(month: int, hours: int) -> None:
+    """Midnight is where the clock says so, not after 24 hours."""
+    zone = ZoneInfo("Europe/Paris")
+    start = datetime(2026, month, 29 if month == 3 else 25, tzinfo=zone)
+    phase = replace(
+        PHASE, start_at=start.astimezone(UTC), end_at=start.astimezone(UTC) + timedelta(hours=hours)
+    )
+    assert said("en", phase).startswith("All day on Sunday")
+    assert "from" in said("en", replace(phase, end_at=start.astimezone(UTC) + timedelta(hours=24))).lower()
 
 
 @pytest.mark.parametrize(
@@ -79,8 +134,12 @@ def test_a_window_within_one_day(language: str, expected: str) -> None:
 def test_other_languages_need_no_words() -> None:
     """CLDR's dates with a dash between, the zone by its name."""
     assert "پنجشنبه 17 دسامبر 2026" in said("fa")
-    assert said("nl").startswith("Donderdag 17 december 2026, 00:00 – vrijdag 18 december 2026, 00:00 (")
-    assert "Midden-Europese tijd" in said("nl")
+    assert said("nl", EVENING).startswith(
+        "Donderdag 17 december 2026, 18:00 – vrijdag 18 december 2026, 00:00 ("
+    )
+    assert "Midden-Europese tijd" in said("nl", EVENING)
+    assert said("nl").startswith("Donderdag 17 december 2026 (")
+    assert said("nl", THREE_DAYS).startswith("Donderdag 17 december 2026 – zaterdag 19 december 2026 (")
 
 
 @pytest.mark.parametrize(
@@ -103,8 +162,10 @@ def test_seconds_are_told_where_there_are_any() -> None:
 
 
 def test_instants_are_marked_for_machines() -> None:
-    """With the offset of that hour."""
-    assert '<time datetime="2026-12-17T00:00:00+01:00">' in window(CAMPAIGN, NIGHT, words("fr", Theme()))
+    """With the offset of that hour; a day is one."""
+    spoken = words("fr", Theme())
+    assert '<time datetime="2026-12-17T18:00:00+01:00">' in window(CAMPAIGN, EVENING, spoken)
+    assert '<time datetime="2026-12-17">' in window(CAMPAIGN, NIGHT, spoken)
 
 
 @pytest.mark.parametrize("mode", ["block", "occupy"])

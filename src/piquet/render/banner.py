@@ -31,8 +31,9 @@ _HEAD = Markup('<link rel="stylesheet" href="{prefix}{style}"><script src="{pref
 _FRAME = Markup(
     '<aside {mark}="{sign}" class="piquet-banner" data-style="{style}" data-close="{close}" lang="{language}" '
     'dir="{direction}" aria-label="{label}">{head}<div class="piquet-text"><p class="piquet-when"{foreign}>'
-    "<strong>{strike}</strong> <span{own}>{window}</span></p>{body}{more}</div></aside>"
+    "<strong>{strike}</strong>{window}</p>{body}{more}</div></aside>"
 )
+_WINDOW = Markup(" <span{own}>{window}</span>")
 _MORE = Markup('<p class="piquet-more"{foreign}><a href="{address}" rel="noopener noreferrer">{text}</a></p>')
 
 
@@ -46,7 +47,7 @@ def fragment(campaign: Campaign, phase: Phase, source: PageSource) -> str:
     Raises:
         BundleError: the text is too long for a line of configuration, or holds what no banner may.
     """
-    spoken = words(source.language, campaign.theme)
+    spoken, strike = words(source.language, campaign.theme), announced(campaign, phase)
     html = _FRAME.format(
         mark=MARK,
         head=_head(),
@@ -57,9 +58,8 @@ def fragment(campaign: Campaign, phase: Phase, source: PageSource) -> str:
         direction=direction(source.language),
         label=spoken.texts["banner"],
         foreign=spoken.mark,
-        own=_own_mark(spoken),
-        strike=spoken.texts["banner_strike"],
-        window=spans.window(campaign, announced(campaign, phase), spoken),
+        strike=spoken.texts["banner_strike" if strike else "banner"],
+        window=_window(campaign, strike, spoken) if strike else "",
         body=text.banner_html(source),
         more=_more(phase, spoken),
     )
@@ -68,13 +68,17 @@ def fragment(campaign: Campaign, phase: Phase, source: PageSource) -> str:
     return line
 
 
-def announced(campaign: Campaign, phase: Phase) -> Phase:
-    """The strike that a banner speaks of: the next phase after it that is none, else the last before, else itself."""
+def announced(campaign: Campaign, phase: Phase) -> Phase | None:
+    """The strike that a banner speaks of: the next one, else the one that is on; itself where there is none at all.
+
+    None behind the last one: a date over words of thanks would be read as that of the next.
+    """
     others = [other for other in campaign.phases if other.mode != "banner"]
     later = [other for other in others if other.start_at >= phase.start_at]
     if later:
         return min(later, key=lambda other: other.start_at)
-    return max(others, key=lambda other: other.end_at, default=phase)
+    last = max(others, key=lambda other: other.end_at, default=phase)
+    return last if last.end_at > phase.start_at else None
 
 
 def _refuse(source: PageSource, line: str) -> None:
@@ -95,6 +99,10 @@ def script() -> bytes:
 
 def _head() -> Markup:
     return _HEAD.format(prefix=answers.ASSET_PREFIX, style=BANNER_STYLE, script=SCRIPT)
+
+
+def _window(campaign: Campaign, strike: Phase, spoken: Words) -> Markup:
+    return _WINDOW.format(own=_own_mark(spoken), window=spans.window(campaign, strike, spoken))
 
 
 def _own_mark(spoken: Words) -> Markup:

@@ -9,7 +9,7 @@ Source: Unicode TS 35 part 4 (dates), CLDR through Babel.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from babel import dates
@@ -23,28 +23,32 @@ _VOWELS = frozenset("AEIOUYHÀÂÉÈÊÎÔŒ")
 
 
 def window(campaign: Campaign, phase: Phase, words: Words) -> Markup:
-    """From when until when, with `time` elements, e.g. `from … until … (Paris time)`; no capital, no full stop."""
+    """From when until when, with `time` elements, e.g. `from … until … (Paris time)`; no capital, no full stop.
+
+    From midnight to midnight the days are named and nothing else: that a day ends at 00:00 of the next one, as it does
+    in a range of hours, is read by many as a second day.
+    """
     start, end = _local(campaign, phase.start_at), _local(campaign, phase.end_at)
+    days = _whole_days(start, end)
     if words.are_foreign:
-        return _plain_window(campaign, start, end, words.wanted)
+        return _plain_window(campaign, *(days or (start, end)), words.wanted)
     zone = zone_label(campaign, words)
+    if days:
+        return _named_days(*days, words, zone)
     if start.date() == end.date():
-        day = _spoken(start, words.texts["date"], words, start)
-        times = {"start": _clock(start, words), "end": _clock(end, words)}
-        return words.sentence("same_day", date=day, zone=zone, **times)
-    edge = words.texts["edge"]
-    return words.sentence(
-        "range", start=_spoken(start, edge, words, start), end=_spoken(end, edge, words, end), zone=zone
-    )
+        day = _spoken(start, words.texts["date"], words)
+        return words.sentence(
+            "same_day", date=day, start=_clock(start, words), end=_clock(end, words), zone=zone
+        )
+    first, last = (_spoken(at, words.texts["edge"], words) for at in (start, end))
+    return words.sentence("range", start=first, end=last, zone=zone)
 
 
 def promise(campaign: Campaign, phase: Phase, words: Words) -> Markup:
     """That this is a strike and nothing else, and when all is back."""
     end = _local(campaign, phase.end_at)
     key = "promise_occupy" if phase.mode == "occupy" else "promise"
-    return words.sentence(
-        key, end=_spoken(end, words.texts["when"], words, end), zone=zone_label(campaign, words)
-    )
+    return words.sentence(key, end=_spoken(end, words.texts["when"], words), zone=zone_label(campaign, words))
 
 
 def zone_label(campaign: Campaign, words: Words) -> str:
@@ -63,27 +67,45 @@ def capitalised(text: Markup) -> Markup:
     return text[:at] + text[at : at + 1].upper() + text[at + 1 :]
 
 
-def _plain_window(campaign: Campaign, start: datetime, end: datetime, language: str) -> Markup:
+def _whole_days(start: datetime, end: datetime) -> tuple[date, date] | None:
+    """The first and the last day of a window that begins and ends at midnight; None for any other."""
+    if all((at.hour, at.minute, at.second) == (0, 0, 0) for at in (start, end)):
+        return start.date(), end.date() - timedelta(days=1)
+    return None
+
+
+def _named_days(start: date, end: date, words: Words, zone: str) -> Markup:
+    first, last = (_spoken(day, words.texts["date"], words) for day in (start, end))
+    key = "whole_day" if start == end else "whole_days"
+    return words.sentence(key, date=first, start=first, end=last, zone=zone)
+
+
+def _plain_window(campaign: Campaign, start: date, end: date, language: str) -> Markup:
     zone = dates.get_timezone_name(ZoneInfo(campaign.timezone), locale=locale(language))
     first, last = (_element(_cldr(at, language), at) for at in (start, end))
+    if start == end:
+        return Markup("{} ({})").format(first, zone)
     return Markup("{} – {} ({})").format(first, last, zone)
 
 
-def _cldr(at: datetime, language: str) -> str:
-    """Date and time as CLDR writes them, the time without seconds."""
+def _cldr(at: date, language: str) -> str:
+    """Date, and time if there is one, as CLDR writes them, the time without seconds."""
     known = locale(language)
+    if not isinstance(at, datetime):
+        return dates.format_date(at, "full", locale=known)
     parts = dates.format_time(at, "short", locale=known), dates.format_date(at, "full", locale=known)
     pattern = str(dates.get_datetime_format("full", locale=known))
     return pattern.replace("'", "").format(*parts)
 
 
-def _spoken(at: datetime, pattern: str, words: Words, value: datetime) -> Markup:
-    """An instant by a pattern; the first of a month as the language says it."""
+def _spoken(at: date, pattern: str, words: Words) -> Markup:
+    """A day or an instant by a pattern; the first of a month as the language says it."""
     if at.day == 1:
         pattern = f" {pattern}".replace(" d ", f" '{words.texts['first_day']}' ").removeprefix(" ")
-    return _element(
-        dates.format_datetime(at, _with_seconds(pattern, at), locale=locale(words.language)), value
-    )
+    known = locale(words.language)
+    if isinstance(at, datetime):
+        return _element(dates.format_datetime(at, _with_seconds(pattern, at), locale=known), at)
+    return _element(dates.format_date(at, pattern, locale=known), at)
 
 
 def _clock(at: datetime, words: Words) -> Markup:
@@ -94,7 +116,7 @@ def _with_seconds(pattern: str, at: datetime) -> str:
     return pattern.replace("HH:mm", "HH:mm:ss") if at.second else pattern
 
 
-def _element(text: str, at: datetime) -> Markup:
+def _element(text: str, at: date) -> Markup:
     return Markup('<time datetime="{}">{}</time>').format(at.isoformat(), text)
 
 

@@ -27,6 +27,8 @@ _PLACES = {
     "promise_occupy": {"end", "zone"},
     "range": {"start", "end", "zone"},
     "same_day": {"date", "start", "end", "zone"},
+    "whole_day": {"date", "zone"},
+    "whole_days": {"start", "end", "zone"},
     "zone": {"city"},
     "zone_vowel": {"city"},
 }
