@@ -57,6 +57,7 @@ def write_campaign(
         "timezone: Europe/Paris",
         f"languages: [{', '.join(languages)}]",
         "contact: https://example.org/greve",
+        "emergency: mailto:urgences@example.org",
         "phases:",
         *(f"  - {phase}" for phase in phases),
         'sites: {include: ["*"]}',
