@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from piquet.campaign.banner_sheets import ELEMENT
 from piquet.campaign.load import load_campaign
 from piquet.campaign.model import Theme
 from piquet.campaign.pages import Pick
@@ -92,9 +93,27 @@ def test_all_pictures_of_a_phase_are_counted_once(file: Path) -> None:
 
 
 def test_a_megabyte_of_text_is_refused(file: Path) -> None:
-    """With its size."""
-    write(file, "pages/greve/fr.md", "x" * 1_000_000)
-    assert reasons(file) == ["pages/greve/fr.md: the file is too long"]
+    """With its size, and with what to do."""
+    write(file, "pages/greve/fr.md", "x" * 1_500_000)
+    with pytest.raises(CampaignError) as refused:
+        load_campaign(file)
+    (problem,) = refused.value.problems
+    assert ("the file is too long", "at most 256 KiB", "1.5 MiB") == (
+        problem.message,
+        problem.expected,
+        problem.got,
+    )
+    assert "where `contact` leads" in problem.hint
+
+
+def test_the_mark_of_an_editor_is_no_text(file: Path) -> None:
+    """Some save UTF-8 with a mark before it; a style sheet and a page are read as if it were not there."""
+    write(file, "pages/greve/fr.md", "\ufeff# Titre\n")
+    write(file, "themes/ours/banner.css", f"\ufeff{ELEMENT} {{ color: red }}")
+    file.write_text(file.read_text("utf-8") + "theme: themes/ours\n", "utf-8")
+    loaded = load_campaign(file)
+    assert {"banner.css": f"{ELEMENT} {{ color: red }}".encode()} == loaded.campaign.theme.files
+    assert "# Titre\n" in [page.text for page in loaded.pages]
 
 
 def test_a_picture_out_of_the_folder_is_not_there(file: Path) -> None:

@@ -108,6 +108,20 @@ def test_one_of_a_kind_is_told_with_its_name(tmp_path: Path, capsys: pytest.Capt
     assert "warning: pages/greve/fr.md: this is still the example's text" in capsys.readouterr().err
 
 
+def test_check_says_which_pages_are_long_to_load(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A page and its style sheet together; neither alone, and no light one."""
+    run(["init", str(tmp_path)])
+    file, theme = tmp_path / "campaign.yml", tmp_path / "themes/ours"
+    theme.mkdir(parents=True)
+    (theme / "strike.css").write_text(f"/*{'x' * 40_000}*/", "utf-8")
+    file.write_text(re.sub("(?m)^theme: .*", "theme: themes/ours", file.read_text("utf-8")), "utf-8")
+    for length, expected in ((20_000, "warning: pages/greve/fr.md: this page is long to load"), (10, "")):
+        (tmp_path / "pages/greve/fr.md").write_text(f"# En grève\n\n{'mot ' * (length // 4)}\n", "utf-8")
+        assert run(["check", str(file)]) == 0
+        said = capsys.readouterr().err
+        assert ("long to load" in said) == bool(expected) and expected in said
+
+
 def test_a_wrong_path_of_the_inventory_is_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """In one line, without Ansible's warnings."""
     assert run(["plan", str(folder / "campaign.yml"), "-i", str(folder / "hots.ini")]) == exit_codes.FLEET

@@ -14,7 +14,7 @@ from typing import Any
 from piquet.campaign import pictures, theme_files
 from piquet.campaign.banner_sheets import reach_problems
 from piquet.campaign.document import Document, Path
-from piquet.campaign.folder import Folder
+from piquet.campaign.folder import Folder, shown_size
 from piquet.campaign.model import BUILT_IN_THEMES, Theme
 from piquet.campaign.page_text import message_problems, page_problems
 from piquet.campaign.pages import MAX_PAGE_BYTES, SUFFIXES, PageSource, Pick
@@ -108,7 +108,7 @@ class Beside:
     def _source(self, place: Path, name: str, language: str) -> PageSource:
         what, way = _WORDS[str(place[-1])]
         file = self._file(place, name, language, what)
-        text = self._folder.text(file, MAX_PAGE_BYTES)
+        text = self._folder.text(file, MAX_PAGE_BYTES, "shorten it, or put the rest where `contact` leads")
         if not text.strip():
             raise CampaignError("empty", [Problem(file, 0, 0, f"this {what} is empty", hint=way)])
         kind = SUFFIXES[file[file.rindex(".") :]]
@@ -176,9 +176,9 @@ class Beside:
             if not problem and not (self._folder.has_file(file) and self._folder.is_inside(file)):
                 problem = self._outside(("theme",), file)
             if not problem and self._folder.size_bytes(file) > theme_files.MAX_FILE_BYTES:
-                limit = f"at most {theme_files.MAX_FILE_BYTES} bytes"
+                limit = f"at most {shown_size(theme_files.MAX_FILE_BYTES)}"
                 problem = Problem(
-                    file, 0, 0, "the file is too long", limit, f"{self._folder.size_bytes(file)} bytes"
+                    file, 0, 0, "the file is too long", limit, shown_size(self._folder.size_bytes(file))
                 )
             if problem:
                 self.problems.append(problem)

@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+import codecs
+from math import ceil
 from pathlib import Path
 
 from piquet.errors import CampaignError, Problem
 
 _MISSING = "give its path (to a playbook: -e piquet_campaign=PATH); `piquet init` writes an example"
+_MIB = 1024 * 1024
 
 
 class Folder:
@@ -41,13 +44,13 @@ class Folder:
         """The bytes of a file, not more than `max_bytes` and one."""
         return read_bytes(self.root / name, name, max_bytes)
 
-    def text(self, name: str, max_bytes: int) -> str:
-        """The text of a file in UTF-8.
+    def text(self, name: str, max_bytes: int, way: str = "") -> str:
+        """The text of a file in UTF-8; `way` is what to do with one that is too long.
 
         Raises:
             CampaignError: if it cannot be read, is too long or is not UTF-8.
         """
-        return read_text(self.root / name, name, max_bytes)
+        return read_text(self.root / name, name, max_bytes, way)
 
 
 def read_bytes(file: Path, name: str, max_bytes: int) -> bytes:
@@ -65,16 +68,23 @@ def read_bytes(file: Path, name: str, max_bytes: int) -> bytes:
         raise CampaignError("a file is missing", [Problem(name, 0, 0, reason, hint=hint)]) from err
 
 
-def read_text(file: Path, name: str, max_bytes: int) -> str:
-    """The text of a file in UTF-8.
+def read_text(file: Path, name: str, max_bytes: int, way: str = "") -> str:
+    """The text of a file in UTF-8, without the mark that some editors begin it with.
+
+    Args:
+        file: where it is.
+        name: what it is called in messages.
+        max_bytes: the longest that is read.
+        way: what to do with one that is longer, "" where nothing is to be said.
 
     Raises:
         CampaignError: if it cannot be read, is too long or is not UTF-8.
     """
     raw = read_bytes(file, name, max_bytes)
     if len(raw) > max_bytes:
-        expected, got = f"at most {max_bytes} bytes", f"{file.stat().st_size} bytes"
-        raise CampaignError("too long", [Problem(name, 0, 0, "the file is too long", expected, got)])
+        expected, got = f"at most {shown_size(max_bytes)}", shown_size(file.stat().st_size)
+        raise CampaignError("too long", [Problem(name, 0, 0, "the file is too long", expected, got, way)])
+    raw = raw.removeprefix(codecs.BOM_UTF8)
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as err:
@@ -82,3 +92,10 @@ def read_text(file: Path, name: str, max_bytes: int) -> str:
         raise CampaignError(
             "not UTF-8", [Problem(name, line, 0, "this is not UTF-8", hint="save it as UTF-8")]
         ) from err
+
+
+def shown_size(size_bytes: int) -> str:
+    """A length as people read it, rounded up, so that what is over a limit is told as more."""
+    if size_bytes < _MIB:
+        return f"{ceil(size_bytes / 1024)} KiB"
+    return f"{ceil(size_bytes * 10 / _MIB) / 10:g} MiB"

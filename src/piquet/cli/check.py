@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from piquet.answers import STYLE_ASSET
 from piquet.campaign.load import LoadedCampaign, load_campaign
 from piquet.cli.exit_codes import OK, PLAN
 from piquet.cli.window_text import window_lines
@@ -48,7 +49,7 @@ def summary(loaded: LoadedCampaign) -> str:
 
 
 def page_sizes(loaded: LoadedCampaign) -> dict[str, int]:
-    """Make every page and banner once; bytes of each page, by the file of its text.
+    """Make every page and banner once; bytes of each page and its style sheet, by the file of its text.
 
     Raises:
         BundleError: one of them cannot be made: the theme is not sound, or a message is too long.
@@ -62,7 +63,9 @@ def page_sizes(loaded: LoadedCampaign) -> dict[str, int]:
             if phase.mode == "banner":
                 banner.fragment(loaded.campaign, phase, source)
             else:
-                sizes[source.file] = len(files[f"asset/{phase.number}/{source.language}.html"])
+                folder = f"asset/{phase.number}"
+                parts = (f"{folder}/{source.language}.html", f"{folder}/{STYLE_ASSET}")
+                sizes[source.file] = sum(len(files[part]) for part in parts)
     return sizes
 
 
@@ -70,8 +73,9 @@ def _heavy(sizes: Mapping[str, int]) -> Iterator[Finding]:
     """Pages that take long on a bad line; pictures come after the words and do not count."""
     for file, size_bytes in sizes.items():
         if size_bytes > MAX_LIGHT_BYTES:
-            expected, got = f"at most {MAX_LIGHT_BYTES} bytes without pictures", f"{size_bytes} bytes"
-            hint = "shorten it, or put the rest where `contact` leads"
+            expected = f"at most {MAX_LIGHT_BYTES} bytes with its style sheet, without pictures"
+            got = f"{size_bytes} bytes"
+            hint = "shorten it, put the rest where `contact` leads, or shorten the theme's strike.css"
             yield Finding("warning", "page-heavy", file, "this page is long to load", expected, got, hint)
 
 
