@@ -152,6 +152,23 @@ def test_the_title_is_the_texts_first_heading() -> None:
     assert "<title>Ce site est en grève</title>" in strike("Nous cessons.\n\n# Pourquoi\n")
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[c](12:30)", "./12:30"),
+        ("[x](Grève:Page)", "./Gr%C3%A8ve:Page"),
+        ("[x](/a:b)", "/a:b"),
+        ("[x](?a:b)", "?a:b"),
+        ("[x](./a:b)", "./a:b"),
+        ("[x](HTTPS://example.org/a:b)", "HTTPS://example.org/a:b"),
+        ("[x](mailto:a@example.org)", "mailto:a@example.org"),
+    ],
+)
+def test_a_colon_makes_no_scheme(text: str, expected: str) -> None:
+    """What a browser reads as a path of the site is written as one, so that nobody takes it for anything else."""
+    assert f'<a href="{expected}"' in strike(text)
+
+
 def test_linked_data_is_data() -> None:
     """JSON-LD that nothing can end early, with both instants and the contact."""
     text = strike("# </script><script>alert(1)</script>\n\n<!-- & -->\n")
@@ -184,6 +201,14 @@ def test_the_way_to_what_cannot_wait(emergency: Emergency | None, expected: str 
     assert ("En cas d’urgence" in text) == (expected is not None)
     assert expected is None or expected in text
     assert "<b>guichet" not in text
+
+
+@pytest.mark.parametrize("name", BUILT_IN_THEMES)
+def test_what_cannot_wait_comes_before_the_text(name: str) -> None:
+    """Nobody in an emergency reads reasons first, or scrolls past them."""
+    campaign = replace(CAMPAIGN, theme=Theme(name), emergency=Emergency("tel:+33123456789"))
+    text = page.page_html(campaign, PHASE, pages("# Titre\n\nNos raisons.\n")[0])
+    assert text.index("tel:+33123456789") < text.index("Nos raisons.</p>")
 
 
 def test_template_syntax_stays_text() -> None:

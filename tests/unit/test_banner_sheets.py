@@ -23,6 +23,13 @@ def said(sheet: str) -> list[str]:
         ("aside { color: red }", "aside"),
         ("aside[data-piquet] { color: red }", "aside[data-piquet]"),
         (".piquet-banner { color: red }", ".piquet-banner"),
+        ("aside.piquet-banner { color: red }", "aside.piquet-banner"),
+        ("aside.PIQUET-banner[data-piquet] { color: red }", "aside.PIQUET-banner[data-piquet]"),
+        (
+            "aside.piquet-banner[data-piquet] + p { color: red }",
+            "aside.piquet-banner[data-piquet] + p",
+        ),
+        ("aside.piquet-banner.piquet-banner { color: red }", "aside.piquet-banner.piquet-banner"),
         ("§, p { color: red }", "§, p"),
         ("§ ~ * { display: none }", "§ ~ *"),
         ("§ + main { display: none }", "§ + main"),
@@ -67,6 +74,7 @@ def test_what_reaches_beyond_is_told(sheet: str, got: str) -> None:
     "sheet",
     [
         *(file.read_text("utf-8") for file in sorted((resources.templates() / "page").rglob("banner.css"))),
+        "aside.piquet-banner[data-piquet] p { color: red } ASIDE[DATA-PIQUET].piquet-banner ~ § { color: red }",
         "§ { color: red }\n§ a:hover, § > .piquet-text:not(p + p) :is(a, b)::before { color: red }",
         "§ p + p, § .piquet-text > p ~ p, §>p+p { color: red }",
         "§[data-style='bar'].piquet-moved { color: red } /* body {} */",

@@ -40,6 +40,7 @@ def test_nothing_is_loaded_from_elsewhere(part: str, sheet: str) -> None:
     [
         *(file.read_text("utf-8") for file in sorted((resources.templates() / "page").rglob("*.css"))),
         '@charset "utf-8";\n@font-face { src: local("Hand"), url(hand.woff2) format("woff2") }',
+        "a { b: url(./paper.png) url('./hand 2.woff2') image-set('./paper.png' 1x) }",
         "a { b: u\\72l(hand.woff2) url( 'paper.png' ) url(\"hand 2.woff2\") }",
         'a { b: image-set("paper.png" type("image/png") 1x, url(paper.png) 2x, linear-gradient(red, var(--x)) 3x) }',
         'a::before { content: "url(x) //example.org @import" attr(title) } /* url(x) @import "x" */',

@@ -77,12 +77,16 @@ def _stays_inside(selector: list[Any]) -> bool:
 
 
 def _is_element(tokens: list[Any]) -> bool:
-    """Whether these are the tokens of `ELEMENT`, however they are written."""
-    if [getattr(token, "type", "") for token in tokens] != ["ident", "[] block", "literal", "ident"]:
+    """Whether these are the tokens of `ELEMENT`, however they are written: class before attribute, capitals."""
+    types = [getattr(token, "type", "") for token in tokens]
+    if types == ["ident", "literal", "ident", "[] block"]:
+        element, dot, name, attribute = tokens
+    elif types == ["ident", "[] block", "literal", "ident"]:
+        element, attribute, dot, name = tokens
+    else:
         return False
-    element, attribute, dot, name = tokens
-    return [element.value, dot.value, name.value] == ["aside", ".", "piquet-banner"] and [
-        (token.type, getattr(token, "value", "")) for token in attribute.content
+    return [element.lower_value, dot.value, name.value] == ["aside", ".", "piquet-banner"] and [
+        (token.type, getattr(token, "lower_value", "")) for token in attribute.content
     ] == [("ident", "data-piquet")]
 
 

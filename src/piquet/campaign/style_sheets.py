@@ -116,7 +116,7 @@ class _Walk:
         return None
 
     def _address(self, token: Any, got: str) -> None:
-        if token.value not in self._names:
+        if token.value.removeprefix("./") not in self._names:
             self._note(token, "loads", got)
 
     def _note(self, token: Any, what: str, got: str) -> None:

@@ -33,8 +33,13 @@ _ELEMENTS: Mapping[str, frozenset[str]] = {
     "a": frozenset({"href", "hreflang", "rel", "type"}),
     "img": frozenset({"src", "alt", "width", "height", "loading", "decoding"}),
     "link": frozenset({"rel", "href", "hreflang", "type", "media", "sizes", "as", "crossorigin"}),
-    "meta": frozenset({"charset", "name", "property", "content"}),
+    "meta": frozenset({"charset", "name", "property", "content", "media"}),
     "script": frozenset({"type"}),
+    "details": frozenset({"open"}),
+    "blockquote": frozenset({"cite"}),
+    "q": frozenset({"cite"}),
+    "del": frozenset({"cite", "datetime"}),
+    "ins": frozenset({"cite", "datetime"}),
     "time": frozenset({"datetime"}),
     "ol": frozenset({"start", "reversed", "type"}),
     "li": frozenset({"value"}),
@@ -51,7 +56,9 @@ _OF_ALL = re.compile(
 """The data attributes are the banner's."""
 
 _OWN = re.compile(re.escape(ASSET_PREFIX) + r"[A-Za-z0-9][A-Za-z0-9._-]*|/\.well-known/piquet\.json")
-_SCHEMES = frozenset({"http", "https", "mailto", "tel"})
+_PAGES = frozenset({"http", "https"})
+_SCHEMES = _PAGES | {"mailto", "tel"}
+_WHY = {("a", "target"): ": visitors choose where a link opens"}
 _LEFT_OUT = re.compile(r"^[\x00-\x20]+|[\x00-\x20]+$|[\t\r\n]+")
 _RELATIONS = frozenset({"stylesheet", "icon", "shortcut", "apple-touch-icon", "alternate", "preload"})
 _TOLD = re.compile(
@@ -124,7 +131,7 @@ def _element(name: str, values: Mapping[str, str], scripts: Collection[str]) -> 
         return
     for key in values:
         if key not in _ELEMENTS[name] and not _OF_ALL.fullmatch(key):
-            yield f"it holds the attribute {key[:_SHOWN]} at <{name}>"
+            yield f"it holds the attribute {key[:_SHOWN]} at <{name}>{_WHY.get((name, key), '')}"
     if name in _RULES:
         yield from _RULES[name](values)
 
@@ -138,10 +145,18 @@ def _is_ours(values: Mapping[str, str], scripts: Collection[str]) -> bool:
 
 
 def _link(values: Mapping[str, str]) -> Iterator[str]:
+    yield from _led(values.get("href", ""), _SCHEMES)
+
+
+def _cited(values: Mapping[str, str]) -> Iterator[str]:
+    yield from _led(values.get("cite", ""), _PAGES)
+
+
+def _led(written: str, schemes: Collection[str]) -> Iterator[str]:
     """Whatever stands before a colon is taken for a scheme, with character references read or not."""
-    for address in dict.fromkeys((values.get("href", ""), unescape(values.get("href", "")))):
+    for address in dict.fromkeys((written, unescape(written))):
         before, colon, _ = re.split(r"[/?#]", _LEFT_OUT.sub("", address))[0].partition(":")
-        if colon and before.lower() not in _SCHEMES:
+        if colon and before.lower() not in schemes:
             yield f"it holds a link to {shown(address)}"
 
 
@@ -174,4 +189,5 @@ _RULES: Mapping[str, Callable[[Mapping[str, str]], Iterator[str]]] = {
     "img": _picture,
     "link": _beside,
     "meta": _about,
+    **dict.fromkeys(("blockquote", "q", "del", "ins"), _cited),
 }

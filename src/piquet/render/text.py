@@ -67,6 +67,7 @@ _ATTRIBUTES = {
     "img": {"src", "alt"},
 }
 _SCHEMES = {"http", "https", "mailto", "tel"}
+_PATH_END = re.compile(r"[/?#]")
 _HEADING = re.compile(r"<(/?)h[1-6]( [^>]*)?>")
 _TITLE = re.compile(r"\s*<h1(?: [^>]*)?>(?P<title>.*?)</h1>", re.DOTALL)
 _LOST_PICTURE = re.compile(r"""<img(?! src="| [^>]*? src=")(?:[^">]|"[^"]*")*>""")
@@ -125,6 +126,8 @@ def _raw(source: PageSource) -> str:
 
 def _clean(raw: str, tags: Set[str], addresses: Mapping[str, str]) -> str:
     def kept(tag: str, attribute: str, value: str) -> str | None:
+        if attribute == "href":
+            return _as_path(value)
         return addresses.get(unquote(value)) if (tag, attribute) == ("img", "src") else value
 
     html = nh3.clean(
@@ -136,3 +139,12 @@ def _clean(raw: str, tags: Set[str], addresses: Mapping[str, str]) -> str:
         link_rel="noopener noreferrer",
     )
     return _LOST_PICTURE.sub("", html)
+
+
+def _as_path(address: str) -> str:
+    """What has a colon and no scheme, such as `12:30`, written as the path that it is.
+
+    Source: RFC 3986, 4.2 "Relative reference".
+    """
+    before, colon, _ = _PATH_END.split(address, maxsplit=1)[0].partition(":")
+    return address if not colon or before.strip().lower() in _SCHEMES else f"./{address}"
