@@ -109,14 +109,16 @@ def opened(browser: Browser) -> Iterator[Opener]:
     assert faults == []
 
 
-def on(*numbers: int, is_of_script: bool = False) -> pytest.MarkDecorator:
+def on(*numbers: int, is_of_script: bool = False, is_real: bool = False) -> pytest.MarkDecorator:
     """Run a test for each phase on each site that can show it: parameters `site` and `number`.
 
     Args:
         numbers: of the phases.
+        is_real: only on web servers, not in the preview.
         is_of_script: the test asks what our script does in the page, the same everywhere: two sites in an ordinary run.
     """
-    pairs = [(name, number) for name, shown in SHOWN.items() for number in numbers if number in shown]
+    sites = {name: shown for name, shown in SHOWN.items() if not is_real or name != "preview"}
+    pairs = [(name, number) for name, shown in sites.items() for number in numbers if number in shown]
     rows = [
         pytest.param(*pair, marks=[pytest.mark.long] if is_of_script and pair[0] not in SCRIPTED else [])
         for pair in pairs

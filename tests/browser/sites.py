@@ -52,22 +52,25 @@ server {{
     location = /article {{ default_type text/html; alias @ROOT@/article.html; }}
 }}
 """
-_APACHE = """# a journal that allows nothing but its own
-<VirtualHost *:@HTTPS@>
+_APACHE_SITE = """<VirtualHost *:{port}>
     ServerName @NAME@
     DocumentRoot @ROOT@
     DirectoryIndex front.html
     AddDefaultCharset utf-8
     Alias /article @ROOT@/article.html
-    SSLEngine on
-    SSLCertificateFile @CERT@
-    SSLCertificateKeyFile @KEY@
-    Header always set Content-Security-Policy "default-src '{policy}'"
+    {tls}
+    Header always set Content-Security-Policy "default-src '{{policy}}'"
     <Directory @ROOT@>
         Require all granted
     </Directory>
 </VirtualHost>
 """
+_TLS = "SSLEngine on\n    SSLCertificateFile @CERT@\n    SSLCertificateKeyFile @KEY@"
+_APACHE = (
+    "# a journal that allows nothing but its own\n"
+    + _APACHE_SITE.format(port="@HTTP@", tls="")
+    + _APACHE_SITE.format(port="@HTTPS@", tls=_TLS)
+)
 
 
 @dataclass(frozen=True)
@@ -137,6 +140,10 @@ class Real:
         self.server.box.set_clock(at_ms)
         origin = f"https://{host_name(policy)}:{self.server.https}"
         return Visit(origin, language, has_pictures=self.name not in WITHOUT_PICTURES)
+
+    def plain(self, number: int) -> Visit:
+        """By HTTP: Chromium keeps nothing that came with a certificate which it does not know."""
+        return replace(self.visit(number), origin=f"http://{host_name('self')}:{self.server.http}")
 
 
 @contextmanager

@@ -4,18 +4,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
-import pytest
 from playwright.sync_api import Locator, Route
 
 from piquet.banner import MARK
-from piquet.preview.view import Moment
-from tests.corpus.kinds import host_name
 from tests.preview.campaigns import BAR, MODAL
 
 from .conftest import Opener, on
-from .sites import Real, Site
+from .sites import Site
 from .tab import Tab
 
 BANNER = f"[{MARK}]"
@@ -79,22 +75,6 @@ def test_a_strict_policy_leaves_a_plain_block(opened: Opener, site: Site, number
     tab.go()
     assert tab.page.get_by_text("fr: on strike").first.is_visible()
     assert 0 == _dialog(tab).count()
-
-
-@pytest.mark.parametrize("site", ["nginx-include", "nginx-lua"], indirect=True)
-def test_no_browser_keeps_it_beyond_the_end(opened: Opener, site: Site) -> None:
-    """Who has seen it comes back a moment later, and meets the page as it was; a site with headers of its own."""
-    assert isinstance(site, Real)
-    # Chromium keeps nothing that came with a certificate which it does not know.
-    plain = f"http://{host_name('self')}:{site.server.http}"
-    tab, seen = opened(replace(site.visit(MODAL), origin=plain), java_script_enabled=False), []
-    moments: tuple[Moment, ...] = ("during", "after")
-    for moment in moments:
-        site.visit(MODAL, moment=moment)
-        for path in ("/article", "/"):
-            tab.go(path)
-            seen.append(tab.page.locator(BANNER).count())
-    assert [1, 1, 0, 0] == seen
 
 
 @on(MODAL, is_of_script=True)

@@ -6,10 +6,12 @@ from __future__ import annotations
 import pytest
 
 from piquet import answers
-from tests.preview.campaigns import BLOCK, LANGUAGES, OCCUPY
+from piquet.banner import MARK
+from piquet.preview.view import Moment
+from tests.preview.campaigns import BLOCK, LANGUAGES, MODAL, OCCUPY
 
 from .conftest import Opener, on
-from .sites import Site
+from .sites import Real, Site
 
 JOURNAL = "The Meadow Review"
 
@@ -55,13 +57,27 @@ def test_a_block_is_everywhere(opened: Opener, site: Site, number: int) -> None:
 
 @on(BLOCK, OCCUPY)
 def test_before_and_after_the_site_is_its_own(opened: Opener, site: Site, number: int) -> None:
-    """Nothing of the strike is there at the last instant before and the first one after, not even from a cache."""
+    """Nothing of the strike is there when it is over; who comes during it meets it."""
     after = opened(site.visit(number, moment="after"))
     after.go()
     assert after.page.get_by_role("heading", name="Issue 12").is_visible()
     during = opened(site.visit(number))
     during.go()
     assert JOURNAL not in during.page.title()
+
+
+@on(BLOCK, OCCUPY, MODAL, is_real=True)
+def test_no_browser_keeps_it_beyond_the_end(opened: Opener, site: Site, number: int) -> None:
+    """Who has seen it comes back at the first instant after, and meets the page as it was."""
+    assert isinstance(site, Real)
+    tab, usual = opened(site.plain(number), java_script_enabled=False), []
+    moments: tuple[Moment, ...] = ("during", "after")
+    for moment in moments:
+        site.visit(number, moment=moment)
+        tab.go()
+        is_banner = tab.page.locator(f"[{MARK}]").count()
+        usual.append(JOURNAL == tab.page.title() and not is_banner)
+    assert [False, True] == usual
 
 
 @on(OCCUPY)
