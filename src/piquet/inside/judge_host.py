@@ -72,11 +72,15 @@ def state(case: Case) -> Iterator[Finding]:
         yield case.finding("state", "the host is not what it should be now", expected, got, _NEXT[look.state])
 
 
+_SAID_ELSEWHERE = ("hook-missing", "configuration-broken")
+"""What `owners_files` and `servers` find by themselves."""
+
+
 def staged_files(case: Case) -> Iterator[Finding]:
     """What lies on the host is what was staged, file by file, by the host's own comparison."""
     for record in case.look.status.get("problems") or ():
         finding = Finding.from_json(record)
-        if finding.code != "hook-missing":
+        if finding.code not in _SAID_ELSEWHERE:
             yield case.finding(finding.code, f"{finding.subject}: {finding.message}", finding.expected,
                                finding.got, finding.hint)  # fmt: skip
 
