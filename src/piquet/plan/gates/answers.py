@@ -114,6 +114,14 @@ def _occupy(host: str, server: ServerFacts) -> Iterator[Finding]:
         yield Finding("error", "occupy-expires", host, message, got=", ".join(names), hint=_BY_INCLUDE)
 
 
+def _block(host: str, server: ServerFacts) -> Iterator[Finding]:
+    """A 503 knows no `expires`, but every header by which a cache in front is told to keep it."""
+    names = sorted(keeping(server) - {"expires"})
+    if server.provider == "nginx" and server.variant == "lua" and names:
+        message = "what the owner tells caches would let them keep the strike page beyond its end"
+        yield Finding("error", "block-kept", host, message, got=", ".join(names), hint=_BY_INCLUDE)
+
+
 def _banner(host: str, server: ServerFacts) -> Iterator[Finding]:
     yield from (_nginx_banner if server.provider == "nginx" else _apache_banner)(host, server)
 
@@ -161,6 +169,7 @@ def _of(*names: str, levels: tuple[str, ...] = ("http", "server")) -> frozenset[
 
 
 _GATES: Mapping[Mode, Callable[[str, ServerFacts], Iterator[Finding]]] = {
+    "block": _block,
     "occupy": _occupy,
     "banner": _banner,
 }
