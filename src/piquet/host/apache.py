@@ -306,7 +306,12 @@ def _findings(document: Dict[str, Any], others: List[Tuple[str, str]]) -> List[F
         found.append(Finding("warning", "server-level-rules", "apache", message, hint=hint))
     found += [
         Finding(
-            "warning", code, "apache", f"{message} No banner is shown there.", got=", ".join(document[part])
+            "warning",
+            code,
+            "apache",
+            f"{message} No banner is shown there.",
+            got=", ".join(document[part]),
+            hint="its owner can take it out for as long as the banner is on; a block needs no change",
         )
         for part, (code, message) in _BARRING.items()
         if document[part]

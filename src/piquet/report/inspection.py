@@ -130,7 +130,8 @@ def _shown(report: Report) -> Iterator[str]:
             yield f"{count} sites show {words}"
     missing = sum(finding.code == "no-banner" for finding in report.inspection.findings)
     if report.inspection.carrying or missing:
-        yield f"{report.inspection.carrying} pages carry the banner; {missing} doors have pages that do not, see below"
+        carrying = report.inspection.carrying
+        yield f"{carrying} pages carry the banner; {missing} addresses have pages that do not, see below"
 
 
 def _in_force(report: Report) -> str:
