@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from piquet.campaign.model import Campaign
 from piquet.errors import FleetError
 from piquet.findings import Finding
+from piquet.report.certificate import Certificate, as_text, make_certificate
 from piquet.verify.baseline import Baseline, read_baseline, write_baseline
 from piquet.verify.expectations import Expectations
 from piquet.verify.inspection import Inspection, inspect, take_baseline
@@ -223,6 +225,42 @@ def test_a_site_that_changes_by_itself(start: Start, ahead: Campaign) -> None:
     server.edit("last\\n", "least\\n")
     found = errors(look(server, after, baseline))
     assert {finding.got for finding in found} == {"1 of them gone"}
+
+
+def _certificate(baseline: Baseline, seen: Inspection) -> Certificate:
+    moment = datetime.fromtimestamp(baseline.taken_at, UTC)
+    return make_certificate(baseline, seen.returned, moment, moment)
+
+
+@pytest.mark.parametrize("is_before", [True, False])
+def test_a_site_that_limits_requests_is_not_called_changed(
+    start: Start, ahead: Campaign, is_before: bool
+) -> None:
+    """A 429 on one side of the comparison is no evidence: the path is named, and the rest of the site counts."""
+    usual = "location = /robots.txt { try_files $uri =404; }"
+    limited = "location = /robots.txt { return 429; }"
+    first, then = (limited, usual) if is_before else (usual, limited)
+    server = start(ahead, own=first)
+    baseline = remember(server, ahead)
+    server.edit(first, then)
+    seen = look(server, Expectations(ahead, SECRET, moment="after"), baseline)
+    assert {("warning", "not-compared")} == {(one.severity, one.code) for one in seen.findings}
+    assert all("GET /robots.txt: not compared" in one.message for one in seen.findings)
+    certificate = _certificate(baseline, seen)
+    assert certificate.is_clean
+    assert "limits how often one may ask (429): /robots.txt" in as_text(certificate)
+
+
+def test_a_site_of_which_nothing_can_be_compared_did_not_come_back(start: Start, ahead: Campaign) -> None:
+    """Where every answer is "too many requests", nobody knows: the certificate is not whole."""
+    server = start(ahead)
+    baseline = remember(server, ahead)
+    server.edit("location / {", "location / { return 429;")
+    seen = look(server, Expectations(ahead, SECRET, moment="after"), baseline)
+    assert not errors(seen)
+    certificate = _certificate(baseline, seen)
+    assert {"limited"} == {row.verdict for row in certificate.rows}
+    assert not certificate.is_clean
 
 
 def test_no_baseline_during_a_strike(start: Start, ahead: Campaign) -> None:

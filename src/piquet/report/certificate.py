@@ -21,6 +21,7 @@ _TIME = "%Y-%m-%d %H:%M:%SZ"
 _WORDS: Mapping[Verdict, str] = {
     "identical": "identical",
     "stable": "identical in all that does not change by itself",
+    "limited": "not compared (asked too often, 429)",
     "unknown": "not in the baseline",
     "different": "different",
     "unreachable": "unreachable",
@@ -33,7 +34,8 @@ class Row:
 
     Attributes:
         target: where.
-        verdict: the worst of its paths.
+        verdict: the worst of its paths; those that could not be compared since the site limits how often one may ask
+            make it `stable` at best, and `limited` where that was each of them.
         returned: its paths, as compared.
     """
 
@@ -150,7 +152,10 @@ def to_json(certificate: Certificate) -> dict[str, Any]:
 
 
 def _worst(found: Iterable[Returned]) -> Verdict:
-    return max((one.verdict for one in found), key=WEIGHT.__getitem__)
+    verdicts: set[Verdict] = {one.verdict for one in found}
+    if "limited" in verdicts and len(verdicts) > 1:
+        verdicts = (verdicts - {"limited"}) | {"stable"}
+    return max(verdicts, key=WEIGHT.__getitem__)
 
 
 def _doors(baseline: Baseline, hosts: Collection[str] | None) -> set[tuple[str, str, int, str]]:
@@ -165,6 +170,8 @@ def _row_lines(row: Row) -> Iterator[str]:
             yield f"    {one.reply.question.label}: {difference.field}"
             yield f"      expected: {difference.expected}"
             yield f"      got:      {difference.got}"
+    if limited := [one.reply.question.path for one in row.returned if one.verdict == "limited"]:
+        yield f"    not compared, as the site limits how often one may ask (429): {', '.join(limited)}"
     by_itself: dict[tuple[str, ...], list[str]] = {}
     for one in row.returned:
         if one.volatile:

@@ -18,8 +18,17 @@ from piquet.verify.fingerprint import OF_A_BANNER, Difference, differences, fing
 from piquet.verify.observation import UNKNOWN_SITE, Observation, Question, Reply, Target
 
 FORMAT = 1
-Verdict = Literal["identical", "stable", "different", "unreachable", "unknown"]
-WEIGHT: Mapping[Verdict, int] = {"identical": 0, "stable": 1, "unknown": 2, "different": 3, "unreachable": 4}
+Verdict = Literal["identical", "stable", "limited", "unknown", "different", "unreachable"]
+WEIGHT: Mapping[Verdict, int] = {
+    "identical": 0,
+    "stable": 1,
+    "limited": 2,
+    "unknown": 3,
+    "different": 4,
+    "unreachable": 5,
+}
+_TOO_MANY = "429"
+"""Tells that somebody asks too often, and nothing of the page. Source: RFC 6585 section 4."""
 
 
 @dataclass(frozen=True, order=True)
@@ -76,7 +85,8 @@ class Returned:
 
     Attributes:
         reply: what it answers now.
-        verdict: `identical`; `stable` = equal in all that does not change by itself; `different`;
+        verdict: `identical`; `stable` = equal in all that does not change by itself; `limited` = the site said
+            "too many requests", now or at the baseline, so that there is nothing to compare; `different`;
             `unreachable` = no answer now though there was one; `unknown` = not in the baseline.
         found: the differences.
         volatile: what was not compared.
@@ -138,6 +148,8 @@ def compare(baseline: Baseline, reply: Reply, in_banner: bool = False) -> Return
         was = f"status {before.fields.get('status', 'none')}"
         return Returned(reply, "unreachable", (Difference("answer", was, reply.observation.error),))
     seen, changing = reply.observation, frozenset(before.volatile)
+    if "status" not in changing and _is_limited(before.fields.get("status"), str(seen.status)):
+        return Returned(reply, "limited", (), before.volatile)
     if in_banner and seen.banners:  # what stays must be the page itself
         bare = next(
             (one for one in seen.bare_spellings if one == before.fields.get("body")), seen.bare_sha256
@@ -199,6 +211,11 @@ def read_baseline(text: str) -> Baseline:
 def is_kept(reply: Reply) -> bool:
     """Tell whether a reply can be compared: a GET of a site that people may ask for."""
     return reply.question.method == "GET" and reply.target.site != UNKNOWN_SITE
+
+
+def _is_limited(before: str | None, now: str) -> bool:
+    """Whether one of two answers, and only one, is about how often we ask."""
+    return before != now and _TOO_MANY in (before, now)
 
 
 def _lost_lines(before: Print, observation: Observation) -> tuple[Difference, ...]:

@@ -26,7 +26,7 @@ from piquet.verify.baseline import (
     with_lines,
 )
 from piquet.verify.expectations import Expectations
-from piquet.verify.judge import gathered, judge, judge_certificate, judge_return, odd_pages
+from piquet.verify.judge import gathered, judge, judge_certificate, judge_limited, judge_return, odd_pages
 from piquet.verify.observation import Pace, Reply, Target
 from piquet.verify.probe import Prober
 from piquet.verify.questions import jobs, usual_questions
@@ -144,15 +144,22 @@ def judged(
             row = compare(baseline, reply)
             returned.append(row)
             if row.verdict != "unknown" and not (reply.observation.ours or reply.observation.banners):
-                wrong = judge_return(reply, row.found)
+                wrong = _compared(row)
         if baseline and is_comparable and all(answer.kind == "banner" for answer in answers):
             row = compare(baseline, reply, in_banner=True)
-            wrong = (*wrong, *judge_return(reply, row.found if row.verdict != "unknown" else ()))
+            wrong = (*wrong, *_compared(row))
         findings += wrong
     for target, reply in with_certificate.items():
         trouble = judge_certificate(reply, certificate_trouble(baseline, target))
         findings += [trouble] if trouble else []
     return by_weight(gathered((*findings, *odd_pages(pages)))), tuple(returned)
+
+
+def _compared(row: Returned) -> tuple[Finding, ...]:
+    """What the comparison with the baseline says of a reply; nothing where it is not in the baseline."""
+    if row.verdict == "limited":
+        return judge_limited(row.reply)
+    return judge_return(row.reply, row.found if row.verdict != "unknown" else ())
 
 
 def sites_showing(replies: Iterable[Reply], campaign: Campaign) -> dict[Mode, int]:

@@ -31,6 +31,7 @@ _WHOLE_SITE = frozenset({"not-on-strike", "strike-outside", "page-differs", "no-
 _STOPPED = "piquet status -i INVENTORY: is the host armed, or was it stopped by hand?"
 _NO_ANSWER = "is the host up, and its web server running? Nothing can be said of its sites until it answers"
 _CHANGED = "the site's owner may have changed it since; if not, compare with the host's own files"
+_SLOWLY = "verify again in a few minutes; a baseline that met the limit tells nothing of this path"
 _RELEASE = (
     "end it now: piquet rollback -i INVENTORY, "
     "or on the host: rm -f /run/piquet/live /var/lib/piquet/armed.json; sync"
@@ -84,6 +85,12 @@ def judge_return(reply: Reply, found: Iterable[Difference]) -> tuple[Finding, ..
         )
         for difference in found
     )
+
+
+def judge_limited(reply: Reply) -> tuple[Finding, ...]:
+    """A finding that a site said "too many requests", now or at the baseline, so that there was nothing to compare."""
+    message = f"{reply.question.label}: not compared, since the site limits how often one may ask (429)"
+    return (Finding("warning", "not-compared", reply.target.label, message, hint=_SLOWLY),)
 
 
 def gathered(findings: Iterable[Finding]) -> tuple[Finding, ...]:
