@@ -26,8 +26,8 @@ _NEW_NETWORK = 0x40000000
 
 _PATIENCE_MS = 10_000
 _FLAGS = (
-    # The sites' certificates are made for the test. Playwright's own switch reaches a window that a link opens only after
-    # its first requests, and leaves the browser's cache unused, which one test looks into.
+    # The sites' certificates are made for the test. Playwright's own switch reaches a window that a link opens only
+    # after its first requests, and leaves the browser's cache unused, which one test looks into.
     "--ignore-certificate-errors",
     "--disable-gpu",
     "--disable-quic",

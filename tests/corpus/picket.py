@@ -368,21 +368,24 @@ def plain_facts(provider: Provider, kinds: tuple[Kind, ...], *, server_rules: bo
         plain,
         server_rules=server_rules,
         substitutes=_users_of(kinds, apache_owners.substitutes),
-        recached=_users_of(kinds, apache_owners.says_late_lifetime),
+        recached=_users_of(kinds, apache_owners.says_lifetime, is_behind=True),
         retyped=_users_of(kinds, apache_owners.retypes),
         has_own_lua=has_own_lua,
     )
 
 
-def _users_of(kinds: tuple[Kind, ...], judge: apache_owners.Judge) -> frozenset[str]:
-    """Names of the kinds of Apache whose text has a statement of some sort."""
+def _users_of(
+    kinds: tuple[Kind, ...], judge: apache_owners.Judge, *, is_behind: bool = False
+) -> frozenset[str]:
+    """Names of the kinds of Apache whose text has a statement of some sort, if asked for one that wins over ours."""
     texts = {kind: kind.text for kind in kinds if kind.provider == "apache"}
-    found = {kind for kind, text in texts.items() if any(map(judge, _read_alone(text)))}
+    found = {kind for kind, text in texts.items() if any(map(judge, _read_alone(text, is_behind)))}
     return frozenset(name for kind in found for name in names_of(kind))
 
 
-def _read_alone(text: str) -> Iterator[apache_owners.Read]:
-    return apache_owners.read_in_order("  (*) /kind.conf", lambda _: text)
+def _read_alone(text: str, is_behind: bool) -> Iterator[apache_owners.Read]:
+    reads = apache_owners.read_in_order("  (*) /kind.conf", lambda _: text)
+    return apache_owners.behind(reads, "/", None) if is_behind else reads
 
 
 def _nginx_modules() -> set[str]:

@@ -21,7 +21,7 @@ from .servers import Server, plant
 from .surveyed import look
 from .test_apache_cases import HOLDER, HOME, LINK, begin, is_ours, rehearse
 from .test_banner_behind import site
-from .test_findings import APACHE, IF, LATE, OTHERWISE
+from .test_findings import APACHE, IF, IN_TWO, LATE, OTHERWISE, PART
 
 VHOST = """<VirtualHost *:@HTTP@>
     ServerName @NAME@
@@ -35,6 +35,8 @@ VHOST = """<VirtualHost *:@HTTP@>
 </VirtualHost>
 """
 KEPT = ("Expires", "Last-Modified", "ETag", *TARGETED)
+UNSET = "Header always unset Cache-Control"
+EXPIRES = 'ExpiresActive On\nExpiresDefault "access plus 1 hour"'
 SAYS = "\n".join(f'Header {how}set {name} "3600"' for how in ("", "always ") for name in KEPT)
 ALL = SAYS + '\nHeader always set Cache-Control "max-age=3600"'
 WAKES = "RewriteEngine On\nRewriteRule ^/x - [R=301]\n"
@@ -71,8 +73,9 @@ def test_no_answer_of_a_block_says_how_long_it_is_kept(variant: Variant, tmp_pat
     texts = {
         "plain": SAYS,
         "rules": WAKES + SAYS,
-        "late": LATE.format(ALL),
-        "deep": LATE.format(IF.format(ALL)),
+        "late": PART.format(IF).format(ALL),
+        "deep": PART.format(IN_TWO).format(f"{ALL}\n{EXPIRES}"),
+        "deeper": IN_TWO.format(IF).format(f"{ALL}\n{EXPIRES}"),
     }
     server = raised(tmp_path, **{name: VHOST.format(text) for name, text in texts.items()})
     strike = picket(server, variant=variant)
@@ -81,11 +84,12 @@ def test_no_answer_of_a_block_says_how_long_it_is_kept(variant: Variant, tmp_pat
     with server.serving():
         for path in ("/", "/style.css", ABOUT_PATH, ASSET_PREFIX + STYLE_ASSET):
             found = answers_to(server, Case("GET", path))
-            assert [(is_ours(answer), kept(answer)) for answer in found] == [(True, [])] * 4, path
+            assert [(is_ours(answer), kept(answer)) for answer in found] == [(True, [])] * len(texts), path
         server.box.set_clock(strike.before_ms)
         links = answers_to(server, LINK)
-        assert [(answer.status, kept(answer)) for answer in links] == [(303, [])] * 4
-        assert [is_ours(answer) for answer in answers_to(server, replace(HOME, headers=HOLDER))] == [True] * 4
+        assert [(answer.status, kept(answer)) for answer in links] == [(303, [])] * len(texts)
+        for answer in answers_to(server, replace(HOME, headers=HOLDER)):
+            assert is_ours(answer)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -157,7 +161,8 @@ def test_only_who_undoes_ours_shows_no_banner(variant: Variant, tmp_path: Path) 
 
 
 BEFORE = {
-    "own": IF.format(SAID),
+    "own": IN_TWO.format(IF).format(SAID),
+    "late": PART.format(IN_TWO).format(SAID),
     "root": f"<Directory @ROOT@>\n{IF.format(SAID)}\n</Directory>",
     "part": f'<Location "/">\n{SAID}\n</Location>',
     "there": "<Directory @ROOT@>\nAllowOverride All\n</Directory>",
@@ -175,6 +180,47 @@ def test_an_if_of_a_site_does_not_win(variant: Variant, tmp_path: Path) -> None:
     with server.serving():
         for answer in answers_to(server, HOME):
             assert (is_ours(answer), kept(answer)) == (True, [])
+
+
+DEEPEST = {
+    "late": LATE.format(ALL),
+    "anywhere": IN_TWO.format(IN_TWO).format(ALL),
+    "unset": LATE.format(UNSET),
+}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_who_is_deeper_than_ours_is_named(variant: Variant, tmp_path: Path) -> None:
+    """What stands in more <If> than ours wins over a block by rules, which the plan refuses; by Lua it has no say."""
+    server = raised(tmp_path, **{name: VHOST.format(text) for name, text in DEEPEST.items()})
+    strike = picket(server, variant=variant)
+    assert look(server, strike.campaign).facts.recached == {host_name(name) for name in DEEPEST}
+    begin(server, strike, strike.inside_ms)
+    with server.serving():
+        for answer in answers_to(server, HOME):
+            assert is_ours(answer)
+            assert (answer.values("cache-control") == ["no-store"]) is (variant == "lua")
+
+
+STORES = """CacheRoot /var/cache/apache2/mod_cache_disk
+CacheEnable disk /
+CacheStoreNoStore On
+CacheIgnoreNoLastMod On
+CacheDefaultExpire 3600"""
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_cache_that_stores_everything_keeps_what_lua_answers(variant: Variant, tmp_path: Path) -> None:
+    """Beyond the end, a block too: so the plan refuses it. What the rules answer it does not keep."""
+    server = raised(tmp_path, stores=VHOST.format(STORES))
+    strike = picket(server, variant=variant)
+    begin(server, strike, strike.after_ms - 1000)
+    with server.serving():
+        for is_over in (False, True):
+            for path in ("/", ABOUT_PATH):
+                (answer,) = answers_to(server, Case("GET", path))
+                assert is_ours(answer) is (variant == "lua" or not is_over), path
+            server.box.set_clock(strike.after_ms)
 
 
 def test_a_cache_that_stores_everything_is_named(planted: Planter) -> None:

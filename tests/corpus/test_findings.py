@@ -18,7 +18,8 @@ APACHE = (
 HOOK = "include /etc/piquet/nginx/server/*.conf;"
 IF, ELSE = '<If "true">\n{}\n</If>', "\n<Else>\n{}\n</Else>"
 PART = '<Location "/">\n{}\n</Location>'
-LATE, OTHERWISE = PART.format(IF), PART.format(IF.format("") + ELSE)
+IN_TWO = IF.format(IF)
+LATE, OTHERWISE = PART.format(IN_TWO.format(IF)), PART.format(IN_TWO.format(IF.format("") + ELSE))
 FILES = '<FilesMatch "html$">\n{}\n</FilesMatch>'
 CACHE = "CacheEnable disk /\nCacheQuickHandler {}"
 
@@ -60,7 +61,7 @@ CASES: list[tuple[Provider, str, str, str]] = [
     ),
     (
         "apache", "own-lifetime", APACHE.format(LATE.format("Header always set cache-control max-age=9"), ""),
-        APACHE.format(LATE.format("") + IF.format("Header set Cache-Control max-age=9"), ""),
+        APACHE.format(LATE.format("") + PART.format(IN_TWO).format("Header set Cache-Control max-age=9"), ""),
     ),
     (
         "apache", "own-lifetime", APACHE.format(OTHERWISE.format("Header set Cache-Control max-age=9"), ""),
@@ -68,7 +69,11 @@ CASES: list[tuple[Provider, str, str, str]] = [
     ),
     (
         "apache", "own-lifetime", APACHE.format(LATE.format("Header unset Cache-Control"), ""),
-        APACHE.format(LATE.format("Header always unset Cache-Control\nHeader unset ETag"), ""),
+        APACHE.format(LATE.format("Header unset ETag"), ""),
+    ),
+    (
+        "apache", "own-lifetime", APACHE.format(IN_TWO.format(IN_TWO).format("Header set Cache-Control max-age=9"), ""),
+        APACHE.format(IN_TWO.format(IF).format("Header set Cache-Control max-age=9"), ""),
     ),
     (
         "apache", "own-lifetime", APACHE.format(LATE.format("Header set 'X-Accel-Expires' '9'"), ""),

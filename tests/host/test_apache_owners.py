@@ -10,7 +10,7 @@ from piquet.host.apache_owners import (
     TARGETED,
     behind,
     read_in_order,
-    says_late_lifetime,
+    says_lifetime,
     stores_no_store,
     substitutes,
     users,
@@ -46,11 +46,17 @@ VHOSTS = [
     for line, name in ((1, "a.example"), (5, "b.example"))
 ]
 SAID = "Header set Cache-Control max-age=9"
-IF = f'<If "true">\n{SAID}\n</If>'
-LATE = f"<Location /x>\n{IF}\n</Location>"
-MATCH = f'<If "true">\n<LocationMatch /x>\n{SAID}\n</LocationMatch>\n</If>'
-FOLDER = f"<Directory /srv>\n{IF}\n</Directory>"
-MACRO = f"<Macro Kept>\n{SAID}\n</Macro>"
+OPEN, SHUT = '<If "true">\n', "</If>\n"
+IN_TWO = f"{OPEN * 2}{SAID}\n{SHUT * 2}"
+IF = f"{OPEN}{IN_TWO}{SHUT}"
+DEEPEST = f"{OPEN}{IF}{SHUT}"
+LATE = f"<Location /x>\n{IF}</Location>"
+MATCH = f"{OPEN}<LocationMatch /x>\n{IN_TWO}</LocationMatch>\n{SHUT}"
+FOLDER = f"<Directory /srv>\n{IF}</Directory>"
+MACRO = f"<Macro Kept>\n{SAID}\n</Macro>\n"
+USED = MACRO + "Use Kept\n"
+USED_IN_THREE = f"{MACRO}{OPEN * 3}Use Kept\n{SHUT * 3}"
+USED_IN_ANOTHER = f"{MACRO}<Macro Other>\nUse Kept\n</Macro>\n"
 
 
 def recached(dump: str = DUMP, **texts: str) -> list[str]:
@@ -58,7 +64,7 @@ def recached(dump: str = DUMP, **texts: str) -> list[str]:
     named = {"apache2": MAIN, "two": TWO.format("", ""), **texts}
     reads = read_in_order(dump, lambda path: named.get(path.rpartition("/")[2].partition(".")[0], ""))
     late = behind(reads, "/etc/apache2", "/etc/apache2/conf-enabled")
-    return users(late, says_late_lifetime, VHOSTS)
+    return users(late, says_lifetime, VHOSTS)
 
 
 @pytest.mark.parametrize(
@@ -80,11 +86,9 @@ def test_a_statement_counts_where_it_is_read(texts: dict[str, str], names: list[
 
 def test_an_include_stands_between_its_sections() -> None:
     """An <If> around an include holds for what is included, and a directive over two lines is one."""
-    two = (
-        '<VirtualHost *:80>\n<Location />\n<If "true">\nInclude \\\n snippets/said.conf\n</If>\n</Location>\n'
-    )
+    two = f"<VirtualHost *:80>\n<Location />\n{OPEN * 3}Include \\\n snippets/said.conf\n{SHUT * 3}</Location>\n"
     two += "</VirtualHost>\n"
-    dump = DUMP.replace("      (3)", "      (5)").replace("      (7) /etc/apache2/snippets/said.conf\n", "")
+    dump = DUMP.replace("      (7) /etc/apache2/snippets/said.conf\n", "").replace("      (3)", "      (7)")
     assert recached(dump, two=two, said=SAID) == ["a.example"]
     assert (
         recached(dump, two=two.replace("<If", "<IfModule").replace("</If>", "</IfModule>"), said=SAID) == []
@@ -96,7 +100,12 @@ def test_an_include_stands_between_its_sections() -> None:
     ("file", "text", "wins"),
     [
         ("early", LATE, False),
-        ("early", MACRO, True),
+        ("early", f"<Location /x>\n{IN_TWO}</Location>", False),
+        ("early", DEEPEST, True),
+        ("early", MACRO, False),
+        ("early", USED, False),
+        ("early", USED_IN_THREE, True),
+        ("early", USED_IN_ANOTHER, True),
         ("zzz", LATE, True),
         ("zzz", MATCH, True),
         ("zzz", IF, False),
@@ -120,7 +129,8 @@ def test_an_empty_folder_has_its_place_too() -> None:
 
 def test_a_macro_that_includes_may_stand_anywhere() -> None:
     """The server counts a macro's lines from its beginning, so that nobody knows who is meant."""
-    assert recached(DUMP.replace("(3)", "(1)"), two=TWO.format("Use Said", ""), said=SAID) == ["*"]
+    for said, names in ((IF, ["*"]), (SAID, [])):
+        assert recached(DUMP.replace("(3)", "(1)"), two=TWO.format("Use Said", ""), said=said) == names
 
 
 def test_others_are_judged_alike() -> None:

@@ -75,8 +75,8 @@ class ServerFacts:
             `server` or `location` (`server server_rewrite_by_lua`, `location sub_filter`).
         loadable: Apache, modules that are not loaded though their file is there: name → path of the .so.
         substitutes: Apache, names of virtual hosts that use mod_substitute themselves; `*` if all may.
-        recached: Apache, names of virtual hosts whose own `<If>` in a `<Location>` says how long pages are kept; `*` if
-            all may.
+        recached: Apache, names of virtual hosts that say how long answers are kept in so many `<If>` within others that
+            it stands on ours; `*` if all may.
         retyped: Apache, names of virtual hosts whose own headers make another type of a page; `*` if all may.
         stores_no_store: Apache, names of virtual hosts for which mod_cache stores what it is asked not to; `*` if all.
         headers_first: Apache, whether mod_headers was loaded before mod_dir, so that it acts before it, too.

@@ -27,7 +27,7 @@ _BARRING = {
     "substitutes": ("own-substitute", "mod_substitute is used by a site itself and would act twice."),
     "recached": (
         "own-lifetime",
-        "An <If> in a <Location> of a site itself says how long pages are kept, after our no-store.",
+        "An <If> within others of a site itself says how long pages are kept, after our no-store.",
     ),
     "retyped": (
         "own-type",
@@ -149,7 +149,7 @@ class Apache(Server):
         caches = "cache_module" in modules and _has(rows, "cacheenable")
         return {
             "substitutes": apache_owners.users(reads, apache_owners.substitutes, vhosts),
-            "recached": apache_owners.users(late, apache_owners.says_late_lifetime, vhosts),
+            "recached": apache_owners.users(late, apache_owners.says_lifetime, vhosts),
             "retyped": apache_owners.users(reads, apache_owners.retypes, vhosts),
             "stores_no_store": apache_owners.users(
                 reads if caches else [], apache_owners.stores_no_store, vhosts

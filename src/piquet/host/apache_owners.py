@@ -4,8 +4,9 @@
 `-t -D DUMP_INCLUDES` says which file is read from which line, so that every statement is judged where the server reads
 it, once for each time. Text in, values out.
 
-Source: Apache 2.4, "How the sections are merged": `<If>` comes last; measured, an `<If>` in a `<Location>`, as ours,
-comes behind all that are in none. Those of the server come before those of a virtual host, in the order of reading.
+Source: Apache 2.4, "How the sections are merged": `<If>` comes last; measured, inner ones come behind all outer ones,
+and of the same depth one in a `<Location>`, as ours, behind all that are in none. Those of the server come before those
+of a virtual host, in the order of reading.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Named
 from piquet.host.apache_config import CONDITIONS, Statement, statements
 
 DROPIN = "piquet.conf"
+OUR_DEPTH = 3
+"""So many `<If>`, one in another, are around what keeps our answers and pages with a banner from caches."""
+
 TARGETED = (
     "cdn-cache-control", "cloudflare-cdn-cache-control", "netlify-cdn-cache-control", "vercel-cdn-cache-control",
     "surrogate-control", "edge-control", "x-accel-expires", "x-litespeed-cache-control",
@@ -58,10 +62,19 @@ class Read(NamedTuple):
         return "/etc/piquet/" in self.file or self.file.rpartition("/")[2] == DROPIN
 
     @property
-    def is_late(self) -> bool:
-        """Whether an `<If>` behind ours holds it, or may: nobody knows where a macro is used."""
-        around = frozenset(self.sections)
-        return _MACRO in around or bool(_ADDRESSES & around and _DECISIONS & around)
+    def depth(self) -> int:
+        """How many `<If>` are around it."""
+        return sum(name in _DECISIONS for name in self.sections)
+
+    @property
+    def is_in_macro(self) -> bool:
+        """Whether it stands where some `Use` puts it."""
+        return _MACRO in self.sections
+
+    @property
+    def is_addressed(self) -> bool:
+        """Whether a `<Location>` is around it, or may be."""
+        return self.is_in_macro or bool(_ADDRESSES.intersection(self.sections))
 
 
 Judge = Callable[[Read], bool]
@@ -94,7 +107,7 @@ def read_in_order(dump: str, text_of: Callable[[str], str]) -> Iterator[Read]:
 
 
 def _is_telling(row: Statement) -> bool:
-    return row.name in ("header", "cachestorenostore", *_INCLUDES) or _substitutes(row)
+    return row.name in ("header", "cachestorenostore", "use", *_INCLUDES) or _substitutes(row)
 
 
 def _files(dump: str) -> List[_File]:
@@ -147,21 +160,27 @@ def _around(name: str, sections: Tuple[str, ...]) -> Tuple[str, ...]:
 
 
 def behind(reads: Iterable[Read], root: str, dropin_dir: Optional[str]) -> Iterator[Read]:
-    """What can win over ours: not a section of the server level that is read before the place of our file.
+    """What wins over ours: in deeper `<If>`, or in as many within a `<Location>` that comes behind.
 
-    A macro always can: it stands where it is used.
+    Of the server level comes behind what is read after the place of our file. A macro stands where it is used: what is
+    around it counts as the most that is around any `Use`, and where a macro uses another one nobody knows.
 
     Args:
         reads: all of them.
         root: what relative names refer to.
         dropin_dir: where our file is, or will be.
     """
+    known = list(reads)
+    uses = [read for read in known if read.row.name == "use"]
+    is_nested = any(read.is_in_macro for read in uses)
+    around = OUR_DEPTH if is_nested else max((read.depth for read in uses), default=0)
     includer, is_behind = "", dropin_dir is None
-    for read in reads:
+    for read in known:
         is_ours_next = _is_later(read.file, dropin_dir) or read.file == includer
         is_behind = is_behind or (bool(includer) and is_ours_next)
-        is_plain = read.vhost is None and _MACRO not in read.sections
-        if is_behind or not is_plain:
+        is_later = is_behind or read.vhost is not None or read.is_in_macro
+        depth = read.depth + (around if read.is_in_macro else 0)
+        if depth > OUR_DEPTH or (depth == OUR_DEPTH and is_later and read.is_addressed):
             yield read
         if not includer and _names_folder(read.row, root, dropin_dir):
             includer = read.file
@@ -210,13 +229,13 @@ def stores_no_store(read: Read) -> bool:
     return row.name == "cachestorenostore" and row.words[:1] != () and row.words[0].lower() == "on"
 
 
-def says_late_lifetime(read: Read) -> bool:
-    """Whether a statement says after us how long an answer is kept, or takes off what we say of it."""
+def says_lifetime(read: Read) -> bool:
+    """Whether a statement says how long an answer is kept, or takes off what we say of it."""
     header = _header(read.row)
-    if header is None or not read.is_late or header.name not in _LIFETIMES:
+    if header is None or header.name not in _LIFETIMES:
         return False
     if header.action == "unset":
-        return header.name == "cache-control" and not header.is_always
+        return header.name == "cache-control"
     is_zero = header.name != "cache-control" and header.value in ("0", "-1")
     is_expression = header.value.startswith("expr=")
     return is_expression or not (is_zero or "no-store" in header.value)

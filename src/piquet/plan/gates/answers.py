@@ -30,7 +30,7 @@ def answer_findings(campaign: Campaign, host_plan: HostPlan, server: ServerFacts
         yield from (_nginx_lua if server.provider == "nginx" else _apache_lua)(host_plan.host, server)
     if server.provider == "apache":
         yield from _apache_loads(host_plan.host, server, modes)
-        yield from _apache_stores(campaign, host_plan, server)
+        yield from _apache_keeps(host_plan, server)
         if server.variant != "lua":
             yield from _text_only(campaign, host_plan.host, shown)
     for mode in sorted(modes & _GATES.keys()):
@@ -80,16 +80,24 @@ def _apache_loads(host: str, server: ServerFacts, modes: Set[Mode]) -> Iterator[
         yield Finding("info", "modules-loaded", host, message, got=", ".join(loads))
 
 
-def _apache_stores(campaign: Campaign, host_plan: HostPlan, server: ServerFacts) -> Iterator[Finding]:
-    """What is put in the place of a page answers 200, and would be kept by a cache that is told to store everything."""
-    occupying = {phase.number for phase in campaign.phases if phase.mode == "occupy"}
-    shown = [e.name for e in host_plan.entries if e.provider == "apache" and occupying.intersection(e.phases)]
-    storing, known = server.stores_no_store, {*host_plan.known, *server.stores_no_store}
-    names = sorted(name for name in shown if "*" in storing or match_site(name, known) in storing)
-    if names:
-        message = "mod_cache stores what it is asked not to store, and would show our page beyond the end"
-        got, hint = f"On for {', '.join(names)}", "have its owner switch it off, or leave these sites out"
-        yield Finding("error", "stores-no-store", host_plan.host, message, "CacheStoreNoStore Off", got, hint)
+def _apache_keeps(host_plan: HostPlan, server: ServerFacts) -> Iterator[Finding]:
+    """What a site says of caches, in the way in which it reaches our answers."""
+    host, is_lua = host_plan.host, server.variant == "lua"
+    if is_lua and (names := _shown_of(host_plan, server.stores_no_store)):
+        message = "mod_cache stores what it is asked not to store, and would show our answers beyond the end"
+        hint = "have its owner switch it off, or leave these sites out; piquet_apache: rules will do, but not to occupy"
+        got = f"On for {', '.join(names)}"
+        yield Finding("error", "stores-no-store", host, message, "CacheStoreNoStore Off", got, hint)
+    if not is_lua and (names := _shown_of(host_plan, server.recached)):
+        message = "what a site says of caches in an <If> within others stands on our answers too"
+        hint = "set piquet_apache to lua, have its owner say it in a single <If>, or leave these sites out"
+        yield Finding("error", "answers-kept", host, message, got=", ".join(names), hint=hint)
+
+
+def _shown_of(host_plan: HostPlan, some: Set[str]) -> list[str]:
+    """Those of Apache's sites in the campaign that belong to some virtual hosts; all of them for `*`."""
+    shown, known = [e.name for e in host_plan.entries if e.provider == "apache"], {*host_plan.known, *some}
+    return sorted(name for name in shown if "*" in some or match_site(name, known) in some)
 
 
 def _text_only(campaign: Campaign, host: str, shown: Set[int]) -> Iterator[Finding]:
