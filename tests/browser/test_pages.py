@@ -14,6 +14,10 @@ from .conftest import Opener, on
 from .sites import Real, Site
 
 JOURNAL = "The Meadow Review"
+WITH_OR_WITHOUT_SCRIPT = pytest.mark.parametrize(
+    "scripts", [pytest.param(True, marks=pytest.mark.long), False], ids=["script", "no-script"]
+)
+"""A page of the strike has no script; that it needs none is asked in every run."""
 
 
 @on(BLOCK, OCCUPY)
@@ -29,7 +33,7 @@ def test_the_page_comes_with_its_style_and_from_nobody_else(opened: Opener, site
 
 
 @on(BLOCK, OCCUPY)
-@pytest.mark.parametrize("scripts", [True, False], ids=["script", "no-script"])
+@WITH_OR_WITHOUT_SCRIPT
 def test_every_language_is_a_visible_link_away(
     opened: Opener, site: Site, number: int, scripts: bool
 ) -> None:
@@ -81,7 +85,7 @@ def test_no_browser_keeps_it_beyond_the_end(opened: Opener, site: Site, number: 
 
 
 @on(OCCUPY)
-@pytest.mark.parametrize("scripts", [True, False], ids=["script", "no-script"])
+@WITH_OR_WITHOUT_SCRIPT
 def test_the_usual_page_is_one_link_away(opened: Opener, site: Site, number: int, scripts: bool) -> None:
     """By the visible link, for this visitor alone and until the browser is closed; articles were never touched."""
     tab = opened(site.visit(number), java_script_enabled=scripts)

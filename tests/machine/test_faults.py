@@ -34,17 +34,15 @@ Patch = pytest.MonkeyPatch
 QUICK = (
     "same boot",
     "stop of all ignored",
-    "end not noticed",
     "back after a boot",
     "staged over armed",
-    "not intact",
     "never after a boot",
     "unreadable is ignored",
     "rehearsal outlives the picket",
     "rehearsal is endless",
     "rehearsal shows everybody",
 )
-"""Found within a second or two; the sound agent's own run is `test_machine`'s."""
+"""Found within some seconds; the sound agent's own run is `test_machine`'s."""
 
 
 def _same_boot(patch: Patch) -> None:
