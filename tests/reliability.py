@@ -36,12 +36,14 @@ class Section:
         title: as a heading.
         says: what was done, in a sentence or two.
         total: the one line that sums it up.
+        is_long: only the full matrix keeps its figures.
     """
 
     table: str
     title: str
     says: str
     total: Callable[[Sequence[Row]], str]
+    is_long: bool = False
 
 
 def _sum(rows: Sequence[Row], column: str) -> int:
@@ -146,6 +148,7 @@ SECTIONS = (
         "Configurations that Debian packages ship",
         "Installed as they come, asked without us and with us. What each is: [packaged.md](packaged.md).",
         _answers,
+        is_long=True,
     ),
     Section(
         "parity",
@@ -179,15 +182,17 @@ SECTIONS = (
 
 def main(arguments: Sequence[str]) -> int:
     """Print the totals; write the document if asked and if nothing is missing."""
-    found = {section.table: read(section.table) for section in SECTIONS}
-    for section in SECTIONS:
+    is_whole = "--write" in arguments
+    wanted = [section for section in SECTIONS if is_whole or not section.is_long]
+    found = {section.table: read(section.table) for section in wanted}
+    for section in wanted:
         rows = found[section.table]
         print(f"{section.title}: {section.total(rows) if rows else 'no figures'}")
-    missing = [section.table for section in SECTIONS if not found[section.table]]
+    missing = [table for table, rows in found.items() if not rows]
     if missing:
         print(f"no figures of: {', '.join(missing)}", file=sys.stderr)
         return 1
-    if "--write" in arguments:
+    if is_whole:
         DOCUMENT.write_text(document(found, _servers()), "utf-8")
     return 0
 

@@ -44,7 +44,7 @@ class Application:
         names: selected names under which it is reached.
         quiet: names that are not selected, under which it is reached too.
         paths: its front page first, then a file of it, then pages, interfaces, forbidden and missing addresses.
-        is_slow: its answers take long: it is asked in a long run only.
+        is_slow: its answers take long: it is asked less.
         is_inside: only the host itself reaches it.
         is_deaf: a program that ends without reading a request's body. Apache's mod_cgid and mod_proxy_uwsgi then close
             the connection unanswered, or answer 503, up to one time in three and without us: so it is asked without.
@@ -63,17 +63,15 @@ class Application:
         """For test names and reports."""
         return f"{self.provider}: {self.package}"
 
-    def cases(self, secret: str, is_long: bool) -> dict[str, tuple[Case, ...]]:
+    def cases(self, secret: str) -> dict[str, tuple[Case, ...]]:
         """What is asked in every state, by host name.
 
         Args:
             secret: of the bypass.
-            is_long: ask everything, of slow applications as much as a short run asks of others.
         """
-        selected = tuple(self._selected(secret, is_long))
+        selected = tuple(self._selected(secret))
         quiet = (*(Case("GET", path) for path in self.paths), self._case("POST", self.paths[0]))
-        short = quiet if is_long else quiet[:2]
-        return {**dict.fromkeys(self.names, selected), **dict.fromkeys(self.quiet, short)}
+        return {**dict.fromkeys(self.names, selected), **dict.fromkeys(self.quiet, quiet)}
 
     def bodies(self) -> dict[str, tuple[Case, ...]]:
         """What is asked inside the window besides, by host name: with a body, where `cases` leaves it out."""
@@ -83,7 +81,7 @@ class Application:
         cases = tuple(Case(method, path) for method in _WITH_BODY for path in paths)
         return dict.fromkeys(self.names, cases)
 
-    def _selected(self, secret: str, is_long: bool) -> list[Case]:
+    def _selected(self, secret: str) -> list[Case]:
         front, file = self.paths[:2]
         cookie = (("Cookie", f"a=b; piquet_bypass={secret}"),)
         always = [
@@ -103,7 +101,7 @@ class Application:
             *(Case("GET", path, cookie) for path in self.paths),
             *(self._case(method, file) for method in METHODS),
         ]
-        return always + (more if is_long and not self.is_slow else [])
+        return always if self.is_slow else always + more
 
     def _case(self, method: str, path: str) -> Case:
         if not self.is_deaf or method not in _WITH_BODY:

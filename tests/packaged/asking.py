@@ -71,9 +71,9 @@ Reading = dict[Question, Response | None]
 """Question → its answer, None where none came."""
 
 
-def questions(applications: Iterable[Application], secret: str, is_long: bool) -> list[Question]:
+def questions(applications: Iterable[Application], secret: str) -> list[Question]:
     """All that is asked of these applications in every state."""
-    return [question for a in applications for question in _asked(a, a.cases(secret, is_long))]
+    return [question for a in applications for question in _asked(a, a.cases(secret))]
 
 
 def bodies(applications: Iterable[Application]) -> list[Question]:

@@ -73,22 +73,19 @@ class Record:
 class Story:
     """Drive one campaign and ask in every state."""
 
-    def __init__(self, fleet: Fleet, folder: Path, is_long: bool) -> None:
+    def __init__(self, fleet: Fleet, folder: Path) -> None:
         """Get ready.
 
         Args:
             fleet: of the packaged image, furnished.
             folder: for the campaign file.
-            is_long: ask everything, the slow applications too, and let `verify` judge besides.
         """
         self.fleet = fleet
         self.folder = folder
-        self.is_long = is_long
         self.pass_s = 0.0
         self.secret = bypass_secret(folder / "campaign.yml")
-        chosen = [a for a in APPLICATIONS if is_long or not a.is_slow]
         self.asked = {
-            host.name: questions((a for a in chosen if a.provider == host.provider), self.secret, is_long)
+            host.name: questions((a for a in APPLICATIONS if a.provider == host.provider), self.secret)
             for host in fleet
         }
 
@@ -101,12 +98,12 @@ class Story:
         drive.sleep_until(drill.start_at + 0.1)
         readings["active"] = {**self._read(), **self._on_deaf()}
         pages = _pages(self.fleet)
-        verified = [drill.play("verify").stdout] if self.is_long else []
+        verified = [drill.play("verify").stdout]
         drill.play("rollback")
         readings["rolled_back"] = self._read()
         drill.play("remove")
         readings["removed"] = self._read()
-        verified += [drill.play("verify", piquet_verify_moment="after").stdout] if self.is_long else []
+        verified.append(drill.play("verify", piquet_verify_moment="after").stdout)
         after = self._on_all(self._files)
         campaign = load_campaign(drill.campaign).campaign
         judge = Judge(campaign, self.secret, usual, pages)
@@ -136,7 +133,7 @@ class Story:
         """Stage and arm, asking after each, all of it before the start; tried again if it took too long."""
         for patience in _PATIENCE:
             drill = self._campaign(patience * (4.0 + 4.0 * verb_s + 2.0 * self.pass_s))
-            drill.play("stage", piquet_baseline=self.is_long)
+            drill.play("stage")
             readings = {"staged": self._read()}
             drill.play("arm")
             readings["armed"] = self._read()

@@ -19,7 +19,8 @@ from tests.packaged.applications import APPLICATIONS, Application
 from tests.packaged.owner import furnish
 from tests.packaged.story import STATES, Record, Story
 
-_CASES = [pytest.param(a, id=str(a), marks=pytest.mark.long if a.is_slow else ()) for a in APPLICATIONS]
+pytestmark = pytest.mark.long
+"""Its image takes as long to make as all that is asked of it; CI runs it by itself."""
 
 
 @pytest.fixture(scope="module")
@@ -32,15 +33,12 @@ def packaged() -> Iterator[Fleet]:
 
 
 @pytest.fixture(scope="module")
-def record(
-    packaged: Fleet, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Record:
+def record(packaged: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Record:
     """One whole campaign over all applications; every state is asked once."""
-    is_long = bool(request.config.getoption("--long"))
-    return Story(packaged, tmp_path_factory.mktemp("packaged"), is_long).play()
+    return Story(packaged, tmp_path_factory.mktemp("packaged")).play()
 
 
-@pytest.mark.parametrize("application", _CASES)
+@pytest.mark.parametrize("application", APPLICATIONS, ids=str)
 def test_a_packaged_application_is_as_usual_but_inside_the_window(
     record: Record, application: Application
 ) -> None:
@@ -91,7 +89,6 @@ def test_survey_says_what_stands_in_the_way(record: Record) -> None:
     assert record.findings == {"nginx1": ["server-level-rules"], "apache1": ["server-level-rules"]}
 
 
-@pytest.mark.long
 def test_verify_agrees(record: Record) -> None:
     """`verify` finds nothing wrong inside the window or after removal, and says which site nobody outside reaches."""
     during, after = record.verified

@@ -66,6 +66,13 @@ def test_every_table_is_shown_with_its_total(kept: Path) -> None:
     assert r"| a \| b | nginx | 6 | 0.5 |" in text
 
 
+def test_an_ordinary_run_has_what_it_keeps(kept: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without the tables of the full matrix, and not without any other."""
+    fill(leave_out="packaged")
+    assert reliability.main([]) == 0
+    assert "packages" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("missing", [section.table for section in reliability.SECTIONS])
 def test_half_a_run_makes_no_document(kept: Path, missing: str, capsys: pytest.CaptureFixture[str]) -> None:
     """A table without rows is told, and nothing is written."""
