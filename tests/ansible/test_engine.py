@@ -9,22 +9,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.unit.samples import block, nginx
 
 from piquet.engine.answer import Answer, Change, Outcome, parse_answer
 from piquet.engine.clock import judged_by_clock
 from piquet.engine.rehearsal import links_text
-from piquet.engine.request import hook_files, make_request
+from piquet.engine.request import hook_fields, make_request
 from piquet.engine.result import as_result
 from piquet.engine.store import read_members, write_members
 from piquet.engine.survey import survey_text, with_skew
 from piquet.engine.tally import as_table, attempt, bad, good, tally
 from piquet.engine.verify import attempt as verify_attempt
 from piquet.engine.verify import verify_command
-from piquet.errors import BundleError, HostError
+from piquet.errors import BundleError, FleetError, HostError
 from piquet.findings import Finding
 from piquet.fleet.workdir import Workdir
 
 PYTHON = "/usr/bin/python3"
+FILES = {"/etc/nginx/nginx.conf": "ab"}
 
 
 def document(**fields: Any) -> str:
@@ -161,12 +163,34 @@ def test_request_holds_what_the_agent_needs_and_refuses_unknown_verbs() -> None:
 
 def test_hook_sends_surveyed_digests_and_wants_a_survey() -> None:
     """Without a survey nothing is edited; an Apache host has no file to edit."""
-    assert hook_files("web1", {"nginx": {"files": {"/etc/nginx/nginx.conf": "ab"}}}) == {
-        "/etc/nginx/nginx.conf": "ab"
-    }
-    assert hook_files("web1", {"nginx": None}) == {}
+    assert hook_fields("web1", {"nginx": {"files": FILES}}, "auto") == {"files": FILES, "is_by_lua": False}
+    assert hook_fields("web1", {"nginx": None}, "auto") == {"files": {}, "is_by_lua": False}
     with pytest.raises(HostError, match=r"(?s)web1 has not been surveyed.*hint: run the survey verb"):
-        hook_files("web1", None)
+        hook_fields("web1", None, "auto")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "own", "is_by_lua"),
+    [
+        ("auto", [], True),
+        ("auto", ["http sub_filter"], False),
+        ("lua", ["http sub_filter"], True),
+        ("include", [], False),
+    ],
+)
+def test_nothing_is_hooked_where_lua_will_do(wanted: str, own: list[str], is_by_lua: bool) -> None:
+    """As the plan chooses: by the inventory's word, else by what the survey says."""
+    server = nginx(block(1, "www.example.org"), lua={"usable": True}, own=own, files=FILES)
+    files = {} if is_by_lua else FILES
+    assert hook_fields("web1", {"nginx": server}, wanted) == {"files": files, "is_by_lua": is_by_lua}
+
+
+def test_an_unknown_way_is_an_error() -> None:
+    """Nobody's files are edited for a slip of the pen."""
+    with pytest.raises(
+        FleetError, match=r"(?s)piquet_nginx.*expected: auto, include, lua.*luna.*did you mean lua"
+    ):
+        hook_fields("web1", {"nginx": None}, "luna")
 
 
 def test_result_is_in_ansibles_terms() -> None:
@@ -326,6 +350,6 @@ def test_verify_fails_with_the_reason_that_the_command_gives(tmp_path: Path) -> 
 
 def test_an_nginx_that_does_not_run_is_not_hooked() -> None:
     """Its files are nobody's sites, and stay untouched."""
-    nginx = {"files": {"/etc/nginx/nginx.conf": "0" * 64}}
-    assert hook_files("web1", {"nginx": {**nginx, "running": True}}) == nginx["files"]
-    assert hook_files("web1", {"nginx": {**nginx, "running": False}}) == {}
+    for running, files in ((True, FILES), (False, {})):
+        server = nginx(block(1, "www.example.org"), running=running, files=FILES)
+        assert hook_fields("web1", {"nginx": server}, "auto")["files"] == files

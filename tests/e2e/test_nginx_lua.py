@@ -65,6 +65,8 @@ def test_by_lua_from_survey_to_remove(fleet: Fleet, host: Host, tmp_path: Path) 
     assert (usual.status, usual.body) == (200, PAGE)
     begun = time.monotonic()
     drive.play(fleet, "survey")
+    told = drive.play(fleet, "hook", *only, **BY_LUA).stdout
+    assert f"ok: [{host.name}]" in told, told
     drill = campaign(fleet, tmp_path, drive.lead_s(time.monotonic() - begun))
     survey = json.loads((fleet.folder / f".piquet/surveys/{host.name}.json").read_text("utf-8"))
     assert survey["nginx"]["lua"] == {"usable": True}

@@ -63,6 +63,7 @@ def _agent(verb: str, **more: Any) -> Callable[[Settings, Told], Mapping[str, An
             "max_skew_s": settings["piquet_max_skew_s"],
             "phase": 0,
             "end": False,
+            "nginx": settings["piquet_nginx"],
             **more,
         }
 

@@ -6,7 +6,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
-from piquet.errors import HostError
+from piquet.errors import FleetError, HostError
+from piquet.fleet import choices
+from piquet.fleet.read import server_facts
 
 Verb = Literal["survey", "hook", "unhook", "stage", "rehearse", "arm", "status", "rollback", "remove"]
 VERBS: tuple[str, ...] = get_args(Verb)
@@ -35,18 +37,37 @@ def make_request(
     return {"verb": verb, "check": check, "diff": diff, "at": at, "host": host, **fields}
 
 
-def hook_files(host: str, survey: Mapping[str, Any] | None) -> dict[str, str]:
-    """The nginx files of a survey with their sha256, so that the agent refuses any that changed since.
+def hook_fields(host: str, survey: Mapping[str, Any] | None, wanted: str) -> dict[str, Any]:
+    """What `hook` is to do: `files`, nginx's by the survey with their sha256, and `is_by_lua`.
 
-    None where nginx does not run: what serves nobody is not edited.
+    By the digests the agent refuses a file that changed since. There are no files where nginx does not run, or where
+    it is spoken to by Lua: what no strike needs is not edited.
+
+    Args:
+        host: inventory name.
+        survey: of the host.
+        wanted: the inventory's `piquet_nginx`.
 
     Raises:
         HostError: the host was never surveyed.
+        FleetError: there is no such way to speak to nginx.
     """
+    if problems := list(choices.problems(host, {"piquet_nginx": wanted})):
+        raise FleetError("the variables cannot be used as they are", problems)
     if survey is None:
         raise HostError(
             f"{host} has not been surveyed, and hook only edits files that somebody has looked at\n\n"
             "  hint: run the survey verb first (piquet survey -i INVENTORY, or the playbook piquet.fleet.survey)"
         )
     nginx = survey.get("nginx") or {}
-    return dict(nginx.get("files") or {}) if nginx.get("running", True) else {}
+    is_by_lua = bool(nginx) and _is_by_lua(nginx, wanted)
+    is_needed = nginx.get("running", True) and not is_by_lua
+    return {"files": dict(nginx.get("files") or {}) if is_needed else {}, "is_by_lua": is_by_lua}
+
+
+def _is_by_lua(nginx: Mapping[str, Any], wanted: str) -> bool:
+    """As the plan will choose; not where the survey is not in the agreed form, which the plan refuses."""
+    try:
+        return choices.variant({"piquet_nginx": wanted}, server_facts("nginx", nginx)) == "lua"
+    except (KeyError, TypeError):
+        return False

@@ -12,7 +12,7 @@ from piquet.bundle import payload
 from piquet.engine.answer import Answer, parse_answer
 from piquet.engine.clock import SLOW_WAY_S, judged_by_clock
 from piquet.engine.rehearsal import links_text
-from piquet.engine.request import VERBS, hook_files, make_request
+from piquet.engine.request import VERBS, hook_fields, make_request
 from piquet.engine.result import as_result
 from piquet.engine.store import read_members
 from piquet.engine.survey import survey_text, with_skew
@@ -33,6 +33,7 @@ ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "max_skew_s": {"type": "float", "default": 2.0},
     "phase": {"type": "int", "default": 0},
     "end": {"type": "bool", "default": False},
+    "nginx": {"type": "str", "default": "auto"},
 }
 """What an engine may pass, in the form of Ansible's argument specs."""
 
@@ -110,7 +111,7 @@ def _needs(
 ) -> tuple[dict[str, Any], Mapping[str, bytes]]:
     """What this verb's request and payload hold besides."""
     if verb == "hook":
-        return {"files": hook_files(host, _workdir(verb, workdir).surveys().get(host))}, {}
+        return hook_fields(host, _workdir(verb, workdir).surveys().get(host), arguments["nginx"]), {}
     if verb == "stage":
         digest = _digest(verb, arguments)
         return {"plan_digest": digest}, read_members(_workdir(verb, workdir), digest, host)

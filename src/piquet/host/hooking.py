@@ -28,6 +28,8 @@ def hook(machine: Machine, request: Request) -> Outcome:
         found = [] if request.is_check else recover(machine, request.verb)
         if not machine.nginx.is_present():
             return Outcome(False, "There is no nginx here; nothing to hook.", tuple(found))
+        if request.options.get("is_by_lua"):
+            return Outcome(False, "nginx is spoken to by Lua here; no hook is needed.", tuple(found))
         if not request.options.get("files"):
             return Outcome(False, "The survey found nothing to hook here.", tuple(found))
         changes, more = _insertions(machine, request.options.get("files", {}))
