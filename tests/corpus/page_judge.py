@@ -113,8 +113,8 @@ def judge(case: Case, got: Wire, usual: Wire, plain: Wire, fragments: Mapping[st
         return "wrong", f"no answer ({got.ended})"
     wanted = _with_banner(page, case, fragments)
     has_place = wanted != page.body
-    if got == usual:
-        cause = "asked in part" if "Range" in dict(case.headers) else "missed"
+    if got == usual or (got == plain and case.method != "HEAD"):
+        cause = "asked in part" if got == usual and "Range" in dict(case.headers) else "missed"
         return f"left alone: {cause if has_place else 'no body tag'}", ""
     if case.method == "HEAD":
         return "head of a page", _without_change(page, response, case)

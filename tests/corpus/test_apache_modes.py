@@ -29,7 +29,7 @@ TELLING = ("environment", "filters", "htaccess-cloud", "late-lifetime", "pages",
 ALL = tuple(kind.name for kind in load("apache"))
 _ALONE = {
     "filters": "mod_substitute is the site's own",
-    "late-lifetime": "says how long pages are kept, after us",
+    "late-lifetime": "packs some pages whatever is asked",
 }
 """Kinds whose pages carry no banner though they could, and why."""
 _CACHING = ("cache",)
