@@ -6,7 +6,7 @@ Used by the demo and by the end-to-end tests, which share one fleet.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from pathlib import Path
 
 from piquet.testbed import Fleet
@@ -19,6 +19,7 @@ UPSTREAM_PORT = 9000
 EVERYWHERE = frozenset({"00-default", "static", "proxy", "wildcard", "tls", "redirect-https"})
 """Kinds that every nginx host gets; the others are dealt out, so that hosts differ as they do in the field."""
 
+PROVIDERS: tuple[Provider, ...] = ("nginx", "apache")
 _SRV = "/srv/sites"
 _ETC: Mapping[Provider, str] = {"nginx": "/etc/nginx", "apache": "/etc/apache2"}
 _UPSTREAM_UNIT = f"""\
@@ -31,11 +32,11 @@ WantedBy=multi-user.target
 """
 
 
-def plant(fleet: Fleet) -> dict[str, tuple[Kind, ...]]:
+def plant(fleet: Fleet, without: Set[str] = frozenset()) -> dict[str, tuple[Kind, ...]]:
     """Give every host its sites; host name → the kinds that it serves."""
-    nginx = fleet.of("nginx")
-    dealt = {host.name: _dealt(_kinds("nginx"), number, len(nginx)) for number, host in enumerate(nginx)}
-    dealt.update({host.name: _kinds("apache") for host in fleet.of("apache")})
+    nginx, kinds = fleet.of("nginx"), {p: _kinds(p, without) for p in PROVIDERS}
+    dealt = {host.name: _dealt(kinds["nginx"], number, len(nginx)) for number, host in enumerate(nginx)}
+    dealt.update({host.name: kinds["apache"] for host in fleet.of("apache")})
     for host in fleet:
         _plant(fleet, host, dealt[host.name])
     return dealt
@@ -46,9 +47,9 @@ def names(kinds: Iterable[Kind]) -> tuple[str, ...]:
     return tuple(sorted({name for kind in kinds for name in kind.sites}))
 
 
-def _kinds(provider: Provider) -> tuple[Kind, ...]:
+def _kinds(provider: Provider, without: Set[str]) -> tuple[Kind, ...]:
     """Those that can live on a booted host."""
-    return tuple(kind for kind in load(provider) if kind.hosts)
+    return tuple(kind for kind in load(provider) if kind.hosts and kind.name not in without)
 
 
 def _dealt(kinds: tuple[Kind, ...], number: int, hosts: int) -> tuple[Kind, ...]:

@@ -76,6 +76,8 @@ def test_no_answer_of_a_block_says_how_long_it_is_kept(variant: Variant, tmp_pat
         "late": PART.format(IF).format(ALL),
         "deep": PART.format(IN_TWO).format(f"{ALL}\n{EXPIRES}"),
         "deeper": IN_TWO.format(IF).format(f"{ALL}\n{EXPIRES}"),
+        "page": IN_TWO.format(f"ErrorDocument 503 /own.html\n{ALL}"),
+        "part": PART.format(IF).format(f'ErrorDocument 503 "own"\nErrorDocument 200 "own"\n{ALL}'),
     }
     server = raised(tmp_path, **{name: VHOST.format(text) for name, text in texts.items()})
     strike = picket(server, variant=variant)

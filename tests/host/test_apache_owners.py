@@ -133,6 +133,46 @@ def test_a_macro_that_includes_may_stand_anywhere() -> None:
         assert recached(DUMP.replace("(3)", "(1)"), two=TWO.format("Use Said", ""), said=said) == names
 
 
+@pytest.mark.parametrize(
+    ("said", "wins"),
+    [
+        ("$line", True),
+        ("Header always set $name max-age=9", True),
+        ("Header set ${H} max-age=9", True),
+        ("ExpiresActive On", True),
+        ("ExpiresActive Off", False),
+        ("Header always edit* Cache-Control no-store no-store0", True),
+        ("Header set Cache-Control 'private, no-store'", False),
+        ("Header set X-Other 1", False),
+    ],
+)
+def test_what_may_say_it_counts(said: str, wins: bool) -> None:
+    """Whatever a macro's argument or a variable will be."""
+    assert recached(zzz=f"{OPEN * 4}{said}\n{SHUT * 4}") == (["*"] if wins else [])
+
+
+def test_a_file_whose_place_is_unknown_is_as_deep_as_it_says() -> None:
+    """Behind a macro that includes, the server counts wrongly; a plain header is none that wins there either."""
+    lost = DUMP.replace("(2) /etc/apache2/sites-enabled/zzz", "(0) /etc/apache2/sites-enabled/zzz")
+    used = f"{MACRO}<VirtualHost *:80>\nUse Kept\n</VirtualHost>\n"
+    assert [recached(lost, zzz=text) for text in (used, DEEPEST)] == [[], ["*"]]
+
+
+def test_a_site_of_our_name_is_the_owners() -> None:
+    """Ours is what lies in our own folder."""
+    dump = DUMP.replace("zzz.conf", "piquet.conf")
+    assert recached(dump, piquet=DEEPEST) == ["*"]
+
+
+@pytest.mark.parametrize("word", ["On", "${KEEP}", "$k"])
+def test_a_cache_may_store(word: str) -> None:
+    """Only what is off for certain is off."""
+    reads = read_in_order(
+        DUMP, lambda path: f"CacheStoreNoStore {word}" if path.endswith("early.conf") else ""
+    )
+    assert users(reads, stores_no_store, VHOSTS) == ["*"]
+
+
 def test_others_are_judged_alike() -> None:
     """mod_substitute and mod_cache, for whom it makes no difference where ours stands."""
     texts = {"early": "Substitute s/a/b/", "two": TWO.format("", "CacheStoreNoStore On"), "apache2": MAIN}

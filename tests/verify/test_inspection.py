@@ -15,10 +15,10 @@ from piquet.campaign.model import Campaign
 from piquet.errors import FleetError
 from piquet.findings import Finding
 from piquet.report.certificate import Certificate, as_text, make_certificate
-from piquet.verify.baseline import Baseline, read_baseline, write_baseline
+from piquet.verify.baseline import Baseline, compare, make_baseline, read_baseline, write_baseline
 from piquet.verify.expectations import Expectations
 from piquet.verify.inspection import Inspection, inspect, take_baseline
-from piquet.verify.observation import UNKNOWN_SITE, Target
+from piquet.verify.observation import UNKNOWN_SITE, Observation, Question, Reply, Target
 from piquet.verify.probe import Prober
 from tests.ports import free_ports
 
@@ -251,8 +251,36 @@ def test_a_site_that_limits_requests_is_not_called_changed(
     assert "limits how often one may ask (429): /robots.txt" in as_text(certificate)
 
 
+def test_a_limit_at_the_baseline_excuses_no_error(start: Start, ahead: Campaign) -> None:
+    """A server that fails afterwards, and a strike that stayed, did not come back, whatever the baseline met."""
+    first = "location = /robots.txt { return 429; }"
+    server = start(ahead, own=first)
+    baseline = remember(server, ahead)
+    server.edit(first, "location = /robots.txt { return 502; }")
+    seen = look(server, Expectations(ahead, SECRET, moment="after"), baseline)
+    assert {"not-as-before"} == {one.code for one in errors(seen)}
+    assert not _certificate(baseline, seen).is_clean
+
+
+def test_the_take_that_met_no_limit_counts() -> None:
+    """What differs between a page and "too many requests" is no change of the page."""
+    target = Target("web1", "192.0.2.1", 80, False, "a.example.org", "a.example.org")
+
+    def take(status: int) -> list[Reply]:
+        seen = Observation(status, (("content-type", "text/html"),), f"{status}" * 20, status, 1.0, 1.1)
+        return [Reply(target, Question("GET", "/"), seen)]
+
+    for takes in ((200, 429), (429, 200)):
+        baseline = make_baseline("greve-test", 0.0, *map(take, takes))
+        verdicts = [compare(baseline, take(status)[0]).verdict for status in (200, 404, 429, 502)]
+        assert verdicts == ["identical", "different", "limited", "different"]
+    baseline = make_baseline("greve-test", 0.0, take(429), take(429))
+    verdicts = [compare(baseline, take(status)[0]).verdict for status in (200, 429, 502)]
+    assert verdicts == ["limited", "limited", "different"]
+
+
 def test_a_site_of_which_nothing_can_be_compared_did_not_come_back(start: Start, ahead: Campaign) -> None:
-    """Where every answer is "too many requests", nobody knows: the certificate is not whole."""
+    """Where the front page answers "too many requests", nobody knows: the certificate is not whole."""
     server = start(ahead)
     baseline = remember(server, ahead)
     server.edit("location / {", "location / { return 429;")

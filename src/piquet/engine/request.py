@@ -69,5 +69,5 @@ def _is_by_lua(nginx: Mapping[str, Any], wanted: str) -> bool:
     """As the plan will choose; not where the survey is not in the agreed form, which the plan refuses."""
     try:
         return choices.variant({"piquet_nginx": wanted}, server_facts("nginx", nginx)) == "lua"
-    except (KeyError, TypeError):
+    except (AttributeError, KeyError, TypeError, ValueError):
         return False

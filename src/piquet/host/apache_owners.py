@@ -32,8 +32,10 @@ TARGETED = (
 _LIFETIMES = frozenset({"cache-control", "expires", "etag", "last-modified", *TARGETED})
 _DECISIONS = frozenset({"if", "elseif", "else"})
 _ADDRESSES = frozenset({"location", "locationmatch"})
-_MACRO = "macro"
+_MACRO, _LOST = "macro", "lost"
+"""Around what some `Use` puts into its place, and around a file of which the server does not say who reads it."""
 _HTML = re.compile(r"text/html *(?:;|$)|\$0")
+_NO_STORE = re.compile(r"(?:^|[\s,])no-store(?:$|[\s,])")
 _MEDIA = ("font/", "image/", "audio/", "video/")
 """Types that nobody gives to a page."""
 _INCLUDES = ("include", "includeoptional")
@@ -59,7 +61,7 @@ class Read(NamedTuple):
     @property
     def is_ours(self) -> bool:
         """Whether it stands in a file of ours."""
-        return "/etc/piquet/" in self.file or self.file.rpartition("/")[2] == DROPIN
+        return "/etc/piquet/" in self.file
 
     @property
     def depth(self) -> int:
@@ -68,8 +70,8 @@ class Read(NamedTuple):
 
     @property
     def is_in_macro(self) -> bool:
-        """Whether it stands where some `Use` puts it."""
-        return _MACRO in self.sections
+        """Whether it stands where some `Use` puts it, or may."""
+        return bool({_MACRO, _LOST}.intersection(self.sections))
 
     @property
     def is_addressed(self) -> bool:
@@ -107,7 +109,13 @@ def read_in_order(dump: str, text_of: Callable[[str], str]) -> Iterator[Read]:
 
 
 def _is_telling(row: Statement) -> bool:
-    return row.name in ("header", "cachestorenostore", "use", *_INCLUDES) or _substitutes(row)
+    is_known = row.name in ("header", "cachestorenostore", "expiresactive", "use", *_INCLUDES)
+    return is_known or _is_open(row) or _substitutes(row)
+
+
+def _is_open(row: Statement) -> bool:
+    """Whether a macro's argument or a variable says which directive it is."""
+    return row.name.startswith("$")
 
 
 def _files(dump: str) -> List[_File]:
@@ -127,7 +135,7 @@ def _read(file: _File, rows_of: RowsOf, sections: Tuple[str, ...], vhost: Option
     rows = rows_of(file.name)
     inner = _by_statement(file, rows)
     for lost in inner.get(-1, []):
-        yield from _read(lost, rows_of, (*sections, _MACRO), None)
+        yield from _read(lost, rows_of, (*sections, _LOST), None)
     for number, row in enumerate(rows):
         if row.name == "<virtualhost":
             vhost = (file.name, row.line)
@@ -172,7 +180,7 @@ def behind(reads: Iterable[Read], root: str, dropin_dir: Optional[str]) -> Itera
     """
     known = list(reads)
     uses = [read for read in known if read.row.name == "use"]
-    is_nested = any(read.is_in_macro for read in uses)
+    is_nested = any(_MACRO in read.sections for read in uses)
     around = OUR_DEPTH if is_nested else max((read.depth for read in uses), default=0)
     includer, is_behind = "", dropin_dir is None
     for read in known:
@@ -226,19 +234,26 @@ def _substitutes(row: Statement) -> bool:
 def stores_no_store(read: Read) -> bool:
     """Whether a statement has mod_cache store what it is asked not to store."""
     row = read.row
-    return row.name == "cachestorenostore" and row.words[:1] != () and row.words[0].lower() == "on"
+    return _is_open(row) or (row.name == "cachestorenostore" and _is_on(row))
+
+
+def _is_on(row: Statement) -> bool:
+    """Whether a switch is on, or may be: what a variable says nobody knows."""
+    return bool(row.words) and row.words[0].lower() != "off"
 
 
 def says_lifetime(read: Read) -> bool:
-    """Whether a statement says how long an answer is kept, or takes off what we say of it."""
+    """Whether a statement says how long an answer is kept, or takes off what we say of it, or may."""
+    if _is_open(read.row) or (read.row.name == "expiresactive" and _is_on(read.row)):
+        return True
     header = _header(read.row)
-    if header is None or header.name not in _LIFETIMES:
+    if header is None or not (header.name in _LIFETIMES or "$" in header.name):
         return False
     if header.action == "unset":
         return header.name == "cache-control"
     is_zero = header.name != "cache-control" and header.value in ("0", "-1")
     is_expression = header.value.startswith("expr=")
-    return is_expression or not (is_zero or "no-store" in header.value)
+    return is_expression or not (is_zero or _NO_STORE.search(header.value))
 
 
 def retypes(read: Read) -> bool:

@@ -29,7 +29,10 @@ def hook(machine: Machine, request: Request) -> Outcome:
         if not machine.nginx.is_present():
             return Outcome(False, "There is no nginx here; nothing to hook.", tuple(found))
         if request.options.get("is_by_lua"):
-            return Outcome(False, "nginx is spoken to by Lua here; no hook is needed.", tuple(found))
+            message = (
+                "nginx is spoken to by Lua here and needs no hook (piquet_nginx: include would hook it)."
+            )
+            return Outcome(False, message, tuple(found))
         if not request.options.get("files"):
             return Outcome(False, "The survey found nothing to hook here.", tuple(found))
         changes, more = _insertions(machine, request.options.get("files", {}))

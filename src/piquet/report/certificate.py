@@ -21,7 +21,7 @@ _TIME = "%Y-%m-%d %H:%M:%SZ"
 _WORDS: Mapping[Verdict, str] = {
     "identical": "identical",
     "stable": "identical in all that does not change by itself",
-    "limited": "not compared (asked too often, 429)",
+    "limited": "whose front page was not compared (asked too often, 429)",
     "unknown": "not in the baseline",
     "different": "different",
     "unreachable": "unreachable",
@@ -34,8 +34,8 @@ class Row:
 
     Attributes:
         target: where.
-        verdict: the worst of its paths; those that could not be compared since the site limits how often one may ask
-            make it `stable` at best, and `limited` where that was each of them.
+        verdict: the worst of its paths; where the front page was compared, others that could not be since the site
+            limits how often one may ask make it `stable` at best.
         returned: its paths, as compared.
     """
 
@@ -152,9 +152,11 @@ def to_json(certificate: Certificate) -> dict[str, Any]:
 
 
 def _worst(found: Iterable[Returned]) -> Verdict:
-    verdicts: set[Verdict] = {one.verdict for one in found}
-    if "limited" in verdicts and len(verdicts) > 1:
-        verdicts = (verdicts - {"limited"}) | {"stable"}
+    """The verdict on a site: a limited path that is not its front page leaves the others to tell."""
+    verdicts: list[Verdict] = []
+    for one in found:
+        is_beside = one.verdict == "limited" and one.reply.question.path != "/"
+        verdicts.append("stable" if is_beside else one.verdict)
     return max(verdicts, key=WEIGHT.__getitem__)
 
 

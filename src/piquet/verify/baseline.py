@@ -27,7 +27,7 @@ WEIGHT: Mapping[Verdict, int] = {
     "different": 4,
     "unreachable": 5,
 }
-_TOO_MANY = "429"
+_TOO_MANY = 429
 """Tells that somebody asks too often, and nothing of the page. Source: RFC 6585 section 4."""
 
 
@@ -86,7 +86,8 @@ class Returned:
     Attributes:
         reply: what it answers now.
         verdict: `identical`; `stable` = equal in all that does not change by itself; `limited` = the site said
-            "too many requests", now or at the baseline, so that there is nothing to compare; `different`;
+            "too many requests", now or at the baseline, so that there is nothing to compare, and nothing is wrong
+            otherwise; `different`;
             `unreachable` = no answer now though there was one; `unknown` = not in the baseline.
         found: the differences.
         volatile: what was not compared.
@@ -103,13 +104,17 @@ def make_baseline(
 ) -> Baseline:
     """Two takes of the same questions as one baseline; lines are added by `with_lines`.
 
-    A door that cannot be reached leaves no print: nobody knows how it answers when all is well.
+    A door that cannot be reached leaves no print: nobody knows how it answers when all is well. Where one take met
+    "too many requests", the other one counts for both.
     """
     again = {Key.of(r.target, r.question): r.observation for r in second}
     prints = {}
     for reply in (r for r in first if not r.observation.is_unreached):
-        key, fields = Key.of(reply.target, reply.question), fingerprint(reply.observation)
-        changed = volatile_fields(fields, fingerprint(again.get(key, reply.observation)))
+        key = Key.of(reply.target, reply.question)
+        takes = (reply.observation, again.get(key, reply.observation))
+        told = [take for take in takes if take.status != _TOO_MANY] or [reply.observation]
+        fields = fingerprint(told[0])
+        changed = volatile_fields(fields, fingerprint(told[-1]))
         prints[key] = Print(fields, tuple(sorted(changed)))
     return Baseline(campaign, taken_at, prints)
 
@@ -125,7 +130,7 @@ def with_lines(baseline: Baseline, first: Iterable[Reply], second: Iterable[Repl
     """The baseline with the lines that two more takes of the changing bodies have in common."""
     again = {Key.of(r.target, r.question): r.observation.lines for r in second}
     prints = dict(baseline.prints)
-    for reply in first:
+    for reply in (r for r in first if r.observation.status != _TOO_MANY):
         key = Key.of(reply.target, reply.question)
         lines = reply.observation.lines & again.get(key, frozenset())
         prints[key] = Print(prints[key].fields, prints[key].volatile, lines)
@@ -148,7 +153,7 @@ def compare(baseline: Baseline, reply: Reply, in_banner: bool = False) -> Return
         was = f"status {before.fields.get('status', 'none')}"
         return Returned(reply, "unreachable", (Difference("answer", was, reply.observation.error),))
     seen, changing = reply.observation, frozenset(before.volatile)
-    if "status" not in changing and _is_limited(before.fields.get("status"), str(seen.status)):
+    if _is_limited(before, seen, in_banner):
         return Returned(reply, "limited", (), before.volatile)
     if in_banner and seen.banners:  # what stays must be the page itself
         bare = next(
@@ -213,9 +218,16 @@ def is_kept(reply: Reply) -> bool:
     return reply.question.method == "GET" and reply.target.site != UNKNOWN_SITE
 
 
-def _is_limited(before: str | None, now: str) -> bool:
-    """Whether one of two answers, and only one, is about how often we ask."""
-    return before != now and _TOO_MANY in (before, now)
+def _is_limited(before: Print, seen: Observation, in_banner: bool) -> bool:
+    """Whether one of two answers is about how often we ask, and the one now could be the site's usual one.
+
+    A baseline that tells nothing excuses no answer of ours, no connection that was closed, and no error of the server.
+    """
+    if seen.ours or seen.error or (seen.banners and not in_banner):
+        return False
+    was_limited = before.fields.get("status") == str(_TOO_MANY)
+    is_fine = seen.status is not None and seen.status < 500
+    return seen.status == _TOO_MANY or (was_limited and is_fine)
 
 
 def _lost_lines(before: Print, observation: Observation) -> tuple[Difference, ...]:
