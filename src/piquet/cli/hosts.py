@@ -37,7 +37,8 @@ VERBS: Mapping[str, HostVerb] = {
         "Look at the web servers of every host. Changes nothing; keeps what it found for hook and plan."
     ),
     "hook": HostVerb(
-        "Put the one include line into every nginx server block. Nothing visible changes; Apache needs no hook."
+        "Put the one include line into every nginx server block. Nothing visible changes. Apache needs no hook, nor "
+        "does nginx that is spoken to by Lua."
     ),
     "stage": HostVerb(
         "Carry the inert bundle to every host. Tested and reloaded, visitors see no change. CAMPAIGN is "

@@ -2,7 +2,7 @@
 """Hook and unhook: our one line into every server block of nginx, and exactly that line out again.
 
 Both are one transaction over all files, with nginx's own test before it is kept. A file that is not as it was surveyed
-is refused, since somebody is working on it. Apache needs no hook.
+is refused, since somebody is working on it. Apache needs no hook, nor does nginx that is spoken to by Lua.
 """
 
 from __future__ import annotations
