@@ -30,7 +30,7 @@ MODULES = {
 }
 """Link that Debian makes for a loaded module → where it leads."""
 WORKERS = "pgrep -P $(cat /run/nginx.pid) | sort | tr '\\n' ' '"
-"""A reload starts others."""
+"""A reload starts others; of those before it some may still be ending."""
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,7 @@ def test_by_lua_from_survey_to_remove(fleet: Fleet, host: Host, tmp_path: Path) 
         }
         assert files.items() <= staged.items(), "a file of the owner's was changed"
         assert host.run("ls /etc/piquet/nginx").stdout.split() == ["http"]
-        workers = host.run(WORKERS).stdout
+        workers = set(host.run(WORKERS).stdout.split())
         drill.play("arm", *only, **BY_LUA)
         assert time.time() < drill.start_at - 1, "armed too late for this test"
         eyes = drive.look(drive.targets(host, [NAME]), drill.end_at + BANNER_S + 3.0)
@@ -93,7 +93,7 @@ def test_by_lua_from_survey_to_remove(fleet: Fleet, host: Host, tmp_path: Path) 
         assert bannered.body.count(b"<aside data-piquet") == 1
         assert b"fr: on strike" in bannered.body
         assert ask(host, NAME) == usual
-        assert host.run(WORKERS).stdout == workers, "something has reloaded nginx"
+        assert set(host.run(WORKERS).stdout.split()) <= workers, "something has reloaded nginx"
     finally:
         drill.play("remove", *only)
     assert drive.foreign_files(host) == files
