@@ -268,7 +268,6 @@ def retypes(read: Read) -> bool:
 class _Header(NamedTuple):
     """A `Header` statement, in small letters; its value is what it leaves."""
 
-    is_always: bool
     action: str
     name: str
     value: str
@@ -277,9 +276,10 @@ class _Header(NamedTuple):
 def _header(row: Statement) -> Optional[_Header]:
     """Read one, None for any other statement and for those that change nothing of the answer."""
     words = [word.lower() for word in row.words]
-    condition = words.pop(0) if words[:1] and words[0] in ("always", "onsuccess") else ""
+    if words[:1] and words[0] in ("always", "onsuccess"):
+        words.pop(0)
     if row.name != "header" or len(words) < 2 or words[0] in ("note", "echo"):
         return None
     action, name, *values = words
     value = values[1:2] if action.startswith("edit") else values[:1]
-    return _Header(condition == "always", action, name.rstrip(":"), "".join(value))
+    return _Header(action, name.rstrip(":"), "".join(value))
