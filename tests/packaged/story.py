@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -154,14 +154,21 @@ class Story:
         )
 
     def _read(self) -> Reading:
-        """Ask everything, all hosts at once."""
-        parts = self._on_all(lambda host: ask(host, self.asked[host.name]))
+        """Ask everything."""
+        return self._put(self.asked)
+
+    def _put(self, asked: Mapping[str, Sequence[Question]]) -> Reading:
+        """Ask all hosts at once, each its own questions; by host name."""
+        parts = self._on_all(lambda host: ask(host, asked[host.name]))
         return {question: answer for reading in parts.values() for question, answer in reading.items()}
 
     def _on_deaf(self) -> Reading:
         """Ask with bodies what is asked without elsewhere."""
-        (host,) = self.fleet.of("apache")
-        return ask(host, bodies(a for a in APPLICATIONS if a.is_deaf))
+        deaf = {
+            host.name: bodies(a for a in APPLICATIONS if a.is_deaf and a.provider == host.provider)
+            for host in self.fleet
+        }
+        return self._put(deaf)
 
     @staticmethod
     def _files(host: Host) -> dict[str, str]:
