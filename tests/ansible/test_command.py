@@ -11,17 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.ansible.test_roles import HOSTS, Place, new_place
+from tests.ansible.place import HOSTS, Place
 
 from piquet.cli import exit_codes
-
-
-@pytest.fixture
-def place(tmp_path: Path, collections_path: Path) -> Place:
-    """Three surveyed hosts."""
-    place = new_place(tmp_path, collections_path)
-    assert run(place, "survey").returncode == exit_codes.OK
-    return place
 
 
 def run(place: Place, verb: str, *more: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -52,6 +44,7 @@ def words(document: dict[str, Any]) -> list[str]:
 
 def test_the_whole_way_is_told_alike(place: Place) -> None:
     """Changed where something changed, ok the second time, one code and one digest."""
+    assert run(place, "survey").returncode == exit_codes.OK
     first, second = told(place, "stage"), told(place, "stage")
     assert (words(first), words(second)) == (["changed"] * 3, ["ok"] * 3)
     assert first["digest"] == second["digest"] and len(first["digest"]) == 64
@@ -60,10 +53,9 @@ def test_the_whole_way_is_told_alike(place: Place) -> None:
     assert place.states() == ["armed"] * 3
 
 
-def test_a_rehearsal_is_told_to_people_and_programs(place: Place) -> None:
+def test_a_rehearsal_is_told_to_people_and_programs(staged: Place) -> None:
     """Links for each host before the table; in JSON as its own part, and in no message or status beside it."""
-    run(place, "stage")
-    done = run(place, "rehearse", "--phase", "1")
+    done = run(staged, "rehearse", "--phase", "1")
     assert done.returncode == 0, done.stderr
     link = f"/.well-known/piquet/rehearse/1-{'0a' * 16}"
     assert (
@@ -71,28 +63,28 @@ def test_a_rehearsal_is_told_to_people_and_programs(place: Place) -> None:
         in done.stdout
     )
     assert done.stdout.splitlines()[-1].startswith("done: 3 hosts, 3 changed, 0 failed, ")
-    document = told(place, "rehearse")
+    document = told(staged, "rehearse")
     assert (words(document), document["exit_code"]) == (["changed"] * 3, 0)
     rehearsal = document["hosts"]["web1"].pop("rehearsal")
     assert (rehearsal["path"], rehearsal["phase"], rehearsal["until"]) == (link, 1, 1_800_000_000)
     assert "0a0a" not in json.dumps(document["hosts"]["web1"])
-    assert "rehearsal" not in told(place, "rehearse", "--end")["hosts"]["web1"]
+    assert "rehearsal" not in told(staged, "rehearse", "--end")["hosts"]["web1"]
 
 
-def test_nothing_is_left_behind(place: Place, tmp_path: Path) -> None:
+def test_nothing_is_left_behind(surveyed: Place, tmp_path: Path) -> None:
     """No artifact of the runner, neither in the user's folder nor in the temporary one."""
     temporary = tmp_path / "temporary"
     temporary.mkdir()
-    before = {file.name for file in place.folder.iterdir()}
-    assert run(place, "status", TMPDIR=str(temporary)).returncode == 0
-    assert {file.name for file in place.folder.iterdir()} == before
+    before = {file.name for file in surveyed.folder.iterdir()}
+    assert run(surveyed, "status", TMPDIR=str(temporary)).returncode == 0
+    assert {file.name for file in surveyed.folder.iterdir()} == before
     assert not [file for file in temporary.iterdir() if file.name.startswith("piquet")]
 
 
-def test_check_mode_shows_files_and_changes_nothing(place: Place) -> None:
+def test_check_mode_shows_files_and_changes_nothing(surveyed: Place) -> None:
     """A unified diff whose names begin with the host's; told in the future."""
-    done = run(place, "stage", "--check", "--diff")
-    assert done.returncode == 0 and place.states() == ["absent"] * 3
+    done = run(surveyed, "stage", "--check", "--diff")
+    assert done.returncode == 0 and surveyed.states() == ["absent"] * 3
     for host in HOSTS:
         assert f"--- /dev/null\n+++ {host}:/etc/piquet/x\n@@ -0,0 +1 @@\n+new\n" in done.stdout
     assert done.stdout.splitlines()[-1].startswith(
@@ -100,89 +92,87 @@ def test_check_mode_shows_files_and_changes_nothing(place: Place) -> None:
     )
 
 
-def test_a_failing_host_has_its_name_its_reason_and_its_hint(place: Place) -> None:
+def test_a_failing_host_has_its_name_its_reason_and_its_hint(surveyed: Place) -> None:
     """In full on standard error, in the last line by name, in JSON with its problems."""
-    place.fail("web2", "rollback")
-    done = run(place, "rollback")
+    surveyed.fail("web2", "rollback")
+    done = run(surveyed, "rollback")
     assert done.returncode == exit_codes.HOST
     assert "failed: web2: rollback on web2\nerror: web2: nginx -t fails [config-broken]" in done.stderr
     assert "  hint: mend the configuration" in done.stderr
     assert "1 failed (web2)" in done.stdout.splitlines()[-1]
-    document = told(place, "rollback")
+    document = told(surveyed, "rollback")
     assert (words(document), document["exit_code"]) == (["ok", "failed", "ok"], exit_codes.HOST)
     assert document["hosts"]["web2"]["problems"][0]["code"] == "config-broken"
 
 
-def test_unreachable_is_another_code_only_where_the_others_are_done(place: Place) -> None:
+def test_unreachable_is_another_code_only_where_the_others_are_done(staged: Place) -> None:
     """Status and rollback go on past it; arm holds the others back, or leaves it out if told so."""
-    run(place, "stage")
-    place.take_down("web3")
-    assert told(place, "status")["exit_code"] == exit_codes.UNREACHABLE
-    arm = told(place, "arm")
+    staged.take_down("web3")
+    assert told(staged, "status")["exit_code"] == exit_codes.UNREACHABLE
+    arm = told(staged, "arm")
     assert (words(arm), arm["exit_code"]) == (["not armed", "not armed", "unreachable"], exit_codes.HOST)
-    assert place.states() == ["staged"] * 3
-    partial = told(place, "arm", "--partial")
+    assert staged.states() == ["staged"] * 3
+    partial = told(staged, "arm", "--partial")
     assert (words(partial), partial["exit_code"]) == (
         ["changed", "changed", "unreachable"],
         exit_codes.UNREACHABLE,
     )
 
 
-def test_an_arm_that_is_taken_back(place: Place) -> None:
+def test_an_arm_that_is_taken_back(staged: Place) -> None:
     """One host fails as it is armed: the others are called undone, not armed."""
-    run(place, "stage")
-    place.fail("web1", "arm")
-    document = told(place, "arm")
+    staged.fail("web1", "arm")
+    document = told(staged, "arm")
     assert (words(document), document["exit_code"]) == (["failed", "undone", "undone"], exit_codes.HOST)
     assert {value["status"]["state"] for value in document["hosts"].values()} <= {"stopped"}
 
 
-def test_a_failing_canary_spares_the_others(place: Place) -> None:
+def test_a_failing_canary_spares_the_others(surveyed: Place) -> None:
     """They were not begun, and are called so."""
-    place.fail("web2", "stage")
-    document = told(place, "stage", "--canary", "web2")
+    surveyed.fail("web2", "stage")
+    document = told(surveyed, "stage", "--canary", "web2")
     assert (words(document), document["exit_code"]) == (["not begun", "failed", "not begun"], exit_codes.HOST)
 
 
-def test_plan_campaign_and_inventory_have_codes_of_their_own(place: Place) -> None:
+def test_plan_campaign_and_inventory_have_codes_of_their_own(surveyed: Place) -> None:
     """Whose turn it is, from the result of the plan; no host is asked anything."""
-    asked = len(place.asked("web1"))
-    wrong = told(place, "stage", "--digest", "0" * 64)
+    asked = len(surveyed.asked("web1"))
+    wrong = told(surveyed, "stage", "--digest", "0" * 64)
     assert (wrong["exit_code"], wrong["errors"][0]["kind"], wrong["hosts"]) == (exit_codes.PLAN, "plan", {})
-    refused = run(place, "stage", "no-campaign.yml")
+    refused = run(surveyed, "stage", "no-campaign.yml")
     assert refused.returncode == exit_codes.CAMPAIGN
     assert "no-campaign.yml" in refused.stderr and refused.stdout.startswith("NOT done: no host was touched")
-    (place.folder / ".piquet/surveys/web2.json").write_text("{")
-    assert told(place, "arm")["errors"][0]["kind"] == "fleet"
-    nobody = told(place, "status", "--limit", "nobody-here")
+    (surveyed.folder / ".piquet/surveys/web2.json").write_text("{")
+    assert told(surveyed, "arm")["errors"][0]["kind"] == "fleet"
+    nobody = told(surveyed, "status", "--limit", "nobody-here")
     assert (nobody["exit_code"], nobody["errors"][0]["kind"]) == (exit_codes.FLEET, "fleet")
-    assert len(place.asked("web1")) == asked
+    assert len(surveyed.asked("web1")) == asked
 
 
-def test_without_the_collection_it_is_said_how_to_get_it(place: Place, tmp_path: Path) -> None:
+def test_without_the_collection_it_is_said_how_to_get_it(surveyed: Place, tmp_path: Path) -> None:
     """The code is that of a machine that cannot run it."""
     (tmp_path / "empty").mkdir()
     isolated = {"ANSIBLE_COLLECTIONS_PATH": str(tmp_path / "empty"), "ANSIBLE_COLLECTIONS_SCAN_SYS_PATH": "0"}
-    done = run(place, "status", **isolated)
+    done = run(surveyed, "status", **isolated)
     assert done.returncode == exit_codes.INTERNAL, done.stderr
     assert "Ansible does not find the collection piquet.fleet" in done.stderr and "hint: " in done.stderr
 
 
-def test_the_users_own_configuration_counts(place: Place) -> None:
+def test_the_users_own_configuration_counts(surveyed: Place) -> None:
     """Number of forks, callbacks and host key checking are the user's to say, as for ansible-playbook."""
-    (place.folder / "ansible.cfg").write_text(
+    (surveyed.folder / "ansible.cfg").write_text(
         "[defaults]\nforks = 1\nlog_path = seen.log\nhost_key_checking = true\n"
     )
-    assert run(place, "status", ANSIBLE_STDOUT_CALLBACK="piquet.fleet.calm").returncode == 0
-    assert "Ask every host" in (place.folder / "seen.log").read_text()
-    log = (place.folder / "web1.asked").read_text()
+    assert run(surveyed, "status", ANSIBLE_STDOUT_CALLBACK="piquet.fleet.calm").returncode == 0
+    assert "Ask every host" in (surveyed.folder / "seen.log").read_text()
+    log = (surveyed.folder / "web1.asked").read_text()
     assert json.loads(log.splitlines()[-1])["verb"] == "status"
 
 
 @pytest.mark.parametrize("callback", ["default", "piquet.fleet.calm"])
-def test_playbooks_say_no_more_than_before(place: Place, callback: str) -> None:
+def test_playbooks_say_no_more_than_before(surveyed: Place, callback: str) -> None:
     """A table is shown once, also when it fails, though results keep it for programs."""
-    place.fail("web1", "rollback")
-    (place.folder / "ansible.cfg").write_text(f"[defaults]\nstdout_callback = {callback}\n")
-    text = place.play("rollback").text
+    surveyed.fail("web1", "rollback")
+    (surveyed.folder / "ansible.cfg").write_text(f"[defaults]\nstdout_callback = {callback}\n")
+    text = surveyed.play("rollback").text
     assert text.count("Rollback: 2 ok, 1 not (web1)\n\nhost") == 1 and '"show"' not in text

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from piquet.engine.events import Event
-from tests.ansible.test_roles import Place, new_place
+from tests.ansible.place import Place, new_place
 
 
 @dataclass(frozen=True)

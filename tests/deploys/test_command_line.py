@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from piquet.engine.events import Event
+from tests.ansible.place import HOSTS, STAND_IN, Place
 from tests.ansible.test_policy import ROOT
-from tests.ansible.test_roles import HOSTS, STAND_IN, Place
 from tests.deploys.conftest import environment, job, pyinfra
 
 HOSTS_YML = "@ansible/hosts.yml"

@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from tests.ansible.test_roles import HOSTS, Place
+from tests.ansible.place import HOSTS, Place
 from tests.deploys.conftest import run
 
 
