@@ -21,6 +21,9 @@ from .sites import Site, previewed
 from .tab import SCHEMES, Tab
 
 ALL = (*LANGUAGES, *RIGHT_TO_LEFT)
+EVERY_RUN = ("fr", "de", "ar")
+"""Languages of an ordinary run: the first one, the longest words, and one from the right."""
+
 NAMES = {BAR: "bar", BLOCK: "block", OCCUPY: "occupy", MODAL: "modal"}
 WINDOWS = {"phone": (390, 844), "desktop": (1280, 800)}
 
@@ -38,6 +41,12 @@ def themed(
         yield replace(site, name=request.param)
 
 
+@pytest.fixture
+def languages(request: pytest.FixtureRequest) -> tuple[str, ...]:
+    """Those that this run looks at."""
+    return ALL if request.config.getoption("--long") else EVERY_RUN
+
+
 def _tour(opened: Opener, site: Site, number: int, languages: Iterable[str]) -> Iterator[tuple[str, Tab]]:
     """One window at the front page, in one language after the other."""
     tab: Tab | None = None
@@ -52,10 +61,12 @@ def _tour(opened: Opener, site: Site, number: int, languages: Iterable[str]) -> 
 
 
 @PHASES
-def test_axe_core_finds_nothing(opened: Opener, themed: Site, number: int) -> None:
+def test_axe_core_finds_nothing(
+    opened: Opener, themed: Site, number: int, languages: tuple[str, ...]
+) -> None:
     """No barrier of WCAG 2.2 at level AA, light or dark, in a dialog that is open and behind one that was closed."""
     found = []
-    for language, tab in _tour(opened, themed, number, ALL):
+    for language, tab in _tour(opened, themed, number, languages):
         for scheme in SCHEMES:
             tab.page.emulate_media(color_scheme=scheme)
             found += [f"{language} {scheme}: {barrier}" for barrier in tab.barriers()]
@@ -66,10 +77,12 @@ def test_axe_core_finds_nothing(opened: Opener, themed: Site, number: int) -> No
 
 
 @PHASES
-def test_nothing_has_to_be_scrolled_sideways(opened: Opener, themed: Site, number: int) -> None:
+def test_nothing_has_to_be_scrolled_sideways(
+    opened: Opener, themed: Site, number: int, languages: tuple[str, ...]
+) -> None:
     """From 320 to 1920 pixels, with long words and addresses; from 390 also for those who doubled their text size."""
     found = {}
-    for language, tab in _tour(opened, themed, number, ALL):
+    for language, tab in _tour(opened, themed, number, languages):
         found[language] = tab.overflow()
         tab.page.evaluate("document.documentElement.style.fontSize = '200%'")
         doubled = tab.overflow().items()

@@ -122,6 +122,7 @@ def test_a_whole_campaign(fleet: Fleet, drill: Drill) -> None:
     assert {host.name: foreign_files(host) for host in fleet} == before
 
 
+@pytest.mark.long
 def test_a_whole_campaign_from_ansibles_inventory(fleet: Fleet, drill: Drill) -> None:
     """The same hosts, by their Ansible names and as Ansible reaches them; the sites are as before in the end."""
     inventory, campaign = ansible(fleet), {"piquet_campaign": drill.campaign}

@@ -61,6 +61,7 @@ def test_a_scenario_has_every_kind_of_step(scenario: str) -> None:
     assert "dependency" not in sequence(scenario)
 
 
+@pytest.mark.long
 def test_default(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """From nothing to armed and back, as a contributor runs it."""
     files = tree(SCENARIOS)
