@@ -83,6 +83,7 @@ def footprint(fleet: Fleet) -> dict[str, str]:
     return {host.name: host.run(FOOTPRINT, check=False).stdout for host in fleet}
 
 
+@pytest.mark.long
 def test_check_mode_is_honest_and_a_second_run_changes_nothing(fleet: Fleet, drill: Drill) -> None:
     """Check mode writes nothing and tells what would change, the run changes it, the next one nothing."""
     drill.play("survey")
@@ -136,6 +137,7 @@ def test_one_broken_host_and_none_is_armed(fleet: Fleet, staged: Drill) -> None:
     assert not any("armed.json" in text for text in footprint(fleet).values())
 
 
+@pytest.mark.long
 def test_rollback_releases_the_others_when_a_host_is_down(
     fleet: Fleet, staged: Drill, tmp_path: Path
 ) -> None:
