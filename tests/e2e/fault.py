@@ -26,6 +26,8 @@ class Fault:
     says = ""
     names: tuple[str, ...] = ()
     """The only sites that are concerned; none: all."""
+    verbs = 0
+    """How many verbs an operator runs inside the window."""
 
     def prepare(self, host: Host) -> None:
         """Called before anything is staged."""

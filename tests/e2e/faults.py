@@ -170,6 +170,7 @@ class BrokenThenRolledBack(EndsIt, ConfigurationBroken):
     """With the configuration broken, an operator rolls back from the controller: normal at once."""
 
     says = "configuration broken, then rollback"
+    verbs = 1
 
     def inside(self, host: Host, drill: Drill) -> None:
         """Break, then roll back this host only."""
@@ -302,6 +303,7 @@ class SiteFileRewritten(EndsIt):
     servers = ("nginx",)
     says = "a vhost rewritten by configuration management"
     names = (SITE,)
+    verbs = 2
     was: bytes | None = None
 
     def inside(self, host: Host, drill: Drill) -> None:

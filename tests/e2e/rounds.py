@@ -28,17 +28,22 @@ GRACE_S = 1.0
 
 LOOK_AFTER_S = 7.0
 WATCHED = ("static", "proxy", "wildcard", "redirect-https", "own-headers", "redirect-rewrite", "proxy-pass")
-PACE = {"lead_s": 60.0, "lasts_s": 30.0}
-"""How long before its start a campaign is written and how long it lasts, by what this machine can do."""
+PACE = {"lead_s": 60.0, "verb_s": 5.0}
+"""How long before its start a campaign is written and how long a verb takes, by what this machine can do."""
 
 Names = Mapping[str, tuple[str, ...]]
 """Host → the site names to look at."""
 
 
 def set_pace(one_verb_s: float) -> None:
-    """Leave room for what operators do: before the start, and inside the window, where one may run two verbs."""
+    """Leave room for what operators do before the start and inside the window."""
     PACE["lead_s"] = drive.lead_s(one_verb_s)
-    PACE["lasts_s"] = round(14.0 + 3.0 * one_verb_s)
+    PACE["verb_s"] = one_verb_s
+
+
+def window_s(verbs: int = 0) -> int:
+    """How long a window lasts: the verbs inside it may be four times as slow as the one that was measured."""
+    return round(14.0 + PACE["verb_s"] * max(3, 4 * verbs))
 
 
 def dealt(fleet: Fleet, number: int) -> dict[str, Fault]:
@@ -58,21 +63,21 @@ def dealt(fleet: Fleet, number: int) -> dict[str, Fault]:
 
 
 def hold(
-    fleet: Fleet, folder: Path, faults: Mapping[str, Fault], names: Names, lasts_s: int | None = None
+    fleet: Fleet, folder: Path, faults: Mapping[str, Fault], names: Names, open_s: int | None = None
 ) -> Drill:
     """Prepare, stage, arm, let the faults happen, look until after the end, judge.
 
-    With a length of its own (`lasts_s`) the window is still open when the round is over.
+    With a length of its own (`open_s`) the window is still open when the round is over.
 
     Raises:
         AssertionError: a site was on strike when it must not be, or was not when it must be.
     """
     for name, fault in faults.items():
         fault.prepare(fleet[name])
-    drill = stage_and_arm(fleet, folder, lasts_s or int(PACE["lasts_s"]))
+    drill = stage_and_arm(fleet, folder, open_s or window_s(max(fault.verbs for fault in faults.values())))
     for name, fault in faults.items():
         fault.before(fleet[name], drill)
-    over_at = drill.start_at + 5.0 if lasts_s else drill.end_at
+    over_at = drill.start_at + 5.0 if open_s else drill.end_at
     until = over_at + LOOK_AFTER_S
     eyes = {name: drive.look(drive.targets(fleet[name], names[name]), until) for name in faults}
     with ThreadPoolExecutor(len(faults)) as pool:

@@ -107,7 +107,7 @@ def test_stopped_by_hand_stays_stopped(fleet: Fleet, planted: Names, tmp_path: P
     """One flag, all flags, the folder: normal at once, after three minutes, after a reboot; other sites hold."""
     stops = {host.name: STOPS[(number + turn) % 3][1]() for number, host in enumerate(fleet)}
     try:
-        rounds.hold(fleet, tmp_path, stops, planted, lasts_s=StoppedByHand.hours_s)
+        rounds.hold(fleet, tmp_path, stops, planted, open_s=StoppedByHand.hours_s)
         drive.sleep_until(max(stop.at for stop in stops.values()) + 180)
         assert_stopped(fleet, stops, planted)
         for host in fleet:

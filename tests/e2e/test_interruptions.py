@@ -334,7 +334,7 @@ def test_unreachable_at_each_verb(clean: Ground, tmp_path: Path, verbs: Sequence
 def test_a_host_out_of_reach_at_rollback_ends_by_itself(clean: Ground, tmp_path: Path) -> None:
     """The others are released at once; that one is listed, holds, and ends on time by itself."""
     fleet = clean.fleet
-    drill = ready(clean, tmp_path, rounds.PACE["lead_s"], lasts_s=3 * int(rounds.PACE["lasts_s"]))
+    drill = ready(clean, tmp_path, rounds.PACE["lead_s"], lasts_s=3 * rounds.window_s())
     lost = fleet.of("apache")[-1]
     with looked_at(clean, "a host out of reach at rollback", [(drill.start_at, drill.end_at)]):
         drill.play("arm")
