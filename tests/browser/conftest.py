@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, sync_playwright
 from piquet.preview.chromium import find
 from tests.preview.campaigns import write_campaign
 
-from .sites import DOMAIN_RULES, EVERY_RUN, SCRIPTED, SHOWN, Site, Town, Visit
+from .sites import DOMAIN_RULES, EVERY_RUN, SHOWN, Site, Town, Visit
 from .tab import Tab
 
 Opener = Callable[..., Tab]
@@ -111,19 +111,17 @@ def opened(browser: Browser) -> Iterator[Opener]:
     assert faults == []
 
 
-def on(*numbers: int, is_of_script: bool = False, is_real: bool = False) -> pytest.MarkDecorator:
+def on(*numbers: int, is_real: bool = False) -> pytest.MarkDecorator:
     """Run a test for each phase on each site that can show it, most of them in the full matrix: `site` and `number`.
 
     Args:
         numbers: of the phases.
         is_real: only on web servers, not in the preview.
-        is_of_script: the test asks what our script does in the page.
     """
     sites = {name: shown for name, shown in SHOWN.items() if not is_real or name != "preview"}
     pairs = [(name, number) for name, shown in sites.items() for number in numbers if number in shown]
-    every_run = SCRIPTED if is_of_script else EVERY_RUN
     rows = [
-        pytest.param(name, number, marks=[] if number in every_run.get(name, ()) else [pytest.mark.long])
+        pytest.param(name, number, marks=[] if number in EVERY_RUN.get(name, ()) else [pytest.mark.long])
         for name, number in pairs
     ]
     return pytest.mark.parametrize(("site", "number"), rows, indirect=["site"])

@@ -191,15 +191,8 @@ SHOWN = {
 }
 """Site → the phases that it can show."""
 
-EVERY_RUN = {
-    "nginx-include": (BAR, BLOCK, OCCUPY, MODAL),
-    "apache-rules": (BAR, BLOCK),
-    "apache-lua": (OCCUPY, MODAL),
-}
-"""Site → phases that an ordinary run asks about: each on one nginx and on one Apache. The bytes are the same on all."""
-
-SCRIPTED = {name: SHOWN[name] for name in ("preview", "nginx-include")}
-"""The same for what the banner's own script does."""
+EVERY_RUN = {"nginx-include": (BAR, OCCUPY), "apache-rules": (BLOCK,), "apache-lua": (MODAL,)}
+"""Site → phases that an ordinary run asks about: each on one of the servers. The bytes are the same on all."""
 
 WITHOUT_PICTURES = frozenset({"apache-rules"})
 """An ErrorDocument's text cannot hold the bytes of a picture: during a block its address answers 503 there."""

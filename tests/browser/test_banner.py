@@ -77,7 +77,7 @@ def test_a_strict_policy_leaves_a_plain_block(opened: Opener, site: Site, number
     assert 0 == _dialog(tab).count()
 
 
-@on(MODAL, is_of_script=True)
+@on(MODAL)
 def test_the_dialog_by_keyboard_alone(opened: Opener, site: Site, number: int) -> None:
     """It opens with focus inside, Tab stays there, Escape closes; focus is back in the page, and that was all."""
     tab = opened(site.visit(number))
@@ -97,7 +97,7 @@ def test_the_dialog_by_keyboard_alone(opened: Opener, site: Site, number: int) -
     assert 0 == _dialog(tab).count()
 
 
-@on(MODAL, is_of_script=True)
+@on(MODAL)
 def test_the_dialog_closes_by_its_button(opened: Opener, site: Site, number: int) -> None:
     """By Enter and by a click; every new visitor is told once."""
     for is_click in (False, True):
@@ -115,7 +115,7 @@ def test_the_dialog_closes_by_its_button(opened: Opener, site: Site, number: int
         assert 0 == _dialog(tab).count()
 
 
-@on(MODAL, is_of_script=True)
+@on(MODAL)
 def test_the_dialog_closes_by_a_click_beside_it(opened: Opener, site: Site, number: int) -> None:
     """Pressed and let go on the backdrop; whoever selects text and lets go outside keeps the dialog."""
     tab = opened(site.visit(number))
@@ -131,7 +131,7 @@ def test_the_dialog_closes_by_a_click_beside_it(opened: Opener, site: Site, numb
     tab.page.locator(BANNER).wait_for(state="detached")
 
 
-@on(MODAL, is_of_script=True)
+@on(MODAL)
 def test_another_tab_tells_nothing_twice(opened: Opener, site: Site, number: int) -> None:
     """A link opened beside the page, and an address typed into a new tab: no dialog, and no block in its place."""
     tab = opened(site.visit(number))
@@ -148,7 +148,7 @@ def test_another_tab_tells_nothing_twice(opened: Opener, site: Site, number: int
         assert page.locator(BANNER).is_hidden()
 
 
-@on(MODAL, is_of_script=True)
+@on(MODAL)
 def test_a_page_that_nobody_sees_yet_tells_nobody(opened: Opener, site: Site, number: int) -> None:
     """Opened in the background or made in advance: the dialog waits, and another page may tell first."""
     tab = opened(site.visit(number))
@@ -161,7 +161,7 @@ def test_a_page_that_nobody_sees_yet_tells_nobody(opened: Opener, site: Site, nu
         tab.page.reload()
 
 
-@on(BAR, is_of_script=True)
+@on(BAR)
 def test_what_was_remembered_is_forgotten(opened: Opener, site: Site, number: int) -> None:
     """A bar takes away what a dialog left in the browser."""
     tab = opened(site.visit(number))
@@ -170,7 +170,7 @@ def test_what_was_remembered_is_forgotten(opened: Opener, site: Site, number: in
     assert 0 == tab.page.evaluate("localStorage.length")
 
 
-@on(MODAL, is_of_script=True)
+@on(MODAL)
 def test_focus_returns_to_where_it_was(opened: Opener, site: Site, number: int) -> None:
     """After the dialog the next Tab reaches the page's first link, not its middle."""
     tab = opened(site.visit(number))

@@ -306,7 +306,8 @@ def states_when_over(drill: Drill, controllers: Sequence[Controller]) -> dict[st
 ALL_VERBS = ("survey", "hook", "stage", "arm", "status", "verify", "rollback", "remove")
 
 
-@pytest.mark.parametrize("verbs", [("arm",), pytest.param(ALL_VERBS, marks=pytest.mark.long)], ids="-".join)
+@pytest.mark.long
+@pytest.mark.parametrize("verbs", [("arm",), ALL_VERBS], ids="-".join)
 def test_unreachable_at_each_verb(clean: Ground, tmp_path: Path, verbs: Sequence[str]) -> None:
     """One nginx and one Apache host cannot be reached: both are named, the exit status is not zero, nothing starts."""
     fleet = clean.fleet

@@ -19,10 +19,12 @@ class Comparison:
 
     Attributes:
         roads: at least two.
+        is_full: whether what is only shown is printed for people too, to be compared; the document has it all.
         counts: what → how many pairs were found equal.
     """
 
     roads: Sequence[Road]
+    is_full: bool = True
     counts: dict[str, int] = field(default_factory=dict)
 
     def verb(self, verb: str, *arguments: str, code: int = 0, changed: bool | None = None) -> dict[str, Run]:
@@ -41,6 +43,12 @@ class Comparison:
             lambda road, across: _pretty(done[road.name], across),
         )
         return done
+
+    def shown(self, verb: str, *arguments: str) -> None:
+        """What a verb would change, as a document and in words."""
+        self.verb(verb, *arguments, "--check", "--diff")
+        if self.is_full:
+            self.words(verb, *arguments, "--check", "--diff")
 
     def words(self, verb: str, *arguments: str) -> None:
         """What a verb prints for people is the same on every road, to the letter, but for times."""

@@ -49,7 +49,7 @@ def campaign(twins: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def compared(roads: tuple[Road, ...], request: pytest.FixtureRequest) -> Iterator[Comparison]:
     """Roads that start from nothing and are left with nothing; what was compared is counted."""
-    comparison = Comparison(roads)
+    comparison = Comparison(roads, request.config.getoption("--long"))
     yield comparison
     for road in roads:
         road.run("remove")

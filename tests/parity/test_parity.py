@@ -17,8 +17,7 @@ def test_every_verb_by_every_road(compared: Comparison, campaign: Path) -> None:
     for verb, *more in (("hook",), ("stage", file, "--no-baseline"), ("arm", file)):
         if verb == "arm":
             _rehearse(compared)
-        compared.verb(verb, *more, "--check", "--diff")
-        compared.words(verb, *more, "--check", "--diff")
+        compared.shown(verb, *more)
         compared.verb(verb, *more)
         compared.hosts(f"after {verb}")
         compared.verb(verb, *more, changed=False)
@@ -26,8 +25,7 @@ def test_every_verb_by_every_road(compared: Comparison, campaign: Path) -> None:
     compared.words("status")
     compared.verb("stage", file, "--no-baseline", changed=False)
     for verb in ("rollback", "unhook", "remove"):
-        compared.verb(verb, "--check", "--diff")
-        compared.words(verb, "--check", "--diff")
+        compared.shown(verb)
         compared.verb(verb)
         compared.hosts(f"after {verb}")
         compared.verb(verb, changed=False)
