@@ -72,6 +72,14 @@ def observation(at: float, is_ours: bool) -> Observation:
     return Observation(503 if is_ours else 200, headers, "", 0, at, at + 0.01)
 
 
+@pytest.mark.parametrize("at", [0.995, 2.495])
+def test_a_single_answer_across_a_switch_proves_nothing(at: float) -> None:
+    """Asked for before the start or answered after the end: the server may have decided inside the window."""
+    timeline = Timeline(Target("web1", "192.0.2.1", 80, False, "a.example.org", "a.example.org", (1,)))
+    timeline.note(observation(at, is_ours=True))
+    assert timeline.seconds_outside([(1.0, 2.5)]) == 0.0
+
+
 def test_a_single_late_answer_counts() -> None:
     """One strike answer long after the end is time outside the window, though it is no longer stretch."""
     timeline = Timeline(Target("web1", "192.0.2.1", 80, False, "a.example.org", "a.example.org", (1,)))

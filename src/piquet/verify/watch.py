@@ -129,9 +129,11 @@ def _till(run: Run) -> float:
 
 
 def _outside(run: Run, windows: Sequence[Window]) -> float:
-    since, till = run.first_ours.sent_at, run.last_ours.first_byte_at
-    if run.first_ours is not run.last_ours:
-        since, till = run.first_ours.first_byte_at, run.last_ours.sent_at
+    first, last = run.first_ours, run.last_ours
+    if first is last:
+        may_be_inside = any(first.sent_at < end and start <= first.first_byte_at for start, end in windows)
+        return 0.0 if may_be_inside else first.first_byte_at - first.sent_at
+    since, till = first.first_byte_at, last.sent_at
     inside = sum(max(0.0, min(till, end) - max(since, start)) for start, end in windows)
     return max(0.0, till - since - inside)
 
