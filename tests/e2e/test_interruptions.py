@@ -98,7 +98,8 @@ def looked_at(ground: Ground, fault: str, windows: Windows | None = None) -> Ite
         sites = len({line.target for line in of_provider})
         rounds.note(fault, provider, sites, sum(line.seconds_outside(allowed) for line in of_provider))
     assert sum(line.samples for line in seen) > len(targets), "nobody looked"
-    assert [] == [line.target.label for line in seen if line.seconds_outside(allowed) > 0]
+    early_or_late = [line for line in seen if line.seconds_outside(allowed) > 0]
+    assert [] == [f"{line.target.label}: {line.runs}" for line in early_or_late], allowed
 
 
 def whole(host: Host) -> dict[str, str]:
