@@ -370,7 +370,7 @@ def test_the_survey_document(box: Box) -> None:
     blocks = {tuple(block["names"]): block for block in nginx["blocks"]}
     assert set(blocks) == {(), (SITES[0],), (SITES[1],)}
     assert blocks[()]["listens"] == [
-        {"address": "127.0.0.1", "port": box.port, "tls": False, "default": True}
+        {"address": "127.0.0.1", "port": box.port, "tls": False, "default": True, "proxy_protocol": False}
     ]
     assert Path(blocks[(SITES[0],)]["file"]).parent.name == "sites-available", "symlinks are resolved"
     assert nginx["running"]

@@ -73,6 +73,19 @@ def test_entries_in_full() -> None:
     assert expected == plan.hosts[0].entries
 
 
+def test_a_door_without_a_proxy_line_is_asked_before_one_with() -> None:
+    """Where there is no other, the host is told to speak the line."""
+    only, both = block(1, "only.example.org", port=81), block(5, "both.example.org", port=8443, tls=True)
+    proxied = {"address": "0.0.0.0", "port": 81, "tls": False, "proxy_protocol": True}
+    only["listens"] = [proxied]
+    both["listens"] = [*both["listens"], proxied]
+    entries = {e.name: e.probe for e in plan_of(None, web1=survey(nginx=nginx(only, both))).hosts[0].entries}
+    assert entries == {
+        "only.example.org": Probe("127.0.0.1", 81, False, "only.example.org", proxy_protocol=True),
+        "both.example.org": Probe("127.0.0.1", 8443, True, "both.example.org"),
+    }
+
+
 @pytest.mark.parametrize(
     ("sites", "consent", "expected"),
     [

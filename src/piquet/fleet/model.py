@@ -24,11 +24,13 @@ class Listen:
         address: as configured: an IP address (IPv6 without brackets), `0.0.0.0`, `::`, `*` or `unix:…`.
         port: 0 for a Unix socket.
         tls: whether it speaks TLS.
+        proxy_protocol: whether a client must say first for whom it connects (a PROXY line).
     """
 
     address: str
     port: int
     tls: bool
+    proxy_protocol: bool = False
 
 
 @dataclass(frozen=True)

@@ -204,7 +204,10 @@ def _site(provider: Provider, name: str, vhosts: list[Mapping[str, Any]]) -> Sit
 
 def _listen(record: Mapping[str, Any]) -> Listen:
     return Listen(
-        _typed(record["address"], str), _typed(record["port"] or 0, int), _typed(record["tls"], bool)
+        _typed(record["address"], str),
+        _typed(record["port"] or 0, int),
+        _typed(record["tls"], bool),
+        _typed(record.get("proxy_protocol", False), bool),
     )
 
 

@@ -195,7 +195,14 @@ def http_facts(configuration: Configuration, paths: Paths) -> Dict[str, Any]:
 def block_record(block: Block) -> Dict[str, Any]:
     """A block as the survey writes it."""
     listens = [
-        {"address": x.address, "port": x.port, "tls": x.tls, "default": x.is_default} for x in block.listens
+        {
+            "address": x.address,
+            "port": x.port,
+            "tls": x.tls,
+            "default": x.is_default,
+            "proxy_protocol": x.proxy_protocol,
+        }
+        for x in block.listens
     ]
     return {
         "file": str(block.file),

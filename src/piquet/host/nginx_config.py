@@ -14,7 +14,7 @@ import glob
 import os
 import re
 import socket
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
@@ -45,12 +45,23 @@ ANY = "0.0.0.0"  # noqa: S104 - what a survey writes for every IPv4 address
 
 @dataclass(frozen=True)
 class Listen:
-    """One address that a block listens on; `address` is 0.0.0.0 or :: for all."""
+    """One address that a block answers at.
+
+    Attributes:
+        address: 0.0.0.0 or :: for all.
+        port: TCP.
+        tls: whether it speaks TLS.
+        is_default: whether the block answers there for names that nobody serves.
+        proxy_protocol: a client must say first for whom it connects.
+        is_dual: of `::`, whether its socket takes IPv4, too.
+    """
 
     address: str
     port: int
     tls: bool
     is_default: bool
+    proxy_protocol: bool = False
+    is_dual: bool = False
 
 
 @dataclass(frozen=True)
@@ -110,6 +121,7 @@ def read(conf: Path, include: str = hooks.INCLUDE) -> Configuration:
     """Read nginx.conf and all that it includes; faults become findings, reading goes on."""
     reader = _Reader(conf, include)
     reader.file(conf, "main")
+    reader.configuration.blocks = _sharing_sockets(reader.configuration.blocks)
     return reader.configuration
 
 
@@ -270,6 +282,34 @@ def _listens(directives: Iterable[Directive]) -> Tuple[Listen, ...]:
     return tuple(dict.fromkeys(listens))
 
 
+def _sharing_sockets(blocks: List[Block]) -> List[Block]:
+    """What one block says of a socket holds for all blocks on it; one for both families is there for IPv4 as well.
+
+    Source: nginx, src/http/ngx_http.c, ngx_http_add_addresses; ngx_http_core_module, `listen`: `ipv6only` is on
+    unless somebody says otherwise, since 1.3.4.
+    """
+    sockets: Dict[Tuple[str, int], List[Listen]] = {}
+    for listen in (listen for block in blocks for listen in block.listens):
+        sockets.setdefault((listen.address, listen.port), []).append(listen)
+    whole = {
+        place: {
+            "tls": any(one.tls for one in said),
+            "proxy_protocol": any(one.proxy_protocol for one in said),
+            "is_dual": place[0] == "::" and any(one.is_dual for one in said),
+        }
+        for place, said in sockets.items()
+    }
+    return [replace(block, listens=tuple(dict.fromkeys(_as_heard(block.listens, whole)))) for block in blocks]
+
+
+def _as_heard(listens: Iterable[Listen], whole: Dict[Tuple[str, int], Dict[str, bool]]) -> Iterator[Listen]:
+    for listen in listens:
+        heard = replace(listen, **whole[listen.address, listen.port])  # type: ignore[arg-type]
+        yield heard
+        if heard.is_dual:
+            yield replace(heard, address=ANY, is_dual=False)
+
+
 def _listen(words: Tuple[str, ...], is_all_tls: bool) -> Iterator[Listen]:
     """One `listen` directive, with a range of ports as many."""
     options = set(words[1:])
@@ -288,4 +328,5 @@ def _listen(words: Tuple[str, ...], is_all_tls: bool) -> Iterator[Listen]:
     last = min(int(match.group("last") or first), first + _MAX_PORTS)
     for port in range(first, last + 1):
         is_default = bool(options & {"default_server", "default"})
-        yield Listen(address or ANY, port, is_all_tls or "ssl" in options, is_default)
+        is_tls, is_dual = is_all_tls or "ssl" in options, "ipv6only=off" in options
+        yield Listen(address or ANY, port, is_tls, is_default, "proxy_protocol" in options, is_dual)

@@ -19,12 +19,14 @@ class Probe:
         port: TCP port.
         tls: whether to speak TLS.
         host: the name to ask for, in SNI and Host.
+        proxy_protocol: whether to say first for whom it connects (a PROXY line).
     """
 
     address: str
     port: int
     tls: bool
     host: str
+    proxy_protocol: bool = False
 
 
 @dataclass(frozen=True)

@@ -92,12 +92,13 @@ def _below_wildcards(selector: Selector, host: Host) -> Iterator[Site]:
 
 
 def _probe(site: Site, known: frozenset[str]) -> Probe | None:
-    """The plainest socket of a site: without TLS if there is one, the lowest port."""
+    """The plainest socket of a site: without a PROXY line, then without TLS if there is one, the lowest port."""
     usable = [listen for listen in site.listens if listen.port and not listen.address.startswith("unix:")]
     if not usable:
         return None
-    best = min(usable, key=lambda listen: (listen.tls, listen.port, listen.address))
-    return Probe(_local_address(best), best.port, best.tls, _name_to_ask_for(site.name, known))
+    best = min(usable, key=lambda one: (one.proxy_protocol, one.tls, one.port, one.address))
+    name = _name_to_ask_for(site.name, known)
+    return Probe(_local_address(best), best.port, best.tls, name, best.proxy_protocol)
 
 
 def _local_address(listen: Listen) -> str:
