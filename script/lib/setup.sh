@@ -6,6 +6,7 @@
 #   setup_tools       Python environment with locked versions, piquet itself, the collection by its full name
 #   setup_packages …  packages of the distribution
 #   setup_servers     nginx and Apache on this machine, installed but not started
+#   setup_modules     Apache modules whose packages would switch this machine's Apache to another MPM, only unpacked
 #   setup_browser     a Chromium for the tests on pages
 #   setup_hosts       what boots test hosts, and their base image
 
@@ -82,6 +83,19 @@ setup_servers() {
   rm -f "$policy"
   trap - EXIT
   [ ! -d /run/systemd/system ] || quietly "leave ${new[*]} off" systemctl disable "${new[@]}"
+}
+
+# libapache2-mpm-itk makes itself the MPM as it is installed; tests load its file from .cache/modules instead.
+setup_modules() {
+  local folder=.cache/modules work
+  [ ! -e "$folder/mpm_itk.so" ] || return 0
+  mkdir -p "$folder"
+  work=$(mktemp -d "$folder/new.XXXXXX")
+  quietly "package lists" apt-get update
+  (cd "$work" && quietly "fetch libapache2-mpm-itk" apt-get download libapache2-mpm-itk)
+  quietly "unpack libapache2-mpm-itk" dpkg-deb --extract "$work"/libapache2-mpm-itk_*.deb "$work"
+  mv "$work"/usr/lib/apache2/modules/mpm_itk.so "$folder"
+  rm -rf "$work"
 }
 
 # Ubuntu has no package of it: there, one that is on PATH already is as good.

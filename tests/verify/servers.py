@@ -11,6 +11,7 @@ import datetime
 import socket
 import subprocess
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -134,11 +135,15 @@ def start_nginx(folder: Path, sites: str, ports: list[int]) -> Server:
     return Server(folder, ports[0], ports[-1], launch(folder, ports, command))
 
 
-def start_apache(folder: Path, sites: str, ports: list[int]) -> Server:
-    """Start Apache with these vhosts and wait until it answers."""
+APACHE_MODULES = ("mpm_event", "authz_core", "headers", "alias", "ssl", "mime", "dir", "socache_shmcb")
+
+
+def start_apache(
+    folder: Path, sites: str, ports: list[int], modules: Sequence[str] = APACHE_MODULES, loads: str = ""
+) -> Server:
+    """Start Apache with these vhosts and wait until it answers; `loads` are further lines before all others."""
     folder.mkdir(exist_ok=True)
-    modules = ["mpm_event", "authz_core", "headers", "alias", "ssl", "mime", "dir", "socache_shmcb"]
-    loads = [f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so" for name in modules]
+    lines = [f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so" for name in modules]
     listens = [f"Listen 127.0.0.1:{port}" for port in ports]
     head = [
         f'ServerRoot "{folder}"',
@@ -147,7 +152,7 @@ def start_apache(folder: Path, sites: str, ports: list[int]) -> Server:
         "ServerName x.invalid",
     ]
     user = ["User www-data", "Group www-data"]
-    (folder / "apache.conf").write_text("\n".join([*loads, *user, *head, *listens, sites, ""]))
+    (folder / "apache.conf").write_text("\n".join([*lines, loads, *user, *head, *listens, sites, ""]))
     command = ["apache2", "-D", "FOREGROUND", "-f", str(folder / "apache.conf")]
     return Server(folder, ports[0], ports[-1], launch(folder, ports, command))
 
@@ -192,7 +197,8 @@ def _certificate(
 def launch(folder: Path, ports: list[int], command: list[str]) -> subprocess.Popen[bytes]:
     """Run a server in the foreground and wait until all its ports are open."""
     with (folder / "stderr").open("wb") as stderr:
-        process = subprocess.Popen(command, stderr=stderr)
+        # a prefork Apache ends its whole process group, which must not be ours
+        process = subprocess.Popen(command, stderr=stderr, start_new_session=True)
     deadline = time.monotonic() + 20
     while process.poll() is None and time.monotonic() < deadline:
         try:

@@ -12,6 +12,7 @@ import hashlib
 import socket
 import ssl
 import time
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from types import TracebackType
@@ -25,6 +26,13 @@ from piquet.verify.observation import UNKNOWN_SITE, Observation, Question, Targe
 BODY_LIMIT_BYTES = 32 * 1024 * 1024
 _PARTING_S = 0.25
 """In which the other side takes leave of a TLS connection. Source: aiohttp, "Graceful Shutdown"."""
+_MISDIRECTED = 421
+"""Asks for another connection. Source: RFC 9110 section 15.5.20."""
+_OF_A_CONNECTION = ("closed:", "protocol:")
+"""Errors that a kept connection alone may bring: closed meanwhile, at a limit, or for a change of name (mpm-itk), or
+with bytes of an earlier answer in it. Source: RFC 9112 sections 9.3.1 and 9.5."""
+_CLOSED_OFTEN = 3
+"""So many closed connections, and a door gets a new one for every question."""
 _USER_AGENT = f"piquet-verify/{__version__}"
 _SKIP = frozenset({"User-Agent", "Accept", "Accept-Encoding", "Content-Type"})
 
@@ -33,7 +41,8 @@ class Prober:
     """An asynchronous context that asks questions; one per run.
 
     Connections are kept open between the questions to one target, and between targets of one plain-HTTP
-    door, as browsers do. A POST always gets a fresh one, since it may not be repeated.
+    door, as browsers do, and as browsers do a question is asked again on a new one where a kept one was closed on it.
+    A POST always gets a fresh one, since it may not be repeated.
     """
 
     def __init__(self, timeout_s: float = 10.0, ca_file: str | None = None) -> None:
@@ -52,6 +61,7 @@ class Prober:
             self._checked.load_verify_locations(cafile=ca_file)
         self._unchecked = ssl._create_unverified_context()  # noqa: S323 - judged first, see _certificate
         self._certificates: dict[tuple[str, int, str], str] = {}
+        self._closed: Counter[tuple[str, int]] = Counter()
         self._speaks_tls = False
 
     async def __aenter__(self) -> Prober:
@@ -77,28 +87,41 @@ class Prober:
             is_last: nothing more is coming for this target, so that a TLS connection is not kept for nobody.
         """
         self._speaks_tls = self._speaks_tls or target.tls
+        door = (target.address, target.port)
+        if question.method == "POST" or self._closed[door] >= _CLOSED_OFTEN:
+            return await self._ask(self._fresh, target, question, is_last)
+        seen = await self._ask(self._kept, target, question, is_last)
+        if seen.status != _MISDIRECTED and not seen.error.startswith(_OF_A_CONNECTION):
+            return seen
+        self._closed[door] += 1
+        return await self._ask(self._fresh, target, question, is_last)
+
+    async def _ask(
+        self, session: aiohttp.ClientSession, target: Target, question: Question, is_last: bool
+    ) -> Observation:
+        """One question over one pool of connections, asked again without checking a certificate that is not valid."""
         key = (target.address, target.port, target.name)
         is_judged = target.tls and target.site != UNKNOWN_SITE
         trouble = self._certificates.get(key, "") if is_judged else ""
         context = self._checked if is_judged and not trouble else self._unchecked
         sent_at = time.time()
         try:
-            return await self._request(target, question, context, trouble, is_last)
+            return await self._request(session, target, question, context, trouble, is_last)
         except aiohttp.ClientConnectorCertificateError as error:
             self._certificates[key] = _certificate(error)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return Observation(None, (), "", 0, sent_at, time.time(), _reason(error), trouble)
-        return await self.ask(target, question, is_last)
+        return await self._ask(session, target, question, is_last)
 
     async def _request(
         self,
+        session: aiohttp.ClientSession,
         target: Target,
         question: Question,
         context: ssl.SSLContext,
         trouble: str,
         is_last: bool,
     ) -> Observation:
-        session = self._fresh if question.method == "POST" else self._kept
         headers = {"host": target.authority, "user-agent": _USER_AGENT, **dict(question.headers)}
         if target.tls and is_last:
             headers["connection"] = "close"
