@@ -24,5 +24,6 @@ class ActionModule(ActionBase):
         hosts = hosts_of_run(task_vars)
         steps = [registered(task_vars, hosts, name) for name in arguments["of"]]
         undo = registered(task_vars, hosts, arguments["undo"]) if arguments["undo"] else {}
-        result |= tally.attempt(arguments, hosts, steps, undo)
+        before = registered(task_vars, hosts, arguments["before"]) if arguments["before"] else {}
+        result |= tally.attempt(arguments, hosts, steps, undo, before)
         return tell(self._display, result)

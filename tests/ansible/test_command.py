@@ -127,6 +127,15 @@ def test_an_arm_that_is_taken_back(staged: Place) -> None:
     assert {value["status"]["state"] for value in document["hosts"].values()} <= {"stopped"}
 
 
+def test_a_second_arm_leaves_what_was_armed(staged: Place) -> None:
+    """One host fails as it is armed again: the others were armed all along, and are called ok."""
+    assert told(staged, "arm")["exit_code"] == exit_codes.OK
+    staged.fail("web1", "arm")
+    document = told(staged, "arm")
+    assert (words(document), document["exit_code"]) == (["failed", "ok", "ok"], exit_codes.HOST)
+    assert staged.states() == ["armed"] * 3
+
+
 def test_a_failing_canary_spares_the_others(surveyed: Place) -> None:
     """They were not begun, and are called so."""
     surveyed.fail("web2", "stage")

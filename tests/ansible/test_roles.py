@@ -111,6 +111,19 @@ def test_a_host_that_fails_at_the_last_step_undoes_the_others(staged: Place) -> 
     assert re.search(r"web1 +undone +stopped", run.text) and re.search(r"web3 +failed +stopped", run.text)
 
 
+@pytest.mark.parametrize("extra", [{}, {"piquet_arm_partial": "true"}], ids=["whole", "partial"])
+def test_what_was_armed_before_stays_armed(staged: Place, extra: dict[str, str]) -> None:
+    """A second arm takes back what it has done itself: hosts that were armed all along are none of that."""
+    assert staged.play("arm").rc == 0
+    assert staged.play("rollback", "--limit", "web2").rc == 0
+    staged.fail("web3", "arm")
+    run = staged.play("arm", extra=extra)
+    assert run.rc != 0
+    assert staged.states() == ["armed", "armed" if extra else "stopped", "armed"], run.text
+    assert "rollback" not in staged.verbs("web1") + staged.verbs("web3")
+    assert re.search(r"web1 +ok +armed", run.text) and re.search(r"web3 +failed +armed", run.text)
+
+
 def test_partial_arm_leaves_the_failing_out(staged: Place) -> None:
     """The others are armed, the exit status still says that not all is well."""
     staged.fail("web1", "check")

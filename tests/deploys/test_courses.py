@@ -116,6 +116,23 @@ def test_a_host_that_fails_at_the_last_step_undoes_the_others(staged: Place) -> 
     assert re.search(r"web3 +failed +stopped", done.shown())
 
 
+@pytest.mark.parametrize("variables", [{}, {"piquet_arm_partial": "true"}], ids=["whole", "partial"])
+@pytest.mark.parametrize("failing", HOSTS)
+def test_what_was_armed_before_stays_armed(staged: Place, failing: str, variables: dict[str, str]) -> None:
+    """A second arm takes back what it has done itself: hosts that were armed all along are none of that."""
+    assert run(staged, "arm").rc == 0
+    assert run(staged, "rollback", limit="web2").rc == 0
+    staged.fail(failing, "arm")
+    done = run(staged, "arm", variables=variables)
+    assert done.rc == 1
+    web2 = "armed" if variables and failing != "web2" else "stopped"
+    assert staged.states() == ["armed", web2, "armed"], done.shown()
+    assert "rollback" not in staged.verbs("web1") + staged.verbs("web3")
+    assert re.search(rf"{failing} +failed +{web2 if failing == 'web2' else 'armed'}", done.shown()), (
+        done.shown()
+    )
+
+
 def test_a_host_that_answers_nonsense_undoes_the_others(staged: Place) -> None:
     """No host can end the run, and with it the undoing: it is a failure like any other."""
     (staged.folder / "web3.lies").write_text("arm")

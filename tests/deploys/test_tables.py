@@ -79,17 +79,20 @@ def _key(register: str) -> str:
 def test_steps_are_given_what_the_tasks_are(verb: str) -> None:
     """The arguments of each task that are no template are those of its step."""
     settings = read_settings("web1", {}, FOLDER)
-    told = {"plan": {"digest": "d"}, "can": {"ok": []}, "armed": {"bad": []}}
+    told = {"plan": {"digest": "d"}, "can": {"ok": []}, "armed": {"bad": [], "begun": []}}
     for task, step in zip(tasks_of(verb), COURSES[verb], strict=True):
         if step.action == "python":
             assert task["ansible.builtin.raw"] == SCRIPT
             continue
         given, ours = task[module_of(task)], step.arguments(settings, told)
-        plain = {k: v for k, v in given.items() if "{{" not in str(v) and k not in ("of", "undo", "advice")}
+        named = ("of", "before", "undo", "advice")
+        plain = {k: v for k, v in given.items() if "{{" not in str(v) and k not in named}
         assert plain == {name: ours[name] for name in plain}
         assert set(given) <= set(ours)
         assert [_key(name) for name in given.get("of", ())] == list(ours.get("of", ()))
-        assert _key(given.get("undo", "")) == ours.get("undo", "")
+        assert [_key(given.get(k, "")) for k in ("before", "undo")] == [
+            ours.get(k, "") for k in ("before", "undo")
+        ]
         if "advice" in given:
             words = given["advice"].strip().replace("-e piquet_arm_partial", "piquet_arm_partial")
             assert words == ours["advice"]

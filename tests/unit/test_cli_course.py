@@ -13,7 +13,7 @@ from piquet.cli.course import ARM_CHECK, Course
 from piquet.engine.events import Event
 from piquet.errors import EngineError
 
-ARM, UNDO = "Arm", "Undo the arming where it must not stay"
+ARM, UNDO = "Arm", "Undo the arming of this run where it must not stay"
 PLAN = Event("result", "plan", "Plan", result={"changed": False, "digest": "d" * 64, "involved": ["a", "b"]})
 
 

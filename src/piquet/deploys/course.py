@@ -239,7 +239,8 @@ class Course:
             return verify.attempt(arguments, self.world.fleet)
         of = [self.results[name] for name in arguments["of"]]
         undo = self.results[arguments["undo"]] if arguments["undo"] else {}
-        return tally.attempt(arguments, self.hosts(), of, undo)
+        before = self.results[arguments["before"]] if arguments["before"] else {}
+        return tally.attempt(arguments, self.hosts(), of, undo, before)
 
 
 def _ours(step: Step) -> str:

@@ -104,7 +104,7 @@ def _baseline(settings: Settings, told: Told) -> Mapping[str, Any]:
 
 
 def _tally(of: list[str], title: str, **more: Any) -> Callable[[Settings, Told], Mapping[str, Any]]:
-    base = {"of": of, "undo": "", "title": title, "fail": True, "show": "always", "advice": ""}
+    base = {"of": of, "before": "", "undo": "", "title": title, "fail": True, "show": "always", "advice": ""}
     return lambda settings, told: base | more
 
 
@@ -166,12 +166,14 @@ _ARM: tuple[Step, ...] = (
         "agent", "Arm", "arm", _agent("arm"), goes_on=True,
         when=lambda host, settings, told: host in told["can"]["ok"],
     ),
-    Step("tally", "Count who is armed", "armed", _tally(["arm"], "Armed", fail=False, show="never")),
+    Step("tally", "Count who is armed", "armed", _tally(["arm"], "Armed", before="check", fail=False, show="never")),
     Step(
-        "agent", "Undo the arming where it must not stay", "undo", _agent("rollback", workdir=None), goes_on=True,
+        "agent", "Undo the arming of this run where it must not stay", "undo", _agent("rollback", workdir=None),
+        goes_on=True,
         when=lambda host, settings, told: (
             bool(told["armed"]["bad"])
             and host in told["can"]["ok"]
+            and host in told["armed"]["begun"]
             and (not settings["piquet_arm_partial"] or host in told["armed"]["bad"])
         ),
     ),

@@ -16,6 +16,7 @@ Results = Mapping[str, Result | None]
 """One registered result per host, None for a host without one."""
 ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "of": {"type": "list", "elements": "str", "required": True},
+    "before": {"type": "str", "default": ""},
     "undo": {"type": "str", "default": ""},
     "title": {"type": "str", "required": True},
     "fail": {"type": "bool", "default": True},
@@ -36,9 +37,14 @@ class Row:
 
 
 def attempt(
-    arguments: Mapping[str, Any], hosts: Iterable[str], steps: Sequence[Results], undo: Results
+    arguments: Mapping[str, Any],
+    hosts: Iterable[str],
+    steps: Sequence[Results],
+    undo: Results,
+    before: Results | None = None,
 ) -> dict[str, Any]:
-    """Tally for an engine: the table as `show`, the lists `ok` and `bad`, failed when asked and somebody is bad."""
+    """Tally for an engine: the table as `show`, the lists `ok`, `bad` and `begun`; failed when asked to be."""
+    hosts = set(hosts)
     rows = tally(hosts, steps, undo)
     losers = bad(rows)
     verdict = f"{arguments['title']}: {len(good(rows))} ok, {len(losers)} not"
@@ -52,6 +58,7 @@ def attempt(
         "msg": verdict,
         "ok": list(good(rows)),
         "bad": list(losers),
+        "begun": list(begun(hosts, steps, before or {})),
         "show": text if is_shown else "",
     }
 
@@ -76,6 +83,28 @@ def bad(rows: Iterable[Row]) -> tuple[str, ...]:
 def good(rows: Iterable[Row]) -> tuple[str, ...]:
     """The hosts on which the verb did its work."""
     return tuple(row.host for row in rows if row.word == "ok")
+
+
+def begun(hosts: Iterable[str], steps: Sequence[Results], before: Results) -> tuple[str, ...]:
+    """The hosts that these steps have armed, or may have: all that can be theirs to take back.
+
+    Args:
+        hosts: every host that the run was about.
+        steps: results of one step after the other.
+        before: results of the look before; a host that was armed then and was not changed since is none of ours.
+    """
+    found = []
+    for host in sorted(set(hosts)):
+        result = _last([step.get(host) for step in steps])
+        is_unsure = _plain_row(host, result).word in BAD and _state(before.get(host)) != "armed"
+        if is_unsure or (result or {}).get("changed"):
+            found.append(host)
+    return tuple(found)
+
+
+def _state(result: Result | None) -> str:
+    """What a host said that it is in, empty if it did not."""
+    return str((((result or {}).get("piquet") or {}).get("status") or {}).get("state") or "")
 
 
 def as_table(rows: Iterable[Row]) -> str:
