@@ -87,6 +87,14 @@ nginx (ngx_http_proxy_module, `proxy_cache_valid`) and LiteSpeed.
 _PLAIN = frozenset(string.ascii_letters + string.digits + "/_-~")
 _VALIDATORS = ("ETag", "Last-Modified", "Accept-Ranges", "Content-Range", "Content-Encoding", *TARGETED)
 
+NEVER_ALIKE = "*"
+"""The one value of the one `Vary` of every answer of ours: no other request is ever answered by it.
+
+A service worker of the site's own is bound by no Cache-Control, but it cannot keep such an answer. Beside another name,
+in one line or two, the star is overlooked by some caches.
+Source: RFC 9110, 12.5.5; Service Workers, 5.4.4 `Cache.put`; vcl_beresp_control of Varnish's builtin.vcl.
+"""
+
 Kind = Literal[
     "page", "json", "front", "to-usual", "banner", "about", "asset", "bypass", "rehearsal", "usual", "refused"
 ]
@@ -149,7 +157,12 @@ def retry_after(phase: Phase) -> str:
 
 def common_headers(campaign: Campaign, phase: Phase) -> dict[str, str]:
     """Headers of every answer of ours: never stored, never indexed, always recognisable."""
-    return {"Cache-Control": "no-store", "X-Robots-Tag": ROBOTS["block"], SIGN_HEADER: sign(campaign, phase)}
+    return {
+        "Cache-Control": "no-store",
+        "Vary": NEVER_ALIKE,
+        "X-Robots-Tag": ROBOTS["block"],
+        SIGN_HEADER: sign(campaign, phase),
+    }
 
 
 def occupied_pattern(paths: Sequence[str], end: str = "$") -> str:

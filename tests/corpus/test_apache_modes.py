@@ -24,7 +24,16 @@ from .picket import OCCUPIED, SECRET, Picket, own_addresses, picket
 from .runner import Tally, ask, run
 
 Count = Callable[[str, Tally], None]
-TELLING = ("environment", "filters", "htaccess-cloud", "late-lifetime", "pages", "rewrite-proxy", "wildcard")
+TELLING = (
+    "environment",
+    "filters",
+    "htaccess-cloud",
+    "late-lifetime",
+    "pages",
+    "rewrite-proxy",
+    "vary",
+    "wildcard",
+)
 """Kinds of an ordinary run."""
 ALL = tuple(kind.name for kind in load("apache"))
 _ALONE = {

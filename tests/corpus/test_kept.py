@@ -175,6 +175,11 @@ def test_our_own_answers_are_told_to_no_cache(mode: Mode, tmp_path: Path) -> Non
         ("location /x/ { add_header Cache-Control max-age=60; }", "lua"),
         ('more_set_headers -s "503 200" "Surrogate-Control: max-age=60" "X-Own: 1";', "include"),
         ('more_set_headers "X-Own: max-age=60";', "lua"),
+        ("add_header Vary Origin;", "include"),
+        ('more_set_headers "Vary: Origin";', "include"),
+        ("gzip_vary on;", "include"),
+        ("gzip_vary off;", "lua"),
+        ("location /x/ { gzip_vary on; add_header Vary Origin; }", "lua"),
     ],
 )
 def test_auto_leaves_lua_where_our_answers_would_be_kept(

@@ -137,6 +137,8 @@ def test_every_choice_that_is_none_is_said_at_once() -> None:
         ("auto", True, ["server add_after_body"], "include"),
         ("auto", True, ["http add_header:surrogate-control"], "include"),
         ("auto", True, ["server more_set_headers:cache-control"], "include"),
+        ("auto", True, ["http gzip_vary"], "include"),
+        ("auto", True, ["server add_header:vary"], "include"),
         ("auto", True, ["location add_header:cache-control"], "lua"),
         ("include", True, [], "include"),
         ("lua", False, [], "lua"),

@@ -195,6 +195,8 @@ FIRES: list[Case] = [
     ("lua-filtered", "warning", {}, on_nginx(lua=LUA, own=["http sub_filter"], _variables=BY_LUA)),
     ("lua-filtered", "warning", {},
      on_nginx(lua=LUA, own=["server more_set_headers:edge-control"], _variables=BY_LUA)),
+    *[("lua-filtered", "warning", {}, on_nginx(lua=LUA, own=[word], _variables=BY_LUA))
+      for word in ("http gzip_vary", "server add_header:vary", "http more_set_headers:vary")],
     ("block-kept", "error", {}, on_nginx(lua=LUA, own=["http add_header:cdn-cache-control"], _variables=BY_LUA)),
     ("occupy-expires", "error", OCCUPY, on_nginx(lua=LUA, own=["server expires"], _variables=BY_LUA)),
     ("occupy-expires", "error", OCCUPY,
@@ -253,6 +255,9 @@ SILENT: list[Case] = [
     ("lua-filtered", "", {}, on_nginx(lua=LUA, own=["location sub_filter"], _variables=BY_LUA)),
     ("lua-filtered", "", {}, on_nginx(lua=LUA, own=["location add_header:cache-control"], _variables=BY_LUA)),
     ("block-kept", "", {}, on_nginx(lua=LUA, own=["server expires"], _variables=BY_LUA)),
+    ("block-kept", "", {}, on_nginx(lua=LUA, own=["server add_header:vary"], _variables=BY_LUA)),
+    *[("lua-filtered", "", {}, on_nginx(lua=LUA, own=[word]))
+      for word in ("http gzip_vary", "server add_header:vary", "http more_set_headers:vary")],
     ("block-kept", "", {}, on_nginx(lua=LUA, own=["http add_header:cdn-cache-control"])),
     ("occupy-expires", "", OCCUPY, on_nginx(lua=LUA, own=["server expires"])),
     ("occupy-expires", "", OCCUPY, on_nginx(lua=LUA, own=["server sub_filter"], _variables=BY_LUA)),

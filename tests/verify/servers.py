@@ -63,7 +63,7 @@ location = /__bypass {{ internal; {signed} default_type text/plain;
   add_header Set-Cookie "piquet_bypass={secret}; Path=/; HttpOnly; SameSite=Lax" always; return 303 /; }}
 """
 SIGNED = (
-    "add_header Cache-Control no-store always; add_header X-Robots-Tag noindex always; "
+    "add_header Cache-Control no-store always; add_header Vary * always; add_header X-Robots-Tag noindex always; "
     'add_header X-Piquet "{sign}" always;'
 )
 SECRET = "0123456789abcdef0123456789abcdef"

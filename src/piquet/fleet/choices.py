@@ -27,8 +27,10 @@ EARLY_LUA = "server_rewrite_by_lua"
 """Directive of the owner's that takes the place of ours (or ours of it), so that `auto` leaves it its place."""
 
 _ALTERING = re.compile(r"(?:http|server) (?:sub_filter|add_before_body|add_after_body)")
-_KEEPING = re.compile(r"(?:http|server) (?:expires|(?:add_header|more_set_headers):.+)")
-"""nginx: what would tell caches to keep an answer of ours; of headers, surveys name no others."""
+_KEEPING = re.compile(r"(?:http|server) (?:expires|(?:add_header|more_set_headers):(?!vary$).+)")
+"""nginx: what would tell caches to keep an answer of ours; of headers, surveys name no others but `Vary`."""
+_VARYING = re.compile(r"(?:http|server) (?:gzip_vary|(?:add_header|more_set_headers):vary)")
+"""nginx: what would put another name beside the star of our `Vary`."""
 _WHAT = {
     "piquet_scheduler": ("is no schedule", "systemd where it runs, else cron"),
     "piquet_nginx": ("is no way to speak to nginx", "lua where its module is loaded and free, else include"),
@@ -79,12 +81,17 @@ def _speaks_against_lua(server: ServerFacts) -> bool:
 
 def altering(server: ServerFacts) -> frozenset[str]:
     """Directives of the owner's that would change our answers by Lua too, since these have no location of their own."""
-    return keeping(server) | _found(_ALTERING, server)
+    return keeping(server) | varying(server) | _found(_ALTERING, server)
 
 
 def keeping(server: ServerFacts) -> frozenset[str]:
     """Those of them by which a cache would keep our answers."""
     return _found(_KEEPING, server)
+
+
+def varying(server: ServerFacts) -> frozenset[str]:
+    """Those of them by which our `Vary` would not stand alone."""
+    return _found(_VARYING, server)
 
 
 def _found(pattern: re.Pattern[str], server: ServerFacts) -> frozenset[str]:

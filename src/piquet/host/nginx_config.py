@@ -32,12 +32,14 @@ _NOTED = frozenset(
 )
 _OWN = re.compile(
     r"(server_rewrite_by_lua|header_filter_by_lua|body_filter_by_lua|sub_filter|sub_filter_last_modified|expires"
-    r"|add_before_body|add_after_body|more_set_input_headers|more_clear_input_headers)(?:_block|_file)?$"
+    r"|add_before_body|add_after_body|gzip_vary|more_set_input_headers|more_clear_input_headers)(?:_block|_file)?$"
 )
 """Directives that take the place of ours, or ours theirs, in the block where they stand."""
 _TELLING = frozenset({"add_header", "more_set_headers"})
 _TO_CACHES = re.compile(r"(?:[a-z-]+-)?cache-control|surrogate-control|edge-control|x-accel-expires")
 """Headers, in lower case, by which caches are told how long to keep an answer."""
+_VARY = "vary"
+"""Whatever it says: beside it, the star of our own is overlooked by some caches."""
 _LIFETIME = re.compile(r"\$|[1-9]")
 """In the value of one: a number of seconds that is not zero, or nobody knows."""
 ANY = "0.0.0.0"  # noqa: S104 - what a survey writes for every IPv4 address
@@ -251,12 +253,12 @@ def own_words(directive: Directive, level: str) -> Set[str]:
 
 
 def _told(directive: Directive) -> Iterator[str]:
-    """Names, in lower case, of headers that the directive sets and by which a cache would keep an answer of ours."""
+    """Names, in lower case, of headers that the directive sets and by which a cache could keep an answer of ours."""
     words = directive.arguments
     pairs = [words[:2]] if directive.name == "add_header" else [tuple(word.split(":", 1)) for word in words]
     for pair in (pair for pair in pairs if len(pair) == 2):
         name = pair[0].strip().lower()
-        if _TO_CACHES.fullmatch(name) and _LIFETIME.search(pair[1]):
+        if name == _VARY or (_TO_CACHES.fullmatch(name) and _LIFETIME.search(pair[1])):
             yield name
 
 

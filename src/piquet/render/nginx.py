@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from piquet import answers
-from piquet.fleet.choices import keeping
+from piquet.fleet.choices import keeping, varying
 from piquet.fleet.model import ServerFacts
 from piquet.plan import HostPlan
 from piquet.render.environment import render
@@ -84,8 +84,9 @@ def _values(view: CampaignView, host: HostPlan, server: ServerFacts) -> dict[str
 
 def _cleared(server: ServerFacts) -> tuple[str, ...]:
     """Headers to caches that our location would inherit from the owner's headers-more; `add_header` it does not."""
-    names = ("Cache-Control", *answers.TARGETED)
-    return names if any(word.startswith("more_set_headers ") for word in keeping(server)) else ()
+    names = ("Cache-Control", "Vary", *answers.TARGETED)
+    told = keeping(server) | varying(server)
+    return names if any(word.startswith("more_set_headers ") for word in told) else ()
 
 
 def _redirects(view: CampaignView) -> list[tuple[str, str]]:
