@@ -12,7 +12,7 @@ import ipaddress
 import re
 import string
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.utils import format_datetime
 from typing import Literal
 
@@ -36,8 +36,12 @@ USUAL_QUERY = "piquet=usual"
 
 REHEARSAL_COOKIE = "piquet_rehearsal"
 REHEARSAL_PREFIX = "/.well-known/piquet/rehearse/"
-REHEARSAL_WORD = r"(?P<rehearsed>[1-9][0-9]?)-[0-9a-f]{32}"
-"""What the cookie holds: number of the phase and the secret; a file of this name on the host makes it good.
+REHEARSAL_WORD = r"[1-9][0-9]?-[0-9a-f]{32}(?:-[0-9]{8,17}){1,3}(?:_[0-9]{9,17})?"
+"""What the cookie holds: number of the phase, the secret, and when it is good; a file of this name makes it so.
+
+When: of seconds since the epoch the first seven digits and each eighth that may follow (`-1795880456`), and for what
+is left before the last full hundred the first eight and each ninth (`_1795882201`). Servers hold their own clock
+against that, so that a pass ends by itself.
 
 It is good outside of every window of the site. Inside, armed or not, it changes nothing: that window's phase is what a
 flag shows to everybody, and a rehearsal of it would say that something is shown where nothing is.
@@ -45,6 +49,16 @@ flag shows to everybody, and a rehearsal of it would say that something is shown
 
 ROBOTS: Mapping[str, str] = {"block": "noindex", "occupy": "noarchive, nosnippet"}
 """A front page that is occupied for a day stays in the index, but none of the strikers' words are kept there."""
+
+PROOF_PREFIX = "/.well-known/piquet/proof/"
+"""Below it a host asks its own servers, before it is armed, whether they see what it does."""
+
+PROOF_WORD = "[0-9a-f]{32}"
+"""Names a file of root's in `/run/piquet/proof`; while that is there, it is answered whatever the hour and the door."""
+
+NONCE_HEADER = "X-Piquet-Nonce"
+"""A request's word of that kind; answers of ours repeat it while its file is there, and nobody else's configuration can
+know whether it is."""
 
 BUILT_IN_DOORS = ("/.well-known/acme-challenge/", "/robots.txt")
 """Always open, so that certificates renew (RFC 8555 §8.3) and crawlers keep their rules (RFC 9309 §2.3.1)."""
@@ -96,7 +110,18 @@ Source: RFC 9110, 12.5.5; Service Workers, 5.4.4 `Cache.put`; vcl_beresp_control
 """
 
 Kind = Literal[
-    "page", "json", "front", "to-usual", "banner", "about", "asset", "bypass", "rehearsal", "usual", "refused"
+    "page",
+    "json",
+    "front",
+    "to-usual",
+    "banner",
+    "about",
+    "asset",
+    "bypass",
+    "rehearsal",
+    "proof",
+    "usual",
+    "refused",
 ]
 
 
@@ -142,12 +167,31 @@ class Answer:
     mark: str = ""
 
 
-USUAL = Answer("usual", absent=(SIGN_HEADER,))
+USUAL = Answer("usual", absent=(SIGN_HEADER, NONCE_HEADER))
 
 
 def sign(campaign: Campaign, phase: Phase) -> str:
     """Value of `X-Piquet`, e.g. `greve-2026-12-17/1/block`."""
     return f"{campaign.name}/{phase.number}/{phase.mode}"
+
+
+def proof_sign(campaign: Campaign) -> str:
+    """Value of `X-Piquet` where a server proves itself, outside of every phase."""
+    return f"{campaign.name}/proof"
+
+
+def rehearsed_at(clock: str, number: int, back: Sequence[str]) -> str:
+    """Regular expression (PCRE) on a clock and a rehearsal's word behind it, if the word is good by that clock.
+
+    Args:
+        clock: expression for the clock, whose groups are the first seven digits of its seconds, the eighth, the ninth.
+        number: of the phase.
+        back: how these three groups are referred to.
+    """
+    whole = REHEARSAL_WORD.replace("[1-9][0-9]?", str(number), 1)
+    thousands, hundreds, tens = back
+    good = rf"(?:-{thousands}[0-9]*?{hundreds}|_{thousands}{hundreds}[0-9]*?{tens})"
+    return rf"{clock}(?={whole}(?::|$)){number}-[0-9a-f]{{32}}(?:-[0-9]+)*?{good}"
 
 
 def retry_after(phase: Phase) -> str:
@@ -237,7 +281,12 @@ def pick_language(languages: Sequence[str], accept_language: str) -> str:
 
 
 def expect(
-    campaign: Campaign, phase: Phase | None, request: Request, secret: str | None, assets: Collection[str]
+    campaign: Campaign,
+    phase: Phase | None,
+    request: Request,
+    secret: str | None,
+    assets: Collection[str],
+    proofs: Collection[str] = (),
 ) -> Answer:
     """The row of the table for one request to a *selected* site.
 
@@ -247,11 +296,23 @@ def expect(
         request: what the client sends.
         secret: the bypass secret, None where the campaign has none.
         assets: names below `/.well-known/piquet/`.
+        proofs: words whose file is there at that instant, on the host itself.
     """
+    if request.target.startswith(PROOF_PREFIX) and request.target[len(PROOF_PREFIX) :] in proofs:
+        headers = {"Cache-Control": "no-store", SIGN_HEADER: proof_sign(campaign)}
+        return Answer("proof", 204, headers, (*_VALIDATORS, "Retry-After", "Set-Cookie"))
     if phase is None or _is_open(campaign.doors, request, secret):
         return USUAL
     own = _own_address(campaign, phase, request, secret, assets)
-    return own or _MODES[phase.mode](campaign, phase, request)
+    return _with_nonce(own or _MODES[phase.mode](campaign, phase, request), request, proofs)
+
+
+def _with_nonce(answer: Answer, request: Request, proofs: Collection[str]) -> Answer:
+    """An answer of ours repeats the request's word while its file is there; pages of the site never do."""
+    nonce = request.headers.get(NONCE_HEADER.lower(), "")
+    if SIGN_HEADER in answer.headers and nonce in proofs:
+        return replace(answer, headers={**answer.headers, NONCE_HEADER: nonce})
+    return replace(answer, absent=(*answer.absent, NONCE_HEADER))
 
 
 def _is_open(doors: Doors, request: Request, secret: str | None) -> bool:

@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -19,12 +19,20 @@ from .cases import Case
 from .client import Wire, parse
 from .conftest import Planter
 from .kinds import Provider
-from .picket import Picket, picket
+from .picket import DEFAULT_WINDOW, Picket, picket
 from .runner import Item, ask, items
 from .servers import Server
-from .test_release import CASES, STATELESS
+from .test_release import CASES, STATELESS, VARIANTS
 
-UNKNOWN = f"1-{'f' * 32}"
+BEFORE, INSIDE = (int(DEFAULT_WINDOW[0].timestamp()) - shift for shift in (1, 0))
+
+
+def unknown(at: int) -> str:
+    """A word that nobody has made, for the same time as one that is made at an instant; as long as that."""
+    return f"1-{'f' * 32}{passes.moments(at, passes.until(at))}"
+
+
+UNKNOWN = unknown(BEFORE)
 WAYS = pytest.mark.parametrize(
     ("provider", "variant", "mode"),
     [
@@ -72,12 +80,12 @@ def end(server: Server) -> None:
     assert passes.clear(Paths(str(server.box.root)))
 
 
-def as_stranger(got: dict[Item, Wire], word: str) -> dict[Item, Wire]:
+def as_stranger(got: dict[Item, Wire], word: str, stranger: str = UNKNOWN) -> dict[Item, Wire]:
     """Answers to a holder as if the unknown cookie had been sent, which an application may repeat."""
     found = {}
     for item, wire in got.items():
-        headers = tuple((name, value.replace(word, UNKNOWN)) for name, value in item.case.headers)
-        received = wire.received.replace(word.encode(), UNKNOWN.encode())
+        headers = tuple((name, value.replace(word, stranger)) for name, value in item.case.headers)
+        received = wire.received.replace(word.encode(), stranger.encode())
         found[replace(item, case=replace(item.case, headers=headers))] = replace(wire, received=received)
     return found
 
@@ -165,15 +173,62 @@ def test_half_an_hour_is_enough(provider: Provider, planted: Planter) -> None:
     strike = picket(server)
     strike.hook(server)
     strike.stage(server)
-    paths, now = Paths(str(server.box.root)), time.time()
+    paths, now = Paths(str(server.box.root)), strike.before_ms / 1000
     server.box.set_clock(strike.before_ms)
     with server.serving():
-        word = issue(server, int(now * 1000))
+        word = issue(server, strike.before_ms)
         assert not passes.sweep(paths, now + passes.LIFE_S - 61)
         (shown,) = set(_are_ours(server, word))
         assert passes.sweep(paths, now + passes.LIFE_S)
         (gone,) = set(_are_ours(server, word))
         assert (shown, gone) == (True, False)
+
+
+# Seconds at which a pass may be made: some in the middle, and where tens, hundreds and thousands of seconds roll over at
+# one of its ends.
+MADE_AT = (
+    1797460440,
+    1797460199,
+    1797460200,
+    1797460999,
+    1797461000,
+    1797469999,
+    1797399999,
+    1797460260,
+    1797461100,
+)
+
+
+@pytest.mark.parametrize(("provider", "variant"), VARIANTS)
+@pytest.mark.parametrize("mode", ["block", "banner"])
+def test_a_pass_ends_by_itself(provider: Provider, variant: Variant, mode: Mode, planted: Planter) -> None:
+    """Nobody is awake on the host, and its file stays: shown up to the last millisecond, as usual from the end on."""
+    server = planted(provider, "static", lua=(provider, variant) == ("nginx", "lua"))
+    window = (datetime(2026, 12, 20, tzinfo=UTC), datetime(2026, 12, 21, tzinfo=UTC))
+    strike = picket(server, window, variant=variant, mode=mode)
+    strike.hook(server)
+    strike.stage(server)
+    wrong = []
+    with server.serving():
+        for made_at in MADE_AT:
+            word, until = issue(server, made_at * 1000), passes.until(made_at)
+            assert 1740 < until - made_at <= passes.LIFE_S
+            for at_ms, wanted in (
+                (made_at * 1000, True),
+                ((made_at + until) * 500, True),
+                (until * 1000 - 1, True),
+                (until * 1000, False),
+                (until * 1000 + 999_999, False),
+                (until * 1000 + 7_200_000, False),
+                ((made_at - 1000) * 1000, False),
+            ):
+                server.box.set_clock(at_ms)
+                asked = [
+                    any(map(is_ours, get(server, part).values())) for part in (holding(word), opening(word))
+                ]
+                wrong += [(made_at, at_ms, asked)] if asked != [wanted, wanted] else []
+            end(server)
+    assert wrong == []
 
 
 def _are_ours(server: Server, word: str) -> list[bool]:
@@ -188,13 +243,14 @@ def test_in_a_window_that_nobody_armed_there_is_no_rehearsal(
     server = planted(provider, "static", lua=(provider, variant) == ("nginx", "lua"))
     strike = picket(server, variant=variant, mode=mode)
     server.box.set_clock(strike.inside_ms)
+    stranger = unknown(INSIDE)
     with server.serving():
-        as_usual = get(server, (*holding(UNKNOWN), *opening(UNKNOWN)))
+        as_usual = get(server, (*holding(stranger), *opening(stranger)))
     strike.hook(server)
     strike.stage(server)
     with server.serving():
         word = issue(server, strike.inside_ms)
-        got = as_stranger(get(server, (*holding(word), *opening(word))), word)
+        got = as_stranger(get(server, (*holding(word), *opening(word))), word, stranger)
         assert [item for item, wire in got.items() if is_ours(wire)] == []
         held = {item: wire for item, wire in got.items() if item in as_usual}
         assert held == {item: as_usual[item] for item in held}

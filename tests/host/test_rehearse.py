@@ -86,11 +86,21 @@ def test_one_pass_is_made_and_told(ready: Box) -> None:
 
 def test_the_agents_words_are_those_of_the_table() -> None:
     """What the agent makes is what the configuration looks for, and the cookie lives as long as the file at most."""
-    made = f"12-{'0af' * 10}b1"
+    made = f"12-{'0af' * 10}b1{passes.moments(1_795_880_456, passes.until(1_795_880_456))}"
     assert rehearse.PREFIX == answers.REHEARSAL_PREFIX
     assert passes._NAME.match(made) and re.fullmatch(answers.REHEARSAL_WORD, made)
     assert f"Max-Age={passes.LIFE_S};" in answers.rehearsal_cookie(made)
-    for wrong in ("0-" + "a" * 32, "100-" + "a" * 32, "1-" + "A" * 32, "1-" + "a" * 31, f"{made}\n"):
+    when = "-1795880456"
+    for wrong in (
+        f"0-{'a' * 32}{when}",
+        f"100-{'a' * 32}{when}",
+        f"1-{'A' * 32}{when}",
+        f"1-{'a' * 31}{when}",
+        f"1-{'a' * 32}",
+        f"1-{'a' * 32}{when * 4}",
+        f"{made}\n",
+        f"{made}/..",
+    ):
         assert not passes._NAME.match(wrong) and not re.fullmatch(answers.REHEARSAL_WORD, wrong)
 
 
@@ -351,7 +361,8 @@ def test_the_secret_is_in_the_answer_alone(ready: Box) -> None:
     """Not in the message, a problem, the status, its sentence or the journal."""
     asked = request.parse({"verb": "rehearse", "at": ready.now})
     response = request.respond(ready.machine(), asked)
-    secret = response.pop("rehearsal")["path"].rpartition("-")[2]
+    secret = response.pop("rehearsal")["path"].split("-")[2]
+    assert len(secret) == 32
     assert secret not in json.dumps(response)
     assert response["status"]["rehearsal"] == {"phase": 1, "until": 1_001_760}
     said = ready.good("status").message

@@ -23,7 +23,7 @@ SCHEDULE = re.compile(r"^/etc/(systemd/system|cron\.d)(/|$)")
 """Where the schedule's own files are, in which roads with different schedulers may differ."""
 
 _PASSES = "/run/piquet/rehearse/"
-_PASS = re.compile(r"\b([1-9][0-9]?)-[0-9a-f]{32}\b")
+_PASS = re.compile(r"\b([1-9][0-9]?)-[0-9a-f]{32}(?:-[0-9]{8,17}){1,3}(?:_[0-9]{9,17})?\b")
 _UNTIL = re.compile(r"until \d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)?")
 PATHS = ("/", "/nothing", "/api/data.json", "/.well-known/piquet.json", "/robots.txt")
 _TREE = """\

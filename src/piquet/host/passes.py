@@ -16,7 +16,7 @@ import re
 import shutil
 import stat
 from pathlib import Path
-from typing import List, NamedTuple, Optional
+from typing import Dict, List, NamedTuple, Optional
 
 from piquet.host import files, processes, state
 from piquet.host.paths import Paths
@@ -26,7 +26,8 @@ LIFE_S = 30 * 60
 
 _MINUTE_S = 60
 _SECRET_BYTES = 16
-_NAME = re.compile(r"([1-9][0-9]?)-[0-9a-f]{32}\Z")
+_NAME = re.compile(r"([1-9][0-9]?)-[0-9a-f]{32}(?:-[0-9]{8,17}){1,3}(?:_[0-9]{9,17})?\Z")
+"""The twin of `piquet.answers.REHEARSAL_WORD`."""
 
 
 class Pass(NamedTuple):
@@ -49,7 +50,7 @@ def issue(paths: Paths, phase: int, now: float) -> Pass:
         _require_own(folder)
         folder.chmod(mode)
     before = _names(paths)
-    name = f"{phase}-{os.urandom(_SECRET_BYTES).hex()}"
+    name = f"{phase}-{os.urandom(_SECRET_BYTES).hex()}{moments(int(now), until(int(now)))}"
     _write(paths, name, now)
     for other in before:
         _remove(paths.rehearse / other)
@@ -59,6 +60,20 @@ def issue(paths: Paths, phase: int, now: float) -> Pass:
 def until(made_at: int) -> int:
     """The full minute at which a pass is over, in epoch seconds."""
     return (made_at + LIFE_S) // _MINUTE_S * _MINUTE_S
+
+
+def moments(first: int, end: int) -> str:
+    """The seconds from `first` up to `end`, a full ten, as a server can hold its clock against them by digits alone.
+
+    A group for each thousand seconds: its digits, then each hundred of it that counts; last the tens of the hundred
+    in which it ends. So nobody need be awake for a pass to end.
+    """
+    groups: Dict[int, str] = {}
+    for hundred in range(first // 100, end // 100):
+        groups[hundred // 10] = groups.get(hundred // 10, "") + str(hundred % 10)
+    tens = "".join(map(str, range(end % 100 // 10)))
+    last = f"_{end // 100:08d}{tens}" if tens else ""
+    return "".join(f"-{thousand:07d}{hundreds}" for thousand, hundreds in groups.items()) + last
 
 
 def current(paths: Paths, now: float) -> Optional[Pass]:

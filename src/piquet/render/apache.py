@@ -24,6 +24,8 @@ from piquet.render.apache_conditions import (
     REQUEST_LINE,
     Conditions,
     gets,
+    nonce,
+    proof,
     speaks,
     wants_json,
 )
@@ -92,7 +94,12 @@ def _banner_values(conditions: Conditions, server: ServerFacts) -> dict[str, Any
 
 def _values(conditions: Conditions, server: ServerFacts) -> dict[str, Any]:
     own = _lua_values(conditions, server) if server.variant == "lua" else _rule_values(conditions, server)
-    return {**conditions.view.values(), **own}
+    proving = {
+        "proof": proof(),
+        "proof_sign": answers.proof_sign(conditions.view.campaign),
+        "nonce_header": answers.NONCE_HEADER,
+    }
+    return {**conditions.view.values(), **proving, **own}
 
 
 def _lua_values(conditions: Conditions, server: ServerFacts) -> dict[str, Any]:
@@ -130,6 +137,7 @@ def _rule_values(conditions: Conditions, server: ServerFacts) -> dict[str, Any]:
         "speaks": {name: speaks(view, name) for name in view.campaign.languages},
         "bypass_link": conditions.bypass_link(),
         "hands_rules_down": not server.server_rules,
+        "nonce": nonce(),
         "rehearsal_line": f"{REQUEST_LINE}{answers.pcre_literal(answers.REHEARSAL_PREFIX)}([^ ]+) .*$",
         "rehearsal_cookie": answers.rehearsal_cookie("$1"),
     }

@@ -35,6 +35,9 @@ _LONGEST_PATTERN = 16 * 1024
 _LISTED = r"m#^([^ ]+) .* \1 #"
 """On a name and a list, a space before and behind each name of it."""
 
+_CLOCK = "(?:^|, )t=([0-9]{7})([0-9])([0-9])[0-9]{7} "
+"""The server's clock in microseconds, before a word; in a header, what a visitor sent stands in front of it."""
+
 Clock = Literal["header", "note"]
 """Where the request's time stands: in a request header until the handler, in a note for as long as the request."""
 
@@ -89,7 +92,7 @@ class Conditions:
 
     def rehearsal_link(self, phase: PhaseView, clock: Clock) -> str:
         """Whether a request is the link by which a rehearsal of a phase begins, and one is on."""
-        word = f"({phase.number}-[0-9a-f]{{32}})"
+        word = f"({_word(phase.number)})"
         asked = gets(answers.pcre_literal(answers.REHEARSAL_PREFIX) + word, end=" ")
         return f"{ASKED_FIRST} && {asked} && {self._rehearsable(phase, clock)}"
 
@@ -101,14 +104,17 @@ class Conditions:
         return f"({_lease(phase, clock)} && {self._flag(phase.number)})"
 
     def _rehearsed(self, phase: PhaseView, clock: Clock) -> str:
-        word = f"{answers.REHEARSAL_COOKIE}=({phase.number}-[0-9a-f]{{32}})"
+        word = f"{answers.REHEARSAL_COOKIE}=({_word(phase.number)})"
         cookie = f"req_novary('Cookie') =~ m#(?:^|; *){word}(?:;|$)#"
         return f"({cookie} && {self._rehearsable(phase, clock)})"
 
     def _rehearsable(self, phase: PhaseView, clock: Clock) -> str:
         """Behind a match whose first group is the word: it is good here, and no window of the site is open."""
         real = " || ".join(self._is_open(other, clock) for other in self.view.phases)
-        return f"-f '/run/piquet/rehearse/$1' && {self._takes_part(phase.number)} && ! ({real})"
+        time = "%{note:piquet-at}" if clock == "note" else "%{req_novary:X-Piquet-At}"
+        good = answers.rehearsed_at(_CLOCK, phase.number, (r"\1", r"\2", r"\3"))
+        file = f"-f '/run/piquet/rehearse/$1' && '{time} $1' =~ m#{good}#"
+        return f"{file} && {self._takes_part(phase.number)} && ! ({real})"
 
     def _is_open(self, phase: PhaseView, clock: Clock) -> str:
         """Whether the window of a phase is open that the requested host takes part in, armed or not."""
@@ -166,6 +172,21 @@ class Conditions:
             cookie = rf"m#(?:^|; *){answers.BYPASS_COOKIE}={self.view.secret}(?:;|$)#"
             conditions.append(f"req_novary('Cookie') !~ {cookie}")
         return conditions + [f"! (-R '{network}')" for network in self.view.campaign.doors.networks]
+
+
+def proof() -> str:
+    """Whether a request is the host's own question, and its file is there: whatever the site, the hour and the door."""
+    path = f"{answers.pcre_literal(answers.PROOF_PREFIX)}({answers.PROOF_WORD})"
+    return f"%{{THE_REQUEST}} =~ m#{REQUEST_LINE}{path} # && -f '/run/piquet/proof/$1' && {ASKED_FIRST}"
+
+
+def nonce() -> str:
+    """Whether an answer of ours repeats the word of a request: its file is there."""
+    return f"req_novary('{answers.NONCE_HEADER}') =~ m#^({answers.PROOF_WORD})$# && -f '/run/piquet/proof/$1'"
+
+
+def _word(number: int) -> str:
+    return answers.REHEARSAL_WORD.replace("[1-9][0-9]?", str(number), 1)
 
 
 def gets(path_pattern: str, end: str = _END_OF_PATH) -> str:

@@ -78,7 +78,7 @@ def _values(view: CampaignView, host: HostPlan, server: ServerFacts) -> dict[str
         "cleared": _cleared(server),
         "headers": header_rows(view, server.variant == "lua"),
         "types": [*answers.CONTENT_TYPES.items(), ("problem", answers.PROBLEM_TYPE)],
-        "redirects": _redirects(view),
+        "proof_sign": answers.proof_sign(view.campaign),
     }
 
 
@@ -87,10 +87,3 @@ def _cleared(server: ServerFacts) -> tuple[str, ...]:
     names = ("Cache-Control", "Vary", *answers.TARGETED)
     told = keeping(server) | varying(server)
     return names if any(word.startswith("more_set_headers ") for word in told) else ()
-
-
-def _redirects(view: CampaignView) -> list[tuple[str, str]]:
-    """Locations that set a cookie and send the visitor on: name, target."""
-    found = [("piquet-rehearse", "/")]
-    found += [("piquet-usual", "$piquet_path")] if view.of_mode("occupy") else []
-    return found + ([("piquet-bypass", "/")] if view.secret else [])

@@ -16,6 +16,9 @@ from piquet.render.view import CampaignView, PhaseView
 Rows = list[tuple[str, str]]
 _GETS = "(?:GET|HEAD) "
 _END = r"(?:\?|$)"
+_CLOCK = r"^(?<piquet_of_1000>[0-9]{7})(?<piquet_of_100>[0-9])(?<piquet_of_10>[0-9])[0-9]\.[0-9]+ "
+_DIGITS = (r"\k<piquet_of_1000>", r"\k<piquet_of_100>", r"\k<piquet_of_10>")
+"""Of `$msec`: what a pass is good for is told by digits of it."""
 
 
 def decision_values(view: CampaignView, shares: Mapping[int, tuple[str, ...]]) -> dict[str, Any]:
@@ -27,6 +30,7 @@ def decision_values(view: CampaignView, shares: Mapping[int, tuple[str, ...]]) -
     """
     blocks, occupies = view.of_mode("block"), view.of_mode("occupy")
     prefix = answers.pcre_literal(answers.REHEARSAL_PREFIX)
+    proof = answers.pcre_literal(answers.PROOF_PREFIX)
     return {
         "blocks": blocks,
         "occupies": occupies,
@@ -35,11 +39,15 @@ def decision_values(view: CampaignView, shares: Mapping[int, tuple[str, ...]]) -
         "own_default": "piquet:~$piquet_phase" if len(blocks) == len(view.phases) else '""',
         "asked_for_usual": [_asked_for_usual(phase) for phase in occupies],
         "second_pass": rf"^503 /piquet:(?:~|asset/)(?<piquet_again>{_numbers(blocks)})(?:/|$)",
-        "rehearsal_link": rf"^{_GETS}{prefix}(?<piquet_link_word>[1-9][0-9]?-[0-9a-f]{{32}})$",
+        "rehearsal_link": rf"^{_GETS}{prefix}(?<piquet_link_word>{answers.REHEARSAL_WORD})$",
         "rehearsal_cookie_name": answers.REHEARSAL_COOKIE,
         "rehearsal_cookie": answers.rehearsal_cookie("@"),
         "rehearsed": [(_rehearsed(phase.number, shares), str(phase.number)) for phase in view.phases],
         "robots": answers.ROBOTS,
+        "proof_link": rf"^{proof}(?<piquet_proof_word>{answers.PROOF_WORD})$",
+        "proof_path": rf"^{proof}{answers.PROOF_WORD}$",
+        "nonce": f"^{answers.PROOF_WORD}$",
+        "nonce_variable": "$http_" + answers.NONCE_HEADER.lower().replace("-", "_"),
     }
 
 
@@ -95,9 +103,10 @@ def _asked_for_usual(phase: PhaseView) -> str:
 
 
 def _rehearsed(number: int, shares: Mapping[int, tuple[str, ...]]) -> str:
+    """On this moment and the word; where sites take part in some phases only, with their letter behind it."""
     letters = "".join(shares.get(number, ()))
-    share = ":" + (f"[{letters}]?" if letters else "") if shares else ""
-    return rf"^{number}-[0-9a-f]{{32}}{share}$"
+    share = "[^:]*:" + (f"[{letters}]?" if letters else "") + "$" if shares else ""
+    return answers.rehearsed_at(_CLOCK, number, _DIGITS) + share
 
 
 def _numbers(phases: Iterable[PhaseView]) -> str:

@@ -87,6 +87,7 @@ class CampaignView:
             "bypass_prefix": answers.BYPASS_PREFIX,
             "cookie_name": answers.BYPASS_COOKIE,
             "sign_header": answers.SIGN_HEADER,
+            "nonce_header": answers.NONCE_HEADER,
             "targeted": answers.TARGETED,
             "has_bypass": self.secret is not None,
             "secret": self.secret,
