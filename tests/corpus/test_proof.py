@@ -101,7 +101,7 @@ def faults(strike: Picket, got: dict[Item, Wire]) -> list[str]:
         said = (
             {name: response.values(name.lower()) for name in (*row.headers, *row.absent)} if response else {}
         )
-        must = {**{name: [value] for name, value in row.headers.items()}, **dict.fromkeys(row.absent, [])}
+        must = {**{name: [value] for name, value in row.headers.items()}, **{name: [] for name in row.absent}}
         if response is None or (response.status, response.body, said) != (204, b"", must):
             wrong.append(f"{item}: {wire.received!r}")
     return wrong

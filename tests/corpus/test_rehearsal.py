@@ -184,8 +184,8 @@ def test_half_an_hour_is_enough(provider: Provider, planted: Planter) -> None:
         assert (shown, gone) == (True, False)
 
 
-# Seconds at which a pass may be made: some in the middle, and where tens, hundreds and thousands of seconds roll over at
-# one of its ends.
+# Seconds at which a pass may be made: some in the middle, and where tens, hundreds or thousands of seconds roll over
+# at one of its ends.
 MADE_AT = (
     1797460440,
     1797460199,
