@@ -299,7 +299,7 @@ def expect(
         proofs: words whose file is there at that instant, on the host itself.
     """
     if request.target.startswith(PROOF_PREFIX) and request.target[len(PROOF_PREFIX) :] in proofs:
-        headers = {"Cache-Control": "no-store", SIGN_HEADER: proof_sign(campaign)}
+        headers = {"Cache-Control": "no-store", "Vary": NEVER_ALIKE, SIGN_HEADER: proof_sign(campaign)}
         return Answer("proof", 204, headers, (*_VALIDATORS, "Retry-After", "Set-Cookie"))
     if phase is None or _is_open(campaign.doors, request, secret):
         return USUAL
