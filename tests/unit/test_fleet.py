@@ -76,6 +76,12 @@ def test_a_host_without_a_survey() -> None:
     assert (web1.address, web1.sites, web1.surveyed_at) == ("192.0.2.7", (), None)
 
 
+def test_a_host_may_have_further_addresses() -> None:
+    """As the inventory names them, each in its one form."""
+    web1 = fleet({"web1": SURVEY}, piquet_addresses=["192.0.2.77", "2001:DB8::0:7"]).hosts[0]
+    assert web1.addresses == ("192.0.2.77", "2001:db8::7")
+
+
 def test_all_hosts_that_cannot_be_read_are_told_at_once() -> None:
     """With their names and the way out."""
     hosts = {
@@ -83,10 +89,13 @@ def test_all_hosts_that_cannot_be_read_are_told_at_once() -> None:
         "b": {"ansible_host": "{{ x }}"},
         "c": {},
         "d": {"piquet_sites": ["a;b"]},
+        "e": {"piquet_addresses": "192.0.2.7"},
+        "f": {"piquet_addresses": ["web1.example.org"]},
+        "g": {"piquet_addresses": [3221225985]},
     }
     with pytest.raises(FleetError) as caught:
         read_fleet(hosts, {"c": {"piquet_survey": 2}})
-    assert [problem.file for problem in caught.value.problems] == ["a", "b", "c", "d"]
+    assert [problem.file for problem in caught.value.problems] == list("abcdefg")
 
 
 @given(st.data())
@@ -219,10 +228,10 @@ def test_plans_are_kept_by_digest(tmp_path: Path) -> None:
 
 
 def test_every_variable_of_ours_is_known() -> None:
-    """What an inventory may say of us is what the roles take, and the names of sites."""
+    """What an inventory may say of us is what the roles take, and the names of sites and addresses."""
     specs = (resources.collection() / "roles").glob("*/meta/argument_specs.yml")
     taken = {name for spec in specs for name in re.findall(r"^\s+(piquet_[a-z_]+):", spec.read_text(), re.M)}
-    assert taken | {"piquet_sites"} == set(VARIABLES)
+    assert taken | {"piquet_addresses", "piquet_sites"} == set(VARIABLES)
 
 
 @pytest.mark.parametrize(

@@ -48,11 +48,61 @@ def test_every_door_once(ahead: Campaign) -> None:
 
 
 def test_an_address_of_its_own(ahead: Campaign) -> None:
-    """A site that listens on one address is asked there, IPv6 too."""
+    """A site that listens on one address is asked there if the inventory names it for that host, IPv6 too."""
     own = Listen("192.0.2.77", 8080, False), Listen("2001:db8::7", 80, False)
-    targets, _ = ask(ahead, host(site("www.example.org", *own)))
+    named = replace(host(site("www.example.org", *own)), addresses=("192.0.2.77", "2001:db8::7"))
+    targets, unreachable = ask(ahead, named)
     assert {target.door for target in targets} == {"192.0.2.77:8080 (http)", "[2001:db8::7]:80 (http)"}
     assert {target.authority for target in targets} == {"www.example.org:8080", "www.example.org"}
+    assert unreachable == ()
+
+
+def test_the_other_family_is_asked_where_the_inventory_has_it(ahead: Campaign) -> None:
+    """A wildcard of IPv6 is asked at the host's own address of that family."""
+    both = replace(host(site("six.example.org", V6)), addresses=("2001:db8::7",))
+    assert {target.door for target in ask(ahead, both)[0]} == {"[2001:db8::7]:80 (http)"}
+
+
+@pytest.mark.parametrize(
+    ("address", "listen", "expected"),
+    [
+        ("web1.example.org", "192.0.2.5", {"192.0.2.5:80 (http)"}),
+        ("web1.example.org", "192.0.2.6", set()),
+        ("web1.example.org", "0.0.0.0", {"web1.example.org:80 (http)"}),
+        ("web1.example.org", "::", set()),
+        ("nowhere.example.org", "192.0.2.5", set()),
+        ("nowhere.example.org", "0.0.0.0", {"nowhere.example.org:80 (http)"}),
+    ],
+)
+def test_an_inventory_may_have_names(ahead: Campaign, address: str, listen: str, expected: set[str]) -> None:
+    """What the inventory's own name for a host resolves to is the host's; where it does not, only that name counts."""
+    fleet = Fleet((host(site("www.example.org", Listen(listen, 80, False)), address=address),))
+    plan = make_plan(ahead, fleet, datetime.now(UTC))
+    targets, _ = targets_of(fleet, plan, {"web1.example.org": ["192.0.2.5"]})
+    assert expected == {target.door for target in targets}
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "192.0.2.2", "198.51.100.9", "10.0.0.1", "169.254.169.254", "fe80::1", "fd00:ec2::254", "224.0.0.1",
+        "255.255.255.255", "::ffff:127.0.0.1", "::ffff:192.0.2.2", "::ffff:0.0.0.0", "0::0", "127.0.0.53", "::1",
+        "localhost", "web2.example.org", "192.0.2.1.nip.io", "0x7f000001", "2130706433", "0", "",
+    ],
+)  # fmt: skip
+def test_a_survey_sends_nobody_elsewhere(ahead: Campaign, address: str) -> None:
+    """A host that is somebody else's by now may write any address into its survey: only its own is connected to."""
+    everywhere = site("www.example.org", Listen(address, 6379, False), Listen("0.0.0.0", 80, False))
+    targets, unreachable = ask(ahead, host(everywhere))
+    assert {target.address for target in targets} == {"192.0.2.1"}
+    assert len(unreachable) == (address != "")
+
+
+def test_a_proxy_line_is_part_of_a_door(ahead: Campaign) -> None:
+    """Also for the name that nobody serves."""
+    fleet = Fleet((host(site("www.example.org", Listen("0.0.0.0", 81, False, proxy_protocol=True))),))
+    targets, _ = targets_of(fleet, make_plan(ahead, fleet, datetime.now(UTC)))
+    assert [(t.name == "www.example.org", t.proxy_protocol) for t in targets] == [(True, True), (False, True)]
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from piquet.fleet.read import read_fleet
 from piquet.fleet.workdir import Workdir
 from piquet.plan import make_plan
 from piquet.verify.expectations import Expectations, Moment, phase_at
-from piquet.verify.probe import source_addresses
+from piquet.verify.probe import resolved, source_addresses
 from piquet.verify.sweep import DEFAULT_CONCURRENCY
 from piquet.verify.targets import targets_of
 
@@ -86,7 +86,8 @@ def command(
     fleet = read_fleet(inventory_hosts(inventory, limit), work.surveys())
     if moment == "during" and phase_at(loaded.campaign.phases, time.time()) is None:
         raise click.UsageError("--during, but no phase of the campaign is in force at this moment")
-    targets, unreachable = targets_of(fleet, make_plan(loaded.campaign, fleet, datetime.now(UTC)))
+    plan = make_plan(loaded.campaign, fleet, datetime.now(UTC))
+    targets, unreachable = targets_of(fleet, plan, resolved(host.address for host in fleet.hosts))
     if not targets:
         raise FleetError("there is no site to ask\n\n  hint: run the survey verb first")
     sources = source_addresses(target.address for target in targets)

@@ -134,6 +134,7 @@ class Host:
         served: every name that the host serves, declared or not, sorted.
         scheduler: who looks after the window there: as the inventory says, else systemd where it is process 1.
         is_scheduler_there: whether the survey saw that one at work; None where it does not say.
+        addresses: IP addresses that the inventory names besides, at which it may be asked.
     """
 
     name: str
@@ -146,6 +147,7 @@ class Host:
     served: tuple[str, ...] = ()
     scheduler: Scheduler = "systemd"
     is_scheduler_there: bool | None = None
+    addresses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ for its letters. No file, no network, no clock.
 from __future__ import annotations
 
 import difflib
+import ipaddress
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -23,12 +24,12 @@ from piquet.fleet.model import Fleet, Host, Listen, Provider, ServerFacts, Site
 
 SURVEY_VERSION = 1
 VARIABLES = (
-    "piquet_apache", "piquet_arm_partial", "piquet_baseline", "piquet_become", "piquet_campaign", "piquet_canary",
-    "piquet_hosts", "piquet_install_python", "piquet_max_skew_s", "piquet_nginx", "piquet_plan_digest", "piquet_python",
-    "piquet_rehearse_end", "piquet_rehearse_phase", "piquet_scheduler", "piquet_sites",
-    "piquet_verify_baseline", "piquet_verify_ca", "piquet_verify_moment", "piquet_workdir",
+    "piquet_addresses", "piquet_apache", "piquet_arm_partial", "piquet_baseline", "piquet_become",
+    "piquet_campaign", "piquet_canary", "piquet_hosts", "piquet_install_python", "piquet_max_skew_s", "piquet_nginx",
+    "piquet_plan_digest", "piquet_python", "piquet_rehearse_end", "piquet_rehearse_phase", "piquet_scheduler",
+    "piquet_sites", "piquet_verify_baseline", "piquet_verify_ca", "piquet_verify_moment", "piquet_workdir",
 )  # fmt: skip
-"""What an inventory may say of us: the variables of the roles, and `piquet_sites`."""
+"""What an inventory may say of us: the variables of the roles, `piquet_addresses` and `piquet_sites`."""
 NOT_SERVED = "site-not-served"
 """Code of the finding that a declared site is served by nobody."""
 
@@ -41,8 +42,8 @@ def read_fleet(hosts: Mapping[str, Mapping[str, Any]], surveys: Mapping[str, Map
     """Put the inventory and the surveys together.
 
     Args:
-        hosts: inventory name → host variables; `ansible_host`, `piquet_sites`, `piquet_scheduler`, `piquet_nginx`
-            and `piquet_apache` are used.
+        hosts: inventory name → host variables; `ansible_host`, `piquet_addresses`, `piquet_sites`,
+            `piquet_scheduler`, `piquet_nginx` and `piquet_apache` are used.
         surveys: inventory name → survey document with `skew_s`; those of other hosts are ignored.
 
     Raises:
@@ -77,13 +78,15 @@ def _host(name: str, variables: Mapping[str, Any], survey: Mapping[str, Any] | N
         )
     _check_names(variables)
     declared = _declared(variables.get("piquet_sites"))
+    addresses = _addresses(variables.get("piquet_addresses"))
     if survey is None:
         return Host(name, address, (), (), None, None)
     try:
         host = _surveyed(name, address, declared, survey)
         scheduler, is_there = choices.scheduler(variables, survey)
         servers = tuple(replace(s, variant=choices.variant(variables, s)) for s in host.servers)
-        return replace(host, scheduler=scheduler, is_scheduler_there=is_there, servers=servers)
+        host = replace(host, scheduler=scheduler, is_scheduler_there=is_there, servers=servers)
+        return replace(host, addresses=addresses)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as err:
         reason = f"{type(err).__name__}: {err}"
         hint = "run the survey verb again with this version of piquet"
@@ -109,6 +112,19 @@ def _declared(value: Any) -> tuple[str, ...] | None:
         return tuple(sorted({site_name(item) for item in value}))
     except Refusal as err:
         raise _FormError(f"`piquet_sites`: {err.message}", err.expected, shown(value), err.hint) from err
+
+
+def _addresses(value: Any) -> tuple[str, ...]:
+    """The addresses that the inventory names for a host besides the one to log in at."""
+    if value is None:
+        return ()
+    try:
+        if not isinstance(value, list):
+            raise ValueError("no list")
+        return tuple(str(ipaddress.ip_address(_typed(item, str))) for item in value)
+    except (ValueError, TypeError):
+        expected = '[192.0.2.7, "2001:db8::7"]'
+        raise _FormError("`piquet_addresses` is not a list of IP addresses", expected, shown(value)) from None
 
 
 def _surveyed(name: str, address: str, declared: tuple[str, ...] | None, survey: Mapping[str, Any]) -> Host:

@@ -37,15 +37,23 @@ _CONTEXT.verify_mode = ssl.CERT_NONE
 class Named(http.client.HTTPConnection):
     """A connection to an address, which says a name of its own in SNI."""
 
-    def __init__(self, address: str, port: int, name: str | None, timeout_s: float) -> None:
-        """No connection is made yet; `name` is None for plain HTTP."""
+    def __init__(
+        self, address: str, port: int, name: str | None, timeout_s: float, proxied: bool = False
+    ) -> None:
+        """No connection is made yet; `name` is None for plain HTTP, `proxied` for a PROXY line first."""
         super().__init__(address, port, timeout=timeout_s)
         self.name = name
+        self.proxied = proxied
 
     def connect(self) -> None:
-        """Connect, with TLS if there is a name for it."""
+        """Connect, say for whom where that is wanted, with TLS if there is a name for it."""
         self.sock = socket.create_connection((self.host, self.port), self.timeout)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self.proxied:
+            source, there = self.sock.getsockname(), self.sock.getpeername()
+            family = "TCP6" if ":" in source[0] else "TCP4"
+            line = f"PROXY {family} {source[0]} {there[0]} {source[1]} {there[1]}\r\n"
+            self.sock.sendall(line.encode("ascii"))
         if self.name is not None:
             self.sock = _CONTEXT.wrap_socket(self.sock, server_hostname=self.name)
 
@@ -58,8 +66,8 @@ def ask_all(jobs: list[Any], timeout_s: float) -> list[Any]:
 
 def ask_target(job: Any, timeout_s: float) -> list[Any]:
     """All questions to one target over one connection, as long as the server keeps it."""
-    (address, port, tls, name, authority), questions = job
-    connection = Named(address, port, name if tls else None, timeout_s)
+    (address, port, tls, name, authority, proxied), questions = job
+    connection = Named(address, port, name if tls else None, timeout_s, proxied)
     try:
         return [ask(connection, authority, *question) for question in questions]
     finally:

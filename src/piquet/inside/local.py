@@ -27,10 +27,12 @@ def local_targets(
     An IPv6 wildcard is asked at `::1` where no IPv4 socket at the same port serves the site.
     """
     alone = replace(plan, hosts=(host_plan,))
-    plain, lost = targets_of(Fleet((replace(host, address="127.0.0.1"),)), alone)
+    plain, lost = targets_of(
+        Fleet((replace(host, address="127.0.0.1", addresses=()),)), alone, from_inside=True
+    )
     if not lost:
         return plain, ()
-    six, _ = targets_of(Fleet((replace(host, address="::1"),)), alone)
+    six, _ = targets_of(Fleet((replace(host, address="::1", addresses=()),)), alone, from_inside=True)
     doors = {(target.site, target.port) for target in plain}
     more = tuple(t for t in six if t.address == "::1" and (t.site, t.port) not in doors and t not in plain)
     reached = {target.site for target in (*plain, *more)}

@@ -146,6 +146,7 @@ def _parts(jobs: Sequence[Job], order: Mapping[str, Any]) -> list[_Part]:
 def _job(job: Job) -> list[Any]:
     target = job.target
     where = [target.address, target.port, target.tls, target.name, target.authority]
+    where.append(target.proxy_protocol)
     return [where, [[q.method, q.path, q.headers] for q in job.questions]]
 
 

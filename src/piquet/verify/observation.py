@@ -24,6 +24,7 @@ class Target:
         site: the site as the plan names it (`www.example.org`, `*.blogs.example.org`) or `UNKNOWN_SITE`.
         name: the concrete host name that is asked for; below `site` if that is a wildcard.
         phases: numbers of the phases that select the site on this host; empty if it is not selected.
+        proxy_protocol: the server wants to be told first for whom a connection is made.
     """
 
     host: str
@@ -33,6 +34,7 @@ class Target:
     site: str
     name: str
     phases: tuple[int, ...] = ()
+    proxy_protocol: bool = False
 
     @property
     def door(self) -> str:

@@ -21,6 +21,7 @@ import aiohttp
 from yarl import URL
 
 from piquet import __version__, banner
+from piquet.verify import proxied
 from piquet.verify.observation import UNKNOWN_SITE, Observation, Question, Target
 
 BODY_LIMIT_BYTES = 32 * 1024 * 1024
@@ -55,6 +56,7 @@ class Prober:
         Raises:
             OSError: the file cannot be read, or holds no certificate (`ssl.SSLError`).
         """
+        self._timeout_s = timeout_s
         self._timeout = aiohttp.ClientTimeout(total=timeout_s, sock_connect=timeout_s / 2)
         self._checked = ssl.create_default_context()
         if ca_file:
@@ -86,6 +88,8 @@ class Prober:
             question: what.
             is_last: nothing more is coming for this target, so that a TLS connection is not kept for nobody.
         """
+        if target.proxy_protocol:
+            return await self._ask_proxied(target, question)
         self._speaks_tls = self._speaks_tls or target.tls
         door = (target.address, target.port)
         if question.method == "POST" or self._closed[door] >= _CLOSED_OFTEN:
@@ -113,6 +117,33 @@ class Prober:
             return Observation(None, (), "", 0, sent_at, time.time(), _reason(error), trouble)
         return await self._ask(session, target, question, is_last)
 
+    async def _ask_proxied(self, target: Target, question: Question) -> Observation:
+        """One question at a door that wants a PROXY line, which aiohttp cannot say."""
+        key, is_judged = (target.address, target.port, target.name), target.site != UNKNOWN_SITE
+        trouble = self._certificates.get(key, "") if is_judged else ""
+        context = self._checked if is_judged and not trouble else self._unchecked
+        try:
+            seen, body = await asyncio.wait_for(
+                asyncio.to_thread(
+                    proxied.ask,
+                    target,
+                    question,
+                    _headers(target, question),
+                    self._timeout_s,
+                    context if target.tls else None,
+                    BODY_LIMIT_BYTES,
+                ),
+                self._timeout_s,
+            )
+        except ssl.SSLCertVerificationError as error:
+            self._certificates[key] = error.verify_message
+            return await self._ask_proxied(target, question)
+        except TimeoutError as error:
+            now = time.time()
+            return Observation(None, (), "", 0, now - self._timeout_s, now, _reason(error), trouble)
+        seen = replace(seen, certificate=trouble, lines=_lines(body) if question.keep_lines else frozenset())
+        return looked_through(seen, body)
+
     async def _request(
         self,
         session: aiohttp.ClientSession,
@@ -122,7 +153,7 @@ class Prober:
         trouble: str,
         is_last: bool,
     ) -> Observation:
-        headers = {"host": target.authority, "user-agent": _USER_AGENT, **dict(question.headers)}
+        headers = _headers(target, question)
         if target.tls and is_last:
             headers["connection"] = "close"
         sent_at = time.time()
@@ -163,6 +194,10 @@ class Prober:
         )
 
 
+def _headers(target: Target, question: Question) -> dict[str, str]:
+    return {"host": target.authority, "user-agent": _USER_AGENT, **dict(question.headers)}
+
+
 def source_addresses(addresses: Iterable[str]) -> dict[str, str]:
     """Our own address on the way to each address (no packet is sent); none where there is no way."""
     found = {}
@@ -174,6 +209,18 @@ def source_addresses(addresses: Iterable[str]) -> dict[str, str]:
                 found[address] = str(probe.getsockname()[0])
             except OSError:
                 continue
+    return found
+
+
+def resolved(names: Iterable[str]) -> dict[str, frozenset[str]]:
+    """The addresses that the inventory's names for hosts have; a name that has none, or is an address, is left out."""
+    found = {}
+    for name in dict.fromkeys(names):
+        try:
+            entries = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError):
+            continue
+        found[name] = frozenset(str(entry[4][0]) for entry in entries)
     return found
 
 
