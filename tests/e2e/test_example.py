@@ -16,6 +16,7 @@ from piquet.testbed import Fleet
 _HOSTS = """\
 server { listen 80; server_name www.example.org urgences.example.org; return 200 "usual"; }
 server { listen 80; server_name *.blogs.example.org; return 200 "blog"; }
+server { listen 80; server_name revue.example.org hopital.example.org; return 200 "asked"; }
 """
 
 

@@ -129,17 +129,18 @@ def test_consent_lists_of_spreadsheets() -> None:
         ";*;message",
     )
     text = "\r\n".join(rows)
-    found, problems = read_consent(text, "consent.csv")
-    assert found == {"www.example.org": "in", "*.blogs.example.org": "out", "*": "message"}
-    assert not problems
+    read = read_consent(text, "consent.csv")
+    assert read.answers == {"www.example.org": "in", "*.blogs.example.org": "out", "*": "message"}
+    assert read.places == {"www.example.org": (2, 7), "*.blogs.example.org": (5, 3), "*": (6, 2)}
+    assert not read.problems
 
 
 @pytest.mark.parametrize("text", ["", "site,answer\n", 'site,answer\n"a,b', "site,answer\na\x00b,in\n"])
 def test_consent_lists_that_are_none(text: str) -> None:
     """Nothing in it, or not CSV: an explanation, and no consent at all."""
-    found, problems = read_consent(text, "consent.csv")
-    assert not found
-    assert problems
+    read = read_consent(text, "consent.csv")
+    assert not read.answers
+    assert read.problems
 
 
 def utc(day: int, hour: int, second: int = 0) -> datetime:

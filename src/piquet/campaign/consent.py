@@ -12,6 +12,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import cast
 
 from piquet.campaign.document import shown
@@ -22,15 +23,25 @@ from piquet.errors import Problem
 ANSWERS = ("in", "out", "message")
 
 
-def read_consent(text: str, file: str) -> tuple[dict[str, Answer], list[Problem]]:
-    """Read the list.
+@dataclass
+class ConsentList:
+    """What a list says.
 
-    Returns:
-        pattern → answer, and everything that is wrong with the text.
+    Attributes:
+        answers: pattern → answer.
+        places: pattern → line and column of its first row, 1-based.
+        problems: everything that is wrong with the text.
     """
-    found: dict[str, Answer] = {}
-    first_line: dict[str, int] = {}
-    problems: list[Problem] = []
+
+    answers: dict[str, Answer] = field(default_factory=dict)
+    places: dict[str, tuple[int, int]] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+
+def read_consent(text: str, file: str) -> ConsentList:
+    """Read the list."""
+    read = ConsentList()
+    found, problems, lines = read.answers, read.problems, text.split("\n")
     try:
         for line, site, answer in _rows(text):
             try:
@@ -43,10 +54,10 @@ def read_consent(text: str, file: str) -> tuple[dict[str, Answer], list[Problem]
                 message = f"{pattern} has two different answers"
                 problems.append(
                     Problem(
-                        file, line, 0, message, hint=f"the first one stands in line {first_line[pattern]}"
+                        file, line, 0, message, hint=f"the first one stands in line {read.places[pattern][0]}"
                     )
                 )
-            first_line.setdefault(pattern, line)
+            read.places.setdefault(pattern, (line, lines[line - 1].find(site.strip()) + 1))
     except (Refusal, csv.Error) as err:
         expected = err.expected if isinstance(err, Refusal) else "RFC 4180"
         problems.append(Problem(file, 1, 0, f"this is not a consent list: {err}", expected))
@@ -54,7 +65,7 @@ def read_consent(text: str, file: str) -> tuple[dict[str, Answer], list[Problem]
         problems.append(
             Problem(file, 0, 0, "this list is empty", "a line `site,answer` and one line per site")
         )
-    return found, problems
+    return read
 
 
 def _rows(text: str) -> Iterator[tuple[int, str, str]]:

@@ -68,11 +68,16 @@ class Selection:
         include: patterns, each a site name, `*`, or `*.suffix`.
         exclude: patterns of the same form; whatever they match is never touched.
         consent: pattern → answer; empty means that nobody had to be asked.
+        confirmed: names of `exclude` and of the consent list that are meant as they are written, though no host
+            serves them.
+        places: (`exclude` or `consent`, pattern) → `file:line:column`, for messages; it is no part of the meaning.
     """
 
     include: tuple[str, ...]
     exclude: tuple[str, ...]
     consent: Mapping[str, Answer]
+    confirmed: tuple[str, ...] = ()
+    places: Mapping[tuple[str, str], str] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)

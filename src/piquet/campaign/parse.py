@@ -7,13 +7,14 @@ schema cannot say (zones, clocks, names). A part that the schema refused is not 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from piquet.campaign import names, windows
 from piquet.campaign.consent import read_consent
-from piquet.campaign.document import Document, Path, read_document
+from piquet.campaign.document import Document, Path, read_document, shown
 from piquet.campaign.model import (
     Answer,
     Campaign,
@@ -155,9 +156,33 @@ class _CampaignReader(Reader):
     def _selection(self, consent_text: str | None) -> Selection:
         include = self.words(("sites", "include"), names.site_pattern)
         exclude = self.words(("sites", "exclude"), names.site_pattern)
-        return Selection(include, exclude, self._consent(consent_text))
+        places = {("exclude", name): place for name, place in self._places(("sites", "exclude"))}
+        consent = self._consent(consent_text, places)
+        confirmed = self.words(("sites", "confirmed"), names.site_pattern)
+        if self.sound(("sites", "consent")) is bool(consent):  # else the list's own problems come first
+            self._check_confirmed({*exclude, *consent})
+        return Selection(include, exclude, consent, confirmed, places)
 
-    def _consent(self, consent_text: str | None) -> dict[str, Answer]:
+    def _places(self, path: Path) -> Iterator[tuple[str, str]]:
+        """Each word of a list as it is meant, and where it stands; those refused are left out."""
+        for index, text in enumerate(self.get(path, ())):
+            if isinstance(text, str) and self.sound((*path, index)):
+                line, column = self.document.places[(*path, index)]
+                yield text.lower(), f"{self.document.file}:{line}:{column}"
+
+    def _check_confirmed(self, told: set[str]) -> None:
+        """A confirmation is of a name as it is written elsewhere: a misspelt one would confirm nothing."""
+        for index, text in enumerate(self.get(("sites", "confirmed"), ())):
+            if isinstance(text, str) and text.lower() not in told:
+                close = difflib.get_close_matches(text.lower(), sorted(told), 1)
+                hint = f"did you mean {close[0]}?" if close else "take it out"
+                message = "this name stands neither in `exclude` nor in the consent list"
+                self.note(
+                    ("sites", "confirmed", index), message, "a name as it stands there", shown(text), hint
+                )
+
+    def _consent(self, consent_text: str | None, places: dict[tuple[str, str], str]) -> dict[str, Answer]:
+        """The answers; `places` is told where each stands."""
         path = ("sites", "consent")
         file = self.word(path, inside)
         if file is None:
@@ -167,9 +192,11 @@ class _CampaignReader(Reader):
                 path, "there is no such consent list", hint=f"make {file}, with a first line `site,answer`"
             )
             return {}
-        found, problems = read_consent(consent_text, file)
-        self.problems += problems
-        return found
+        read = read_consent(consent_text, file)
+        self.problems += read.problems
+        for name, (line, column) in read.places.items():
+            places["consent", name] = f"{file}:{line}:{column}"
+        return read.answers
 
     def _doors(self) -> Doors:
         paths = self.words(("open", "paths"), names.door_path)

@@ -67,8 +67,7 @@ def prepare(
         PiquetError: the campaign, the fleet or a page cannot be used, or the plan is unsafe.
     """
     loaded = load_campaign(campaign_file)
-    surveys = {host: survey for host, survey in workdir.surveys().items() if host in hosts}
-    plan = make_plan(loaded.campaign, read_fleet(hosts, surveys), at)
+    plan = make_plan(loaded.campaign, read_fleet(hosts, workdir.surveys()), at)
     raise_if_unsafe(plan)
     return build(plan, loaded)
 

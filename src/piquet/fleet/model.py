@@ -132,6 +132,7 @@ class Host:
         clock_skew_s: host's clock minus the controller's; None if nobody measured it.
         findings: of the survey and of reading it.
         served: every name that the host serves, declared or not, sorted.
+        idle: names of servers that do not run, sorted.
         scheduler: who looks after the window there: as the inventory says, else systemd where it is process 1.
         is_scheduler_there: whether the survey saw that one at work; None where it does not say.
         addresses: IP addresses that the inventory names besides, at which it may be asked.
@@ -145,6 +146,7 @@ class Host:
     clock_skew_s: float | None
     findings: tuple[Finding, ...] = ()
     served: tuple[str, ...] = ()
+    idle: tuple[str, ...] = ()
     scheduler: Scheduler = "systemd"
     is_scheduler_there: bool | None = None
     addresses: tuple[str, ...] = ()
@@ -152,6 +154,12 @@ class Host:
 
 @dataclass(frozen=True)
 class Fleet:
-    """All hosts, sorted by name."""
+    """All hosts, sorted by name.
+
+    Attributes:
+        hosts: those that are asked for.
+        elsewhere: names that other hosts served when they were last surveyed.
+    """
 
     hosts: tuple[Host, ...]
+    elsewhere: frozenset[str] = frozenset()

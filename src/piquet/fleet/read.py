@@ -36,6 +36,7 @@ NOT_SERVED = "site-not-served"
 T = TypeVar("T")
 _CATCH_ALL = frozenset({"", "_", "*"})
 _MAX_NAMED = 5
+_VHOSTS = (("nginx", "blocks"), ("apache", "vhosts"))
 
 
 def read_fleet(hosts: Mapping[str, Mapping[str, Any]], surveys: Mapping[str, Mapping[str, Any]]) -> Fleet:
@@ -44,7 +45,7 @@ def read_fleet(hosts: Mapping[str, Mapping[str, Any]], surveys: Mapping[str, Map
     Args:
         hosts: inventory name → host variables; `ansible_host`, `piquet_addresses`, `piquet_sites`,
             `piquet_scheduler`, `piquet_nginx` and `piquet_apache` are used.
-        surveys: inventory name → survey document with `skew_s`; those of other hosts are ignored.
+        surveys: inventory name → survey document with `skew_s`; of other hosts only the names are read.
 
     Raises:
         FleetError: with every host whose variables or survey are not in the agreed form.
@@ -59,7 +60,18 @@ def read_fleet(hosts: Mapping[str, Mapping[str, Any]], surveys: Mapping[str, Map
             problems.append(Problem(name, 0, 0, err.message, err.expected, err.got, err.hint))
     if problems:
         raise FleetError("the fleet cannot be used as it is", problems)
-    return Fleet(tuple(found))
+    others = (surveys[name] for name in sorted(surveys.keys() - hosts.keys()))
+    return Fleet(tuple(found), frozenset(name for survey in others for name in _names_elsewhere(survey)))
+
+
+def _names_elsewhere(survey: Mapping[str, Any]) -> set[str]:
+    """What a host outside of this plan serves; nothing of one whose survey cannot be read."""
+    try:
+        servers = [(key, survey.get(name)) for name, key in _VHOSTS]
+        vhosts = [vhost for key, server in servers if server for vhost in server[key]]
+        return {name for vhost in vhosts for name in _names(vhost["names"], set())}
+    except (KeyError, TypeError, AttributeError):
+        return set()
 
 
 class _FormError(Exception):
@@ -135,7 +147,8 @@ def _surveyed(name: str, address: str, declared: tuple[str, ...] | None, survey:
     sites: list[Site] = []
     unusable: set[str] = set()
     idle: list[Finding] = []
-    for provider, vhosts_key in (("nginx", "blocks"), ("apache", "vhosts")):
+    idle_names: set[str] = set()
+    for provider, vhosts_key in _VHOSTS:
         server = survey.get(provider)
         if server is None:
             continue
@@ -145,6 +158,7 @@ def _surveyed(name: str, address: str, declared: tuple[str, ...] | None, survey:
             sites += found
         elif found:
             idle.append(_idle(name, provider, len(found)))
+            idle_names |= {site.name for site in found}
     findings = [*idle, *(_finding(name, record) for record in survey.get("findings") or ())]
     served = sorted({site.name for site in sites})
     chosen, missing = _narrow(sites, declared)
@@ -159,6 +173,7 @@ def _surveyed(name: str, address: str, declared: tuple[str, ...] | None, survey:
         clock_skew_s=None if skew_s is None else float(skew_s),
         findings=by_weight(findings),
         served=tuple(served),
+        idle=tuple(sorted(idle_names - set(served))),
     )
 
 

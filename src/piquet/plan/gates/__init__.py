@@ -7,6 +7,7 @@ clock.
 
 * `campaign`    its windows
 * `selection`   names, consent, share of the fleet
+* `spelling`    names that mean nothing, or less than they seem to
 * `host`        survey, clock, schedule, hooks
 * `server`      what every answer needs of a server
 * `answers`     what the campaign's modes need of it

@@ -6,13 +6,13 @@ No file, no network, no clock.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 
 from piquet.campaign.matching import match_pattern
 from piquet.campaign.model import Campaign
 from piquet.findings import Finding
 from piquet.fleet.model import Fleet
+from piquet.plan.gates.spelling import fleet_names, likely_spelling, spelling_findings
 from piquet.plan.gates.words import sites, some
 from piquet.plan.model import HostPlan
 from piquet.plan.selection import Selector
@@ -25,10 +25,8 @@ def selection_findings(selector: Selector, fleet: Fleet, hosts: tuple[HostPlan, 
     served = {name for host in hosts for name in host.known}
     for pattern in sorted(selector.include):
         if not _means_something(pattern, served):
-            yield _nobody_serves("error", pattern, "include", "chosen", served)
-    for pattern in sorted(selector.exclude):
-        if not _means_something(pattern, served):
-            yield _nobody_serves("warning", pattern, "exclude", "left out", served)
+            yield _nobody_serves(pattern, served)
+    yield from spelling_findings(selector, fleet_names(fleet, hosts))
     yield from _consent_findings(selector, served)
     yield from _share_findings(selector.campaign, hosts)
 
@@ -40,13 +38,12 @@ def _means_something(pattern: str, served: set[str]) -> bool:
     return any(match_pattern(name, {pattern}) for name in served) if "*" in pattern else False
 
 
-def _nobody_serves(severity: str, pattern: str, where: str, effect: str, served: set[str]) -> Finding:
-    message = f"no host of the fleet serves a site that `{where}` means by it, so nothing is {effect}"
+def _nobody_serves(pattern: str, served: set[str]) -> Finding:
+    message = "no host of the fleet serves a site that `include` means by it, so nothing is chosen"
     hint = "correct the name, survey the host that serves it, or take it out"
-    if close := difflib.get_close_matches(pattern, sorted(served), 1, 0.8):
-        hint = f"did you mean {close[0]}? Else survey the host that serves it, or take it out"
-    code = "site-unknown" if severity == "error" else "exclude-unknown"
-    return Finding("error" if severity == "error" else "warning", code, pattern, message, hint=hint)
+    if close := likely_spelling(pattern, served):
+        hint = f"did you mean {close}? Else survey the host that serves it, or take it out"
+    return Finding("error", "site-unknown", pattern, message, hint=hint)
 
 
 def _consent_findings(selector: Selector, served: set[str]) -> Iterator[Finding]:
@@ -55,10 +52,6 @@ def _consent_findings(selector: Selector, served: set[str]) -> Iterator[Finding]
     if silent:
         message = f"{sites(silent)} gave no answer, so they stay as usual"
         yield Finding("warning", "consent-missing", "consent", message, "in, out or message", some(silent))
-    strangers = [name for name in selector.consent if not _means_something(name, served)]
-    if strangers:
-        message = f"{sites(strangers)} of the consent list are not served by the fleet"
-        yield Finding("warning", "consent-unknown", "consent", message, got=some(sorted(strangers)))
     only_message = [name for name in chosen if selector.answer(name) == "message"]
     if only_message:
         message = f"{sites(only_message)} agreed to a message only, and stay as usual in other phases"
