@@ -4,14 +4,14 @@
 Left out is only what differs between any two answers (Date) or belongs to one connection (RFC 9110
 section 7.6.1). Of a cookie only the name and attributes count, since its value is a session. `Expires`
 counts twice, absolute and as distance from Date: servers make it either way, and the two takes of a baseline
-tell which. Where a program says `Expires` and the server `Date`, a second may end between the two: distances one
-second apart are the same. No file, no network, no clock.
+tell which. `_BY_ITSELF` is the table of what servers vary by size and by how an answer arrives. No file, no network,
+no clock.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
@@ -75,7 +75,10 @@ def volatile_fields(first: Mapping[str, str], second: Mapping[str, str]) -> froz
 
     A body that changes takes its length and validators with it, also where these happened to agree.
     """
-    changed = {name for name in {*first, *second} if first.get(name) != second.get(name)}
+    names = {*first, *second}
+    changed = {
+        name for name in names if not _is_same(name, first.get(name, ABSENT), second.get(name, ABSENT))
+    }
     return frozenset(changed | _OF_THE_BODY if "body" in changed else changed)
 
 
@@ -89,10 +92,49 @@ def differences(
 
 
 def _is_same(name: str, old: str, new: str) -> bool:
+    alike = _BY_ITSELF.get(name)
+    return old == new or (alike is not None and alike(old, new))
+
+
+def _vary_alike(old: str, new: str) -> bool:
+    """`Accept-Encoding` comes and goes with the filter that would compress."""
+    return _varying(old) == _varying(new)
+
+
+def _varying(value: str) -> frozenset[str]:
+    names = re.split(r"[\s,|]+", "" if value == ABSENT else value.lower())
+    return frozenset(names) - {"", "accept-encoding"}
+
+
+def _length_alike(old: str, new: str) -> bool:
+    """A length is said where the server had the whole answer in time, else it is chunked; the size always counts."""
+    return ABSENT in (old, new)
+
+
+def _etag_alike(old: str, new: str) -> bool:
+    """Weak while a file is younger than a second, or where the server may compress."""
+    return old.removeprefix("W/") == new.removeprefix("W/")
+
+
+def _distance_alike(old: str, new: str) -> bool:
+    """Where a program says `Expires` and the server `Date`, a second may end between the two."""
     distances = [_SECONDS.fullmatch(text) for text in (old, new)]
-    if name == _EXPIRES_AFTER and distances[0] and distances[1]:
-        return abs(int(distances[0][1]) - int(distances[1][1])) <= 1
-    return old == new
+    return all(distances) and abs(int(distances[0][1]) - int(distances[1][1])) <= 1  # type: ignore[index]
+
+
+_BY_ITSELF: Mapping[str, Callable[[str, str], bool]] = {
+    "header vary": _vary_alike,
+    "header content-length": _length_alike,
+    "header etag": _etag_alike,
+    _EXPIRES_AFTER: _distance_alike,
+}
+"""Field → whether two different values of it are the server's own doing.
+
+Sources: mod_deflate (an answer that is whole and short is not looked at) and nginx's gzip_vary with gzip_min_length;
+Apache's content-length filter; ap_make_etag and ngx_http_weak_etag, compared as RFC 9110 section 8.8.3.2 says.
+Of the other headers that a server adds by itself, Connection, Keep-Alive, Transfer-Encoding and Age are left out
+altogether; Accept-Ranges and Content-Encoding do not depend on chance where nobody asks for a coding, so they count.
+"""
 
 
 def _headers(observation: Observation) -> Iterator[tuple[str, str]]:
