@@ -34,7 +34,7 @@ http {{
   map_hash_bucket_size 256;
   map $request_uri $open {{
     default "";
-    "~^[^?]*\.\." "";
+    "~*^[^?]*(\.\.|%2e)" "";
     "~^/(robots\.txt|\.well-known/acme-challenge/|api/)" 1;
   }}
   map $cookie_piquet_bypass $let_in {{ default ""; {secret} 1; }}

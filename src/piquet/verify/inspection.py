@@ -25,6 +25,7 @@ from piquet.verify.baseline import (
     make_baseline,
     with_lines,
 )
+from piquet.verify.before_us import Held, before_us
 from piquet.verify.expectations import Expectations
 from piquet.verify.judge import gathered, judge, judge_certificate, judge_limited, judge_return, odd_pages
 from piquet.verify.observation import Pace, Reply, Target
@@ -132,12 +133,17 @@ def judged(
     returned: list[Returned] = []
     pages: list[tuple[Reply, Answer]] = []
     with_certificate: dict[Target, Reply] = {}
+    replies = list(replies)
+    on_strike = {(r.target.host, r.target.name) for r in replies if r.target.tls and r.observation.ours}
+    held = Held(baseline, on_strike)
     before = {question.as_sent for question in usual_questions(expectations.campaign, expectations.secret)}
     for reply in replies:
         is_comparable = is_kept(reply) and reply.question.as_sent in before
         with_certificate.setdefault(reply.target, reply)
         answers = expectations.answers(reply)
         wrong = judge(reply, answers)
+        if any(one.code == "not-on-strike" for one in wrong) and (limit := before_us(reply, held)):
+            wrong = (limit,)
         if not wrong and len(answers) == 1:
             pages.append((reply, answers[0]))
         if baseline and is_comparable and all(answer.kind == "usual" for answer in answers):

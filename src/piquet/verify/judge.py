@@ -27,7 +27,9 @@ _WORDS = {
     "banner": "the site's page with the banner",
     "usual": "the site as usual",
 }
-_WHOLE_SITE = frozenset({"not-on-strike", "strike-outside", "page-differs", "no-answer", "no-banner"})
+_WHOLE_SITE = frozenset(
+    {"not-on-strike", "strike-outside", "page-differs", "no-answer", "no-banner", "redirected-before-us"}
+)
 _STOPPED = "piquet status -i INVENTORY: is the host armed, or was it stopped by hand?"
 _NO_ANSWER = "is the host up, and its web server running? Nothing can be said of its sites until it answers"
 _CHANGED = "the site's owner may have changed it since; if not, compare with the host's own files"

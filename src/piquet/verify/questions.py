@@ -25,6 +25,8 @@ from piquet.verify.baseline import Key
 from piquet.verify.observation import ACCEPT_HTML, UNKNOWN_SITE, Job, Question, Target
 
 DEEP_PATH = "/piquet-verify/deep/path.html?page=2"
+CLIMBING = tuple(f"{BUILT_IN_DOORS[0]}{up}/piquet-verify" for up in ("..", "%2e%2e"))
+"""Out of a door: no door. Some firewalls refuse them at all times, which only a baseline can tell."""
 FRONT = Question("GET", "/", (ACCEPT_HTML,))
 
 
@@ -58,14 +60,15 @@ def with_lines(jobs: Iterable[Job], places: Container[Key]) -> tuple[Job, ...]:
 def usual_questions(campaign: Campaign, secret: str | None) -> tuple[Question, ...]:
     """Harmless GETs that any site can be asked at any time; also what a baseline remembers.
 
-    Our own addresses are among them: before the start and after the end they belong to the site. So is the
-    front page with the bypass cookie, which an application may echo: inside the window it must answer alike.
+    Our own addresses are among them: before the start and after the end they belong to the site. So are paths that
+    climb out of a door, and the front page with the bypass cookie, which an application may echo: inside the window it
+    must answer alike.
     """
     doors = (path + "piquet-verify" if path.endswith("/") else path for path in BUILT_IN_DOORS)
     styles = (ASSET_PREFIX + STYLE_ASSETS[phase.mode] for phase in campaign.phases)
     own = (ABOUT_PATH, ASSET_PREFIX, ASSET_PREFIX + "x", *styles)
     occupied = (path for phase in campaign.phases for path in phase.paths if path != "/")
-    paths = dict.fromkeys((DEEP_PATH, *own, *doors, *campaign.doors.paths, *occupied))
+    paths = dict.fromkeys((DEEP_PATH, *own, *doors, *CLIMBING, *campaign.doors.paths, *occupied))
     cookie = [Question("GET", "/", (ACCEPT_HTML, ("cookie", f"{BYPASS_COOKIE}={secret}")))] if secret else []
     return (FRONT, *(Question("GET", path, (ACCEPT_HTML,)) for path in paths), *cookie)
 
@@ -86,12 +89,10 @@ def occupied_questions(campaign: Campaign) -> tuple[Question, ...]:
 
 
 def strike_questions(campaign: Campaign, secret: str | None) -> tuple[Question, ...]:
-    """What only a site on strike is asked: methods, JSON, languages, walking out of a door, the bypass."""
-    climb = BUILT_IN_DOORS[0] + "../piquet-verify"
+    """What only a site on strike is asked: methods, JSON, languages, the bypass."""
     found = [
         Question("HEAD", "/", (ACCEPT_HTML,)),
         Question("GET", "/", (("accept", "application/json"),)),
-        Question("GET", climb, (ACCEPT_HTML,)),
         Question("POST", "/", (ACCEPT_HTML,), is_late=True),
     ]
     found += [Question("GET", "/", (ACCEPT_HTML, ("accept-language", code))) for code in campaign.languages]

@@ -128,10 +128,15 @@ def _of_site(
     for listen in sorted(site.listens, key=lambda one: (one.port, one.tls, one.address)):
         where, reason = _address(reach, listen)
         if where:
-            proxied = listen.proxy_protocol
-            yield Target(host.name, where, listen.port, listen.tls, site.name, name, phases, proxied)
+            door = (host.name, where, listen.port, listen.tls)
+            redirects = site.provider == "apache" and not listen.tls and _has_mod_md(host)
+            yield Target(*door, site.name, name, phases, listen.proxy_protocol, redirects)
         elif not (listen.address.strip("[]") in _ANY_V6 and listen.port in doors):
             yield Unreachable(host.name, site.name, _place(listen), reason)
+
+
+def _has_mod_md(host: Host) -> bool:
+    return any("md_module" in server.modules for server in host.servers if server.provider == "apache")
 
 
 def _place(listen: Listen) -> str:
