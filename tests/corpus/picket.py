@@ -21,7 +21,7 @@ from piquet.campaign.model import Campaign, Doors, Limits, Mode, Phase, Selectio
 from piquet.campaign.pages import PageSource
 from piquet.fleet.choices import PLAIN
 from piquet.fleet.model import ServerFacts, Variant
-from piquet.host import apache_config, apache_owners, hooks, nginx
+from piquet.host import apache_hosts, apache_owners, apache_text, apache_tree, hooks, nginx
 from piquet.host.nginx_config import Configuration
 from piquet.plan import Entry, HostPlan, Plan
 from piquet.render.view import campaign_view
@@ -351,7 +351,7 @@ def key(name: str) -> str:
 def facts(server: Server) -> ServerFacts:
     """What a survey would say of the server."""
     is_nginx = server.provider == "nginx"
-    has_rules = not is_nginx and apache_config.has_server_rules(server.included(), server.read_text)
+    has_rules = not is_nginx and apache_hosts.has_server_rules(apache_tree.parse(server.tree()))
     plain = plain_facts(server.provider, server.kinds, server_rules=has_rules)
     is_there = is_nginx and "headers_more" in server.read_text("/etc/nginx/nginx.conf")
     return replace(plain, modules=plain.modules | {nginx.HEADERS_MORE}) if is_there else plain
@@ -383,9 +383,9 @@ def _users_of(
     return frozenset(name for kind in found for name in names_of(kind))
 
 
-def _read_alone(text: str, is_behind: bool) -> Iterator[apache_owners.Read]:
-    reads = apache_owners.read_in_order("  (*) /kind.conf", lambda _: text)
-    return apache_owners.behind(reads, "/", None) if is_behind else reads
+def _read_alone(text: str, is_behind: bool) -> Iterator[apache_tree.Read]:
+    root = apache_text.read("/kind.conf", lambda _: text, lambda _: [])
+    return apache_owners.behind(root, None, None) if is_behind else apache_tree.walk(root)
 
 
 def _nginx_modules() -> set[str]:

@@ -49,9 +49,10 @@ class Server:
         done = self.box.run(_TEST[self.provider])
         return "" if done.returncode == 0 else done.stdout + done.stderr
 
-    def included(self) -> str:
-        """Apache: which files it reads from where, as it says itself."""
-        return self.box.run([*_TEST["apache"], "-D", "DUMP_INCLUDES"]).stdout
+    def tree(self) -> str:
+        """Apache: its configuration as it says it itself."""
+        load = "LoadModule info_module /usr/lib/apache2/modules/mod_info.so"
+        return self.box.run([*_TEST["apache"], "-D", "DUMP_CONFIG", "-c", load]).stdout
 
     def read_text(self, path: str) -> str:
         """The text of a file of the box."""

@@ -21,6 +21,7 @@ PART = '<Location "/">\n{}\n</Location>'
 IN_TWO = IF.format(IF)
 LATE, OTHERWISE = PART.format(IN_TWO.format(IF)), PART.format(IN_TWO.format(IF.format("") + ELSE))
 FILES = '<FilesMatch "html$">\n{}\n</FilesMatch>'
+GONE = "RewriteEngine On\nRewriteRule ^/x - [G]"
 CACHE = "CacheEnable disk /\nCacheQuickHandler {}"
 
 CASES: list[tuple[Provider, str, str, str]] = [
@@ -93,8 +94,33 @@ CASES: list[tuple[Provider, str, str, str]] = [
         APACHE.format("", "TraceEnable Off"),
     ),
     (
-        "apache", "ignore-inherit", APACHE.format("RewriteOptions IgnoreInherit\nRewriteRule ^/x - [G]", ""),
-        APACHE.format("RewriteOptions Inherit\nRewriteRule ^/x - [G]", ""),
+        "apache", "ignore-inherit", APACHE.format(f"RewriteOptions IgnoreInherit\n{GONE}", ""),
+        APACHE.format(f"RewriteOptions AllowAnyURI\n{GONE}", "RewriteOptions IgnoreInherit\nRewriteRule ^/x - [G]"),
+    ),
+    (
+        "apache", "ignore-inherit", APACHE.format(GONE, f"RewriteOptions Inherit\n{GONE}"),
+        APACHE.format(f"RewriteOptions InheritBefore IgnoreInherit\n{GONE}", "RewriteEngine On"),
+    ),
+    (
+        "apache", "ignore-inherit", "RewriteOptions InheritDown\n" + APACHE.format(GONE, ""),
+        "RewriteOptions InheritDown\n"
+        + APACHE.format(f"RewriteOptions IgnoreInherit\nRewriteOptions InheritBefore\n{GONE}", ""),
+    ),
+    (
+        "apache", "ignore-inherit", APACHE.format(GONE, "") + "RewriteOptions IgnoreInherit\n",
+        APACHE.format(f"RewriteOptions AllowAnyURI\n{GONE}", "") + "RewriteOptions IgnoreInherit\n",
+    ),
+    (
+        "apache", "ignore-inherit",
+        "RewriteEngine On\n" + APACHE.format("RewriteOptions IgnoreInherit\nRewriteRule ^/x - [G]", ""),
+        "RewriteEngine On\n" + APACHE.format("RewriteOptions IgnoreInherit\nRewriteEngine Off\nRewriteRule ^ -", ""),
+    ),
+    (
+        "apache", "use-canonical-name", "<IfModule !mod_ssl.c>\nUseCanonicalName DNS\n</IfModule>\n",
+        "<IfModule mod_ssl.c>\nUseCanonicalName On\n</IfModule>\n<IfDefine X>\nUseCanonicalName On\n</IfDefine>\n",
+    ),
+    (
+        "apache", "server-level-rules", "RewriteMap lc int:tolower\n", "RewriteOptions InheritDownBefore\n",
     ),
     (
         "apache", "server-level-rules", "<IfDefine !X>\nRewriteRule ^/x - [G]\n</IfDefine>\n" + APACHE.format("", ""),

@@ -5,26 +5,21 @@ from __future__ import annotations
 
 import pytest
 
-from piquet.host.apache_config import has_server_rules
+from piquet.host.apache_hosts import has_server_rules
+from piquet.host.apache_tree import parse
+from tests.host.apache_files import tree
 from tests.host.box import Box
 
 MAIN = "IncludeOptional conf-enabled/*.conf\nIncludeOptional sites-enabled/*.conf\n"
 SITE = "<VirtualHost *:80>\n  ServerName a.example\n  {}\n</VirtualHost>\n"
 RULE = "RewriteRule ^/x$ /y [PT]"
-DUMP = """\
-Included configuration files:
-  (*) /etc/apache2/apache2.conf
-    (1) /etc/apache2/conf-enabled/one.conf
-    (2) /etc/apache2/sites-enabled/two.conf
-      (3) /etc/apache2/snippets/three.conf
-    (2) /etc/apache2/sites-enabled/four.conf
-"""
+FOLDERS = {"one": "conf-enabled/", "two": "sites-enabled/", "three": "snippets/", "four": "sites-enabled/"}
 
 
-def found(dump: str = DUMP, **texts: str) -> bool:
+def found(**texts: str) -> bool:
     """Whether rules are found, in files by their short names; what is not given is empty."""
-    named = {"apache2": MAIN, **texts}
-    return has_server_rules(dump, lambda path: named.get(path.rpartition("/")[2].partition(".")[0], ""))
+    named = {FOLDERS.get(name, "") + name: text for name, text in texts.items()}
+    return has_server_rules(tree({"apache2": MAIN, **named}))
 
 
 @pytest.mark.parametrize(
@@ -37,6 +32,8 @@ def found(dump: str = DUMP, **texts: str) -> bool:
         {"two": "# a comment\n\nInclude snippets/three.conf\n", "three": RULE},
         {"four": f"<Directory /srv>\n</Directory>\n{RULE}"},
         {"one": "RewriteRule ^/x$ \\\n  /y"},
+        {"one": "RewriteCond %{HTTPS} off"},
+        {"one": "RewriteMap lower int:tolower"},
     ],
 )
 def test_rules_at_server_level(texts: dict[str, str]) -> None:
@@ -62,10 +59,8 @@ def test_rules_elsewhere(texts: dict[str, str]) -> None:
 
 def test_ours_are_not_counted() -> None:
     """A host that is surveyed again after stage is not found to have rules of others."""
-    dump = (
-        DUMP + "    (1) /etc/apache2/conf-enabled/piquet.conf\n      (7) /etc/piquet/apache/20-decide.conf\n"
-    )
-    assert not found(dump, **{"20-decide": RULE})
+    root = parse(f"# In file: /etc/piquet/apache/20-decide.conf\n#   1:\n{RULE}\n")
+    assert not has_server_rules(root)
 
 
 def test_rules_that_have_come_since_the_survey_are_seen(still: Box) -> None:
@@ -78,5 +73,6 @@ def test_rules_that_have_come_since_the_survey_are_seen(still: Box) -> None:
         decide.write_text(ours)
         for others in ("", "RewriteEngine On\nRewriteRule ^/x - [G]\n"):
             (still.apache_conf.parent / "conf-enabled/davical.conf").write_text(others)
+            apache.forget()
             seen.append(apache.hands_down_rules_of_others())
     assert [False, True, False, False] == seen

@@ -83,6 +83,14 @@ class ServerFacts:
         stores_no_store: Apache, names of virtual hosts for which mod_cache stores what it is asked not to; `*` if all.
         headers_first: Apache, whether mod_headers was loaded before mod_dir, so that it acts before it, too.
         has_own_lua: Apache, whether the owner's configuration speaks Lua.
+        own_rules_first: Apache, names of virtual hosts whose own rewrite rules act before those that come down to them.
+        https_first: Apache, names whose plain requests mod_md sends to https before anything of ours is asked; verify
+            can tell by it that such a redirect is a limit and no fault.
+        filtered: Apache, names of virtual hosts whose answers mod_security2 judges; `*` for all of them.
+        filtered_strictly: Apache, whether rules are loaded by which it refuses a 503.
+        encoded_slashes: Apache, names of virtual hosts that take `%2F` in a path; every other one answers it with 404
+            before any rule is asked (the quick handler of Lua comes first there, too).
+        told: Apache, whether the server told its configuration; else the facts are those of its texts.
         conditional: Apache, modules for whose presence some section of the owner's waits (`<IfModule>`): loading
             one would wake that section.
     """
@@ -112,6 +120,12 @@ class ServerFacts:
     stores_no_store: frozenset[str] = frozenset()
     has_own_lua: bool = False
     headers_first: bool = False
+    own_rules_first: frozenset[str] = frozenset()
+    https_first: frozenset[str] = frozenset()
+    filtered: frozenset[str] = frozenset()
+    filtered_strictly: bool = False
+    encoded_slashes: frozenset[str] = frozenset()
+    told: bool = True
 
     @property
     def barred(self) -> frozenset[str]:

@@ -201,16 +201,26 @@ def server_facts(provider: Provider, server: Mapping[str, Any]) -> ServerFacts:
         server_rules=_typed(server.get("server_rules", False), bool),
         variant=choices.PLAIN[provider],
         has_lua=_typed(lua.get("usable", False), bool),
-        own=frozenset(_typed(name, str) for name in server.get("own") or ()),
+        own=_words(server, "own"),
         loadable={_typed(k, str): _typed(v, str) for k, v in (server.get("loadable") or {}).items()},
-        substitutes=frozenset(_typed(name, str) for name in server.get("substitutes") or ()),
-        recached=frozenset(_typed(name, str) for name in server.get("recached") or ()),
-        retyped=frozenset(_typed(name, str) for name in server.get("retyped") or ()),
-        stores_no_store=frozenset(_typed(name, str) for name in server.get("stores_no_store") or ()),
+        substitutes=_words(server, "substitutes"),
+        recached=_words(server, "recached"),
+        retyped=_words(server, "retyped"),
+        stores_no_store=_words(server, "stores_no_store"),
         headers_first=_typed(server.get("headers_first", False), bool),
+        own_rules_first=_words(server, "own_rules_first"),
+        https_first=_words(server, "https_first"),
+        filtered=_words(server, "filtered"),
+        filtered_strictly=_typed(server.get("filtered_strictly", False), bool),
+        encoded_slashes=_words(server, "encoded_slashes"),
+        told=_typed(server.get("told", True), bool),
         has_own_lua=_typed(lua.get("own", False), bool),
-        conditional=frozenset(_typed(name, str) for name in server.get("conditional") or ()),
+        conditional=_words(server, "conditional"),
     )
+
+
+def _words(server: Mapping[str, Any], key: str) -> frozenset[str]:
+    return frozenset(_typed(word, str) for word in server.get(key) or ())
 
 
 def _sites(provider: Provider, vhosts: Iterable[Mapping[str, Any]], unusable: set[str]) -> list[Site]:

@@ -7,8 +7,9 @@ The order in which to read it, which is also the direction of the imports:
   `boundaries.due`
 * the machine's edges: `paths`, `platforms`, `commands`, `files`, `processes`, `lock`, `journal`, `state`,
   `flags`, `passes`, `probe`, `schedule`, `transaction`
-* the web servers: `servers` (what a provider is, and the null one), `nginx_config`, `nginx`, `apache_config`,
-  `apache_owners`, `apache`
+* the web servers: `servers` (what a provider is, and the null one), `nginx_config`, `nginx`; `apache_tree`
+  (what the server understood), `apache_text` (what only texts tell), `apache_hosts`, `apache_owners`,
+  `apache_findings`, `apache`
 * the verbs: `survey`, `status`, `hooking`, `stage`, `arm`, `rehearse`, `release`, `reconcile`, `rollback`,
   `remove`
 * the way in: `request` (one JSON document out), `__main__` (command line)

@@ -1,44 +1,51 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Apache 2.4 as a provider: test, graceful reload, and a survey. No virtual host is ever touched."""
+"""Apache 2.4 as a provider: test, graceful reload, and a survey. No virtual host is ever touched.
+
+What the configuration means is asked of the server: it tells its tree once (`apache_tree`), and every question of the
+survey is answered from that. Only which files are read and loaded is looked up in texts (`apache_text`).
+"""
 
 from __future__ import annotations
 
 import glob
 import re
-from dataclasses import replace
+import socket
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
-from piquet.host import apache_config, apache_owners, commands, processes
-from piquet.host.apache_config import Statement, Vhost
-from piquet.host.apache_owners import DROPIN
+from piquet.host import apache_hosts, apache_owners, apache_text, apache_tree, commands, processes
+from piquet.host.apache_findings import findings
+from piquet.host.apache_hosts import Host, names_of
+from piquet.host.apache_owners import DROPIN, Place
+from piquet.host.apache_tree import Read, Statement, TreeError
 from piquet.host.commands import Result
-from piquet.host.findings import Finding
 from piquet.host.paths import Paths
 from piquet.host.platforms import APACHE_DROPINS, APACHE_PIDS, Platform
 from piquet.host.servers import Server, Survey
 
-NEEDED_MODULES = ("alias_module", "headers_module")
 _USEFUL = ("filter", "lua", "substitute")
 """Modules that the answers of more than a block need."""
 _PROGRAMS = ("apache", "httpd")
-
-_BARRING = {
-    "substitutes": ("own-substitute", "mod_substitute is used by a site itself and would act twice."),
-    "recached": (
-        "own-lifetime",
-        "An <If> within others of a site itself says how long pages are kept, after our no-store.",
-    ),
-    "retyped": (
-        "own-type",
-        "A Header of a site itself makes another type of a page, after the banner is in it.",
-    ),
-    "stores_no_store": ("own-store", "mod_cache stores for a site what it is asked not to store."),
-}
-"""Part of the survey → the finding for the virtual hosts that it names."""
+_CARRIED = ("-D", "-d", "-f")
+"""Options of the running server that decide what it reads."""
+_WITH_VALUE = (*_CARRIED, "-C", "-c", "-E", "-e", "-k")
+_STRICT = re.compile(r"\btx\.(?:blocking_)?paranoia_level=['\"]?[2-9]", re.I)
+"""From this level on the core rule set takes a 503 for a fault of the application. Source: its rule 950100."""
 
 _DECIDE = "/etc/piquet/apache/20-decide.conf"
 _LOAD = "/etc/piquet/apache/10-load.conf"
+
+
+class Told(NamedTuple):
+    """What the server says of itself besides its tree.
+
+    Attributes:
+        modules: that are loaded, in their order.
+        files: that it reads, the main file first.
+    """
+
+    modules: Tuple[str, ...]
+    files: Tuple[str, ...]
 
 
 class Apache(Server):
@@ -51,7 +58,14 @@ class Apache(Server):
         super().__init__()
         self.platform = platform
         self.paths = paths
+        self._forget_all()
+
+    def _forget_all(self) -> None:
         self._answers: Dict[str, Result] = {}
+        self._texts: Dict[str, str] = {}
+        self._tree: Optional[Statement] = None
+        self._untold = ""
+        self._carried: Optional[List[str]] = None
 
     def is_present(self) -> bool:
         """Whether it is installed with a configuration that exists."""
@@ -60,7 +74,7 @@ class Apache(Server):
     def forget(self) -> None:
         """Files have changed."""
         super().forget()
-        self._answers.clear()
+        self._forget_all()
 
     def ask(self, *options: str) -> str:
         """What the server prints for some options; asked once until `forget`."""
@@ -78,44 +92,90 @@ class Apache(Server):
         found = (processes.from_pid_file(Path(p), program) for p in names for program in _PROGRAMS)
         return next((master for master in found if master), None)
 
+    def carried(self) -> List[str]:
+        """Options by which the running server reads what it reads, but for those that our own command has."""
+        if self._carried is None:
+            master = self.master()
+            words = _carried(processes.arguments(master.pid)) if master else ()
+            self._carried = [
+                w for option, value in words if option not in self.platform.apache for w in (option, value)
+            ]
+        return self._carried
+
+    def told(self) -> Told:
+        """Modules and files, by one question."""
+        text = self.ask(*self.carried(), "-t", "-D", "DUMP_MODULES", "-D", "DUMP_INCLUDES")
+        files = re.findall(r"^\s*\([*\d]+\) (/.*)$", text, re.MULTILINE)
+        modules = re.findall(r"^ (\w+_module) \(", text, re.MULTILINE)
+        return Told(tuple(modules), tuple(dict.fromkeys(files)) or (str(self._main_conf()),))
+
+    def tree(self) -> Statement:
+        """The configuration as the server understood it, or as far as its texts tell it; read once until `forget`."""
+        if self._tree is None:
+            try:
+                self._tree, self._untold = apache_tree.parse(self._dump()), ""
+            except TreeError as error:
+                self._tree = apache_text.read(self.told().files[0], self._text, self._follow)
+                self._untold = str(error)
+        return self._tree
+
+    def _dump(self) -> str:
+        """What the server tells of its configuration; mod_info does, which is loaded for this one process only.
+
+        Raises:
+            TreeError: it tells nothing.
+        """
+        told = self.told()
+        loads: List[str] = []
+        if "info_module" not in told.modules:
+            path = next((p for p in self._beside("info") if p.is_file()), None)
+            if path is None:
+                raise TreeError("mod_info.so lies beside none of its modules")
+            loads = ["-c", f'LoadModule info_module "{path}"']
+        asked = [*self.platform.apache, *self.carried(), "-t", "-D", "DUMP_CONFIG", *loads]
+        result = commands.run(asked, with_errors=False)
+        if not result.ok:
+            raise TreeError("its configuration does not pass its own test")
+        return result.output
+
     def survey(self) -> Optional[Survey]:
         """Everything of the survey's `apache` part."""
         if not self.is_present():
             return None
-        tested, rows = self.test(), self._global_statements()
-        owners = self._owners_statements()
-        modules = self._owners_modules(owners)
-        vhosts, others = self._vhosts(rows, modules)
+        tested, root, told = self.test(), self.tree(), self.told()
+        folder, includer = self._dropin(told.files)
+        owners = [f for f in told.files if "/etc/piquet/" not in f and f != f"{folder}/{DROPIN}"]
+        loading = apache_text.loading(map(self._text, owners))
+        modules = self._owners_modules(told, loading)
+        hosts = apache_hosts.hosts(root, told.files[0], "ssl_module" in modules, _resolve)
+        reads = list(apache_tree.walk(root))
         document: Dict[str, Any] = {
-            "version": _quoted(r"Server version: Apache/(\S+)", self.ask("-v")),
+            "version": _quoted(r"Server version: Apache/(\S+)", self.ask("-V")),
             "modules": modules,
             "running": self.is_running(),
             "test": {"ok": tested.ok, "output": tested.output[-4000:]},
-            "dropin_dir": self._dropin_folder(rows),
-            "use_canonical_name": _says(rows, "usecanonicalname", "on", "dns"),
-            "quick_handler_cache": _is_quick_cache(rows, modules),
-            "trace": not _has(rows, "traceenable") or _says(rows, "traceenable", "on", "extended"),
-            "ignores_inherited_rules": self._ignores_inherited_rules(vhosts),
-            "server_rules": self._has_server_rules(),
-            "lua": {"usable": "lua_module" in modules, "own": apache_config.speaks_lua(owners)},
-            "loadable": self._loadable(rows, modules),
-            "headers_first": self._is_before("headers_module", "dir_module"),
-            "conditional": apache_config.awaited_modules(owners),
-            **self._users(rows, modules, vhosts),
-            "vhosts": vhosts,
+            "told": not self._untold,
+            "dropin_dir": folder,
+            "use_canonical_name": _says(reads, "usecanonicalname", "on", "dns"),
+            "quick_handler_cache": _is_quick_cache(reads, hosts),
+            "trace": any(host.value("traceenable") != "off" for host in hosts),
+            "own_rules_first": names_of(hosts, apache_hosts.with_own_rules_first),
+            "server_rules": apache_hosts.has_server_rules(root),
+            "lua": {"usable": "lua_module" in modules, "own": _speaks_lua(reads)},
+            "loadable": self._loadable(modules),
+            "headers_first": _is_before(told.modules, "headers_module", "dir_module"),
+            "conditional": list(loading.awaited),
+            "https_first": apache_hosts.redirected_to_https(root, hosts),
+            "filtered": apache_owners.users(reads, _is_filtering, hosts),
+            "filtered_strictly": any(_STRICT.search(read.row.args) for read in reads),
+            "encoded_slashes": names_of(
+                hosts, lambda host: host.value("allowencodedslashes") in ("on", "nodecode")
+            ),
+            **_users(root, reads, hosts, folder, includer),
+            "vhosts": [host.record() for host in hosts],
         }
-        caches = ("mod_cache",) if "cache_module" in modules and _has(rows, "cacheenable") else ()
-        return Survey(document, tuple(_findings(document, others)), caches)
-
-    def _ignores_inherited_rules(self, vhosts: List[Dict[str, Any]]) -> bool:
-        """Whether a file of virtual hosts refuses the rules of the server level."""
-        rows = (
-            row for file in {v["file"] for v in vhosts} for row in apache_config.statements(self._text(file))
-        )
-        return any(
-            row.name == "rewriteoptions" and "ignoreinherit" in {word.lower() for word in row.words}
-            for row in rows
-        )
+        caches = ("mod_cache",) if any(read.row.name == "cacheenable" for read in reads) else ()
+        return Survey(document, tuple(findings(document, _strange(hosts), self._untold)), caches)
 
     def hands_down_rules_of_others(self) -> bool:
         """Whether rules have come to the server level since the survey: with ours, virtual hosts inherit them."""
@@ -123,49 +183,27 @@ class Apache(Server):
             ours = self.paths.at(_DECIDE).read_bytes()
         except OSError:
             return False
-        return b"InheritDownBefore" in ours and self._has_server_rules()
+        return b"InheritDownBefore" in ours and apache_hosts.has_server_rules(self.tree())
 
-    def _has_server_rules(self) -> bool:
-        """Whether rewrite rules of others stand at server level."""
-        return apache_config.has_server_rules(self.ask("-t", "-D", "DUMP_INCLUDES"), self._text)
-
-    def _owners_modules(self, owners: List[Statement]) -> List[str]:
+    def _owners_modules(self, told: Told, loading: apache_text.Loading) -> List[str]:
         """The modules that are loaded, without those that only our own file loads."""
-        loaded = set(re.findall(r"^ (\w+_module) \(", self.ask("-M"), re.MULTILINE))
-        ours = apache_config.loaded_modules(apache_config.statements(self._text(str(self.paths.at(_LOAD)))))
-        return sorted(loaded - (set(ours) - set(apache_config.loaded_modules(owners))))
+        ours = apache_text.loading([self._text(str(self.paths.at(_LOAD)))]).modules
+        return sorted(set(told.modules) - (set(dict(ours)) - set(dict(loading.modules))))
 
-    def _is_before(self, first: str, second: str) -> bool:
-        """Whether a module was loaded before another: hooks of the same rank run in this order."""
-        loaded = re.findall(r"^ (\w+_module) \(", self.ask("-M"), re.MULTILINE)
-        return first in loaded and second in loaded and loaded.index(first) < loaded.index(second)
-
-    def _users(
-        self, rows: List[Statement], modules: List[str], vhosts: List[Dict[str, Any]]
-    ) -> Dict[str, List[str]]:
-        """Sort of statement → names of the virtual hosts that have some; `*` where one stands outside of them."""
-        reads = list(apache_owners.read_in_order(self.ask("-t", "-D", "DUMP_INCLUDES"), self._text))
-        late = apache_owners.behind(reads, str(self._root()), self._dropin_folder(rows))
-        caches = "cache_module" in modules and _has(rows, "cacheenable")
-        return {
-            "substitutes": apache_owners.users(reads, apache_owners.substitutes, vhosts),
-            "recached": apache_owners.users(late, apache_owners.says_lifetime, vhosts),
-            "retyped": apache_owners.users(reads, apache_owners.retypes, vhosts),
-            "stores_no_store": apache_owners.users(
-                reads if caches else [], apache_owners.stores_no_store, vhosts
-            ),
-        }
-
-    def _loadable(self, rows: List[Statement], modules: List[str]) -> Dict[str, str]:
+    def _loadable(self, modules: List[str]) -> Dict[str, str]:
         """Modules of use to us that are not loaded, though their file lies beside those that are."""
-        loads = (row.words[1] for row in rows if row.name == "loadmodule" and len(row.words) > 1)
-        folders = sorted({str((self._root() / path).parent) for path in loads})
         names = [name for name in _USEFUL if f"{name}_module" not in modules]
-        found = {name: Path(folder) / f"mod_{name}.so" for folder in reversed(folders) for name in names}
-        return {f"{name}_module": str(path) for name, path in sorted(found.items()) if path.is_file()}
+        found = {name: next((p for p in self._beside(name) if p.is_file()), None) for name in names}
+        return {f"{name}_module": str(path) for name, path in sorted(found.items()) if path}
+
+    def _beside(self, name: str) -> Iterator[Path]:
+        """Where a module of the server's own may lie: in the folders that others are loaded from."""
+        for file in self.told().files:
+            for _, path in apache_text.loading([self._text(file)]).modules:
+                yield (self._root() / path).parent / f"mod_{name}.so"
 
     def _test(self) -> Result:
-        return commands.run(self.platform.apache_test)
+        return commands.run([*self.platform.apache_test, *self.carried()])
 
     def _reload(self) -> Result:
         return commands.run(self.platform.apache_reload)
@@ -177,8 +215,10 @@ class Apache(Server):
     def _fallback_pid_files(self) -> List[str]:
         """Where to look while the configuration is too broken to say it."""
         if "-f" in self.platform.apache:
-            rows = apache_config.statements(self._text(str(self._main_conf())))
-            return [row.words[0] for row in rows if row.name == "pidfile" and row.words]
+            rows = (
+                apache_text.read(str(self._main_conf()), self._text, lambda _: []).level().get("pidfile", [])
+            )
+            return [row.words[0] for row in rows if row.words]
         return [self.platform.apache_pid, *APACHE_PIDS]
 
     def _main_conf(self) -> Path:
@@ -195,159 +235,103 @@ class Apache(Server):
         return Path(_quoted(r'ServerRoot: "(.*)"', text) or str(self._main_conf().parent))
 
     def _text(self, name: str) -> str:
-        try:
-            return Path(name).read_text("utf-8", "replace")
-        except OSError:
-            return ""
+        """The text of a file, read once until `forget`; none of one that cannot be read."""
+        if name not in self._texts:
+            try:
+                self._texts[name] = Path(name).read_text("utf-8", "replace")
+            except OSError:
+                self._texts[name] = ""
+        return self._texts[name]
 
     def _follow(self, pattern: str) -> List[str]:
-        """Texts that an Include names; a folder stands for all files in it."""
+        """Files that an Include names; a folder stands for all files in it."""
         path = self._root() / pattern
         pattern = f"{path}/*" if path.is_dir() else str(path)
         names = sorted(glob.glob(pattern))  # noqa: PTH207 - the pattern may be absolute
-        return [self._text(name) for name in names if Path(name).is_file()]
+        return [name for name in names if Path(name).is_file()]
 
-    def _global_statements(self) -> List[Statement]:
-        """Every statement of every file that the server says it read."""
-        names = apache_config.included_files(self.ask("-t", "-D", "DUMP_INCLUDES")) or [
-            str(self._main_conf())
-        ]
-        return [row for name in dict.fromkeys(names) for row in apache_config.statements(self._text(name))]
+    def _dropin(self, files: Sequence[str]) -> Tuple[Optional[str], Optional[Place]]:
+        """The folder of an `IncludeOptional …/*.conf` that has a name which people know, and where that line is.
 
-    def _owners_statements(self) -> List[Statement]:
-        """The same without our own files."""
-        names = apache_config.included_files(self.ask("-t", "-D", "DUMP_INCLUDES"))
-        owners = [n for n in dict.fromkeys(names) if "/etc/piquet/" not in n and Path(n).name != DROPIN]
-        return [row for name in owners for row in apache_config.statements(self._text(name))]
-
-    def _dropin_folder(self, rows: List[Statement]) -> Optional[str]:
-        """The folder of an `IncludeOptional …/*.conf` of the main file that has a name which people know."""
-        patterns = [row.words[0] for row in rows if row.name in ("include", "includeoptional") and row.words]
-        for pattern in patterns:
+        A folder with files of which the server reads none is not included after all: some condition is not met.
+        """
+        for row in apache_text.server_includes(files[0], self._text, self._follow):
+            pattern = row.words[0]
             folder = (self._root() / pattern).parent
-            if pattern.endswith("*.conf") and folder.name in APACHE_DROPINS and folder.is_dir():
-                return str(folder)
-        return None
-
-    def _vhosts(
-        self, rows: List[Statement], modules: List[str]
-    ) -> Tuple[List[Dict[str, Any]], List[Tuple[str, str]]]:
-        """The virtual hosts, and names that no campaign can select with their place."""
-        protocols = apache_config.listen_protocols(rows)
-        records, others = [], []
-        for vhost in self._known_vhosts(rows, protocols):
-            self._complete(vhost, protocols, "ssl_module" in modules)
-            names, strange = apache_config.split_names(vhost.names)
-            others += [(f"{vhost.file}:{vhost.line}", name) for name in strange]
-            records.append(_record(vhost, names))
-        return records, others
-
-    def _known_vhosts(self, rows: List[Statement], protocols: Dict[int, str]) -> List[Vhost]:
-        """As the server prints them; a server without any is its own main host."""
-        found = apache_config.parse_vhosts(self.ask("-t", "-D", "DUMP_VHOSTS"))
-        names = [row.words[0].lower() for row in rows if row.name == "servername" and row.words]
-        if not found and names:
-            main = re.sub(r":\d+$", "", names[0])
-            found = [Vhost("0.0.0.0", p, str(self._main_conf()), 1, [main], True) for p in protocols]  # noqa: S104
-        expanded = []
-        for vhost in found:
-            ports = [vhost.port] if vhost.port else sorted(protocols)
-            expanded += [replace(vhost, port=port, names=list(vhost.names)) for port in ports]
-        return expanded
-
-    def _complete(self, vhost: Vhost, protocols: Dict[int, str], has_ssl: bool) -> None:
-        """Add from the text what the server does not print."""
-        section = apache_config.section_at(self._text(vhost.file), vhost.line, self._follow)
-        written = apache_config.names_in(section)
-        if written and not any(row.name == "servername" for row in section):
-            vhost.names = vhost.names[1:]
-        elif not written and section:
-            vhost.names = []
-        vhost.names += [name for name in written if "${" not in name]
-        engine = apache_config.ssl_engine(section)
-        vhost.tls = engine if engine is not None else has_ssl and protocols.get(vhost.port) == "https"
+            if not pattern.endswith("*.conf") or folder.name not in APACHE_DROPINS or not folder.is_dir():
+                continue
+            there = self._follow(str(folder / "*.conf"))
+            if not there or set(there) & set(files) or not self.test().ok:
+                return str(folder), (row.file, row.line)
+        return None, None
 
 
-def _record(vhost: Vhost, names: List[str]) -> Dict[str, Any]:
-    """A virtual host as the survey writes it."""
-    listen = {"address": vhost.address, "port": vhost.port, "tls": vhost.tls, "default": vhost.is_default}
-    return {"file": vhost.file, "line": vhost.line, "names": names, "listens": [listen]}
+def _carried(words: List[str]) -> Iterator[Tuple[str, str]]:
+    """Those options that decide what is read, with their values, attached or not."""
+    left = iter(words)
+    for word in left:
+        option = word[:2]
+        value = word[2:] or (next(left, "") if option in _WITH_VALUE else "")
+        if option in _CARRIED and value:
+            yield option, value
 
 
-def _findings(document: Dict[str, Any], others: List[Tuple[str, str]]) -> List[Finding]:
-    """What stands in the way."""
-    found = []
-    if document["dropin_dir"] is None:
-        message = "The main configuration includes no folder of *.conf files in which ours could lie."
-        found.append(
-            Finding("error", "no-dropin-folder", "apache", message, "IncludeOptional conf-enabled/*.conf")
-        )
-    for name in NEEDED_MODULES:  # under a broken configuration Apache names no module at all
-        if document["test"]["ok"] and name not in document["modules"]:
-            hint = "we load no module ourselves: that would wake other people's <IfModule> sections"
-            found.append(
-                Finding("error", "module-missing", "apache", f"Apache runs without {name}.", hint=hint)
-            )
-    if document["use_canonical_name"]:
-        message = "UseCanonicalName On: an alias follows the flag of its vhost's ServerName."
-        found.append(Finding("warning", "use-canonical-name", "apache", message))
-    if document["quick_handler_cache"]:
-        message = "mod_cache answers before anything else: what it holds is shown during a block."
-        found.append(Finding("warning", "quick-handler-cache", "apache", message, "CacheQuickHandler off"))
-    if document["trace"]:
-        message = "TraceEnable On: the echo of a TRACE request shows a header of ours."
-        found.append(Finding("warning", "trace-enabled", "apache", message, "TraceEnable Off", "On"))
-    if document["ignores_inherited_rules"]:
-        message = "RewriteOptions IgnoreInherit: own rules of that vhost that answer ([R], [G], [F]) win over a block."
-        found.append(Finding("warning", "ignore-inherit", "apache", message))
-    if document["server_rules"]:
-        message = "Rewrite rules stand outside of every virtual host; with ours, virtual hosts would inherit them too."
-        hint = "move them into the virtual host that they are for; until then own rules that answer win over a block"
-        found.append(Finding("warning", "server-level-rules", "apache", message, hint=hint))
-    found += [
-        Finding(
-            "warning",
-            code,
-            "apache",
-            f"{message} No banner is shown there.",
-            got=", ".join(document[part]),
-            hint="its owner can take it out for as long as the banner is on; a block needs no change",
-        )
-        for part, (code, message) in _BARRING.items()
-        if document[part]
-    ]
-    found += [
-        Finding("info", "name-not-selectable", place, "A name that no campaign can select.", got=name)
-        for place, name in others
-    ]
-    return found
+def _resolve(name: str) -> List[str]:
+    """Addresses of a name in the place of one, as the server looks it up; none if nobody knows it."""
+    try:
+        return sorted({str(found[4][0]) for found in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)})
+    except (OSError, UnicodeError):
+        return []
 
 
-def _is_quick_cache(rows: List[Statement], modules: List[str]) -> bool:
+def _users(
+    root: Statement, reads: List[Read], hosts: List[Host], folder: Optional[str], includer: Optional[Place]
+) -> Dict[str, List[str]]:
+    """Sort of statement → names of the virtual hosts that have some; `*` where one stands outside of them."""
+    late = apache_owners.behind(root, folder, includer)
+    caches = any(read.row.name == "cacheenable" for read in reads)
+    return {
+        "substitutes": apache_owners.users(reads, apache_owners.substitutes, hosts),
+        "recached": apache_owners.users(late, apache_owners.says_lifetime, hosts),
+        "retyped": apache_owners.users(reads, apache_owners.retypes, hosts),
+        "stores_no_store": apache_owners.users(reads if caches else [], apache_owners.stores_no_store, hosts),
+    }
+
+
+def _is_filtering(read: Read) -> bool:
+    """Whether mod_security2 judges answers there."""
+    return read.row.name == "secruleengine" and read.row.first == "on"
+
+
+def _speaks_lua(reads: List[Read]) -> bool:
+    """Whether a statement is one of mod_lua's, or names its handler."""
+    return any(read.row.name.startswith("lua") or "lua-script" in read.row.args for read in reads)
+
+
+def _is_quick_cache(reads: List[Read], hosts: List[Host]) -> bool:
     """Whether a virtual host caches in the quick handler, by its own statements or by those of the server level."""
-    server: Dict[str, str] = {}
-    hosts: List[Dict[str, str]] = []
-    here = server
-    for row in rows:
-        if row.name == "<virtualhost":
-            here = {}
-            hosts.append(here)
-        elif row.name == "</virtualhost>":
-            here = server
-        elif row.name in ("cacheenable", "cachequickhandler") and row.words:
-            here[row.name] = row.words[0].lower()
-    merged = [{**server, **host} for host in hosts or [server]]
-    is_on = any("cacheenable" in said and said.get("cachequickhandler") != "off" for said in merged)
-    return "cache_module" in modules and is_on
+    said: Dict[Optional[int], Dict[str, str]] = {None: {}}
+    for read in reads:
+        if read.row.name in ("cacheenable", "cachequickhandler"):
+            said.setdefault(id(read.vhost) if read.vhost else None, {})[read.row.name] = read.row.first
+    merged = [{**said[None], **said.get(id(host.row), {})} for host in hosts]
+    return any("cacheenable" in one and one.get("cachequickhandler") != "off" for one in merged)
 
 
-def _has(rows: List[Statement], name: str) -> bool:
-    return any(row.name == name for row in rows)
+def _strange(hosts: List[Host]) -> List[Tuple[str, str]]:
+    """Names that no campaign can select, with their place."""
+    places = ((host, *host.row.place) for host in hosts)
+    return [(f"{file}:{line}", name) for host, file, line in places for name in host.strange]
 
 
-def _says(rows: List[Statement], name: str, *values: str) -> bool:
+def _is_before(modules: Sequence[str], first: str, second: str) -> bool:
+    """Whether a module was loaded before another: hooks of the same rank run in this order."""
+    return first in modules and second in modules and modules.index(first) < modules.index(second)
+
+
+def _says(reads: List[Read], name: str, *values: str) -> bool:
     """Whether a statement has one of the values anywhere: what one virtual host says is not undone by the next."""
-    return any(row.name == name and row.words and row.words[0].lower() in values for row in rows)
+    return any(read.row.name == name and read.row.first in values for read in reads)
 
 
 def _quoted(pattern: str, text: str) -> str:

@@ -36,8 +36,14 @@ def exists(command: Sequence[str]) -> bool:
     return bool(command) and shutil.which(command[0], path=environment()["PATH"]) is not None
 
 
-def run(command: Sequence[str], timeout_s: float = 60.0) -> Result:
-    """Run a command without input; a missing program or a timeout is a result, not an exception."""
+def run(command: Sequence[str], timeout_s: float = 60.0, *, with_errors: bool = True) -> Result:
+    """Run a command without input; a missing program or a timeout is a result, not an exception.
+
+    Args:
+        command: the program and its arguments.
+        timeout_s: how long it may take.
+        with_errors: whether what it says on stderr is part of the output; a warning in the middle of data is none.
+    """
     program = shutil.which(command[0], path=environment()["PATH"])
     if program is None:
         return Result(False, f"{command[0]}: not installed")
@@ -46,7 +52,7 @@ def run(command: Sequence[str], timeout_s: float = 60.0) -> Result:
             [program, *command[1:]],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=subprocess.STDOUT if with_errors else subprocess.DEVNULL,
             timeout=timeout_s,
             env=environment(),
             check=False,

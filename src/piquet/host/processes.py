@@ -41,6 +41,18 @@ def process(pid: int) -> Optional[Process]:
     return Process(pid, int(fields[1]), int(fields[19]) / os.sysconf("SC_CLK_TCK"), title.strip())
 
 
+def arguments(pid: int) -> List[str]:
+    """What a process was started with, its program left out; nothing if there is none (any more).
+
+    Source: proc(5), /proc/PID/cmdline.
+    """
+    try:
+        words = (_PROC / str(pid) / "cmdline").read_bytes().decode("utf-8", "surrogateescape").split("\0")
+    except OSError:
+        return []
+    return words[1:-1]
+
+
 def all_processes() -> Iterator[Process]:
     """Every process that we may see."""
     for entry in _PROC.iterdir():

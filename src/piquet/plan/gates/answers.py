@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Set
 
-from piquet.campaign.matching import match_site
 from piquet.campaign.model import Campaign, Mode
 from piquet.campaign.theme_files import ICON, TEXTS
 from piquet.findings import Finding
 from piquet.fleet.choices import altering, is_taken, keeping
 from piquet.fleet.model import ServerFacts
+from piquet.plan.gates.apache import apache_findings, shown_of
 from piquet.plan.model import HostPlan
 
 BANNER_MODULES = ("filter_module", "substitute_module")
@@ -31,6 +31,7 @@ def answer_findings(campaign: Campaign, host_plan: HostPlan, server: ServerFacts
     if server.provider == "apache":
         yield from _apache_loads(host_plan.host, server, modes)
         yield from _apache_keeps(host_plan, server)
+        yield from apache_findings(host_plan, server)
         if server.variant != "lua":
             yield from _text_only(campaign, host_plan.host, shown)
     for mode in sorted(modes & _GATES.keys()):
@@ -83,21 +84,15 @@ def _apache_loads(host: str, server: ServerFacts, modes: Set[Mode]) -> Iterator[
 def _apache_keeps(host_plan: HostPlan, server: ServerFacts) -> Iterator[Finding]:
     """What a site says of caches, in the way in which it reaches our answers."""
     host, is_lua = host_plan.host, server.variant == "lua"
-    if is_lua and (names := _shown_of(host_plan, server.stores_no_store)):
+    if is_lua and (names := shown_of(host_plan, server.stores_no_store)):
         message = "mod_cache stores what it is asked not to store, and would show our answers beyond the end"
         hint = "have its owner switch it off, or leave these sites out; piquet_apache: rules will do, but not to occupy"
         got = f"On for {', '.join(names)}"
         yield Finding("error", "stores-no-store", host, message, "CacheStoreNoStore Off", got, hint)
-    if not is_lua and (names := _shown_of(host_plan, server.recached)):
+    if not is_lua and (names := shown_of(host_plan, server.recached)):
         message = "what a site says of caches in an <If> within others stands on our answers too"
         hint = "set piquet_apache to lua, have its owner say it in a single <If>, or leave these sites out"
         yield Finding("error", "answers-kept", host, message, got=", ".join(names), hint=hint)
-
-
-def _shown_of(host_plan: HostPlan, some: Set[str]) -> list[str]:
-    """Those of Apache's sites in the campaign that belong to some virtual hosts; all of them for `*`."""
-    shown, known = [e.name for e in host_plan.entries if e.provider == "apache"], {*host_plan.known, *some}
-    return sorted(name for name in shown if "*" in some or match_site(name, known) in some)
 
 
 def _text_only(campaign: Campaign, host: str, shown: Set[int]) -> Iterator[Finding]:

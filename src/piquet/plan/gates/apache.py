@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an Apache does before ours or with ours, by the way in which it is spoken to. No file, no network, no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Set
+
+from piquet.campaign.matching import match_site
+from piquet.findings import Finding, Severity
+from piquet.fleet.model import ServerFacts
+from piquet.plan.gates.words import some
+from piquet.plan.model import HostPlan
+
+BROKEN_CONDITIONS: Mapping[str, str] = {"2.4.64": "CVE-2025-54090: every RewriteCond expr is true"}
+"""Version → why no rule of ours may stand in it. Whatever a distribution has mended under that number, nobody can tell
+from outside. Source: httpd.apache.org/security/vulnerabilities_24.html: 2.4.64 only, mended in 2.4.65."""
+_BY_LUA = "set piquet_apache to lua"
+
+
+def apache_findings(host_plan: HostPlan, server: ServerFacts) -> Iterator[Finding]:
+    """All of them for what the host's plan shows."""
+    if server.variant != "lua":
+        yield from _broken_conditions(host_plan.host, server)
+        yield from _filtered(host_plan, server)
+    if names := shown_of(host_plan, server.https_first):
+        message = "mod_md sends plain requests to https before anything of ours: their http is not on strike"
+        hint = "have their owner set MDRequireHttps off until the end; their https shows what it must"
+        yield Finding("warning", "https-first", host_plan.host, message, "off", some(names), hint)
+
+
+def _broken_conditions(host: str, server: ServerFacts) -> Iterator[Finding]:
+    """Rules would answer every request of every site from the moment they are staged."""
+    version = server.version.partition(" ")[0]
+    if why := BROKEN_CONDITIONS.get(version):
+        message = f"rules of ours would act on every request of this Apache ({why})"
+        hint = f"have its owner upgrade it, or {_BY_LUA}"
+        yield Finding("error", "conditions-broken", host, message, "any other version", version, hint)
+
+
+def _filtered(host_plan: HostPlan, server: ServerFacts) -> Iterator[Finding]:
+    """A 503 by rules passes the filters of mod_security2; what the quick handler of Lua answers does not."""
+    if names := shown_of(host_plan, server.filtered):
+        severity: Severity = "warning"
+        message = "mod_security2 judges what rules answer and may make a 403 of our 503"
+        if server.filtered_strictly:
+            severity = "error"
+            message = "mod_security2 has rules here that make a 403 of our 503 (core rule set above level 1)"
+        hint = f"{_BY_LUA}; verify --before cannot see it, only verify --during can"
+        yield Finding(
+            severity, "security2-on", host_plan.host, message, "SecRuleEngine Off", some(names), hint
+        )
+
+
+def shown_of(host_plan: HostPlan, some: Set[str]) -> list[str]:
+    """Those of Apache's sites in the campaign that belong to some virtual hosts; all of them for `*`."""
+    shown, known = [e.name for e in host_plan.entries if e.provider == "apache"], {*host_plan.known, *some}
+    return sorted(name for name in shown if "*" in some or match_site(name, known) in some)
