@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Set
 
 from piquet.campaign.matching import match_site
-from piquet.findings import Finding, Severity
+from piquet.findings import Finding
 from piquet.fleet.model import ServerFacts
 from piquet.plan.gates.words import some
 from piquet.plan.model import HostPlan
@@ -39,16 +39,15 @@ def _broken_conditions(host: str, server: ServerFacts) -> Iterator[Finding]:
 
 def _filtered(host_plan: HostPlan, server: ServerFacts) -> Iterator[Finding]:
     """A 503 by rules passes the filters of mod_security2; what the quick handler of Lua answers does not."""
-    if names := shown_of(host_plan, server.filtered):
-        severity: Severity = "warning"
-        message = "mod_security2 judges what rules answer and may make a 403 of our 503"
-        if server.filtered_strictly:
-            severity = "error"
-            message = "mod_security2 has rules here that make a 403 of our 503 (core rule set above level 1)"
-        hint = f"{_BY_LUA}; verify --before cannot see it, only verify --during can"
-        yield Finding(
-            severity, "security2-on", host_plan.host, message, "SecRuleEngine Off", some(names), hint
-        )
+    names = shown_of(host_plan, server.filtered)
+    hint = f"{_BY_LUA}; verify --before cannot see it, only verify --during can"
+    if names and server.filtered_strictly:
+        message = "mod_security2 has rules that make a 403 of our 503 (core rule set above level 1)"
+        got = some(names)
+        yield Finding("error", "security2-on", host_plan.host, message, "SecRuleEngine Off", got, hint)
+    elif names:
+        message, got = "mod_security2 judges what rules answer and may make a 403 of our 503", some(names)
+        yield Finding("warning", "security2-on", host_plan.host, message, "SecRuleEngine Off", got, hint)
 
 
 def shown_of(host_plan: HostPlan, some: Set[str]) -> list[str]:
