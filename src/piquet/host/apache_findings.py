@@ -104,5 +104,5 @@ def _before_and_behind_ours(document: Dict[str, Any]) -> List[Finding]:
         message = "mod_security2 judges answers by its own rules: it may make a 403 of our 503, unless that is by Lua."
         hint = "set piquet_apache to lua; only verify --during can see it"
         got = ", ".join(document["filtered"])
-        found.append(Finding("info", "security2-on", "apache", message, "SecRuleEngine Off", got, hint))
+        found.append(Finding("info", "answers-filtered", "apache", message, "SecRuleEngine Off", got, hint))
     return found

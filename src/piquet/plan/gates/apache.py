@@ -44,10 +44,10 @@ def _filtered(host_plan: HostPlan, server: ServerFacts) -> Iterator[Finding]:
     if names and server.filtered_strictly:
         message = "mod_security2 has rules that make a 403 of our 503 (core rule set above level 1)"
         got = some(names)
-        yield Finding("error", "security2-on", host_plan.host, message, "SecRuleEngine Off", got, hint)
+        yield Finding("error", "answers-filtered", host_plan.host, message, "SecRuleEngine Off", got, hint)
     elif names:
         message, got = "mod_security2 judges what rules answer and may make a 403 of our 503", some(names)
-        yield Finding("warning", "security2-on", host_plan.host, message, "SecRuleEngine Off", got, hint)
+        yield Finding("warning", "answers-filtered", host_plan.host, message, "SecRuleEngine Off", got, hint)
 
 
 def shown_of(host_plan: HostPlan, some: Set[str]) -> list[str]:
