@@ -27,8 +27,8 @@ RUN = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"])
 SCENARIO = RUN / "piquet" / os.environ["MOLECULE_SCENARIO_NAME"]
 SITES = ("shop", "blog")
 LEFT_OUT = "hotline"
-OURS = ("/etc/piquet", "/var/lib/piquet", "/run/piquet", "/usr/local/sbin/piquet-host")
-_TREES = "/etc /srv /usr/local /var/www /var/lib/piquet /run/piquet"
+OURS = ("/etc/piquet", "/var/lib/piquet", "/var/spool/piquet", "/run/piquet", "/usr/local/sbin/piquet-host")
+_TREES = "/etc /srv /usr/local /var/www /var/lib/piquet /var/spool/piquet /run/piquet"
 _FILES = (
     f"find {_TREES} -not -type d -printf '%p\\t%y\\t%m\\t%u\\t%g\\t%l\\n' 2>/dev/null | sort; "
     f"find {_TREES} -type f -exec sha256sum {{}} + 2>/dev/null | sort -k 2"

@@ -24,7 +24,7 @@ FILE = {
 }
 BROKEN = "/etc/nginx/conf.d/e2e-broken.conf"
 FOOTPRINT = (
-    "find /etc /var/lib/piquet /run/piquet /usr/local/sbin -not -path '/etc/ssl/*' "
+    "find /etc /var/lib/piquet /var/spool/piquet /run/piquet /usr/local/sbin -not -path '/etc/ssl/*' "
     "-printf '%p %y %m %u %s %T@ %l\\n' 2>/dev/null | sort"
 )
 SHOWS_A_DIFF = {

@@ -31,9 +31,9 @@ BEFORE_S = 5
 """The end comes so long before a full minute."""
 
 CRON_FILE = "/etc/cron.d/piquet"
-STOP_ALL = "rm -f /run/piquet/live /var/lib/piquet/armed.json; sync"
+STOP_ALL = "rm -rf /run/piquet/live /var/spool/piquet /var/lib/piquet/armed.json; sync"
 LEFT = (
-    "find /etc /run /usr/local /var/lib -name '*piquet*' 2>/dev/null; "
+    "find /etc /run /usr/local /var/lib /var/spool -name '*piquet*' 2>/dev/null; "
     "grep -rl piquet /etc --exclude-dir=ssl; true"
 )
 ENDED = "/var/lib/piquet/ended.json"

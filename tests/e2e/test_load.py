@@ -75,7 +75,11 @@ def course(
 
 def _is_left(host: Host) -> bool:
     """Whether anything of ours is on a host."""
-    return bool(host.run("ls -d /etc/piquet /var/lib/piquet; grep -rl piquet /etc/nginx", check=False).stdout)
+    return bool(
+        host.run(
+            "ls -d /etc/piquet /var/lib/piquet /var/spool/piquet; grep -rl piquet /etc/nginx", check=False
+        ).stdout
+    )
 
 
 def visitors_of(host: Host, kinds: Iterable[Kind]) -> list[Visitors]:

@@ -42,6 +42,8 @@ class Box:
         self.port, self.apache_port = free_ports(2)
         self.now = 1_000_000.0
         self.reboot()
+        (root / "etc").mkdir(exist_ok=True)
+        (root / "etc/machine-id").write_text(hashlib.md5(str(root).encode()).hexdigest() + "\n")
         self.conf = root / "etc/nginx/nginx.conf"
         self.apache_conf = root / "etc/apache2/apache2.conf"
         _write_nginx(self)
@@ -148,6 +150,7 @@ class Box:
         left_out = (
             "run/piquet.lock",
             "run/piquet.recall",
+            "run/piquet.boot",
             "var/lib/piquet/journal",
             "var/lib/piquet/checkpoint",
             "proc/",

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from piquet.host import files, hooking, processes, remove, status, transaction
+from piquet.host import files, hooking, processes, remove, status, token_file, transaction
 from piquet.host.files import Change
 from piquet.host.paths import Paths
 from tests.host.box import DROPIN, HOUR_S, INCLUDED, SITES, Box
@@ -148,11 +148,14 @@ def test_what_the_owner_saves_meanwhile_stays(
 
 @pytest.fixture
 def read_only(box: Box, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Make /var/lib/piquet as a read-only mount is: every change is refused, deleting what is not there too."""
+    """Make /var as a read-only mount is: every change of ours is refused, deleting what is not there too."""
+
+    def refuse_all(*_: Any) -> Any:
+        raise OSError(errno.EROFS, "Read-only file system")
 
     def refuse(real: Callable[..., Any]) -> Callable[..., Any]:
         def call(path: Path, *arguments: Any, **named: Any) -> Any:
-            if box.paths.lib in path.parents:
+            if {box.paths.lib, box.paths.spool} & set(path.parents):
                 raise OSError(errno.EROFS, "Read-only file system", str(path))
             return real(path, *arguments, **named)
 
@@ -161,6 +164,7 @@ def read_only(box: Box, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     def lock() -> None:
         for name in ("unlink", "replace", "rename"):
             monkeypatch.setattr(Path, name, refuse(getattr(Path, name)))
+        monkeypatch.setattr(token_file, "_empty", refuse_all)
 
     return lock
 

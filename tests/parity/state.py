@@ -16,8 +16,8 @@ from piquet.testbed.host import Host
 from tests.parity.road import SITES, Road
 
 TOPS = (
-    "/etc/piquet", "/var/lib/piquet", "/run/piquet", "/usr/local/sbin", "/etc/nginx", "/etc/apache2",
-    "/etc/systemd/system", "/etc/cron.d", "/srv/parity",
+    "/etc/piquet", "/var/lib/piquet", "/var/spool/piquet", "/run/piquet", "/usr/local/sbin", "/etc/nginx",
+    "/etc/apache2", "/etc/systemd/system", "/etc/cron.d", "/srv/parity",
 )  # fmt: skip
 SCHEDULE = re.compile(r"^/etc/(systemd/system|cron\.d)(/|$)")
 """Where the schedule's own files are, in which roads with different schedulers may differ."""
@@ -39,7 +39,7 @@ for top in {tops!r}:
             elif os.path.isfile(path):
                 data = open(path, "rb").read()
                 is_ours = path.startswith(("/var/lib/piquet/", "/etc/piquet/")) and "/www/" not in path
-                is_state = is_ours and ".json" in path
+                is_state = is_ours and ".json" in path or path == "/var/spool/piquet/armed"
                 row.append(data.decode() if is_state else hashlib.sha256(data).hexdigest())
             print(json.dumps(row))
 """
@@ -70,7 +70,7 @@ _CLOCKS = frozenset(
         "until",
     }
 )
-_STAMPS = frozenset({"watch"})
+_STAMPS = frozenset({"watch", "token", "arming", "machine", "file"})
 _SCHEDULERS_OWN = frozenset({"timer", "schedule", "scheduler"})
 
 
@@ -95,7 +95,7 @@ def tree(host: Host, is_across: bool) -> dict[str, str]:
 
 def _likened(path: str, content: str, is_across: bool) -> str:
     """State files without clocks; a journal is one document per line."""
-    if path.endswith(".json") and content.startswith("{"):
+    if path.endswith((".json", "/armed")) and content.startswith("{"):
         return json.dumps(likened(json.loads(content), is_across), sort_keys=True)
     if path.endswith(".jsonl"):
         lines = [likened(json.loads(line), is_across) for line in content.splitlines()]

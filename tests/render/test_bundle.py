@@ -74,7 +74,7 @@ def test_every_text_says_how_to_end_it() -> None:
     """Configuration, units and notes begin with what they are, whom to ask, and the one-line stop."""
     for path, text in texts("a.example.org").items():
         if path.startswith("/etc/"):
-            assert "rm -f /run/piquet/live /var/lib/piquet/armed.json; sync" in text, path
+            assert "rm -rf /run/piquet/live /var/spool/piquet /var/lib/piquet/armed.json; sync" in text, path
             assert CAMPAIGN.contact in text, path
 
 

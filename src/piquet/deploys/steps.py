@@ -208,7 +208,7 @@ COURSES: Mapping[str, tuple[Step, ...]] = {
     "rollback": _listed(
         "rollback", "Roll every host back to normal", _LIST,
         "run rollback again for these hosts; whoever has root there can end it with: "
-        "rm -f /run/piquet/live /var/lib/piquet/armed.json; sync",
+        "rm -rf /run/piquet/live /var/spool/piquet /var/lib/piquet/armed.json; sync",
     ),
     "remove": _listed(
         "remove", "Remove all that is ours from every host", _LIST,

@@ -7,9 +7,19 @@ import contextlib
 import time
 from typing import Any, Dict, List, Optional
 
-from piquet.host import armed, files, hook_watch, manifest, reconcile, release, servers, stage, state
+from piquet.host import (
+    armed,
+    boot_mark,
+    files,
+    hook_watch,
+    manifest,
+    reconcile,
+    release,
+    servers,
+    stage,
+    state,
+)
 from piquet.host.armed import Armed
-from piquet.host.errors import StateError
 from piquet.host.findings import Finding, errors
 from piquet.host.lock import locked
 from piquet.host.machine import Machine, boot_id, recover
@@ -28,7 +38,7 @@ def run(machine: Machine, request: Request) -> Outcome:
         if not request.is_check:
             findings += reconcile.apply(machine, request.verb)[1]
         digest = str(request.options.get("plan_digest", ""))
-        current = _armed(machine)
+        current = armed.current(machine.paths)
         is_stopped = files.is_there(machine.paths.stopped)
         if current is not None and current.plan_digest == digest and not is_stopped:
             return Outcome(False, "Armed with this plan already.", tuple(findings))
@@ -43,18 +53,11 @@ def run(machine: Machine, request: Request) -> Outcome:
     return Outcome(True, "Armed.", tuple(findings))
 
 
-def _armed(machine: Machine) -> Optional[Armed]:
-    try:
-        return armed.read(machine.paths)
-    except StateError:
-        return None
-
-
 def refusals(
     machine: Machine, request: Request, digest: str, current: Optional[Armed], received_at: float
 ) -> List[Finding]:
     """Every reason not to arm, and what somebody should know."""
-    if current is not None and files.is_there(machine.paths.stopped):
+    if files.is_there(machine.paths.armed) and _is_stopped(machine, request, current):
         place, message = (
             str(machine.paths.armed),
             "It was stopped, and the record of that arming cannot be deleted.",
@@ -66,7 +69,7 @@ def refusals(
         return [
             Finding("error", "armed", "armed.json", message, digest, current.plan_digest, "rollback first")
         ]
-    installed, staged = state.read_or_none(machine.paths.installed), manifest.staged(machine.paths)
+    installed, staged = state.installed(machine.paths), manifest.staged(machine.paths)
     if installed is None or staged is None:
         return [Finding("error", "not-staged", "/etc/piquet", "Nothing is staged here.", hint="stage first")]
     if installed.get("plan_digest") != digest:
@@ -74,6 +77,12 @@ def refusals(
         return [Finding("error", "other-plan", "/etc/piquet", message, digest, got, "stage this plan")]
     found = [*manifest.faults(machine.paths, digest), *_clock(machine, request, staged, received_at)]
     return [*found, *readiness(machine, staged), *_stops(machine, digest)]
+
+
+def _is_stopped(machine: Machine, request: Request, current: Optional[Armed]) -> bool:
+    """Whether what lies there is over, and could not be deleted; check mode has not tried to."""
+    is_over = current is None and not request.is_check
+    return is_over or files.is_there(machine.paths.stopped)
 
 
 def readiness(machine: Machine, staged: Manifest) -> List[Finding]:
@@ -182,6 +191,8 @@ def _arm(machine: Machine, verb: str, digest: str) -> List[Finding]:
     try:
         state.forget_stop(machine.paths)
         files.remove(machine.paths.boundaries)
+        with contextlib.suppress(OSError):  # for later reconciles; an arm may put flags up at any time
+            boot_mark.make(machine.paths)
         reconcile.put_up(machine, new, new.expected(machine.now()))
         files.remove(machine.paths.ended)
     except OSError as error:

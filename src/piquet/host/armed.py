@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What `armed.json` says, as a value. It holds all that reconcile needs, so that nothing else must be readable."""
+"""What `armed.json` says, as a value, and whether its token agrees: a host is armed only while both say so.
+
+It holds all that reconcile needs, so that nothing else must be readable.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import Any, Dict, FrozenSet, Mapping, Optional, Tuple
 
-from piquet.host import state
+from piquet.host import documents, state, token_file
 from piquet.host.errors import StateError
 from piquet.host.manifest import Manifest, Phase
 from piquet.host.paths import Paths
@@ -26,6 +29,8 @@ class Armed:
         entries: the end of each entry's last phase, by key.
         phases: of this host.
         watch: stamps of the files that carry the hook, to notice cheaply when one changes.
+        arming: random name of this arming, which the token has too.
+        changed_ns: when the token was last changed, None where its birth is known.
     """
 
     plan_digest: str
@@ -37,6 +42,8 @@ class Armed:
     entries: Mapping[str, int]
     phases: Tuple[Phase, ...]
     watch: Mapping[str, Any]
+    arming: str = ""
+    changed_ns: Optional[int] = None
 
     @property
     def end(self) -> int:
@@ -67,6 +74,7 @@ class Armed:
             "entries": dict(self.entries),
             "phases": [vars(phase) for phase in self.phases],
             "watch": dict(self.watch),
+            "token": {"arming": self.arming, "changed_ns": self.changed_ns},
         }
 
 
@@ -77,30 +85,77 @@ def from_json(document: Mapping[str, Any]) -> Armed:
         StateError: something is missing or has the wrong type.
     """
     try:
-        phases = (Phase(p["number"], p["mode"], int(p["start"]), int(p["end"])) for p in document["phases"])
+        token = document["token"]
         return Armed(
-            str(document["plan_digest"]),
-            str(document["campaign"]),
-            float(document["armed_at"]),
-            str(document["boot"]["id"]),
-            bool(document["boot"]["complete"]),
-            {str(k): float(v) for k, v in document["stopped"].items()},
-            {str(k): int(v) for k, v in document["entries"].items()},
-            tuple(phases),
+            documents.text(document["plan_digest"]),
+            documents.text(document["campaign"]),
+            documents.instant(document["armed_at"]),
+            documents.text(document["boot"]["id"]),
+            document["boot"]["complete"] is True,
+            documents.instants(document["stopped"]),
+            documents.whole_instants(document["entries"]),
+            tuple(_phase(phase) for phase in document["phases"]),
             dict(document["watch"]),
+            documents.text(token["arming"]),
+            documents.count_or_none(token["changed_ns"]),
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except documents.FAULTS as error:
         raise StateError(f"armed.json cannot be used: {error!r}.") from error
 
 
+def _phase(record: Mapping[str, Any]) -> Phase:
+    """One phase, with instants that are dates."""
+    start, end = documents.instant(record["start"]), documents.instant(record["end"])
+    return Phase(documents.count(record["number"]), documents.text(record["mode"]), int(start), int(end))
+
+
 def read(paths: Paths) -> Optional[Armed]:
-    """What this host is armed with, None if it is not.
+    """What `armed.json` says, None if there is none; the host is armed with it only if the token agrees.
 
     Raises:
-        StateError: it is armed with something that cannot be read.
+        StateError: there is one that cannot be read.
     """
     document = state.read(paths.armed)
     return None if document is None else from_json(document)
+
+
+def agreed(paths: Paths, said: Armed) -> Optional[Armed]:
+    """What the token says to it as well, None if it says otherwise: then this is an old state, or another host's.
+
+    The token is the younger one: what it says of stops and of the boot counts. A record of the end of this very arming
+    contradicts both.
+    """
+    try:
+        token = token_file.read(paths)
+    except StateError:
+        return None
+    ended = read_ended(paths)
+    if token is None or token.arming != said.arming or token.changed_ns != said.changed_ns:
+        return None
+    if ended is not None and ended.arming == said.arming:
+        return None
+    return replace(said, boot_id=token.boot_id, stopped={**said.stopped, **token.stopped})
+
+
+def current(paths: Paths) -> Optional[Armed]:
+    """What this host is armed with, None if it is not, or no more with anything that counts."""
+    try:
+        said = read(paths)
+    except StateError:
+        return None
+    return None if said is None else agreed(paths, said)
+
+
+def write(paths: Paths, current: Armed) -> Armed:
+    """Make both anew, the token first: whoever dies in between leaves the younger stops in it, or two that disagree.
+
+    Raises:
+        OSError: they could not be written.
+    """
+    token = token_file.write(paths, current.arming, current.boot_id, current.stopped)
+    kept = replace(current, changed_ns=token.changed_ns)
+    state.write(paths.armed, kept.to_json())
+    return kept
 
 
 def read_ended(paths: Paths) -> Optional[Armed]:
@@ -115,4 +170,5 @@ def read_ended(paths: Paths) -> Optional[Armed]:
 def begin(manifest: Manifest, digest: str, at: float, boot_id: str, watch: Mapping[str, Any]) -> Armed:
     """A new armed state, before any flag is up."""
     ends = manifest.ends()
-    return Armed(digest, manifest.campaign, at, boot_id, False, {}, ends, manifest.phases, watch)
+    phases, arming = manifest.phases, token_file.new_arming()
+    return Armed(digest, manifest.campaign, at, boot_id, False, {}, ends, phases, watch, arming)

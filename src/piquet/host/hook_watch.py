@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, Dict, Iterable, List
 
 from piquet.host import armed, manifest, nginx, state
-from piquet.host.errors import StateError
 from piquet.host.findings import Finding
 from piquet.host.machine import Machine
 from piquet.host.nginx_config import Block
@@ -20,10 +19,7 @@ from piquet.host.nginx_config import Block
 
 def look(machine: Machine, verb: str) -> List[Finding]:
     """Inside a window, look again when a file's stamp has changed."""
-    try:
-        current = armed.read(machine.paths)
-    except StateError:
-        return []
+    current = armed.current(machine.paths)
     now = machine.now()
     if current is None or not any(p.start <= now < p.end for p in current.phases):
         return []

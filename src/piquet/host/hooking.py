@@ -52,7 +52,7 @@ def unhook(machine: Machine, request: Request) -> Outcome:
 def _stop_armed(machine: Machine, verb: str) -> List[Finding]:
     """Whoever takes the hooks out of an armed host stops it: a later hook must not show anything again."""
     if not machine.paths.armed.exists():
-        return release.flags_down(machine)
+        return release.unarmed(machine, verb)
     message, hint = "The host was armed; unhooking stops it for good.", "to start again: hook, stage, arm"
     told = Finding("warning", "stopped", machine.paths.armed.name, message, hint=hint)
     return [told, *release.disarm(machine, verb, "stopped by hand")]
@@ -70,7 +70,7 @@ def removals(machine: Machine) -> List[Change]:
 
 def hooked_files(machine: Machine) -> Set[Path]:
     """Files with a line of ours in them, whether nginx reads them (still) or not."""
-    record = state.read_or_none(machine.paths.hooks) or {"files": {}}
+    record = state.hooked(machine.paths)
     texts = machine.nginx.configuration().files if machine.nginx.is_present() else {}
     candidates = {Path(name) for name in record["files"]} | set(texts)
     existing = {Path(os.path.realpath(str(path))) for path in candidates if path.is_file()}
@@ -180,7 +180,7 @@ def _list_change(machine: Machine, verb: str, changes: List[Change]) -> Change:
     """The list of hooked files, as part of the same transaction."""
     if verb == "unhook":
         return Change(machine.paths.hooks, files.GONE)
-    record: Dict[str, Any] = state.read_or_none(machine.paths.hooks) or {"piquet_hooks": 1, "files": {}}
+    record: Dict[str, Any] = state.hooked(machine.paths)
     for change in changes:
         text = change.path.read_bytes()
         record["files"][str(change.path)] = {

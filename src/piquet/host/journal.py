@@ -8,6 +8,7 @@ import os
 import time
 from typing import Any, Dict, List
 
+from piquet.host import documents
 from piquet.host.paths import Paths
 
 MAX_BYTES = 1_000_000
@@ -54,6 +55,6 @@ def last(paths: Paths, count: int = 20) -> List[Dict[str, Any]]:
     for line in lines:
         try:
             records.append(json.loads(line.decode("utf-8")))
-        except ValueError:
+        except documents.FAULTS:
             continue
     return records

@@ -125,7 +125,8 @@ def undo(machine: Machine) -> List[Finding]:
 
 def _forget_half_written(paths: Paths) -> None:
     """Delete what a death between writing and renaming has left beside our own state."""
-    for path in (paths.checkpoint, paths.armed, paths.ended, paths.boundaries, paths.live, paths.rehearse):
+    state_files = (paths.checkpoint, paths.armed, paths.token, paths.ended, paths.boundaries)
+    for path in (*state_files, paths.live, paths.rehearse, paths.boot_mark):
         with contextlib.suppress(OSError):  # a read-only disk has nothing to say about flags
             files.remove(files.temporary(path))
 

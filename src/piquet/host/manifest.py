@@ -8,7 +8,7 @@ import stat
 from dataclasses import dataclass
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple
 
-from piquet.host import files, state
+from piquet.host import documents, files, state
 from piquet.host.files import Change
 from piquet.host.findings import Finding
 from piquet.host.paths import PLACEHOLDER, Paths
@@ -125,7 +125,45 @@ def last_loaded_first(names: Iterable[str]) -> Tuple[str, ...]:
 def staged(paths: Paths) -> Optional[Manifest]:
     """The manifest that was staged, if it can be read."""
     document = state.read_or_none(paths.manifest)
-    return Manifest(document) if document else None
+    return Manifest(document) if document and _is_usable(document) else None
+
+
+def _is_usable(document: Mapping[str, Any]) -> bool:
+    """Whether every verb can work with it, whatever a disk error has made of it."""
+    found = Manifest(document)
+    try:
+        documents.text(found.campaign), documents.text(found.scheduler)
+        ends = {phase.number: documents.instant(phase.end) for phase in found.phases}
+        for phase in found.phases:
+            documents.count(phase.number), documents.text(phase.mode), documents.instant(phase.start)
+        for entry in found.entries:
+            _require_entry(entry, ends)
+        for record in found.files:
+            _require_file(record)
+        return bool(ends) and all(documents.text(name) for name in found.providers)
+    except documents.FAULTS:
+        return False
+
+
+def _require_file(record: Mapping[str, Any]) -> None:
+    """One of `documents.FAULTS` if a file's record cannot be worked with."""
+    documents.path(record["path"])
+    if record["kind"] == "link":
+        documents.text(record["target"])
+        return
+    documents.text(record["sha256"])
+    if not isinstance(record["fill"], bool) or not 0 <= int(documents.text(record["mode"]), 8) <= 0o7777:
+        raise ValueError("a file without mode")
+
+
+def _require_entry(entry: Entry, ends: Mapping[int, float]) -> None:
+    """One of `documents.FAULTS` if an entry cannot be worked with."""
+    documents.text(entry.name), documents.key(entry.key), documents.text(entry.provider)
+    if not all(number in ends for number in entry.phases):
+        raise ValueError("an entry of a phase that there is not")
+    if entry.probe is not None:
+        documents.text(entry.probe["address"]), documents.text(entry.probe["host"])
+        documents.count(entry.probe["port"])
 
 
 def fill(data: bytes, digest: str) -> bytes:
@@ -145,15 +183,22 @@ def faults(paths: Paths, digest: str) -> List[Finding]:
     """Why what lies on this host is not what was staged: digest → plan → manifest → each file."""
     document = state.read_or_none(paths.manifest)
     plan = state.read_or_none(paths.plan)
-    if document is None or plan is None:
+    if document is None or plan is None or not _is_usable(document):
         return [_fault("/etc/piquet", "Manifest or plan is missing or cannot be read.")]
     if files.sha256(paths.plan.read_bytes()) != digest:
         return [_fault("/etc/piquet/plan.json", "It is not the plan with this digest.")]
-    promised = plan.get("hosts", {}).get(document.get("host"), {}).get("manifest")
-    if promised != files.sha256(paths.manifest.read_bytes()):
+    if _promised(plan, document) != files.sha256(paths.manifest.read_bytes()):
         return [_fault("/etc/piquet/manifest.json", "It is not the manifest that the plan promises.")]
     records = Manifest(document).files
     return [_fault(str(r["path"]), reason) for r in records for reason in _faults_of(paths, r, digest)]
+
+
+def _promised(plan: Mapping[str, Any], document: Mapping[str, Any]) -> Optional[str]:
+    """The digest of this host's manifest, as the plan has it."""
+    try:
+        return str(plan["hosts"][document["host"]]["manifest"])
+    except documents.FAULTS:
+        return None
 
 
 def _fault(path: str, message: str) -> Finding:

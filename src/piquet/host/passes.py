@@ -18,7 +18,7 @@ import stat
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional
 
-from piquet.host import files, processes, state
+from piquet.host import documents, files, processes, state
 from piquet.host.paths import Paths
 
 LIFE_S = 30 * 60
@@ -183,7 +183,7 @@ def _good(paths: Paths, name: str, now: float) -> Optional[Pass]:
         is_now = made_at <= now < until(made_at)
         is_this_boot = record["boot_id"] == state.boot_id(paths)
         is_yet = record["from_s"] <= processes.uptime_s() < record["until_s"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, *documents.FAULTS):
         return None
     is_good = is_now and is_this_boot and is_yet
     return Pass(name, int(match.group(1)), until(made_at)) if is_good else None

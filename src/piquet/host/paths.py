@@ -1,14 +1,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Where everything of ours lies on a host, below an optional root (tests only).
 
-`/etc/piquet` holds what was staged, `/var/lib/piquet` pages and state, `/run/piquet` flags and passes: the last one
-vanishes with a reboot, which is why a flag can never outlive what put it there.
+`/etc/piquet` holds what was staged, `/var/lib/piquet` pages and state, `/var/spool/piquet` the token of an arming,
+`/run/piquet` flags and passes: the last one vanishes with a reboot, which is why a flag can never outlive what put it
+there.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Tuple
+
+END_IT_NOW = "rm -rf /run/piquet/live /var/spool/piquet /var/lib/piquet/armed.json; sync"
+"""The printed line: the whole release, for somebody who has nothing of ours but the paper."""
 
 PLACEHOLDER = b"@PIQUET_PLAN_DIGEST@"
 
@@ -59,6 +64,11 @@ class Paths:
         return self.at("/run/piquet.recall")
 
     @property
+    def boot_mark(self) -> Path:
+        """Beside `run`, which people delete: somebody has looked in this boot, so that no reconcile puts flags up."""
+        return self.at("/run/piquet.boot")
+
+    @property
     def manifest(self) -> Path:
         """What the bundle holds (0600)."""
         return self.etc / "manifest.json"
@@ -77,6 +87,16 @@ class Paths:
     def ended(self) -> Path:
         """What `armed.json` became when the host was disarmed."""
         return self.lib / "ended.json"
+
+    @property
+    def spool(self) -> Path:
+        """The third place (0700): neither a copy of `etc` nor one of `lib` has it."""
+        return self.at("/var/spool/piquet")
+
+    @property
+    def token(self) -> Path:
+        """What must agree with `armed`; the host is armed only while both are there."""
+        return self.spool / "armed"
 
     @property
     def stopped(self) -> Path:
@@ -132,6 +152,12 @@ class Paths:
     def boot_id(self) -> Path:
         """The kernel's name for this boot."""
         return self.at("/proc/sys/kernel/random/boot_id")
+
+    @property
+    def machine_ids(self) -> Tuple[Path, ...]:
+        """What names this machine, the best first; a host without systemd may have only the last."""
+        names = ("/etc/machine-id", "/var/lib/dbus/machine-id", "/sys/class/dmi/id/product_uuid")
+        return tuple(self.at(name) for name in names)
 
     @property
     def os_release(self) -> Path:

@@ -3,12 +3,13 @@
 
 `decide` is the whole rule, as a function of facts: no clock, no file. The one thing that puts flags up is the first
 reconcile after a boot, and only if the host is armed, the end is not past, nothing was stopped and everything staged
-is intact. Whatever is in doubt is a release:
+is intact. That it is the first must be marked before, or no flag goes up. Whatever is in doubt is a release:
 
 * `live` gone in the same boot: somebody stopped the host by hand; it is disarmed for good
 * a flag gone in the same boot: somebody stopped that entry; recorded, or the host disarmed if that cannot be written
 * flags were being put up when the power went, or the agent died: what is not live stays down
 * `armed.json` cannot be read: as if it were gone
+* the token of this arming is missing, or does not agree: an old state was put back, or another host's
 
 A rehearsal that is over ends here too, apart from that rule and without the lock: passes are no flags.
 """
@@ -16,10 +17,22 @@ A rehearsal that is over ends here too, apart from that rule and without the loc
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import FrozenSet, List, Optional, Tuple, Union
 
-from piquet.host import armed, files, flags, hook_watch, manifest, recall, release, state
+from piquet.host import (
+    armed,
+    boot_mark,
+    documents,
+    files,
+    flags,
+    hook_watch,
+    manifest,
+    recall,
+    release,
+    state,
+    token_file,
+)
 from piquet.host.armed import Armed
 from piquet.host.errors import AgentError, LockedError, StateError
 from piquet.host.findings import Finding
@@ -41,6 +54,9 @@ class Facts:
         has_live: whether anything is called `live`.
         is_intact: whether all that was staged is untouched; only looked at after a boot.
         is_stopped: a stop was recorded beside the bundle, since the armed state could not be deleted.
+        is_agreed: the token says the same as `armed`.
+        has_token: whether anything lies in the third place.
+        is_first: nobody has looked in this boot, and that somebody does now is marked.
     """
 
     now: float
@@ -51,11 +67,14 @@ class Facts:
     has_live: bool
     is_intact: bool
     is_stopped: bool = False
+    is_agreed: bool = True
+    has_token: bool = False
+    is_first: bool = True
 
 
 @dataclass(frozen=True)
 class TakeAllDown:
-    """Remove every flag."""
+    """Remove every flag, and a token that is of no arming."""
 
 
 @dataclass(frozen=True)
@@ -99,12 +118,12 @@ def decide(facts: Facts) -> Tuple[Action, ...]:
     if facts.is_unreadable:
         return (Disarm("unreadable"),)
     if facts.armed is None:
-        return (TakeAllDown(),) if facts.has_live else ()
+        return (TakeAllDown(),) if facts.has_live or facts.has_token else ()
     if facts.now >= facts.armed.end:
         return (Disarm("ended"),)
-    if facts.is_stopped:
+    if facts.is_stopped or not facts.is_agreed:
         return (Disarm("stopped by hand"),)
-    if facts.armed.boot_id != facts.boot_id:
+    if facts.armed.boot_id != facts.boot_id and facts.is_first:
         return _after_boot(facts, facts.armed)
     return _same_boot(facts, facts.armed)
 
@@ -169,7 +188,8 @@ def run(machine: Machine, request: Request) -> Outcome:
 
 def _is_here(machine: Machine) -> bool:
     """A minute of cron may begin before a remove has ended, or wait for its lock."""
-    return any(files.is_there(path) for path in (machine.paths.etc, machine.paths.lib, machine.paths.run))
+    paths = machine.paths
+    return any(files.is_there(path) for path in (paths.etc, paths.lib, paths.run, paths.spool))
 
 
 def _nothing_here() -> Outcome:
@@ -186,6 +206,8 @@ def _end_unlocked(machine: Machine) -> List[Finding]:
 def apply(machine: Machine, verb: str) -> Tuple[Tuple[Action, ...], List[Finding]]:
     """Gather facts, decide and act; also what `arm` does first, so that it never builds on a stale state."""
     facts = gather(machine)
+    if facts.is_first:
+        facts = replace(facts, is_first=_mark_boot(machine, verb))
     actions = decide(facts)
     findings: List[Finding] = []
     for action in actions:
@@ -194,19 +216,42 @@ def apply(machine: Machine, verb: str) -> Tuple[Tuple[Action, ...], List[Finding
     return actions, findings
 
 
+def _mark_boot(machine: Machine, verb: str) -> bool:
+    """Before the first flag; tell whether the mark is there now."""
+    try:
+        boot_mark.make(machine.paths)
+        return True
+    except OSError as error:
+        machine.log(verb, "boot-not-marked", error=str(error))
+        return False
+
+
 def gather(machine: Machine) -> Facts:
     """Look at clock, boot, state and flags."""
-    paths, current, is_unreadable = machine.paths, None, False
+    paths, said, is_unreadable = machine.paths, None, False
     try:
-        current = armed.read(paths)
+        said = armed.read(paths)
     except StateError:
         is_unreadable = True
+    agreed = armed.agreed(paths, said) if said else None
+    current = agreed or said
     boot = boot_id(machine)
     is_intact = current is None or current.boot_id == boot or _is_intact(machine, current)
     has_live = paths.live.is_symlink() or paths.live.exists()
     is_stopped = files.is_there(paths.stopped)
+    is_agreed, has_token = said is None or agreed is not None, token_file.is_there(paths)
     return Facts(
-        machine.now(), boot, current, is_unreadable, flags.up(paths), has_live, is_intact, is_stopped
+        machine.now(),
+        boot,
+        current,
+        is_unreadable,
+        flags.up(paths),
+        has_live,
+        is_intact,
+        is_stopped,
+        is_agreed,
+        has_token,
+        not boot_mark.is_there(paths),
     )
 
 
@@ -227,9 +272,9 @@ def put_up(machine: Machine, current: Armed, keys: FrozenSet[str]) -> Armed:
     """
     boot = boot_id(machine)
     recall.require_none_since(machine.paths, machine.recalled)
-    state.write(machine.paths.armed, current.in_boot(boot, is_complete=False).to_json())
+    begun = armed.write(machine.paths, current.in_boot(boot, is_complete=False))
     flags.put_up(machine.paths, sorted(keys))
-    complete = current.in_boot(boot, is_complete=True)
+    complete = begun.in_boot(boot, is_complete=True)
     state.write(machine.paths.armed, complete.to_json())
     recall.require_none_since(machine.paths, machine.recalled)
     return complete
@@ -240,12 +285,11 @@ def _perform(machine: Machine, verb: str, action: Action) -> List[Finding]:
     if isinstance(action, Disarm):
         return release.disarm(machine, verb, action.reason)
     if isinstance(action, TakeAllDown):
-        machine.log(verb, "flags-without-arming")
-        return release.flags_down(machine)
+        return release.unarmed(machine, verb)
     try:
         _perform_small(machine, verb, action)
         return []
-    except (OSError, AgentError) as error:
+    except (OSError, AgentError, *documents.FAULTS) as error:
         message = "The state could not be written, so the host was released."
         finding = Finding("error", "state-not-written", str(machine.paths.armed), message, got=str(error))
         return [finding, *release.disarm(machine, verb, "state not written")]
@@ -257,11 +301,11 @@ def _perform_small(machine: Machine, verb: str, action: Action) -> None:
         flags.take_down(machine.paths, action.keys)
         machine.log(verb, "flags-taken-down", keys=sorted(action.keys))
         return
-    current = armed.read(machine.paths)
+    current = armed.current(machine.paths)
     if current is None:
         return
     if isinstance(action, RecordStop):
-        state.write(machine.paths.armed, current.without(action.keys, machine.now()).to_json())
+        armed.write(machine.paths, current.without(action.keys, machine.now()))
         machine.log(verb, "stopped-by-hand", keys=sorted(action.keys))
     elif isinstance(action, CompleteBoot):
         state.write(machine.paths.armed, current.in_boot(current.boot_id, is_complete=True).to_json())

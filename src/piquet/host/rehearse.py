@@ -51,7 +51,7 @@ def run(machine: Machine, request: Request) -> Outcome:
 
 def refusals(machine: Machine, request: Request, staged: Optional[Manifest]) -> List[Finding]:
     """Every reason not to begin: what arm would refuse too, since it is arm that is rehearsed."""
-    installed = state.read_or_none(machine.paths.installed)
+    installed = state.installed(machine.paths)
     if installed is None or staged is None:
         return [Finding("error", "not-staged", "/etc/piquet", "Nothing is staged here.", hint="stage first")]
     wanted, got = str(request.options.get("plan_digest") or ""), str(installed.get("plan_digest"))

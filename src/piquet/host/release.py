@@ -12,13 +12,25 @@ import shutil
 import time
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
-from piquet.host import armed, boundaries, files, flags, manifest, passes, probe, servers, state
+from piquet.host import (
+    armed,
+    boundaries,
+    files,
+    flags,
+    manifest,
+    passes,
+    probe,
+    servers,
+    state,
+    token_file,
+)
 from piquet.host.armed import Armed
 from piquet.host.boundaries import Boundary
 from piquet.host.errors import AgentError
 from piquet.host.findings import Finding
 from piquet.host.machine import Machine
 from piquet.host.manifest import Entry, Manifest
+from piquet.host.paths import END_IT_NOW
 
 _TRIES = 4
 _PAUSE_S = 0.5
@@ -63,18 +75,38 @@ def _unnamed(error: OSError) -> str:
 def disarm(machine: Machine, verb: str, reason: str) -> List[Finding]:
     """Flags first (that is what visitors see), then for good; a rehearsal ends with it."""
     findings = flags_down(machine) + end_rehearsal(machine, verb)[1]
-    failure = state.disarm(machine.paths, reason, machine.now())
-    if failure is not None:
-        findings.append(_stopped_elsewhere(machine, failure))
+    token_stays = token_file.delete(machine.paths)
+    state_stays = state.disarm(machine.paths, reason, machine.now())
+    if state_stays or token_stays:
+        findings += _stopped_elsewhere(machine, state_stays, token_stays)
     machine.log(verb, "disarmed", reason=reason, findings=[f.to_json() for f in findings])
     return findings
 
 
-def _stopped_elsewhere(machine: Machine, failure: OSError) -> Finding:
-    """The armed state cannot be deleted: the stop is recorded beside the bundle, where the next boot sees it too."""
+def unarmed(machine: Machine, verb: str) -> List[Finding]:
+    """Flags, or a token, of no arming that anybody knows of: what is left after the printed line, or was put back."""
+    if files.is_there(machine.paths.live):
+        machine.log(verb, "flags-without-arming")
+    findings = flags_down(machine)
+    token_file.delete(machine.paths)
+    return findings
+
+
+def _stopped_elsewhere(
+    machine: Machine, state_stays: Optional[OSError], token_stays: Optional[OSError]
+) -> List[Finding]:
+    """One of the two cannot be deleted: the stop is recorded beside the bundle, where the next boot sees it too."""
+    failure = state.record_stop(machine.paths)
+    if state_stays is None:  # the one that tells people and verbs that the host is armed is gone
+        return []
+    return [_armed_stays(machine, state_stays, is_final=failure is None or token_stays is None)]
+
+
+def _armed_stays(machine: Machine, failure: OSError, *, is_final: bool) -> Finding:
+    """What whoever releases the host should know of it."""
     place, got = str(machine.paths.armed), str(failure)
-    hint = f"as root, once the disk can be written: rm -f {machine.paths.armed}; sync"
-    if state.record_stop(machine.paths) is None:
+    hint = f"as root, once the disk can be written: {END_IT_NOW}"
+    if is_final:
         message = (
             f"It could not be deleted, so the stop was recorded in {machine.paths.stopped}; it is final."
         )
@@ -105,10 +137,7 @@ def confirm(machine: Machine, verb: str) -> List[Finding]:
 
 def _subject(machine: Machine) -> Tuple[Optional[Armed], bool]:
     """What the host is armed with, or was last."""
-    try:
-        current = armed.read(machine.paths)
-    except AgentError:
-        current = None
+    current = armed.current(machine.paths)
     return (current, True) if current else (armed.read_ended(machine.paths), False)
 
 

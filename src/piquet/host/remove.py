@@ -58,6 +58,8 @@ def leftovers(machine: Machine) -> List[Path]:
         paths.etc,
         paths.lib,
         paths.run,
+        paths.spool,
+        paths.boot_mark,
         paths.agent,
         paths.timer_stamp,
     ]
@@ -66,7 +68,7 @@ def leftovers(machine: Machine) -> List[Path]:
 
 def _deletions(machine: Machine) -> List[Change]:
     """Every installed file but the agent, which must run to the end; the manifest knows them too."""
-    record, staged = state.read_or_none(machine.paths.installed), manifest.staged(machine.paths)
+    record, staged = state.installed(machine.paths), manifest.staged(machine.paths)
     names = set(record["files"]) if record else {str(r["path"]) for r in staged.files} if staged else set()
     found = [machine.paths.at(name) for name in manifest.last_loaded_first(names)]
     return [Change(path, files.GONE) for path in found if path != machine.paths.agent]
@@ -114,10 +116,11 @@ def _take_up(server: servers.Server, was_broken: bool) -> List[Finding]:
 
 
 def _delete_rest(machine: Machine) -> None:
-    """Our three folders, the agent's own file, the lock, and folders made for single files, where they are empty."""
-    record = state.read_or_none(machine.paths.installed) or {"folders": []}
-    for folder in (machine.paths.etc, machine.paths.run, machine.paths.lib):
+    """Our four folders, the agent's own file, the lock, and folders made for single files, where they are empty."""
+    record = state.installed(machine.paths) or {"folders": []}
+    paths = machine.paths
+    for folder in (paths.spool, paths.etc, paths.run, paths.lib):
         shutil.rmtree(str(folder), ignore_errors=True)
-    for path in (machine.paths.timer_stamp, machine.paths.agent, machine.paths.lock, machine.paths.recall):
+    for path in (paths.timer_stamp, paths.agent, paths.lock, paths.recall, paths.boot_mark):
         files.remove(path)
     files.remove_empty(Path(name) for name in record["folders"])

@@ -6,7 +6,7 @@ from __future__ import annotations
 import contextlib
 from typing import List
 
-from piquet.host import armed, nginx, passes, recall, release, servers
+from piquet.host import armed, nginx, passes, recall, release, servers, token_file
 from piquet.host.errors import AgentError, LockedError
 from piquet.host.findings import Finding
 from piquet.host.lock import locked
@@ -46,7 +46,8 @@ def _sentence(was_up: bool, was_rehearsed: bool) -> str:
 
 def _is_something_up(machine: Machine) -> bool:
     """Whether there is anything to release; asked again behind the lock, since an arm may have held it."""
-    return machine.paths.armed.exists() or machine.paths.live.is_symlink()
+    paths = machine.paths
+    return paths.armed.exists() or paths.live.is_symlink() or token_file.is_there(paths)
 
 
 def _release(machine: Machine, verb: str, is_changed: bool) -> List[Finding]:

@@ -120,10 +120,7 @@ def refusals(machine: Machine, bundle: Manifest, done: str = "") -> List[Finding
         done: digest of a plan that is in place in every byte; to stage it again is no work, also where it is armed.
     """
     findings: List[Finding] = []
-    try:
-        current = armed.read(machine.paths)
-    except AgentError:
-        current = None
+    current = armed.current(machine.paths)
     if current is not None and machine.now() < current.end and current.plan_digest != done:
         message = f"The host is armed with {current.campaign}."
         findings.append(Finding("error", "armed", machine.paths.armed.name, message, hint="rollback first"))
@@ -150,7 +147,7 @@ def wanted(machine: Machine, request: Request, bundle: Manifest, digest: str) ->
     changes.append(Change(paths.manifest, files.FILE, request.members["manifest.json"], 0o600))
     changes.append(Change(paths.plan, files.FILE, request.members["plan.json"], 0o600))
     new = {change.path for change in changes}
-    before = state.read_or_none(paths.installed) or {"files": []}
+    before = state.installed(paths) or {"files": []}
     old = [paths.at(name) for name in manifest.last_loaded_first(before["files"])]
     return changes + [Change(path, files.GONE) for path in old if path not in new]
 
@@ -168,7 +165,7 @@ def _is_watched(machine: Machine, bundle: Manifest) -> bool:
 
 def not_loaded(machine: Machine, bundle: Manifest) -> Tuple[str, ...]:
     """Running servers whose workers are older than what was staged."""
-    record = state.read_or_none(machine.paths.installed) or {}
+    record = state.installed(machine.paths) or {}
     staged = record.get("staged", {})
     if staged.get("boot_id") != boot_id(machine):
         return ()
@@ -178,7 +175,7 @@ def not_loaded(machine: Machine, bundle: Manifest) -> Tuple[str, ...]:
 
 def _installed(machine: Machine, bundle: Manifest, digest: str, changes: List[Change]) -> Change:
     """The list of all that is ours, with the moment since which workers must have started."""
-    before = state.read_or_none(machine.paths.installed) or {}
+    before = state.installed(machine.paths) or {}
     folders = [str(path) for path in files.missing_folders(change.path for change in changes)]
     record: Dict[str, Any] = {
         "piquet_installed": 1,

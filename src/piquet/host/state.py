@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The agent's state files: small JSON documents, 0600, replaced as a whole.
 
-`armed.json` is the one that matters: the host is armed exactly while it exists. Disarming renames it, because
-a rename needs no disk space; whatever goes wrong there, the flags are gone already.
+`armed.json` is the one that matters: the host is armed while it exists and its token agrees. Disarming renames it,
+because a rename needs no disk space; whatever goes wrong there, the flags are gone already.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from __future__ import annotations
 import contextlib
 import json
 from pathlib import Path
-from typing import Any, Dict, Optional
+from typing import Any, Dict, List, Optional
 
-from piquet.host import files
+from piquet.host import documents, files
 from piquet.host.errors import StateError
 from piquet.host.paths import Paths
 
@@ -26,14 +26,11 @@ def read(path: Path) -> Optional[Record]:
         StateError: it is there but is not a JSON object.
     """
     try:
-        document = json.loads(path.read_bytes().decode("utf-8"))
+        return documents.parse(path.read_bytes())
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
+    except (OSError, *documents.FAULTS) as error:
         raise StateError(f"{path} cannot be read: {error}.") from error
-    if not isinstance(document, dict):
-        raise StateError(f"{path} is not a JSON object.")
-    return document
 
 
 def read_or_none(path: Path) -> Optional[Record]:
@@ -66,7 +63,39 @@ def sightings(paths: Paths, armed_at: float) -> Record:
     """What reconcile has seen and told since this arming; what it saw of an earlier one counts for nothing."""
     record = read_or_none(paths.boundaries) or {}
     current = record if record.get("armed_at") == armed_at else {}
-    return {"confirmed": [], "told": [], **current, "armed_at": armed_at}
+    told = {name: _list(current.get(name)) for name in ("confirmed", "told")}
+    return {**current, **told, "armed_at": armed_at}
+
+
+def _list(value: Any) -> List[Any]:
+    """The list that it is, an empty one for anything else."""
+    return list(value) if isinstance(value, list) else []
+
+
+def installed(paths: Paths) -> Optional[Record]:
+    """Every file and folder that stage made, None where that is unknown or cannot be used."""
+    record = read_or_none(paths.installed)
+    try:
+        if record is None:
+            return None
+        documents.text(record["plan_digest"])
+        documents.paths(record["files"])
+        documents.paths(record["folders"])
+        documents.text(record["staged"]["boot_id"])
+        documents.instant(record["staged"]["uptime_s"])
+    except documents.FAULTS:
+        return None
+    return record
+
+
+def hooked(paths: Paths) -> Record:
+    """The foreign files that carry our line, as far as it is known."""
+    record = read_or_none(paths.hooks) or {}
+    try:
+        names = {documents.path(name): digests for name, digests in record["files"].items()}
+    except documents.FAULTS:
+        names = {}
+    return {"piquet_hooks": 1, "files": names}
 
 
 def boot_id(paths: Paths) -> str:
@@ -120,5 +149,5 @@ def forget_stop(paths: Paths) -> None:
 
 def _say_why(paths: Paths, reason: str, at: float) -> None:
     """Add reason and time to `ended.json`; losing them is no reason to fail."""
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, *documents.FAULTS):
         write(paths.ended, {**(read_or_none(paths.ended) or {}), "reason": reason, "ended_at": at})

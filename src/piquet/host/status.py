@@ -19,7 +19,6 @@ from piquet.host import (
     transaction,
 )
 from piquet.host.armed import Armed
-from piquet.host.errors import StateError
 from piquet.host.findings import Finding
 from piquet.host.machine import Machine, boot_id
 from piquet.host.manifest import Manifest
@@ -39,7 +38,7 @@ def run(machine: Machine, request: Request) -> Outcome:
 def document(machine: Machine) -> Dict[str, Any]:
     """The STATUS of the agent protocol."""
     paths, staged = machine.paths, manifest.staged(machine.paths)
-    installed = state.read_or_none(paths.installed)
+    installed = state.installed(paths)
     current = _armed(machine)
     schedule = machine.schedule(staged.scheduler if staged else "")
     active, next_at = schedule.timer(machine.now())
@@ -103,7 +102,8 @@ def _rehearsal(machine: Machine) -> Optional[Dict[str, Any]]:
 def _state(machine: Machine, installed: Optional[Mapping[str, Any]]) -> str:
     """One of absent, staged, armed, stopped, ended."""
     if machine.paths.armed.exists():
-        return "stopped" if files.is_there(machine.paths.stopped) else "armed"
+        is_armed = _armed(machine) is not None and not files.is_there(machine.paths.stopped)
+        return "armed" if is_armed else "stopped"
     if installed is None:
         return "absent"
     last = state.read_or_none(machine.paths.ended)
@@ -113,10 +113,7 @@ def _state(machine: Machine, installed: Optional[Mapping[str, Any]]) -> str:
 
 
 def _armed(machine: Machine) -> Optional[Armed]:
-    try:
-        return armed.read(machine.paths)
-    except StateError:
-        return None
+    return armed.current(machine.paths)
 
 
 def _entries(machine: Machine, staged: Optional[Manifest], current: Optional[Armed]) -> List[Dict[str, Any]]:

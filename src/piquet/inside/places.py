@@ -19,5 +19,5 @@ TESTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
 }
 """Commands that test a configuration; also where our agent, which knows the platform, is gone."""
 
-FOLDERS = ("/etc/piquet", "/var/lib/piquet", "/run/piquet", AGENT_PATH)
+FOLDERS = ("/etc/piquet", "/var/lib/piquet", "/var/spool/piquet", "/run/piquet", AGENT_PATH)
 HOOK_MARK = "# piquet hook"

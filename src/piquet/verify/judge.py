@@ -36,7 +36,7 @@ _CHANGED = "the site's owner may have changed it since; if not, compare with the
 _SLOWLY = "verify again in a few minutes; a baseline that met the limit tells nothing of this path"
 _RELEASE = (
     "end it now: piquet rollback -i INVENTORY, "
-    "or on the host: rm -f /run/piquet/live /var/lib/piquet/armed.json; sync"
+    "or on the host: rm -rf /run/piquet/live /var/spool/piquet /var/lib/piquet/armed.json; sync"
 )
 
 

@@ -14,6 +14,8 @@ STATE = {
     "/etc/piquet/manifest.json": 0o600,
     "/etc/piquet/plan.json": 0o600,
     "/var/lib/piquet/armed.json": 0o600,
+    "/var/spool/piquet": 0o700,
+    "/var/spool/piquet/armed": 0o600,
     "/usr/local/sbin/piquet-host": 0o755,
 }
 
@@ -45,7 +47,7 @@ def test_visitors_see_nothing(visit: Callable[[str], Answer], site: str) -> None
 def test_who_may_read_what(host: Host) -> None:
     """The state is root's alone; everything of ours belongs to root, and nobody else writes to it."""
     assert {path: host.file(path).mode for path in STATE} == STATE
-    ours = "find /etc/piquet /var/lib/piquet /run/piquet /usr/local/sbin/piquet-host"
+    ours = "find /etc/piquet /var/lib/piquet /var/spool/piquet /run/piquet /usr/local/sbin/piquet-host"
     assert (
         host.check_output(f"{ours} -not -type l \\( -not -user root -o -not -group root -o -perm /022 \\)")
         == ""

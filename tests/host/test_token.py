@@ -1,0 +1,320 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""No old state is a reason to block: what a backup, a copy or another host gives back puts no flag up, in no boot."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from piquet.host import armed, birth, boot_mark, state
+from piquet.host.paths import END_IT_NOW
+from tests.host.box import HOUR_S, SITES, Box
+from tests.host.test_crash import _armable, arm
+
+PLACES = ("etc/piquet", "var/lib/piquet", "var/spool/piquet")
+SOME = tuple(c for n in range(1, 4) for c in itertools.combinations(PLACES, n))
+"""Any of the three places, and any of them together."""
+TOGETHER = [pytest.param(c, marks=() if c in (PLACES, PLACES[1:]) else pytest.mark.long) for c in SOME]
+"""The same, in an ordinary run those that come nearest to an armed host."""
+
+
+@pytest.fixture(params=["birth", "change"], autouse=True)
+def _file_system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file system that tells when a file was born, and one that does not."""
+    if request.param == "change":
+        monkeypatch.setattr(birth, "born_ns", lambda _: None)
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[Box]:
+    """An armed host, with a backup of everything that `save` has taken."""
+    box = _armable(tmp_path / "host")
+    arm(box)
+    save(box)
+    yield box
+
+
+def save(box: Box) -> None:
+    """A backup of the three places and of the run folder, as `cp -a` makes it."""
+    shutil.rmtree(box.root.with_name("saved"), ignore_errors=True)
+    for place in (*PLACES, "run"):
+        copy(box.root / place, box.root.with_name("saved") / place)
+
+
+def copy(source: Path, target: Path) -> None:
+    """Owners, modes and times as they are."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["cp", "-a", "-T", source, target], check=True)
+
+
+def by_copy(source: Path, target: Path) -> None:
+    """The folder anew."""
+    shutil.rmtree(target, ignore_errors=True)
+    copy(source, target)
+
+
+def by_tar(source: Path, target: Path) -> None:
+    """Each file is replaced by another one."""
+    target.mkdir(parents=True, exist_ok=True)
+    packed = subprocess.run(["tar", "-C", source, "-cf", "-", "."], check=True, stdout=subprocess.PIPE)
+    subprocess.run(["tar", "-C", target, "-xpf", "-"], check=True, input=packed.stdout)
+
+
+def in_place(source: Path, target: Path) -> None:
+    """The bytes are written back into the files that are there, which keep inode and birth; what is missing is made."""
+    for path in sorted(source.rglob("*")):
+        there = target / path.relative_to(source)
+        if path.is_dir() or path.is_symlink():
+            there.mkdir(parents=True, exist_ok=True)
+            continue
+        there.parent.mkdir(parents=True, exist_ok=True)
+        there.write_bytes(path.read_bytes())
+        there.chmod(0o600)
+
+
+WAYS: Sequence[Callable[[Path, Path], None]] = (by_copy, by_tar, in_place)
+
+
+def rollback(box: Box) -> None:
+    """The verb."""
+    box.good("rollback")
+
+
+def printed_line(box: Box) -> None:
+    """What is on the paper, word by word."""
+    subprocess.run(["sh", "-c", END_IT_NOW.replace(" /", f" {box.root}/")], check=True)
+
+
+def older_line(box: Box) -> None:
+    """A paper from before there was a token."""
+    box.paths.live.unlink()
+    box.paths.armed.unlink()
+
+
+def flags_deleted(box: Box) -> None:
+    """Noticed by the next reconcile."""
+    shutil.rmtree(box.paths.run)
+    box.reconcile()
+
+
+def end(box: Box) -> None:
+    """By the clock; afterwards it is set back."""
+    box.now += 2 * HOUR_S
+    box.reconcile()
+    box.now -= 2 * HOUR_S
+
+
+RELEASES: Sequence[Callable[[Box], None]] = (rollback, printed_line, older_line, flags_deleted, end)
+
+
+def assert_stays_down(box: Box, *, is_cut: bool) -> None:
+    """Neither in this boot nor in the next ones, whoever looks."""
+    for _ in range(2):
+        if is_cut:
+            box.reboot()
+        box.reconcile(boot=is_cut)
+        assert not box.paths.live.is_symlink()
+        box.reconcile()
+        assert not box.paths.live.is_symlink()
+        is_cut = True
+    assert not box.paths.armed.exists()
+    assert not box.paths.spool.exists()
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_a_backup_restored_after_a_stop_starts_nothing(
+    host: Box, release: Callable[[Box], None], request: pytest.FixtureRequest
+) -> None:
+    """Any of the three places, any of them together, in every way of restoring; in the same boot and in the next."""
+    cases = list(itertools.product((False, True), (False, True), SOME, WAYS))
+    step = 1 if request.config.getoption("--long") else 17
+    for is_noticed, is_cut, places, way in cases[RELEASES.index(release) % step :: step]:
+        release(host)
+        if is_noticed:
+            host.reconcile()
+        for place in places:
+            way(host.root.with_name("saved") / place, host.root / place)
+        if release is older_line and not is_noticed and is_cut:
+            host.reconcile()  # the token of that arming is there still, until somebody looks
+        assert_stays_down(host, is_cut=is_cut)
+        arm(host)
+        save(host)
+
+
+@pytest.mark.parametrize("is_booted", [False, True])
+def test_a_host_that_restores_everything_and_looks_late_stays_released(host: Box, is_booted: bool) -> None:
+    """Stopped and restored in one go, also with the run folder and the mark of an earlier boot."""
+    host.reboot()
+    host.reconcile(boot=True)
+    rollback(host)
+    host.reboot()
+    if is_booted:
+        host.reconcile(boot=True)
+    for place in (*PLACES, "run"):
+        by_copy(host.root.with_name("saved") / place, host.root / place)
+    host.reconcile()
+    assert not host.paths.live.is_symlink()
+    assert_stays_down(host, is_cut=True)
+
+
+@pytest.mark.parametrize("places", TOGETHER)
+@pytest.mark.parametrize("has_same_id", [False, True])
+def test_another_hosts_state_starts_nothing(
+    host: Box, tmp_path: Path, places: tuple[str, ...], has_same_id: bool
+) -> None:
+    """Staged and never armed: what an armed host has is no reason to block here, also on a machine that was cloned."""
+    other = _armable(tmp_path / "other")
+    if has_same_id:
+        shutil.copy(host.root / "etc/machine-id", other.root / "etc/machine-id")
+    for place in places:
+        by_copy(host.root / place, other.root / place)
+    for is_boot in (False, True, False):
+        if is_boot:
+            other.reboot()
+        other.reconcile(boot=is_boot)
+        assert not other.paths.live.is_symlink()
+
+
+@pytest.mark.parametrize("places", TOGETHER)
+@pytest.mark.parametrize("way", WAYS)
+def test_a_stop_of_one_site_outlives_a_backup(
+    host: Box, places: tuple[str, ...], way: Callable[[Path, Path], None]
+) -> None:
+    """It is in the token, which no older one can take the place of; the other sites may be released with it."""
+    (host.paths.live / SITES[0]).unlink()
+    host.reconcile()
+    for place in places:
+        way(host.root.with_name("saved") / place, host.root / place)
+    for is_boot in (False, True, False):
+        if is_boot:
+            host.reboot()
+        host.reconcile(boot=is_boot)
+        assert not (host.paths.live / SITES[0]).exists()
+
+
+def test_a_backup_of_this_very_moment_changes_nothing(host: Box) -> None:
+    """Restored over itself: the state is as it was, the token is a copy; in doubt it is a release, at once."""
+    by_copy(host.root.with_name("saved") / "var/lib/piquet", host.paths.lib)
+    host.reconcile()
+    assert host.paths.live.is_symlink(), "the token was not touched"
+    by_copy(host.root.with_name("saved") / "var/spool/piquet", host.paths.spool)
+    host.reconcile()
+    assert_stays_down(host, is_cut=True)
+
+
+def test_a_backup_that_only_reads_stops_nothing(host: Box) -> None:
+    """Reading changes neither inode nor birth, nor the time of change."""
+    save(host)
+    host.reconcile()
+    host.reboot()
+    host.reconcile(boot=True)
+    assert host.paths.live.is_symlink()
+
+
+def test_a_backup_by_hard_links_stops_nothing_where_births_are_known(host: Box) -> None:
+    """They change the time of change, which therefore counts only where nothing better is known."""
+    saved = host.root.with_name("links")
+    saved.mkdir()
+    has_birth = (armed.read(host.paths) or pytest.fail()).changed_ns is None
+    os.link(host.paths.token, saved / "armed")
+    host.reconcile()
+    assert host.paths.live.is_symlink() is has_birth
+
+
+def test_a_hard_link_of_the_token_is_worth_nothing_after_a_release(host: Box) -> None:
+    """It is the very file, so that a verb that releases empties it."""
+    saved = host.root.with_name("links")
+    saved.mkdir()
+    os.link(host.paths.token, saved / "armed")
+    host.good("rollback")
+    host.paths.spool.mkdir(mode=0o700)
+    (saved / "armed").rename(host.paths.token)
+    copy(host.root.with_name("saved") / "var/lib/piquet/armed.json", host.paths.armed)
+    assert_stays_down(host, is_cut=True)
+
+
+SPOILS: dict[str, Callable[[Box], object]] = {
+    "gone": lambda box: box.paths.token.unlink(),
+    "empty": lambda box: box.paths.token.write_text(""),
+    "folder gone": lambda box: shutil.rmtree(box.paths.spool),
+    "a folder": lambda box: (box.paths.token.unlink(), box.paths.token.mkdir()),
+    "a link": lambda box: (
+        box.paths.token.rename(box.paths.spool / "x"), box.paths.token.symlink_to("x")),
+    "a pipe": lambda box: (box.paths.token.unlink(), os.mkfifo(box.paths.token)),
+    "open to others": lambda box: box.paths.token.chmod(0o666),
+    "folder open to others": lambda box: box.paths.spool.chmod(0o777),
+    "folder a link": lambda box: (
+        box.paths.spool.rename(box.root / "elsewhere"), box.paths.spool.symlink_to(box.root / "elsewhere")),
+    "another machine": lambda box: (box.root / "etc/machine-id").write_text("f" * 32),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("spoil", SPOILS)
+def test_a_token_that_does_not_agree_is_a_stop(host: Box, spoil: str) -> None:
+    """At the next look, for good, and it is journalled as one."""
+    SPOILS[spoil](host)
+    host.reconcile()
+    record = state.read(host.paths.ended) or {}
+    assert record["reason"] == "stopped by hand"
+    assert_stays_down(host, is_cut=True)
+
+
+def test_no_flag_goes_up_where_the_boot_cannot_be_marked(host: Box) -> None:
+    """Something in the mark's place keeps flags down in this boot and in every other one."""
+    host.reboot()
+    host.paths.boot_mark.mkdir(parents=True)
+    host.reconcile(boot=True)
+    assert not host.paths.live.is_symlink()
+    assert "boot-not-marked" in host.journal() or boot_mark.is_there(host.paths)
+    host.paths.boot_mark.rmdir()
+    assert_stays_down(host, is_cut=False)
+
+
+@pytest.mark.parametrize("is_complete", [True, False])
+def test_flags_go_up_in_the_first_look_of_a_boot_only(host: Box, is_complete: bool) -> None:
+    """Whatever is deleted later in that boot, and whatever boot the armed state was set back to."""
+    host.reboot()
+    host.reconcile(boot=True)
+    assert host.paths.live.is_symlink()
+    shutil.rmtree(host.paths.run)
+    if not is_complete:
+        host.paths.boot_mark.unlink()
+    record = state.read(host.paths.armed) or {}
+    record["boot"]["id"] = "an earlier one"
+    state.write(host.paths.armed, record)
+    host.reconcile(boot=True)
+    assert not host.paths.live.is_symlink()
+    assert_stays_down(host, is_cut=True)
+
+
+def test_a_mark_is_of_its_boot(host: Box) -> None:
+    """A `/run` that outlives a boot, as some containers have it, keeps no picket down."""
+    boot_id = host.root / "proc/sys/kernel/random/boot_id"
+    shutil.rmtree(host.paths.run)
+    boot_id.write_text("the next one\n")
+    assert host.paths.boot_mark.exists()
+    host.reconcile(boot=True)
+    assert host.paths.live.is_symlink()
+
+
+def test_arm_is_not_bound_by_the_mark(host: Box) -> None:
+    """It starts again what was stopped in this boot."""
+    host.good("rollback")
+    assert boot_mark.is_there(host.paths)
+    arm(host)
+    host.reconcile()
+    assert host.paths.live.is_symlink()
+    assert host.paths.spool.stat().st_mode & 0o777 == 0o700
+    assert host.paths.token.stat().st_mode & 0o777 == 0o600
+
+
+def test_remove_leaves_neither_token_nor_mark(host: Box) -> None:
+    """Nothing of ours is anywhere."""
+    host.good("remove")
+    assert [str(p) for p in host.root.rglob("*piquet*")] == []
