@@ -12,7 +12,7 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-LEFT_OUT = frozenset({"__pycache__", "bypass.key"})
+LEFT_OUT = frozenset({"__pycache__", "bypass.key", "pages.key"})
 """Like everything hidden (`.piquet` holds surveys and bundles): traces of use, and the testers' secret."""
 
 

@@ -7,6 +7,7 @@ Same input, same bytes: no time, no random value and nothing of the controller i
 from __future__ import annotations
 
 import hashlib
+import hmac
 import importlib.util
 import io
 import marshal
@@ -28,7 +29,7 @@ from piquet.render import apache, nginx, page, schedule
 from piquet.render.view import CampaignView, campaign_view
 
 AGENT_PATH = schedule.AGENT_PATH
-_WWW = "/var/lib/piquet/www"
+_STATE = "/var/lib/piquet"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _UNCHECKED_PYC = importlib.util.MAGIC_NUMBER + b"\x01\0\0\0" + bytes(8)
 _MARSHAL_WITHOUT_REFERENCES = 2  # references depend on what else the process holds, and bytes would differ
@@ -86,18 +87,32 @@ class Bundle:
         return hashlib.sha256(self.manifest).hexdigest()
 
 
-def build_bundles(plan: Plan, pages: Iterable[PageSource], secret: str | None) -> tuple[Bundle, ...]:
+def pages_folder(key: str, campaign: str) -> str:
+    """Where pages lie on the hosts: the workers must read them there, and nobody else can guess the name.
+
+    Args:
+        key: of the pages, which the controller keeps.
+        campaign: its name.
+    """
+    name = hmac.new(key.encode(), f"pages of {campaign}".encode(), hashlib.sha256).hexdigest()
+    return f"{_STATE}/www-{name[:32]}"
+
+
+def build_bundles(
+    plan: Plan, pages: Iterable[PageSource], secret: str | None, key: str
+) -> tuple[Bundle, ...]:
     """One bundle per host of the plan that has something to show.
 
     Args:
         plan: what was decided, already checked.
         pages: the organisers' texts, one per phase and language.
         secret: the bypass secret, or None where the campaign has no bypass.
+        key: names the folder of pages.
 
     Raises:
         BundleError: a page is missing, or a value cannot be written safely.
     """
-    view = campaign_view(plan.campaign, secret, pages)
+    view = campaign_view(plan.campaign, secret, pages, pages_folder(key, plan.campaign.name))
     shared = tuple(_shared_files(view))
     schedules = {host.scheduler: tuple(_schedule_files(view, host.scheduler)) for host in plan.hosts}
     return tuple(
@@ -126,9 +141,9 @@ def agent_zipapp() -> bytes:
 def _shared_files(view: CampaignView) -> Iterator[File]:
     """Files that are the same on every host."""
     yield File(AGENT_PATH, mode="0755", content=agent_zipapp())
-    yield File("/etc/piquet/README", content=schedule.readme(view).encode())
+    yield File("/etc/piquet/README", mode="0600", content=schedule.readme(view).encode())
     for name, content in view.files.items():
-        yield File(f"{_WWW}/{name}", content=content)
+        yield File(f"{view.www}/{name}", content=content)
 
 
 def _schedule_files(view: CampaignView, scheduler: Scheduler) -> Iterator[File]:

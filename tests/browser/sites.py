@@ -24,7 +24,7 @@ from piquet.preview.show import SECRET
 from piquet.preview.view import Moment
 from piquet.resources import templates
 from tests.corpus.kinds import Ask, Kind, Provider, host_name
-from tests.corpus.picket import Picket, facts, key, ms
+from tests.corpus.picket import KEY, Picket, facts, key, ms
 from tests.corpus.servers import Server, plant
 from tests.preview.campaigns import BAR, BLOCK, MODAL, OCCUPY
 
@@ -233,7 +233,7 @@ def _picket(server: Server, loaded: LoadedCampaign, variant: Variant) -> Picket:
     entries = tuple(Entry(name, key(name), numbers, server.provider, None) for name in names)
     has = replace(facts(server), variant=variant, loadable=_LOADABLE if server.provider == "apache" else {})
     host = HostPlan("browser", "127.0.0.1", (has,), entries, tuple(names))
-    (bundle,) = build_bundles(Plan(campaign, (host,), ()), loaded.pages, SECRET)
+    (bundle,) = build_bundles(Plan(campaign, (host,), ()), loaded.pages, SECRET, KEY)
     files = {file.path: file for file in bundle.files if file.kind == "file"}
     contents = {path: file.content.replace(b"@PIQUET_PLAN_DIGEST@", _DIGEST) for path, file in files.items()}
     keys = tuple(entry.key for entry in entries)

@@ -16,7 +16,7 @@ from itertools import repeat
 from types import MappingProxyType
 
 from piquet import answers
-from piquet.bundle import File, build_bundles
+from piquet.bundle import File, build_bundles, pages_folder
 from piquet.campaign.model import Campaign, Doors, Limits, Mode, Phase, Selection
 from piquet.campaign.pages import PageSource
 from piquet.fleet.choices import PLAIN
@@ -33,6 +33,9 @@ from .kinds import BASE_MODULES, Ask, Kind, Provider, modules
 from .servers import Server
 
 SECRET = "0123456789abcdef0123456789abcdef"
+KEY = "fedcba9876543210fedcba9876543210"
+_CAMPAIGN = "greve-2026-12-17"
+WWW = pages_folder(KEY, _CAMPAIGN)
 LANGUAGES = ("fr", "en", "es")
 DEFAULT_WINDOW = (datetime(2026, 12, 16, 23, tzinfo=UTC), datetime(2026, 12, 17, 23, tzinfo=UTC))
 OCCUPIED = ("/", "/files/one.txt", "/deep/er/missing", "/robots.txt", "/api/x")
@@ -44,7 +47,7 @@ _REFUSED = answers.Answer("refused")
 Any server may answer 304 or 412 where it would send 200 and a condition is asked that no browser asks of a page:
 `If-None-Match: *`, `If-Match`, `If-Unmodified-Since`. Source: RFC 9110, 13.1."""
 _CONDITIONS = frozenset({"if-none-match", "if-match", "if-unmodified-since"})
-_WWW = "/var/lib/piquet/www/"
+_WWW = f"{WWW}/"
 
 Mutation = Callable[[str, bytes], bytes]
 """Path and bytes of a rendered file → the bytes to install instead."""
@@ -271,7 +274,7 @@ def picket(
         for n, ((start, end), of) in enumerate(zip(spans, modes or repeat(mode), strict=False), 1)
     )
     campaign = Campaign(
-        name="greve-2026-12-17",
+        name=_CAMPAIGN,
         timezone="Europe/Paris",
         languages=LANGUAGES,
         contact="https://example.org/greve",
@@ -296,7 +299,7 @@ def picket(
         for p in phases
         for name in LANGUAGES
     ]
-    (bundle,) = build_bundles(plan, pages, SECRET)
+    (bundle,) = build_bundles(plan, pages, SECRET, KEY)
     files = {file.path: file for file in bundle.files if file.kind == "file"}
     contents = {
         path: file.content.replace(b"@PIQUET_PLAN_DIGEST@", _DIGEST.encode()) for path, file in files.items()
@@ -304,7 +307,7 @@ def picket(
     if mutation:
         contents = {path: mutation(path, content) for path, content in contents.items()}
     keys = tuple(entry.key for entry in entries)
-    fragments = campaign_view(campaign, SECRET, pages).fragments
+    fragments = campaign_view(campaign, SECRET, pages, WWW).fragments
     return Picket(server.kinds, campaign, files, keys, hooked, contents, fragments, has.variant)
 
 

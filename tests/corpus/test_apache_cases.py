@@ -18,7 +18,7 @@ from .cases import Case
 from .client import Response, parse
 from .conftest import Planter
 from .kinds import Ask
-from .picket import Picket, key, ms, picket
+from .picket import WWW, Picket, key, ms, picket
 from .runner import ask
 from .servers import Server
 from .surveyed import look
@@ -215,7 +215,7 @@ def test_deleted_pages_are_no_error(mode: Mode, planted: Planter) -> None:
     strike = picket(server, variant="lua", mode=mode)
     begin(server, strike, strike.inside_ms)
     with server.serving():
-        shutil.rmtree(server.box.path("/var/lib/piquet/www"))
+        shutil.rmtree(server.box.path(WWW))
         home = answer(server, HOME)
         assert (home.status, is_ours(home)) == ((503, True) if mode == "block" else (200, mode == "banner"))
         assert answer(server, Case("GET", "/.well-known/piquet.json")).status == (
@@ -323,6 +323,6 @@ def test_a_broken_answer_of_ours_leaves_the_request_to_the_site(planted: Planter
 def test_the_keys_are_what_the_lists_hold(planted: Planter) -> None:
     """The list that a rehearsal reads has each key between two spaces, so that the first and the last one are found."""
     strike = picket(planted("apache", "wildcard"), variant="rules")
-    text = strike.contents["/etc/piquet/apache/sites/1"].decode()
+    text = strike.contents[f"{WWW}/sites/1"].decode()
     assert text == f" {' '.join(sorted(strike.keys))} \n"
     assert {key(name) for kind in strike.kinds for name in kind.sites} == set(text.split())

@@ -15,7 +15,7 @@ from .cases import Case
 from .client import Wire
 from .conftest import Planter
 from .kinds import Provider
-from .picket import Picket, picket
+from .picket import WWW, Picket, picket
 from .runner import Item, ask, items
 from .servers import Server
 
@@ -165,7 +165,7 @@ def test_a_page_that_is_gone_is_a_plain_answer(variant: Variant, mode: Mode, pla
     strike.hook(server)
     strike.stage(server)
     server.make_flags(strike.keys)
-    shutil.rmtree(server.box.path("/var/lib/piquet/www"))
+    shutil.rmtree(server.box.path(WWW))
     server.box.set_clock(strike.inside_ms)
     with server.serving():
         statuses = {wire.received[9:12] for wire in answers(server).values()}

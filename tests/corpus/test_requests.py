@@ -17,7 +17,7 @@ from .cases import Case
 from .client import Wire, exchange, parse
 from .conftest import Planter
 from .kinds import Ask, Provider
-from .picket import Picket, picket
+from .picket import WWW, Picket, picket
 from .runner import ask, run
 from .servers import Server
 from .states import check, through
@@ -210,7 +210,7 @@ def test_http_0_9_and_no_host_follow_the_default_server(provider: Provider, plan
         return [exchange("127.0.0.2", server.http, sent) for sent in texts]
 
     old, nameless, unknown = check(through(server, strike, without_a_name))
-    page = strike.contents["/var/lib/piquet/www/page/1/fr.html"]
+    page = strike.contents[f"{WWW}/page/1/fr.html"]
     assert old.received == page
     assert nameless.received.endswith(page)
     assert b"X-Piquet" not in unknown.received
@@ -318,7 +318,7 @@ def assert_page(strike: Picket, method: str, wire: Wire) -> None:
     response = parse(wire.received)
     assert response is not None, wire
     assert (response.status, wire.ended) == (503, "")
-    assert response.body == strike.contents["/var/lib/piquet/www/page/1/fr.html"]
+    assert response.body == strike.contents[f"{WWW}/page/1/fr.html"]
     assert not any(
         response.values(name) for name in ("etag", "last-modified", "content-range", "accept-ranges")
     )

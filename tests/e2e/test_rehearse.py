@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+import shlex
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +16,8 @@ from tests.drive import Drill, write_campaign
 from tests.e2e.rehearsal import FOLDER, ask, grow_old, opened, passes, rehearse, wait_until
 from tests.e2e.test_ansible import SITE
 
+TENANT = "setpriv --reuid nobody --regid nogroup --clear-groups"
+LOOK = Path(__file__).parent.parent / "local_account.py"
 FILE = {
     "nginx": "/etc/nginx/conf.d/e2e-rehearse.conf",
     "apache": "/etc/apache2/sites-enabled/e2e-rehearse.conf",
@@ -94,3 +99,26 @@ def test_the_timer_of_a_staged_host_ends_it(staged: Drill) -> None:
         assert wait_until(lambda host=host: passes(host) == []), host.journal()  # type: ignore[misc]
         assert ask(host, name_of(host), word=words[host.name]).mark is None
         assert '"rehearsal-ended"' in host.run("tail -n 1 /var/lib/piquet/journal.jsonl").stdout
+
+
+def test_a_local_account_learns_nothing_before_the_start(staged: Drill) -> None:
+    """Neither page, nor window, nor sites, on an armed host: no file, no folder, no unit, no process tells it."""
+    staged.play("arm")
+    start, end = int(staged.start_at), int(staged.end_at)
+    instants = [time.strftime(form, time.gmtime(at)) for at in (start, end) for form in ("%F %T", "%FT%T")]
+    for host in staged.fleet:
+        host.write_file("/root/look.py", LOOK.read_text("utf-8"))
+        look = f"{TENANT} /usr/bin/python3 - / < /root/look.py"
+        asked = (
+            "systemctl show 'piquet-*' --all; systemctl list-timers --all; systemctl cat 'piquet-*'; ps auxww"
+        )
+        seen = (
+            host.run(look).stdout + host.run(f"{TENANT} sh -c {shlex.quote(asked)} 2>&1", check=False).stdout
+        )
+        host.run("rm /root/look.py")
+        assert "piquet-host" in seen and "piquet-reconcile.timer" in seen
+        words = [*instants, str(start), str(end), name_of(host), "X-Piquet", "drill"]
+        assert [word for word in words if word in seen] == [], host.name
+        folder = host.run("ls -d /var/lib/piquet/www-*").stdout.strip()
+        assert folder.rpartition("-")[2] not in seen
+    staged.play("rollback")

@@ -18,7 +18,7 @@ from tests.corpus.client import Response, Wire, exchange, parse, settled
 from .applications import Application
 from .likeness import Likeness
 
-WWW = "/var/lib/piquet/www/"
+WWW = "/var/lib/piquet/www-*/"
 _CONNECTIONS = 3
 _ANYBODYS = (
     "connection",

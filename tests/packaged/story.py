@@ -205,8 +205,11 @@ def _pages(fleet: Fleet) -> dict[str, bytes]:
 
 
 def _pages_on(host: Host) -> dict[str, bytes]:
-    listing = host.run(f"cd {WWW} && find . -type f").stdout.split()
-    return {path.removeprefix("./"): host.read_file(WWW + path) for path in listing}
+    """What the marks of an Apache are is of that host alone."""
+    listing = host.run(f"cd {WWW} && pwd && find . -type f").stdout.split()
+    files = [path.removeprefix("./") for path in listing[1:]]
+    shown = [path for path in files if path.startswith(("page/", "front/", "asset/"))]
+    return {path: host.read_file(f"{listing[0]}/{path}") for path in shown}
 
 
 def _versions(host: Host) -> dict[str, str]:

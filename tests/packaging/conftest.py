@@ -15,6 +15,7 @@ from .installed import ROOT, Environment, install, make_environment
 LITTER = (
     ".cache/image.tar", ".venv/bin/python", ".piquet/surveys/web1.json", ".ansible/tmp/x", ".pytest_cache/x",
     "inventory.example/.piquet/surveys/web1.json", "inventory.example/campaign/bypass.key", "roles/stage/bypass.key",
+    "inventory.example/campaign/pages.key",
     "molecule/default/converge.yml", "extensions/molecule/default/molecule.yml", "plugins/action/__pycache__/x.pyc",
     "dist/piquet-0.0.0.whl", "build/x", "roles/stage/.hidden", "deploys/stage.py",
 )  # fmt: skip

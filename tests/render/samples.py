@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from piquet.bundle import pages_folder
 from piquet.campaign.model import Campaign, Doors, Limits, Phase, Selection
 from piquet.campaign.pages import PageSource
 from piquet.fleet.choices import PLAIN
@@ -16,6 +17,8 @@ from piquet.plan import Entry, HostPlan, Plan, entry_key
 START = datetime(2026, 12, 17, tzinfo=UTC)
 PHASE = Phase(1, "block", START, START + timedelta(days=1), page="pages/greve")
 SECRET = "0123456789abcdef0123456789abcdef"
+KEY = "fedcba9876543210fedcba9876543210"
+WWW = pages_folder(KEY, "greve")
 CAMPAIGN = Campaign(
     name="greve",
     timezone="Europe/Paris",

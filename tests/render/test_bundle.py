@@ -14,7 +14,7 @@ import pytest
 from piquet.bundle import AGENT_PATH, agent_zipapp, build_bundles, payload
 from piquet.errors import BundleError
 from piquet.render.nginx_sites import site_rows
-from tests.render.samples import CAMPAIGN, PHASE, SECRET, facts, host, pages, plan
+from tests.render.samples import CAMPAIGN, KEY, PHASE, SECRET, WWW, facts, host, pages, plan
 
 LONG = "a-name-that-does-not-fit-the-usual-table." + "x" * 20 + ".example.org"
 
@@ -23,7 +23,7 @@ def texts(
     *names: str, known: tuple[str, ...] = (), server=None, secret: str | None = SECRET
 ) -> dict[str, str]:
     """Path → text of a host's bundle, the agent left out."""
-    (bundle,) = build_bundles(plan(host(*names, known=known, server=server)), pages(), secret)
+    (bundle,) = build_bundles(plan(host(*names, known=known, server=server)), pages(), secret, KEY)
     files = [
         f for f in bundle.files if f.kind == "file" and f.path != AGENT_PATH and not f.path.endswith(".png")
     ]
@@ -34,7 +34,7 @@ def test_same_input_same_bytes() -> None:
     """Twice in two processes: nothing of time, chance or dictionary order is in a bundle."""
     script = (
         "from tests.render.samples import *; from piquet.bundle import *; import hashlib;"
-        "(b,) = build_bundles(plan(host('a.example.org', '*.b.example.org')), pages(), SECRET);"
+        "(b,) = build_bundles(plan(host('a.example.org', '*.b.example.org')), pages(), SECRET, KEY);"
         "print(b.manifest_sha256, hashlib.sha256(payload({'verb': 'status'})).hexdigest())"
     )
     said = {subprocess.check_output([sys.executable, "-c", script]) for _ in range(2)}
@@ -42,19 +42,22 @@ def test_same_input_same_bytes() -> None:
 
 
 def test_manifest_lists_every_file() -> None:
-    """Path, mode, size and digest of each file; what the server reads is 0644, secrets are 0600."""
-    (bundle,) = build_bundles(plan(host("a.example.org")), pages(), SECRET)
+    """Path, mode, size and digest of each file; what a worker or systemd reads is 0644, all else is root's."""
+    (bundle,) = build_bundles(plan(host("a.example.org")), pages(), SECRET, KEY)
     manifest = json.loads(bundle.manifest)
     assert [entry["path"] for entry in manifest["files"]] == sorted(file.path for file in bundle.files)
     modes = {entry["path"]: entry["mode"] for entry in manifest["files"] if entry["kind"] == "file"}
     secret = [file.path for file in bundle.files if SECRET.encode() in file.content]
     assert secret == ["/etc/piquet/nginx/http/30-bypass.conf"]
-    assert {path: mode for path, mode in modes.items() if mode not in ("0644", "0755")} == {secret[0]: "0600"}
+    public = {path for path, mode in modes.items() if mode != "0600"}
+    units = tuple(f"/etc/systemd/system/piquet-{n}" for n in ("boot", "reconcile", "watch"))
+    assert {path for path in public if not path.startswith((f"{WWW}/", *units))} == {AGENT_PATH}
+    assert {modes[path] for path in public} == {"0644", "0755"}
 
 
 def test_apache_keeps_the_secret_in_one_private_file() -> None:
     """Never in a `Define`: whoever may write an .htaccess reads all of those as `${NAME}`."""
-    (bundle,) = build_bundles(plan(host("a.example.org", server=facts("apache"))), pages(), SECRET)
+    (bundle,) = build_bundles(plan(host("a.example.org", server=facts("apache"))), pages(), SECRET, KEY)
     secret = {file.path: file.mode for file in bundle.files if SECRET.encode() in file.content}
     assert secret == {"/etc/piquet/apache/20-decide.conf": "0600"}
     assert not [
@@ -92,7 +95,7 @@ def test_agent_is_a_program() -> None:
 def test_a_missing_page_is_an_error() -> None:
     """No phase without words."""
     with pytest.raises(BundleError, match="no page in 'fr'"):
-        build_bundles(plan(host("a.example.org")), [], SECRET)
+        build_bundles(plan(host("a.example.org")), [], SECRET, KEY)
 
 
 def test_two_phases_have_two_leases() -> None:
@@ -102,9 +105,9 @@ def test_two_phases_have_two_leases() -> None:
     )
     campaign = replace(CAMPAIGN, phases=(PHASE, second))
     both = [*pages(), *(replace(source, phase=2) for source in pages())]
-    (bundle,) = build_bundles(plan(host("a.example.org"), campaign=campaign), both, None)
+    (bundle,) = build_bundles(plan(host("a.example.org"), campaign=campaign), both, None, KEY)
     paths = {file.path for file in bundle.files}
-    assert {f"/var/lib/piquet/www/page/{n}/fr.html" for n in (1, 2)} <= paths
+    assert {f"{WWW}/page/{n}/fr.html" for n in (1, 2)} <= paths
     text = next(file.content.decode() for file in bundle.files if file.path.endswith("20-decide.conf"))
     assert '"^piquet:page/2(?:/|$)" "Sun, 20 Dec 2026 00:00:00 GMT"' in text.replace("~", "")
 
@@ -123,7 +126,7 @@ def test_names_below_a_wildcard_follow_their_own_flag() -> None:
     )
     many = tuple(f"x{number}.b.example.org" for number in range(1000))
     apache = texts("*.b.example.org", known=many, server=facts("apache"))
-    assert "/etc/piquet/apache/known/x7.b.example.org" in apache
+    assert f"{WWW}/known/x7.b.example.org" in apache
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from piquet.errors import BundleError
 from piquet.fleet.model import Variant
 from piquet.render import quoting
 from piquet.render.nginx_banner import PIECE_BYTES
-from tests.render.samples import CAMPAIGN, PHASE, SECRET, facts, host, pages, plan
+from tests.render.samples import CAMPAIGN, KEY, PHASE, SECRET, facts, host, pages, plan
 
 DAY = timedelta(days=1)
 OCCUPY = Phase(2, "occupy", PHASE.end_at, PHASE.end_at + DAY, page="p", paths=("/", "/a b"))
@@ -32,7 +32,9 @@ def texts(
     entries = tuple(
         replace(entry, phases=shares.get(entry.name.partition(".")[0], numbers)) for entry in planned.entries
     )
-    (bundle,) = build_bundles(plan(replace(planned, entries=entries), campaign=campaign), sources, SECRET)
+    (bundle,) = build_bundles(
+        plan(replace(planned, entries=entries), campaign=campaign), sources, SECRET, KEY
+    )
     return {
         file.path.rpartition("/")[2]: file.content.decode()
         for file in bundle.files

@@ -11,7 +11,7 @@ import pytest
 
 from piquet.bundle import Bundle, build_bundles
 from piquet.fleet.model import Scheduler
-from tests.render.samples import CAMPAIGN, SECRET, host, pages, plan
+from tests.render.samples import CAMPAIGN, KEY, SECRET, host, pages, plan
 
 GOLDEN = Path(__file__).with_name("piquet.cron")
 CRON_FILE = "/etc/cron.d/piquet"
@@ -20,7 +20,7 @@ CRON_FILE = "/etc/cron.d/piquet"
 def bundle(scheduler: Scheduler, contact: str = CAMPAIGN.contact) -> Bundle:
     """One host's bundle."""
     made = plan(host("a.example.org", scheduler=scheduler), campaign=replace(CAMPAIGN, contact=contact))
-    (only,) = build_bundles(made, pages(), SECRET)
+    (only,) = build_bundles(made, pages(), SECRET, KEY)
     return only
 
 
@@ -34,7 +34,7 @@ def test_the_cron_file_is_the_golden_one(is_regenerating: bool) -> None:
     (file,) = (file for file in bundle("cron").files if file.path == CRON_FILE)
     if is_regenerating:
         GOLDEN.write_bytes(file.content)
-    assert (file.mode, file.content) == ("0644", GOLDEN.read_bytes())
+    assert (file.mode, file.content) == ("0600", GOLDEN.read_bytes())
 
 
 def test_one_schedule_and_nothing_else_differs() -> None:

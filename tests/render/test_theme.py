@@ -12,18 +12,17 @@ from pathlib import Path
 import pytest
 
 from piquet import answers, resources
-from piquet.bundle import build_bundles
+from piquet.bundle import build_bundles, pages_folder
 from piquet.campaign.load import load_campaign
 from piquet.campaign.model import BUILT_IN_THEMES, Emergency, Mode, Phase, Theme
 from piquet.campaign.pages import PageSource, Pick
 from piquet.errors import BundleError
 from piquet.render import page, theme
-from tests.render.samples import CAMPAIGN, PHASE, host, pages, plan
+from tests.render.samples import CAMPAIGN, KEY, PHASE, host, pages, plan
 from tests.unit.samples import campaign_text
 
 THEMES = resources.templates() / "page" / "themes"
 GOLDEN = Path(__file__).parent / "golden"
-WWW = "/var/lib/piquet/www"
 COLOURS = re.compile(r"--(?P<name>[a-z-]+):\s*(?P<value>#[0-9a-f]{3,6})")
 
 
@@ -83,13 +82,14 @@ def test_a_designer_copies_a_folder_and_changes_it(tmp_path: Path) -> None:
     (tmp_path / "campaign.yml").write_text(campaign_text(theme="themes/ours"), "utf-8")
 
     loaded = load_campaign(tmp_path / "campaign.yml")
-    (bundle,) = build_bundles(plan(host("a.example.org"), campaign=loaded.campaign), loaded.pages, None)
+    (bundle,) = build_bundles(plan(host("a.example.org"), campaign=loaded.campaign), loaded.pages, None, KEY)
+    www = pages_folder(KEY, loaded.campaign.name)
     files = {file.path: file.content for file in bundle.files}
-    french = files[f"{WWW}/page/1/fr.html"].decode()
+    french = files[f"{www}/page/1/fr.html"].decode()
     assert '<main class="ours">' in french and "En lutte" in french
-    assert b"@font-face" in files[f"{WWW}/asset/1/strike.css"]
-    assert files[f"{WWW}/asset/1/hand.woff2"] == b"wOF2"
-    assert json.loads(files[f"{WWW}/page/1/en.problem"])["title"] == "Out"
+    assert b"@font-face" in files[f"{www}/asset/1/strike.css"]
+    assert files[f"{www}/asset/1/hand.woff2"] == b"wOF2"
+    assert json.loads(files[f"{www}/page/1/en.problem"])["title"] == "Out"
     assert not [path for path in files if "README.md" in path or "words.yml" in path or ".j2" in path]
 
 

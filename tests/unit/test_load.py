@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from piquet.campaign.load import bypass_secret, load_campaign
+from piquet.campaign.load import bypass_secret, load_campaign, pages_key
 from piquet.campaign.pages import PageSource
 from piquet.errors import CampaignError
 
@@ -95,27 +95,34 @@ def test_a_campaign_that_is_not_there(tmp_path: Path) -> None:
         load_campaign(tmp_path / "campaign.yml")
 
 
-def test_the_secret_is_made_once_and_is_private(file: Path) -> None:
-    """The same at every call, 32 hex digits, for its owner only."""
-    first = bypass_secret(file)
-    key = file.parent / "bypass.key"
+KEYS = {"bypass": bypass_secret, "pages": pages_key}
+
+
+@pytest.mark.parametrize("name", KEYS)
+def test_a_secret_is_made_once_and_is_private(file: Path, name: str) -> None:
+    """The same at every call, 32 hex digits, for its owner only; no two are alike."""
+    first = KEYS[name](file)
+    key = file.parent / f"{name}.key"
     assert re.fullmatch("[0-9a-f]{32}", first)
-    assert first == bypass_secret(file)
+    assert first == KEYS[name](file)
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    assert len({make(file) for make in KEYS.values()}) == len(KEYS)
 
 
+@pytest.mark.parametrize("name", KEYS)
 @pytest.mark.parametrize("text", ["", "secret", "A" * 32, "0" * 31, "0" * 32 + "\n;"])
-def test_a_key_file_with_something_else_is_refused(file: Path, text: str) -> None:
+def test_a_key_file_with_something_else_is_refused(file: Path, text: str, name: str) -> None:
     """A weak or broken secret never reaches a server's configuration."""
-    (file.parent / "bypass.key").write_text(text, "utf-8")
-    (file.parent / "bypass.key").chmod(0o600)
-    with pytest.raises(CampaignError, match="not a bypass key"):
-        bypass_secret(file)
+    (file.parent / f"{name}.key").write_text(text, "utf-8")
+    (file.parent / f"{name}.key").chmod(0o600)
+    with pytest.raises(CampaignError, match=f"not a {name} key"):
+        KEYS[name](file)
 
 
-def test_a_key_that_others_can_read_is_refused(file: Path) -> None:
+@pytest.mark.parametrize("name", KEYS)
+def test_a_key_that_others_can_read_is_refused(file: Path, name: str) -> None:
     """It may be known already."""
-    bypass_secret(file)
-    (file.parent / "bypass.key").chmod(0o640)
+    KEYS[name](file)
+    (file.parent / f"{name}.key").chmod(0o640)
     with pytest.raises(CampaignError, match="open to others"):
-        bypass_secret(file)
+        KEYS[name](file)

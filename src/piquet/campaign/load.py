@@ -18,6 +18,7 @@ from piquet.campaign.parse import judge, not_usable
 from piquet.errors import CampaignError, Problem
 
 SECRET_FILE = "bypass.key"  # noqa: S105 - the name of the file
+PAGES_FILE = "pages.key"
 _SECRET = re.compile(r"[0-9a-f]{32}")
 
 
@@ -61,17 +62,21 @@ def bypass_secret(path: Path) -> str:
     Raises:
         CampaignError: if the key file cannot be made or read, is open to others, or holds something else.
     """
-    file = path.parent / SECRET_FILE
-    try:
-        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return _kept_secret(file)
-    except OSError as err:
-        raise CampaignError(f"the bypass key cannot be written: {err}") from err
-    with os.fdopen(handle, "w", encoding="ascii") as stream:
-        secret = secrets.token_hex(16)
-        stream.write(f"{secret}\n")
-    return secret
+    return _secret(path.parent / SECRET_FILE)
+
+
+def pages_key(path: Path) -> str:
+    """The secret that names the folder of pages on the hosts, kept as the other one is; every campaign has it.
+
+    It is another secret, since testers and whoever reads a site's access log know that of the bypass.
+
+    Args:
+        path: of the campaign file.
+
+    Raises:
+        CampaignError: if the key file cannot be made or read, is open to others, or holds something else.
+    """
+    return _secret(path.parent / PAGES_FILE)
 
 
 def made_secret(loaded: LoadedCampaign) -> str | None:
@@ -84,16 +89,35 @@ def made_secret(loaded: LoadedCampaign) -> str | None:
     return bypass_secret(loaded.path) if loaded.campaign.doors.bypass and is_made else None
 
 
+def _secret(file: Path) -> str:
+    """What a key file holds; made when first needed."""
+    try:
+        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return _kept_secret(file)
+    except OSError as err:
+        raise CampaignError(f"the {_words(file)} cannot be written: {err}") from err
+    with os.fdopen(handle, "w", encoding="ascii") as stream:
+        secret = secrets.token_hex(16)
+        stream.write(f"{secret}\n")
+    return secret
+
+
+def _words(file: Path) -> str:
+    """The key as messages call it."""
+    return f"{file.stem} key"
+
+
 def _kept_secret(file: Path) -> str:
     text = read_text(file, str(file), 1024).strip()
     if not _SECRET.fullmatch(text):
         problem = Problem(
-            str(file), 1, 0, "this is not a bypass key", "32 hex digits", hint="delete the file"
+            str(file), 1, 0, f"this is not a {_words(file)}", "32 hex digits", hint="delete the file"
         )
-        raise CampaignError("the bypass key cannot be used", [problem])
+        raise CampaignError(f"the {_words(file)} cannot be used", [problem])
     if file.stat().st_mode & 0o077:
         hint = f"chmod 600 {file}; if others may have read it, delete it and plan again"
         raise CampaignError(
-            "the bypass key is open to others", [Problem(str(file), 0, 0, "not private", hint=hint)]
+            f"the {_words(file)} is open to others", [Problem(str(file), 0, 0, "not private", hint=hint)]
         )
     return text

@@ -17,7 +17,7 @@ _EXAMPLE_BLOCK = date(2026, 12, 17)
 _EXAMPLE_DATE = re.compile(r"2026-12-(?P<day>[0-9]{2})")
 _BESIDE = ("consent.csv", "pages/*/*", "messages/*/*")
 _LEAD_TIME = timedelta(days=7)
-_IGNORED = "# the secret of the testers' link, and what the controller keeps\nbypass.key\n.piquet/\n"
+_IGNORED = "# two secrets, and what the controller keeps\nbypass.key\npages.key\n.piquet/\n"
 
 
 @click.command("init")

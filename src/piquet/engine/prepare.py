@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from piquet.bundle import Bundle, build_bundles
-from piquet.campaign.load import LoadedCampaign, bypass_secret, load_campaign
+from piquet.campaign.load import LoadedCampaign, bypass_secret, load_campaign, pages_key
 from piquet.engine.store import write_members
 from piquet.errors import PiquetError, PlanError, kind_of
 from piquet.findings import Finding, as_text, as_texts, by_weight
@@ -58,7 +58,7 @@ def prepare(
     """Read the campaign and the kept surveys, make plan, bundles and digest.
 
     Args:
-        campaign_file: `campaign.yml`; its bypass secret is made beside it at first need.
+        campaign_file: `campaign.yml`; its secrets are made beside it at first need.
         hosts: inventory name → host variables.
         workdir: where the surveys are.
         at: now, aware, UTC.
@@ -77,10 +77,10 @@ def build(plan: Plan, loaded: LoadedCampaign) -> Prepared:
 
     Raises:
         BundleError: a page or a value cannot be written.
-        CampaignError: the bypass secret cannot be made or read.
+        CampaignError: a secret cannot be made or read.
     """
     secret = bypass_secret(loaded.path) if plan.campaign.doors.bypass else None
-    bundles = build_bundles(plan, loaded.pages, secret)
+    bundles = build_bundles(plan, loaded.pages, secret, pages_key(loaded.path))
     document = plan_document(plan, {bundle.host: bundle.manifest_sha256 for bundle in bundles})
     return Prepared(plan, document, plan_digest(document), bundles)
 

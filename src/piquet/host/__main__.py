@@ -100,6 +100,7 @@ def _role(options: argparse.Namespace) -> str:
 def _options(options: argparse.Namespace) -> Dict[str, Any]:
     return {
         "boot": getattr(options, "boot", False),
+        "wait": getattr(options, "wait", False),
         "plan_digest": getattr(options, "digest", ""),
         "phase": getattr(options, "phase", 0),
         "end": getattr(options, "end", False),
@@ -118,7 +119,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     rehearse.add_argument("--end", action="store_true", help="end it now")
     verbs.add_parser("arm", help="arm the staged plan").add_argument("digest")
-    verbs.add_parser("reconcile", help="for timers").add_argument("--boot", action="store_true")
+    reconcile = verbs.add_parser("reconcile", help="for timers")
+    reconcile.add_argument("--boot", action="store_true")
+    reconcile.add_argument(
+        "--wait", action="store_true", help="stay until the boundaries of this minute have passed"
+    )
     verbs.add_parser("rollback", help="back to normal now")
     verbs.add_parser("remove", help="back to normal, and delete all of piquet")
     return parser

@@ -33,11 +33,11 @@ def put_up(paths: Paths, keys: Iterable[str]) -> None:
     Raises:
         OSError: nothing is live that was not live before.
     """
-    files.make_folder(paths.run, 0o755)
-    paths.run.chmod(0o755)
+    files.make_folder(paths.run, 0o711)
+    paths.run.chmod(0o711)
     folder = paths.run / f"{_PREFIX}{_next_number(paths)}"
     folder.mkdir()
-    folder.chmod(0o755)
+    folder.chmod(0o711)
     for key in keys:
         path = folder / key
         path.touch(exist_ok=False)

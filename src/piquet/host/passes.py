@@ -44,7 +44,7 @@ def issue(paths: Paths, phase: int, now: float) -> Pass:
     Raises:
         OSError: it could not be made, or a folder of ours is somebody else's or a link.
     """
-    for folder, mode in ((paths.run, 0o755), (paths.rehearse, 0o711)):
+    for folder, mode in ((paths.run, 0o711), (paths.rehearse, 0o711)):
         with contextlib.suppress(FileExistsError):
             folder.mkdir()
         _require_own(folder)

@@ -28,9 +28,16 @@ class Paths:
         """The file that a manifest calls `path` (absolute)."""
         return Path(self.root + path)
 
+    def folder_mode(self, folder: Path) -> int:
+        """Of a folder that we make: what was staged is root's, pages lie where nobody can list them."""
+        for place, mode in ((self.etc, 0o700), (self.lib, 0o711)):
+            if folder == place or place in folder.parents:
+                return mode
+        return 0o755
+
     @property
     def etc(self) -> Path:
-        """What was staged: configuration, manifest, plan."""
+        """What was staged: configuration, manifest, plan (0700); the servers' parent processes read it."""
         return self.at("/etc/piquet")
 
     @property

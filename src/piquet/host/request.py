@@ -29,7 +29,7 @@ VERBS: Mapping[str, Tuple[str, str]] = {
     "status": ("status", "run"),
     "rollback": ("rollback", "run"),
     "remove": ("remove", "run"),
-    "reconcile": ("reconcile", "run"),
+    "reconcile": ("vigil", "run"),
 }
 """Verb → module and function. Loaded when asked for: on a host every start compiles what it imports."""
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Dict, List, Mapping, Tuple
 
 from piquet.host import (
@@ -204,8 +205,17 @@ def _transact(
         machine.log(verb, "failed", findings=[f.to_json() for f in failures])
         return [*failures, *undo(machine)] if transaction.is_open(machine.paths) else failures
     transaction.commit(machine.paths)
+    _close(machine)
     machine.log(verb, "staged", campaign=bundle.campaign, plan_digest=digest, files=len(changes))
     return failures
+
+
+def _close(machine: Machine) -> None:
+    """An older version left `/etc/piquet` open to everybody, and the empty folders of the last campaign stay behind."""
+    with contextlib.suppress(OSError):
+        machine.paths.etc.chmod(machine.paths.folder_mode(machine.paths.etc))
+    record = state.read_or_none(machine.paths.installed) or {"folders": []}
+    files.remove_empty(Path(f) for f in record["folders"] if machine.paths.lib in Path(f).parents)
 
 
 def _take_up(machine: Machine, bundle: Manifest, changes: List[Change]) -> List[Finding]:

@@ -55,7 +55,7 @@ def apply(paths: Paths, verb: str, changes: Sequence[Change], servers: Iterable[
     }
     state.write(paths.checkpoint, register)
     for folder in new_folders:
-        files.make_folder(folder, 0o711 if folder == paths.lib else 0o755)
+        files.make_folder(folder, paths.folder_mode(folder))
     for change in changes:
         files.perform(change)
     _sync({change.path.parent for change in changes})

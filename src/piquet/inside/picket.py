@@ -33,7 +33,7 @@ from piquet.verify.observation import UNKNOWN_SITE, Target, Unreachable
 DEFAULT_PYTHON = "/usr/bin/python3"
 _AT_ONCE = 16
 _NO_KEY = "0" * 32
-"""In the place of a bypass key that nobody made: only the paths of a bundle are wanted here."""
+"""In the place of a key: only the paths of a bundle outside of our own folders are wanted here."""
 
 
 @dataclass(frozen=True)
@@ -252,6 +252,6 @@ class Picket:
     def _our_paths(self) -> tuple[str, ...]:
         """Everything that any host of the plan gets outside our own folders, and these folders."""
         secret = (made_secret(self.loaded) or _NO_KEY) if self.campaign.doors.bypass else None
-        bundles = build_bundles(self.plan, self.loaded.pages, secret)
+        bundles = build_bundles(self.plan, self.loaded.pages, secret, _NO_KEY)
         paths = {file.path for bundle in bundles for file in bundle.files}
         return (*FOLDERS, *sorted(path for path in paths if not path.startswith(FOLDERS)))

@@ -39,24 +39,23 @@ _TEXTS = ("html", "css", "js", "json")
 def files(view: CampaignView, host: HostPlan, server: ServerFacts) -> Mapping[str, tuple[str, str]]:
     """Path → (mode, text) of the Apache side of one host."""
     conditions = Conditions(view, host, server.barred)
-    secret = "0600" if view.secret else "0644"
     texts = {
         f"{server.dropin_dir}/piquet.conf": (
-            "0644",
+            "0600",
             _text("dropin", "What Apache reads first.", view.values()),
         )
     }
     loads = _loads(view, server)
     if loads:
         values = {**view.values(), "modules": loads}
-        texts[f"{DIR}/10-load.conf"] = ("0644", _text("load", "Loads what ours needs.", values))
+        texts[f"{DIR}/10-load.conf"] = ("0600", _text("load", "Loads what ours needs.", values))
     name, purpose = ("lua", "Answers in the place of sites.")
     if server.variant != "lua":
         name, purpose = ("decide", "Decides who is shown what.")
-    texts[f"{DIR}/20-{name}.conf"] = (secret, _text(name, purpose, _values(conditions, server)))
+    texts[f"{DIR}/20-{name}.conf"] = ("0600", _text(name, purpose, _values(conditions, server)))
     if view.of_mode("banner"):
         values = {**view.values(), **_banner_values(conditions, server)}
-        texts[f"{DIR}/15-insert.conf"] = (secret, _text("insert", "Puts the banner into pages.", values))
+        texts[f"{DIR}/15-insert.conf"] = ("0600", _text("insert", "Puts the banner into pages.", values))
     return {**texts, **dict(_markers(conditions))}
 
 
@@ -65,13 +64,14 @@ def _text(template: str, purpose: str, values: Mapping[str, Any]) -> str:
 
 
 def _markers(conditions: Conditions) -> Iterator[tuple[str, tuple[str, str]]]:
-    """Files whose name or content the expressions ask for."""
+    """Files whose name or content the expressions ask for, as a worker: they lie among the pages."""
+    www = conditions.view.www
     for name in conditions.known_below() if conditions.has_known_files() else ():
-        yield f"{DIR}/known/{name}", ("0644", "")
+        yield f"{www}/known/{name}", ("0644", "")
     for phase in conditions.view.phases:
         for key in conditions.of_phase(phase.number) if conditions.without(phase.number) else ():
-            yield f"{DIR}/with/{phase.number}/{key}", ("0644", "")
-        yield f"{DIR}/sites/{phase.number}", ("0644", f" {' '.join(conditions.of_phase(phase.number))} \n")
+            yield f"{www}/with/{phase.number}/{key}", ("0644", "")
+        yield f"{www}/sites/{phase.number}", ("0644", f" {' '.join(conditions.of_phase(phase.number))} \n")
 
 
 def _loads(view: CampaignView, server: ServerFacts) -> tuple[tuple[str, str], ...]:

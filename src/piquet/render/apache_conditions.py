@@ -123,7 +123,7 @@ class Conditions:
 
     def _takes_part(self, number: int) -> str:
         """Whether the requested host is in the list of a phase; read only for who rehearses."""
-        names = f"%{{file:{DIR}/sites/{number}}}"
+        names = f"%{{file:{self.view.www}/sites/{number}}}"
         own = f"'%{{SERVER_NAME}} {names}' =~ {_LISTED}"
         below = self._below()
         return f"({own} || ({below} && '_.$1 {names}' =~ {_LISTED}))" if below else own
@@ -138,7 +138,7 @@ class Conditions:
 
     def _if_marked(self, number: int, key: str) -> str:
         """Where some entries take no part in a phase, those that do have a mark: a lost one shows less, not more."""
-        return f" && -f '{DIR}/with/{number}/{key}'" if self.without(number) else ""
+        return f" && -f '{self.view.www}/with/{number}/{key}'" if self.without(number) else ""
 
     def _below(self) -> str:
         """Whether a wildcard is the longest match; its first group is what follows `*.`.
@@ -157,7 +157,7 @@ class Conditions:
             return ""
         if not self.has_known_files():
             return f"%{{SERVER_NAME}} !~ m#{names_pattern(self.known_below())}# && "
-        return f"-d '{DIR}/known' && ! -f '{DIR}/known/%{{SERVER_NAME}}' && "
+        return f"-d '{self.view.www}/known' && ! -f '{self.view.www}/known/%{{SERVER_NAME}}' && "
 
     def _wildcards(self) -> tuple[str, ...]:
         """Every wildcard name that the host serves, selected or not: the longest one must win."""

@@ -29,17 +29,17 @@ def files(view: CampaignView, host: HostPlan, server: ServerFacts) -> Mapping[st
     """Path → (mode, text) of the nginx side of one host."""
     values = _values(view, host, server)
     texts = {
-        f"{server.dropin_dir}/00-piquet.conf": ("0644", _text("dropin", "What nginx reads first.", values)),
-        f"{_HTTP_DIR}/20-decide.conf": ("0644", _text("http", "Decides who is shown what.", values)),
+        f"{server.dropin_dir}/00-piquet.conf": ("0600", _text("dropin", "What nginx reads first.", values)),
+        f"{_HTTP_DIR}/20-decide.conf": ("0600", _text("http", "Decides who is shown what.", values)),
     }
     if server.variant == "lua":
         texts[f"{_HTTP_DIR}/50-answer.conf"] = (
-            "0644",
+            "0600",
             _text("lua", "Answers in the place of a site.", values),
         )
     else:
         texts[f"{HOOK_DIR}/piquet.conf"] = (
-            "0644",
+            "0600",
             _text("server", "Answers in the place of a site.", values),
         )
     if view.of_mode("banner"):
@@ -53,7 +53,7 @@ def _banner_texts(
     view: CampaignView, server: ServerFacts, values: Mapping[str, Any]
 ) -> dict[str, tuple[str, str]]:
     banner = _text("banner", "Puts the banner into pages.", values)
-    texts = {f"{_HTTP_DIR}/40-banner.conf": ("0644", banner)}
+    texts = {f"{_HTTP_DIR}/40-banner.conf": ("0600", banner)}
     if view.secret and may_ask_whole(server):
         whole = _text("whole", "Has pages sent whole and readable.", values)
         texts[f"{_HTTP_DIR}/45-whole.conf"] = ("0600", whole)

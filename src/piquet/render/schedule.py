@@ -44,16 +44,14 @@ def readme(view: CampaignView) -> str:
 
 
 def _units(view: CampaignView) -> Texts:
-    """The units.
+    """The units: everybody on a machine may read them, or ask systemd for what they hold, so no campaign is in them.
 
-    Source: systemd.timer(5), `OnCalendar=` with a trailing `UTC`.
+    Source: systemd.timer(5), `OnCalendar=` with a trailing `UTC`; systemd.unit(5) of files that are not readable.
     """
-    instants = {phase.start for phase in view.phases} | {phase.end for phase in view.phases}
-    boundaries = sorted(instant.removesuffix("Z").replace("T", " ") for instant in instants)
     return {
         f"{_UNIT_DIR}/{name}": (
             "0644",
-            render(f"systemd/{name}.j2", purpose=purpose, boundaries=boundaries, **view.values()),
+            render(f"systemd/{name}.j2", purpose=purpose, is_public=True, **view.values()),
         )
         for name, purpose in _PURPOSES.items()
     }
@@ -65,7 +63,7 @@ def _cron(view: CampaignView) -> Texts:
     Source: crontab(5) for `@reboot`, MAILTO and the user field; cron(8) of Debian for what it accepts in /etc/cron.d.
     """
     purpose = "After a boot and every minute: takes away what is over."
-    return {CRON_FILE: ("0644", render("cron/piquet.j2", purpose=purpose, agent=AGENT_PATH, **view.values()))}
+    return {CRON_FILE: ("0600", render("cron/piquet.j2", purpose=purpose, agent=AGENT_PATH, **view.values()))}
 
 
 _FILES: Mapping[Scheduler, Callable[[CampaignView], Texts]] = {"systemd": _units, "cron": _cron}

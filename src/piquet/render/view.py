@@ -55,12 +55,13 @@ class PhaseView:
 
 @dataclass(frozen=True)
 class CampaignView:
-    """The campaign, its secret, and the files of all its phases by their path below the web root."""
+    """The campaign, its secret, the files of all its phases by their path below the web root, and that root."""
 
     campaign: Campaign
     secret: str | None
     files: Mapping[str, bytes]
     fragments: Mapping[tuple[int, str], str]
+    www: str
 
     @cached_property
     def phases(self) -> tuple[PhaseView, ...]:
@@ -91,6 +92,7 @@ class CampaignView:
             "targeted": answers.TARGETED,
             "has_bypass": self.secret is not None,
             "secret": self.secret,
+            "www": self.www,
             "cookie": answers.bypass_cookie(self.secret) if self.secret else "",
         }
 
@@ -113,13 +115,16 @@ class CampaignView:
         )
 
 
-def campaign_view(campaign: Campaign, secret: str | None, pages: Iterable[PageSource]) -> CampaignView:
+def campaign_view(
+    campaign: Campaign, secret: str | None, pages: Iterable[PageSource], www: str
+) -> CampaignView:
     """Render what visitors get, and put it together with the campaign.
 
     Args:
         campaign: all that was decided.
         secret: the bypass secret, None where there is none.
         pages: the organisers' texts, one per phase and language.
+        www: the folder on the hosts in which they lie.
 
     Raises:
         BundleError: a page is missing, or a value cannot be written safely.
@@ -134,7 +139,7 @@ def campaign_view(campaign: Campaign, secret: str | None, pages: Iterable[PageSo
         for source in sources
         if source.phase in modes
     }
-    return CampaignView(campaign, secret, files, fragments)
+    return CampaignView(campaign, secret, files, fragments, www)
 
 
 def shares(host: HostPlan, provider: Provider) -> Mapping[tuple[int, ...], tuple[str, ...]]:
