@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Waiting for a boundary that no unit names: exact, without the lock, awake to a stop by hand, gone with piquet."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from piquet.host import files, flags, vigil
+from piquet.host.lock import locked
+from piquet.host.machine import Machine
+from piquet.host.outcome import Request
+
+from .box import SITES, Box
+
+WAIT = Request("reconcile", options={"wait": True})
+MINUTE_S = 60
+TICK_S = 1.0
+
+
+@pytest.fixture
+def meanwhile() -> Iterator[Callable[[float, Callable[[], object]], None]]:
+    """Do something while a reconcile waits."""
+    threads: list[threading.Timer] = []
+
+    def after(seconds: float, act: Callable[[], object]) -> None:
+        threads.append(threading.Timer(seconds, act))
+        threads[-1].start()
+
+    yield after
+    for thread in threads:
+        thread.join()
+
+
+def armed_box(box: Box, *, into_minute_s: float, start_s: int, end_s: int) -> Machine:
+    """The box at that second of a minute, armed with a window that many seconds from there; its clock runs on."""
+    box.now = float(int(box.now) // MINUTE_S * MINUTE_S) + into_minute_s
+    box.hook()
+    box.good("arm", plan_digest=box.stage(start=start_s, end=end_s))
+    began, then = time.monotonic(), box.now
+    machine = box.machine("schedule")
+    machine.clock = lambda: then + time.monotonic() - began
+    return machine
+
+
+def test_it_looks_again_when_the_end_has_come(box: Box) -> None:
+    """The end lies within the minute: disarmed at that second, not at the next full minute."""
+    machine = armed_box(box, into_minute_s=10, start_s=-5, end_s=2)
+    began = time.monotonic()
+    outcome = vigil.run(machine, WAIT)
+    assert 1.5 < time.monotonic() - began < 2 + TICK_S + 5
+    assert outcome.is_changed and not box.paths.armed.exists() and box.paths.ended.exists()
+    assert "Disarm" in outcome.message
+
+
+@pytest.mark.parametrize(("second", "end"), [(10, 50), (55, 6)])
+def test_it_does_not_wait_for_what_the_next_minute_sees(box: Box, second: float, end: int) -> None:
+    """A boundary on or behind the next full minute is the schedule's own."""
+    machine = armed_box(box, into_minute_s=second, start_s=-5, end_s=end)
+    began = time.monotonic()
+    vigil.run(machine, WAIT)
+    assert time.monotonic() - began < 2
+    assert box.paths.armed.exists()
+
+
+def test_a_reconcile_that_was_not_asked_to_does_not_wait(box: Box) -> None:
+    """Whoever calls it by hand, or before another verb, goes on at once."""
+    machine = armed_box(box, into_minute_s=10, start_s=-5, end_s=30)
+    began = time.monotonic()
+    vigil.run(machine, Request("reconcile"))
+    assert time.monotonic() - began < 2
+
+
+def test_a_stop_by_hand_is_seen_while_it_waits(box: Box, meanwhile: Callable[..., None]) -> None:
+    """Nobody begins the service again meanwhile, so it is this one that records the stop; others can have the lock."""
+    machine = armed_box(box, into_minute_s=10, start_s=-5, end_s=4)
+    seen: list[float] = []
+
+    def stop() -> None:
+        with locked(box.paths, wait_s=1):
+            (box.paths.live / SITES[0]).unlink()
+
+    def look() -> None:
+        document = box.paths.armed.read_text()
+        seen.append(
+            "stopped" in document and SITES[0] in document.partition('"stopped":')[2].partition("}")[0]
+        )
+
+    meanwhile(0.5, stop)
+    meanwhile(2.5, look)
+    vigil.run(machine, WAIT)
+    assert seen == [True]
+
+
+def test_it_goes_when_piquet_goes(box: Box, meanwhile: Callable[..., None]) -> None:
+    """A remove leaves no process of ours behind."""
+    machine = armed_box(box, into_minute_s=10, start_s=-5, end_s=40)
+
+    def remove() -> None:
+        flags.take_all_down(box.paths)
+        files.remove(box.paths.armed)
+        box.paths.etc.rename(box.root / "elsewhere")
+
+    meanwhile(1.0, remove)
+    began = time.monotonic()
+    vigil.run(machine, WAIT)
+    assert time.monotonic() - began < 10
