@@ -365,7 +365,8 @@ def plain_facts(provider: Provider, kinds: tuple[Kind, ...], *, server_rules: bo
     is_nginx = provider == "nginx"
     names = _nginx_modules() if is_nginx else {f"{name}_module" for name in (*BASE_MODULES, *modules(kinds))}
     folder = "/etc/nginx/conf.d" if is_nginx else "/etc/apache2/conf-enabled"
-    plain = ServerFacts(provider, "0", folder, frozenset(names), True, "", True, variant=PLAIN[provider])
+    version = _nginx_version() if is_nginx else "0"
+    plain = ServerFacts(provider, version, folder, frozenset(names), True, "", True, variant=PLAIN[provider])
     has_own_lua = any(re.search("^ *<?Lua", kind.text, re.MULTILINE) for kind in kinds)
     return replace(
         plain,
@@ -389,6 +390,12 @@ def _users_of(
 def _read_alone(text: str, is_behind: bool) -> Iterator[apache_tree.Read]:
     root = apache_text.read("/kind.conf", lambda _: text, lambda _: [])
     return apache_owners.behind(root, None, None) if is_behind else apache_tree.walk(root)
+
+
+def _nginx_version() -> str:
+    """Of the nginx of this machine, as a survey reads it."""
+    said = subprocess.run(["/usr/sbin/nginx", "-v"], capture_output=True, text=True, check=True).stderr
+    return said.rpartition("/")[2].split()[0]
 
 
 def _nginx_modules() -> set[str]:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import errno
+import re
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -259,3 +260,23 @@ def test_all_of_our_configuration_gone_is_a_stop(box: Box) -> None:
     box.machine().nginx.reload()
     box.reconcile()
     assert not box.is_ours()
+
+
+def test_a_drop_in_that_is_not_read_any_more_is_named(box: Box) -> None:
+    """Somebody takes its folder out of nginx.conf: status says it, and arm refuses, whatever nginx's test says."""
+
+    def told(verb: str, **more: str) -> set[str]:
+        return {finding.code for finding in box.ask(verb, **more).findings}
+
+    box.hook()
+    digest = box.stage()
+    assert not told("status")
+    text = box.conf.read_text()
+    without = re.sub(r"include [^;]*conf\.d/[^;]*;", "", text)
+    assert text != without
+    box.conf.write_text(without)
+    assert "dropin-not-read" in told("status")
+    assert "dropin-not-read" in told("arm", plan_digest=digest)
+    assert not box.paths.armed.exists()
+    box.conf.write_text(text)
+    assert box.good("arm", plan_digest=digest).is_changed

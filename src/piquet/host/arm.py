@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from dataclasses import replace
 from typing import Any, Dict, List, Optional
 
 from piquet.host import (
@@ -89,6 +90,7 @@ def readiness(machine: Machine, staged: Manifest) -> List[Finding]:
     """Why servers would not show what is staged, or nobody would look after it; a rehearsal asks the same."""
     found = [f for name in staged.providers for f in _server(machine, name, staged)]
     found += _hooks(machine, staged)
+    found += [replace(finding, severity="error") for finding in hook_watch.unread(machine)]
     fault = machine.schedule(staged.scheduler).fault(machine.now())
     return [*found, *([fault] if fault else [])]
 

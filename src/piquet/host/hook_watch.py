@@ -60,6 +60,23 @@ def missing_blocks(machine: Machine) -> List[Block]:
     return [block for block in blocks if block.hooked is None]
 
 
+def unread(machine: Machine) -> List[Finding]:
+    """Our drop-in is there and nginx does not read it: what the hook line reads is no error then, and shows nothing."""
+    staged = manifest.staged(machine.paths)
+    if staged is None or "nginx" not in staged.providers or not machine.nginx.is_present():
+        return []
+    read = machine.nginx.configuration().files
+    names = (name for name in staged.server_files() if name.endswith(f"/{nginx.DROPIN}"))
+    there = [path for path in map(machine.paths.at, names) if path.is_file()]
+    message = "nginx does not read it any more, so no site would go on strike."
+    hint = "whoever took its folder out of nginx.conf must include it again; or survey, plan and stage anew"
+    return [
+        Finding("warning", "dropin-not-read", str(path), message, f"include {path.parent}/*.conf", hint=hint)
+        for path in there
+        if path.resolve() not in read
+    ]
+
+
 def place(block: Block) -> Dict[str, Any]:
     """Where a block is."""
     return {"file": str(block.file), "line": block.line, "names": list(block.names)}

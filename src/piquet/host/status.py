@@ -151,6 +151,7 @@ def _findings(machine: Machine, current: Mapping[str, Any]) -> List[Finding]:
     if current["state"] in ("staged", "armed") and current["plan_digest"]:
         found += [_as_warning(f) for f in manifest.faults(machine.paths, str(current["plan_digest"]))]
         found += [hook_watch.finding(record) for record in current["hooked"]["missing"]]
+        found += hook_watch.unread(machine)
         found += _refused(machine, current["servers"])
     fault = machine.schedule(str(current["scheduler"])).fault(machine.now())
     if fault and current["state"] == "armed":

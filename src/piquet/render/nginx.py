@@ -8,6 +8,7 @@ server block is touched. What the host's nginx lacks is left out.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -38,10 +39,7 @@ def files(view: CampaignView, host: HostPlan, server: ServerFacts) -> Mapping[st
             _text("lua", "Answers in the place of a site.", values),
         )
     else:
-        texts[f"{HOOK_DIR}/piquet.conf"] = (
-            "0600",
-            _text("server", "Answers in the place of a site.", values),
-        )
+        texts[f"{HOOK_DIR}/piquet.conf"] = ("0600", _server_text(values))
     if view.of_mode("banner"):
         texts.update(_banner_texts(view, server, values))
     if view.secret:
@@ -75,11 +73,28 @@ def _values(view: CampaignView, host: HostPlan, server: ServerFacts) -> dict[str
         "is_lua": server.variant == "lua",
         "shown": "$piquet_target" if server.variant == "lua" else "$uri",
         "modules": server.modules,
+        "has_own_zones": not _has_dry_run(server.version),
+        "names": (),
         "cleared": _cleared(server),
         "headers": header_rows(view, server.variant == "lua"),
         "types": [*answers.CONTENT_TYPES.items(), ("problem", answers.PROBLEM_TYPE)],
         "proof_sign": answers.proof_sign(view.campaign),
     }
+
+
+def _server_text(values: Mapping[str, Any]) -> str:
+    """What each hooked block reads, with the names of all variables in it, so that it stands without the other half."""
+    text = _text("server", "Answers in the place of a site.", values)
+    names = sorted(set(re.findall(r"\$(piquet_\w+)", text)))
+    return _text("server", "Answers in the place of a site.", {**values, "names": names})
+
+
+def _has_dry_run(version: str) -> bool:
+    """Whether limits of a site can be suspended without a zone of ours, which has to be defined elsewhere.
+
+    Source: ngx_http_limit_req_module and ngx_http_limit_conn_module, `limit_…_dry_run` (1.17.1 and 1.17.6).
+    """
+    return tuple(int(number) for number in re.findall(r"\d+", version)[:3]) >= (1, 17, 6)
 
 
 def _cleared(server: ServerFacts) -> tuple[str, ...]:
