@@ -92,6 +92,6 @@ def test_survey_says_what_stands_in_the_way(record: Record) -> None:
 def test_verify_agrees(record: Record) -> None:
     """`verify` finds nothing wrong inside the window or after removal, and says which site nobody outside reaches."""
     during, after = record.verified
-    assert "every site answers as it should" in during
+    assert "every site that was asked answers as it should" in during
     assert "localhost on nginx1, 127.0.0.1:80: a loopback address, not reachable from outside" in during
-    assert "Every site came back: 16 sites on 2 hosts" in after
+    assert "Every site that was asked came back: 16 sites on 2 hosts" in after

@@ -152,7 +152,8 @@ def test_one_byte_on_apache(box: Box, capsys: pytest.CaptureFixture[str]) -> Non
     assert box.verify("--after") == FINDINGS
     text = capsys.readouterr().out
     place = f"{APACHE_SITE} on web1, 127.0.0.1:{box.apache.tls_port} (https)"
-    assert f"error: {place}: GET /: body is not as it was at the baseline [not-as-before]" in text
+    assert ": GET /: body is not as it was at the baseline [not-as-before]" in text
+    assert f"\n  {place}: GET /\n" in text
     assert "Not every site came back as it was: 2 sites on 1 host, 4 doors: 4 different." in text
     assert "NOT as it should be" in text
 
@@ -185,18 +186,40 @@ def test_a_strike_that_outlives_its_end(box: Box, capsys: pytest.CaptureFixture[
     assert APACHE_SITE not in "".join(line for line in text.splitlines() if line.startswith("error"))
 
 
-def test_a_long_report_is_cut(
-    box: Box, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """People see the first findings and how many more there are; with `--all` every one."""
-    monkeypatch.setattr("piquet.cli.verify.SHOWN", 1)
+def test_a_long_report_is_cut(box: Box, capsys: pytest.CaptureFixture[str]) -> None:
+    """What has one cause is one paragraph with its first places; with `--all` every place is named."""
     box.campaign(now() - timedelta(minutes=30))
     assert box.verify() == FINDINGS
     text = capsys.readouterr().out
     assert text.count("\nerror: ") == 1
-    assert "… and 3 more findings (--all or --json shows them)" in text
+    assert "\nerror: 4 places: GET / is not answered by the strike, and " in text
+    assert "\n  … and 1 more\n" in text and "NOT as it should be: 4 errors" in text
     assert box.verify("--all") == FINDINGS
-    assert capsys.readouterr().out.count("\nerror: ") == 4
+    text = capsys.readouterr().out
+    assert text.count("\nerror: ") == 1 and " … and " not in text
+    assert text.count(" on web1, 127.0.0.1:") == 4
+
+
+def test_what_is_not_asked_is_not_counted_as_well(box: Box, capsys: pytest.CaptureFixture[str]) -> None:
+    """A door elsewhere that a survey names: the verdict, the baseline and the certificate say that it was not asked."""
+    work = Workdir(box.folder / ".piquet")
+    document = dict(work.surveys()["web1"])
+    elsewhere = {"address": "192.0.2.99", "port": 8080, "tls": False, "default": False}
+    document["nginx"]["blocks"][0]["listens"].append(elsewhere)
+    work.write_survey("web1", document)
+    assert box.verify("--baseline", "take") == OK
+    assert f"not asked, so without a baseline: {NGINX_SITE} on web1, 192.0.2.99:8080: no address of" in (
+        capsys.readouterr().out
+    )
+    assert box.verify("--before") == OK
+    text = capsys.readouterr().out
+    assert text.rstrip().endswith("every site that was asked answers as it should (1 place not asked)")
+    assert (
+        f"\nnot asked, so nothing is said of it (1 place):\n  {NGINX_SITE} on web1, 192.0.2.99:8080: " in text
+    )
+    assert box.verify("--after") == OK
+    text = capsys.readouterr().out
+    assert "Every site that was asked came back: 2 sites on 1 host, 4 doors: 4 identical. 1 place not" in text
 
 
 def test_wrong_use(box: Box, capsys: pytest.CaptureFixture[str]) -> None:
@@ -212,7 +235,7 @@ def test_no_certificate_for_the_name(box: Box, capsys: pytest.CaptureFixture[str
     box.nginx.restart()
     assert box.verify("--before", "--json") == FINDINGS
     report = json.loads(capsys.readouterr().out)
-    assert {(f["severity"], f["code"]) for f in report["findings"]} == {("error", "certificate")}
+    assert {(f["severity"], f["code"]) for f in report["findings"]} == {("error", "certificate")}, report
     assert any("Hostname mismatch" in f["got"] for f in report["findings"])
     box.verify("--baseline", "take")
     capsys.readouterr()

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from piquet.cli.window_text import window_lines
 from piquet.findings import as_texts
+from piquet.fleet.sites import sites_on_hosts
 from piquet.plan import HostPlan, Plan
 
 _SHOWN = 8
@@ -23,9 +24,8 @@ def print_plan(plan: Plan, digest: str | None, show_all: bool) -> None:
     console.print(_hosts(plan, show_all))
     for text in as_texts(finding for finding in plan.findings if finding.severity != "error"):
         console.print(f"\n{text}")
-    sites = len({entry.name for host in plan.hosts for entry in host.entries})
-    hosts = sum(bool(host.entries) for host in plan.hosts)
-    console.print(f"\n{plan.campaign.name}: {sites} sites on {hosts} hosts")
+    what = sites_on_hosts((host.host, entry.name) for host in plan.hosts for entry in host.entries)
+    console.print(f"\n{plan.campaign.name}: {what}")
     console.print(f"digest {digest}" if digest else "no digest: this plan is refused\n")
 
 

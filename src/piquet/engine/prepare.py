@@ -15,6 +15,7 @@ from piquet.engine.store import write_members
 from piquet.errors import PiquetError, PlanError, kind_of
 from piquet.findings import Finding, as_text, as_texts, by_weight
 from piquet.fleet.read import read_fleet
+from piquet.fleet.sites import sites_on_hosts
 from piquet.fleet.workdir import Workdir
 from piquet.plan import HostPlan, Plan, make_plan, plan_digest, plan_document, raise_if_unsafe
 
@@ -129,10 +130,10 @@ def attempt(
 
 def plan_text(prepared: Prepared) -> str:
     """Findings, what is shown when on how many sites, and the digest to pin."""
-    campaign, hosts = prepared.plan.campaign, [h for h in prepared.plan.hosts if h.entries]
+    campaign, hosts = prepared.plan.campaign, prepared.plan.hosts
     lines = as_texts(by_weight(prepared.plan.findings))
-    sites = sum(len(host.entries) for host in hosts)
-    lines.append(f"plan of {campaign.name}: {sites} sites on {len(hosts)} hosts")
+    what = sites_on_hosts((host.host, entry.name) for host in hosts for entry in host.entries)
+    lines.append(f"plan of {campaign.name}: {what}")
     lines += [f"  {p.number}. {p.mode}: {_utc(p.start_at)} to {_utc(p.end_at)}" for p in campaign.phases]
     return "\n".join([*lines, f"  digest {prepared.digest}"])
 

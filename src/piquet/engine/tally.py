@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from piquet.fleet.sites import count_sites
 from piquet.printable import printable_line
 
 Word = Literal["ok", "failed", "unreachable", "undone", "skipped", "not run"]
@@ -126,8 +127,11 @@ def state_text(status: Mapping[str, Any]) -> str:
     entries = status.get("entries") or ()
     if state != "armed":
         return state
-    flagged = sum(1 for entry in entries if entry.get("flag"))
-    return f"armed, {flagged} of {len(entries)} sites flagged"
+    flagged, all_sites = (
+        count_sites(str(entry.get("key")) for entry in found)
+        for found in ([entry for entry in entries if entry.get("flag")], entries)
+    )
+    return f"armed, {flagged} of {all_sites} sites flagged"
 
 
 def _last(results: Sequence[Result | None]) -> Result | None:

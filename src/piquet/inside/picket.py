@@ -20,6 +20,7 @@ from piquet.errors import FleetError, HostError
 from piquet.fleet.inventory import default_workdir, inventory_hosts
 from piquet.fleet.model import Fleet
 from piquet.fleet.read import read_fleet
+from piquet.fleet.sites import sites_on_hosts
 from piquet.fleet.workdir import Workdir
 from piquet.inside.judge_host import Case
 from piquet.inside.local import local_jobs, local_targets, own_sources
@@ -187,9 +188,8 @@ class Picket:
 
     def headline(self) -> str:
         """One line on what is being checked."""
-        sites = sum(len(self.sites(name)) for name in self.hosts)
         where = words(self.campaign, self.now)
-        what = f"{sites} sites on {len(self.hosts)} hosts"
+        what = sites_on_hosts((host, site) for host in self.hosts for site in self.sites(host))
         return f"piquet: {self.campaign.name}, {where}, judged as {self.moment}: {what}"
 
     def _check_moment(self) -> None:

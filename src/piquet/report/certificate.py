@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from piquet.fleet.sites import counted, sites_on_hosts
 from piquet.verify.baseline import WEIGHT, Baseline, Returned, Verdict
 from piquet.verify.observation import Target, Unreachable
 
@@ -53,7 +54,7 @@ class Certificate:
         at: aware, UTC; when the sites were asked.
         baseline_at: aware, UTC; when the baseline was taken.
         rows: in the order asked.
-        not_asked: places that cannot be asked from outside.
+        not_asked: places that were not asked, with the reason.
         missing: places of the baseline that nobody asked again (no longer in the survey).
     """
 
@@ -85,7 +86,7 @@ def make_certificate(
         returned: one per compared reply.
         at: aware, UTC; when the sites were asked.
         baseline_at: aware, UTC; when the baseline was taken.
-        not_asked: places that cannot be asked from outside.
+        not_asked: places that were not asked, with the reason.
         hosts: those that were asked; places of other hosts are not missing. None: all of the baseline.
     """
     by_target: dict[Target, list[Returned]] = {}
@@ -99,14 +100,16 @@ def make_certificate(
 def summary(certificate: Certificate) -> str:
     """One sentence for people."""
     counts = Counter(row.verdict for row in certificate.rows)
-    sites = len({row.target.site for row in certificate.rows})
-    hosts = len({row.target.host for row in certificate.rows})
-    scope = f"{_count(sites, 'site')} on {_count(hosts, 'host')}, {_count(len(certificate.rows), 'door')}"
+    places = sites_on_hosts((row.target.host, row.target.site) for row in certificate.rows)
+    scope = f"{places}, {counted(len(certificate.rows), 'door')}"
     parts = [f"{counts[verdict]} {_WORDS[verdict]}" for verdict in WEIGHT if counts[verdict]]
     parts += [f"{certificate.missing} of the baseline not asked again"] if certificate.missing else []
     told = "; ".join(parts) or "nothing to compare"
-    opening = "Every site came back" if certificate.is_clean else "Not every site came back as it was"
-    return f"{opening}: {scope}: {told}."
+    missed = certificate.not_asked
+    asked = "Every site that was asked came back" if missed else "Every site came back"
+    opening = asked if certificate.is_clean else "Not every site came back as it was"
+    unasked = f" {counted(len(missed), 'place')} not asked, so nothing is said of them." if missed else ""
+    return f"{opening}: {scope}: {told}.{unasked}"
 
 
 def as_text(certificate: Certificate, max_rows: int | None = None) -> str:
@@ -126,10 +129,13 @@ def as_text(certificate: Certificate, max_rows: int | None = None) -> str:
     lines = [line for row in shown[:max_rows] for line in _row_lines(row)]
     hidden = len(shown) - len(shown[:max_rows])
     lines += [f"  … and {hidden} more (--all shows them)"] if hidden else []
-    seen = [
-        f"  not asked: {one.site} on {one.host}, {one.place}: {one.reason}" for one in certificate.not_asked
-    ]
+    seen = [f"  not asked: {place_text(one)}" for one in certificate.not_asked]
     return "\n".join([*head, *lines, *seen])
+
+
+def place_text(one: Unreachable) -> str:
+    """A place that was not asked, with the reason, in one line."""
+    return f"{one.site} on {one.host}{', ' + one.place if one.place else ''}: {one.reason}"
 
 
 def to_json(certificate: Certificate) -> dict[str, Any]:
@@ -202,7 +208,3 @@ def _row_json(row: Row) -> dict[str, Any]:
             for one in row.returned
         ],
     }
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -10,13 +10,14 @@ from datetime import datetime
 from typing import Any
 
 from piquet.campaign.model import Campaign, Mode
-from piquet.findings import as_text as finding_text
+from piquet.fleet.sites import count_sites, counted, sites_on_hosts
 from piquet.printable import printable
-from piquet.report.certificate import Certificate
+from piquet.report.certificate import Certificate, place_text
 from piquet.report.certificate import as_text as certificate_text
 from piquet.report.certificate import to_json as certificate_json
+from piquet.report.paragraphs import by_cause, paragraph
 from piquet.verify.expectations import Moment, phase_at
-from piquet.verify.inspection import Inspection
+from piquet.verify.inspection import Inspection, Stretch
 from piquet.verify.observation import UNKNOWN_SITE, Target, Unreachable
 
 FORMAT = 1
@@ -36,7 +37,7 @@ class Report:
         at: aware, UTC; when the asking began.
         moment: as what the answers were judged.
         targets: who was asked.
-        unreachable: who cannot be asked from here.
+        unreachable: places that were not asked, with the reason.
         inspection: what was found.
         certificate: the return certificate, None while it is not time for one.
         has_baseline: whether answers could be compared with those before the strike.
@@ -84,6 +85,14 @@ def to_json(report: Report) -> dict[str, Any]:
         "baseline": report.has_baseline,
         "shown": dict(report.inspection.shown),
         "banners": report.inspection.carrying,
+        "parts": [
+            {
+                "phase": part.phase.number if part.phase else None,
+                "asked": part.asked,
+                "showing": part.showing,
+            }
+            for part in report.inspection.stretches
+        ],
         "findings": [finding.to_json() for finding in report.inspection.findings],
         "not_asked": [
             {name: getattr(one, name) for name in one.__dataclass_fields__} for one in report.unreachable
@@ -97,16 +106,17 @@ def _lines(report: Report, max_shown: int | None) -> Iterator[str]:
     yield f"{report.campaign.name} at {report.at:%Y-%m-%d %H:%M:%S} UTC: {_in_force(report)}"
     yield f"asked {_scope(report.targets)}: {pace.probes} probes in {pace.seconds:.1f} s"
     yield from _shown(report)
-    shown = report.inspection.findings[:max_shown]
-    for finding in shown:
-        yield f"\n{finding_text(finding)}"
-    hidden = len(report.inspection.findings) - len(shown)
+    groups = by_cause(report.inspection.findings)
+    shown = groups[:max_shown]
+    for group in shown:
+        yield f"\n{paragraph(group, show_all=max_shown is None)}"
+    hidden = sum(len(group) for group in groups[len(shown) :])
     if hidden:
-        yield f"\n… and {hidden} more findings (--all or --json shows them)"
+        yield f"\n… and {counted(hidden, 'more finding')} (--all or --json shows them)"
     if report.unreachable:
-        yield f"\nnot asked, as it cannot be reached from outside ({len(report.unreachable)}):"
+        yield f"\nnot asked, so nothing is said of it ({counted(len(report.unreachable), 'place')}):"
     for one in report.unreachable:
-        yield f"  {one.site} on {one.host}{', ' + one.place if one.place else ''}: {one.reason}"
+        yield f"  {place_text(one)}"
     if not report.has_baseline:
         yield "\nno baseline: sites that should be as usual were only checked for being without the strike"
     if report.certificate:
@@ -115,23 +125,30 @@ def _lines(report: Report, max_shown: int | None) -> Iterator[str]:
 
 
 def _shown(report: Report) -> Iterator[str]:
-    """What visitors met, mode by mode: of the phase in force how many of its sites, of others only if there are any."""
-    phase = (
-        None
-        if report.moment in ("before", "after")
-        else phase_at(report.campaign.phases, report.at.timestamp())
-    )
+    """What visitors met, mode by mode: of a phase in force how many of its sites, of others only if there are any."""
+    parts = report.inspection.stretches
+    if len(parts) > 1:
+        yield "the run crossed a change of phase, so not all sites were asked in the same:"
+    for part in parts:
+        if text := _part(part, is_one_of_many=len(parts) > 1):
+            yield text
+    told = {part.phase.mode for part in parts if part.phase}
     for mode, words in _SHOWN.items():
         count = report.inspection.shown.get(mode, 0)
-        if phase and phase.mode == mode:
-            sites = {(t.host, t.site) for t in report.targets if phase.number in t.phases}
-            yield f"{count} of {len(sites)} sites show {words}"
-        elif count:
-            yield f"{count} sites show {words}"
+        if count and mode not in told:
+            yield f"{counted(count, 'site')} show {words}"
     missing = sum(finding.code == "no-banner" for finding in report.inspection.findings)
     if report.inspection.carrying or missing:
         carrying = report.inspection.carrying
         yield f"{carrying} pages carry the banner; {missing} addresses have pages that do not, see below"
+
+
+def _part(part: Stretch, *, is_one_of_many: bool) -> str:
+    """One part of a run; nothing to say of a whole run outside of all windows."""
+    if part.phase is None:
+        return f"  {counted(part.asked, 'site')} asked while no phase was in force" if is_one_of_many else ""
+    shows = f"{part.showing} of {counted(part.asked, 'site')} show {_SHOWN[part.phase.mode]}"
+    return f"  in phase {part.phase.number} ({part.phase.mode}): {shows}" if is_one_of_many else shows
 
 
 def _in_force(report: Report) -> str:
@@ -146,15 +163,22 @@ def _in_force(report: Report) -> str:
 
 def _scope(targets: Sequence[Target]) -> str:
     asked = [target for target in targets if target.site != UNKNOWN_SITE]
-    selected = len({(t.host, t.site) for t in asked if t.phases})
-    total = len({(t.host, t.site) for t in asked})
-    hosts = len({target.host for target in asked})
-    return f"{total} sites ({selected} selected) on {hosts} host{'s' * (hosts != 1)} at {len(asked)} doors"
+    selected = count_sites(t.site for t in asked if t.phases)
+    places = sites_on_hosts((t.host, t.site) for t in asked)
+    return f"{places} ({selected} selected) at {counted(len(asked), 'door')}"
 
 
 def _verdict(report: Report) -> str:
+    """The last line: it says nothing of what was not asked, and nothing of now where the run crossed a switch."""
     counts = Counter(finding.severity for finding in report.inspection.findings)
-    told = ", ".join(f"{counts[s]} {s}{'s' * (counts[s] > 1)}" for s in ("error", "warning") if counts[s])
-    if report.is_ok:
-        return f"every site answers as it should{f' ({told})' if told else ''}"
-    return f"NOT as it should be: {told or 'see the certificate'}"
+    told = ", ".join(counted(counts[s], s) for s in ("error", "warning") if counts[s])
+    if not report.is_ok:
+        return f"NOT as it should be: {told or 'see the certificate'}"
+    has_crossed = len(report.inspection.stretches) > 1
+    subject = f"every site{' that was asked' if report.unreachable else ''}"
+    verb = "answered as it should when it was asked" if has_crossed else "answers as it should"
+    limits = [f"{counted(len(report.unreachable), 'place')} not asked"] if report.unreachable else []
+    limits += [told] if told else []
+    again = "; run it again to see all of them in the same phase" if has_crossed else ""
+    aside = f" ({', '.join(limits)})" if limits else ""
+    return f"{subject} {verb}{aside}{again}"

@@ -52,6 +52,10 @@ class Expectations:
         assets = (STYLE_ASSETS[phase.mode],) if phase else ()
         return expect(self.campaign, phase, request, self.secret, assets)
 
+    def phase_at(self, instant: float) -> Phase | None:
+        """What is in force at an instant (epoch seconds, UTC), by the clock or by the caller's word."""
+        return None if self.moment in ("before", "after") else phase_at(self.campaign.phases, instant)
+
     def is_in_window(self, instant: float) -> bool:
         """Tell whether some site may be on strike at an instant (epoch seconds, UTC), within the slack."""
         if self.moment in ("before", "after"):

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from piquet.answers import ABOUT_PATH, ASSET_PREFIX, Answer, sign
-from piquet.campaign.model import Campaign, Mode
+from piquet.campaign.model import Campaign, Mode, Phase
 from piquet.errors import FleetError
 from piquet.findings import Finding, by_weight
+from piquet.fleet.sites import count_sites
 from piquet.verify.baseline import (
     Baseline,
     Key,
@@ -28,7 +30,7 @@ from piquet.verify.baseline import (
 from piquet.verify.before_us import Held, before_us
 from piquet.verify.expectations import Expectations
 from piquet.verify.judge import gathered, judge, judge_certificate, judge_limited, judge_return, odd_pages
-from piquet.verify.observation import Pace, Reply, Target
+from piquet.verify.observation import UNKNOWN_SITE, Pace, Reply, Target
 from piquet.verify.probe import Prober
 from piquet.verify.questions import jobs, usual_questions
 from piquet.verify.questions import with_lines as asking_lines
@@ -51,7 +53,8 @@ class Inspection:
         returned: one per reply that could be compared with the baseline.
         pace: probes and seconds.
         carrying: how many answers carried a banner.
-        shown: mode → on how many sites visitors saw it, a site of two hosts counted twice.
+        shown: mode → on how many sites visitors saw it.
+        stretches: the parts of the run, one unless a phase began or ended meanwhile.
     """
 
     findings: tuple[Finding, ...]
@@ -59,6 +62,22 @@ class Inspection:
     pace: Pace
     carrying: int = 0
     shown: Mapping[Mode, int] = field(default_factory=dict)
+    stretches: tuple[Stretch, ...] = ()
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A part of a run in which one and the same phase was in force, or none.
+
+    Attributes:
+        phase: None outside of all windows.
+        asked: how many of its sites were asked then; outside of a window, how many at all.
+        showing: how many of those showed it, on every host that was asked for them.
+    """
+
+    phase: Phase | None
+    asked: int
+    showing: int
 
 
 def no_progress(title: str, total: int) -> Callable[[int], None]:
@@ -92,7 +111,8 @@ async def inspect(
     swept = await sweep(prober, asked, concurrency, progress("asking", total))
     findings, returned = judged(swept.replies, expectations, baseline)
     carrying = sum(bool(reply.observation.banners) for reply in swept.replies)
-    return Inspection(findings, returned, swept.pace, carrying, sites_showing(swept.replies, campaign))
+    parts = stretches(swept.replies, expectations)
+    return Inspection(findings, returned, swept.pace, carrying, sites_showing(swept.replies, campaign), parts)
 
 
 async def take_baseline(
@@ -169,20 +189,51 @@ def _compared(row: Returned) -> tuple[Finding, ...]:
 
 
 def sites_showing(replies: Iterable[Reply], campaign: Campaign) -> dict[Mode, int]:
-    """Each mode of the campaign → how many of the sites that take part showed it; pure.
+    """Each mode of the campaign → how many of the sites that take part showed it, on every host asked; pure.
 
     Only by an answer to an address of theirs: that our own addresses answer says nothing of what a visitor meets.
     """
-    phases = {sign(campaign, phase): phase for phase in campaign.phases}
-    found: dict[Mode, set[tuple[str, str]]] = {phase.mode: set() for phase in campaign.phases}
+    replies = [reply for reply in replies if _is_theirs(reply)]
+    found: Counter[Mode] = Counter({phase.mode: 0 for phase in campaign.phases})
+    for mode in found:
+        numbers = {phase.number for phase in campaign.phases if phase.mode == mode}
+        found[mode] = _showing(replies, campaign, numbers)[1]
+    return dict(found)
+
+
+def stretches(replies: Iterable[Reply], expectations: Expectations) -> tuple[Stretch, ...]:
+    """The parts of a run by what was in force when each question was sent, in their order; pure."""
+    campaign = expectations.campaign
+    parts: dict[int | None, tuple[Phase | None, list[Reply]]] = {}
+    for reply in sorted(filter(_is_theirs, replies), key=lambda one: one.observation.sent_at):
+        phase = expectations.phase_at(reply.observation.sent_at)
+        parts.setdefault(phase.number if phase else None, (phase, []))[1].append(reply)
+    return tuple(
+        Stretch(phase, *_showing(part, campaign, {phase.number} if phase else set()))
+        for phase, part in parts.values()
+    )
+
+
+def _is_theirs(reply: Reply) -> bool:
+    return reply.target.site != UNKNOWN_SITE and not reply.question.path.startswith(OWN_ADDRESSES)
+
+
+def _showing(replies: Iterable[Reply], campaign: Campaign, numbers: Collection[int]) -> tuple[int, int]:
+    """How many sites that take part in one of these phases were asked, and how many of them showed it everywhere.
+
+    Without phases all sites are counted, and none shows anything.
+    """
+    marks = {sign(campaign, phase): phase.number for phase in campaign.phases if phase.number in numbers}
+    by_place: dict[tuple[str, str], bool] = {}
     for reply in replies:
-        if reply.question.path.startswith(OWN_ADDRESSES):
+        target, seen = reply.target, reply.observation
+        if numbers and not set(numbers) & set(target.phases):
             continue
-        seen, target = reply.observation, reply.target
-        for mark in {seen.ours, *seen.banners} & phases.keys():
-            if phases[mark].number in target.phases:
-                found[phases[mark].mode].add((target.host, target.site))
-    return {mode: len(sites) for mode, sites in found.items()}
+        shows = any(marks.get(mark) in target.phases for mark in {seen.ours, *seen.banners} & marks.keys())
+        by_place[target.host, target.site] = by_place.get((target.host, target.site), False) or shows
+    silent = {site for (_, site), shows in by_place.items() if not shows}
+    asked = {site for _, site in by_place}
+    return count_sites(asked), count_sites(asked - silent)
 
 
 def _refuse_strike(replies: Iterable[Reply]) -> None:

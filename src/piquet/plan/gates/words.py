@@ -5,12 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from piquet.fleet.sites import count_sites, counted
+
 _SHOWN = 5
 
 
 def sites(names: Collection[str]) -> str:
     """`1 site`, or how many."""
-    return "1 site" if len(names) == 1 else f"{len(names)} sites"
+    return counted(count_sites(names), "site")
 
 
 def some(names: list[str]) -> str:

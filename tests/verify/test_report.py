@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What people read of an inspection: causes, not places; parts of a run that crossed a switch; one way of counting."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from piquet.answers import sign
+from piquet.campaign.model import Campaign
+from piquet.cli.plan_text import as_json
+from piquet.engine.tally import state_text
+from piquet.findings import Finding
+from piquet.fleet.model import Fleet, Host, Listen, ServerFacts, Site
+from piquet.fleet.sites import sites_on_hosts
+from piquet.plan import make_plan
+from piquet.report.inspection import Report, as_text, to_json
+from piquet.report.paragraphs import by_cause, paragraph
+from piquet.verify.expectations import Expectations
+from piquet.verify.inspection import Inspection, judged, sites_showing, stretches
+from piquet.verify.observation import Observation, Pace, Reply, Target
+from piquet.verify.questions import FRONT
+from piquet.verify.targets import targets_of
+
+from .conftest import make_campaign
+
+START = datetime(2026, 12, 17, tzinfo=UTC)
+T0 = START.timestamp()
+CAMPAIGN = make_campaign(START, seconds=600)
+
+
+def target(name: str, host: str = "web1", port: int = 80) -> Target:
+    """A site that takes part."""
+    return Target(host, "192.0.2.1", port, False, name, name, (1,))
+
+
+def reply(where: Target, at: float, *, ours: bool) -> Reply:
+    """The front page at some seconds from the start."""
+    phase = CAMPAIGN.phases[0]
+    headers = (("x-piquet", sign(CAMPAIGN, phase)),) if ours else ()
+    return Reply(where, FRONT, Observation(503 if ours else 200, headers, "0" * 64, 9, T0 + at, T0 + at))
+
+
+def report(replies: Sequence[Reply], at: float, *findings: Finding) -> Report:
+    """As the command makes it."""
+    expectations = Expectations(CAMPAIGN)
+    seen = Inspection(
+        findings,
+        (),
+        Pace(len(replies), 1.0),
+        0,
+        sites_showing(replies, CAMPAIGN),
+        stretches(replies, expectations),
+    )
+    begun = datetime.fromtimestamp(T0 + at, UTC)
+    asked = tuple(dict.fromkeys(one.target for one in replies))
+    return Report(CAMPAIGN, begun, "now", asked, (), seen, None, True)
+
+
+def test_a_run_across_the_start_says_so() -> None:
+    """Sites that were asked before it are not missing from those that show the page, and nothing is said of now."""
+    early = [reply(target(f"e{n}.example"), -60 + n, ours=False) for n in range(3)]
+    late = [reply(target(f"l{n}.example"), 10 + n, ours=True) for n in range(2)]
+    told = as_text(report([*early, *late], -60))
+    assert "the run crossed a change of phase" in told
+    assert "\n  3 sites asked while no phase was in force\n" in told
+    assert "\n  in phase 1 (block): 2 of 2 sites show the strike page\n" in told
+    assert told.endswith(
+        "every site answered as it should when it was asked; run it again to see all of them in the same phase"
+    )
+    assert to_json(report([*early, *late], -60))["parts"] == [
+        {"phase": None, "asked": 3, "showing": 0},
+        {"phase": 1, "asked": 2, "showing": 2},
+    ]
+
+
+@pytest.mark.parametrize(("ours", "expected"), [(3, "3 of 3 sites show"), (2, "2 of 3 sites show")])
+def test_a_run_within_one_phase_counts_its_sites(ours: int, expected: str) -> None:
+    """As before, without a word on parts."""
+    told = as_text(report([reply(target(f"{n}.example"), 60, ours=n < ours) for n in range(3)], 60))
+    assert f"\n{expected} the strike page\n" in told and "crossed" not in told
+    assert told.endswith("every site answers as it should")
+
+
+def test_a_site_is_a_name_wherever_it_is() -> None:
+    """Two hosts and two doors are one site, which shows its page if it does on both hosts."""
+    places = [target("www.example", host, port) for host in ("web1", "web2") for port in (80, 8080)]
+    all_on = report([reply(place, 60, ours=True) for place in places], 60)
+    assert "asked 1 site on 2 hosts (1 selected) at 4 doors" in as_text(all_on)
+    assert "\n1 of 1 site show the strike page\n" in as_text(all_on)
+    one_off = report([reply(place, 60, ours=place.host == "web1") for place in places], 60)
+    assert "\n0 of 1 site show the strike page\n" in as_text(one_off)
+
+
+def test_plan_status_and_verify_count_alike() -> None:
+    """One name on two servers of two hosts, one below a wildcard: the same number everywhere."""
+    doors = (Listen("0.0.0.0", 80, False),)
+
+    def host(name: str) -> Host:
+        both: list[Site] = []
+        for provider in ("nginx", "apache"):
+            both += [
+                Site(n, provider, doors, True, False) for n in ("www.example.org", "*.blogs.example.org")
+            ]  # type: ignore[arg-type]
+        facts = [ServerFacts(p, "1", None, frozenset(), True, "", True, variant=v) for p, v in WAYS]  # type: ignore[arg-type]
+        return Host(name, "192.0.2.1", tuple(both), tuple(facts), START, 0.0, (), ("www.example.org",))
+
+    fleet = Fleet((host("web1"), host("web2")))
+    plan = make_plan(CAMPAIGN, fleet, datetime(2026, 12, 1, tzinfo=UTC))
+    entries = [(h.host, e.name) for h in plan.hosts for e in h.entries]
+    assert len(entries) == 8 and "www.example.org" in as_json(plan, None)
+    assert sites_on_hosts(entries) == "2 sites on 2 hosts"
+    status = {"state": "armed", "entries": [{"key": e.key, "flag": True} for e in plan.hosts[0].entries]}
+    assert state_text(status) == "armed, 2 of 2 sites flagged"
+    targets, _ = targets_of(fleet, plan)
+    replies = [reply(one, 60, ours=True) for one in targets if one.phases]
+    assert "asked 2 sites on 2 hosts (2 selected) at" in as_text(report(replies, 60))
+
+
+WAYS = (("nginx", "include"), ("apache", "rules"))
+
+
+def finding(name: str, host: str = "web1", got: str = "200", code: str = "not-on-strike") -> Finding:
+    """One door of a site that is not on strike."""
+    subject = f"{name} on {host}, 192.0.2.1:80 (http)"
+    message = "GET / is not answered by the strike, and 12 more questions alike"
+    return Finding("error", code, subject, message, "503", got, "piquet status")
+
+
+def test_errors_of_one_cause_are_one_paragraph() -> None:
+    """With their number, the first few places, where the others are, and what is expected once."""
+    found = [finding(f"{n}.example", "web1" if n < 5 else "web2", got=str(200 + n)) for n in range(8)]
+    (group,) = by_cause(found)
+    assert paragraph(group) == (
+        "error: 8 places: GET / is not answered by the strike, and 12 more questions alike [not-on-strike]\n"
+        "  0.example on web1, 192.0.2.1:80 (http): GET /\n"
+        "  1.example on web1, 192.0.2.1:80 (http): GET /\n"
+        "  2.example on web1, 192.0.2.1:80 (http): GET /\n"
+        "  … and 5 more (in all: web1 5, web2 3)\n"
+        "  at the first of them:\n"
+        "  expected: 503\n"
+        "  got:      200\n"
+        "\n"
+        "  hint: piquet status"
+    )
+    assert all(f"  {n}.example on web" in paragraph(group, show_all=True) for n in range(8))
+
+
+def test_other_causes_are_other_paragraphs() -> None:
+    """Another code, another kind of silence, another field of a page that changed; questions alone are none."""
+    silent = replace(finding("a.example", got="timeout: x", code="no-answer"), message="cannot be reached")
+    refused = replace(silent, got="connect: refused")
+    body = replace(finding("a.example", code="not-as-before"), message="GET /: body is not as it was")
+    robots = replace(body, message="GET /robots.txt: body is not as it was")
+    status = replace(body, message="GET /: status is not as it was")
+    groups = by_cause([finding("a.example"), silent, refused, body, robots, status])
+    assert [len(group) for group in groups] == [1, 1, 1, 2, 1]
+
+
+def test_a_whole_host_that_is_down_is_one_paragraph(running: Campaign) -> None:
+    """From the replies to the paper."""
+    at = running.phases[0].start_at.timestamp() + 60
+    gone = Observation(None, (), "", 0, at, at, "connect: Connection refused")
+    replies = [Reply(target(f"{n}.example"), FRONT, gone) for n in range(50)]
+    found, _ = judged(replies, Expectations(running), None)
+    assert [len(group) for group in by_cause(found)] == [50]
