@@ -243,10 +243,14 @@ def make_bundle(
     live = box.paths.live
     flags = "".join(f"  {site} {live}/{site};\n" for site in SITES)
     contents = {
-        DROPIN: f"map $host $piquet_flag {{\n  default '';\n{flags}}}\n{dropin}".encode(),
+        DROPIN: f"map $host $piquet_flag {{\n  default '';\n{flags}}}\n{_proof(box)}{dropin}".encode(),
         INCLUDED: (
+            b"if (-f $piquet_proof) { set $piquet_nonce $http_x_piquet_nonce; "
+            b"rewrite ^/.well-known/piquet/proof/ piquet-proof: last; }\n"
             b"if (-f $piquet_flag) { rewrite ^ piquet: last; }\n"
-            b"location ^~ piquet: { internal; add_header X-Piquet test/1/block always; return 503 strike; }\n"
+            b"location ^~ piquet: { internal; add_header X-Piquet test/1/block always; "
+            b"add_header X-Piquet-Nonce $piquet_nonce always; return 503 strike; }\n"
+            b"location ^~ piquet-proof: { internal; add_header X-Piquet test/proof always; return 204; }\n"
         ),
         PAGE: page + b" plan @PIQUET_PLAN_DIGEST@\n",
         AGENT: b"#!/usr/bin/python3\n",
@@ -291,6 +295,16 @@ def make_bundle(
     members = {"plan.json": plan, "manifest.json": manifest}
     members |= {f"files/{hashlib.sha256(data).hexdigest()}": data for data in contents.values()}
     return hashlib.sha256(plan).hexdigest(), members
+
+
+def _proof(box: Box) -> str:
+    """The file that a question of the host itself names, by its address or by its header."""
+    word, file = "(?<piquet_word>[0-9a-f]{32})$", f"{box.paths.proof}/$piquet_word"
+    return (
+        f"map $request_uri $piquet_asked {{ default ''; '~^/.well-known/piquet/proof/{word}' {file}; }}\n"
+        f"map $http_x_piquet_nonce $piquet_proof {{ default ''; '' $piquet_asked; '~^{word}' {file}; }}\n"
+        "map $host $piquet_nonce { default ''; }\n"
+    )
 
 
 def canonical(document: Any) -> bytes:

@@ -7,10 +7,12 @@ import json
 import shutil
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from piquet.host import lock, reconcile, state
+from piquet.host.outcome import Outcome
 from tests.host.box import DROPIN, HOUR_S, INCLUDED, PAGE, SITES, Box
 
 
@@ -220,6 +222,7 @@ def test_an_end_that_nobody_answers_is_confirmed_later(box: Box) -> None:
     wait_until(lambda: box.answer().is_unasked)
     for _ in range(2):
         assert {f.code for f in box.reconcile().findings} == {"release-unanswered"}
+        assert severity(box.ask("status"), "release-unanswered") == "error"
         box.now += 60
     assert box.journal()[-2:] == ["disarmed", "release-unanswered"]
     assert box.paths.at(DROPIN).exists()
@@ -247,21 +250,46 @@ def wait_until(is_so: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-def test_a_start_that_does_not_happen_is_journalled(box: Box) -> None:
-    """Somebody's deploy took the hooks out: said once, and asked again until it is true."""
-    box.arm()
-    path = box.root / f"etc/nginx/sites-available/{SITES[0]}"
-    hooked = path.read_text()
-    path.write_text(hooked.replace("include ", "# include "))
+def without_hooks(box: Box, *sites: str) -> dict[Path, str]:
+    """Somebody's deploy takes the hooks of sites out; what their files held."""
+    paths = [box.root / f"etc/nginx/sites-available/{site}" for site in sites]
+    hooked = {path: path.read_text() for path in paths}
+    for path, text in hooked.items():
+        path.write_text(text.replace("include ", "# include "))
     box.machine().nginx.reload()
+    return hooked
+
+
+def test_a_start_that_does_not_happen_is_journalled(box: Box) -> None:
+    """Somebody's deploy took the hooks out: said once, repeated by status, and asked again until it is true."""
+    box.arm()
+    hooked = without_hooks(box, *SITES)
     for _ in range(2):
         assert {f.code for f in box.reconcile().findings} >= {"start-not-confirmed"}
     assert box.journal().count("start-not-confirmed") == 1
     assert box.journal().count("hook-missing") == 1
-    path.write_text(hooked)
+    said = box.ask("status")
+    assert (said.is_ok, severity(said, "start-not-confirmed")) == (False, "error")
+    for path, text in hooked.items():
+        path.write_text(text)
     box.machine().nginx.reload()
     box.reconcile()
     assert box.journal()[-1] == "start-confirmed"
+    assert box.good("status")
+
+
+def test_one_site_with_a_mind_of_its_own_doubts_no_start(box: Box) -> None:
+    """Another one of the same server proves it; the one is told by the watch over hooks."""
+    box.arm()
+    without_hooks(box, SITES[0])
+    assert {f.code for f in box.reconcile().findings} == {"hook-missing"}
+    assert "start-confirmed" in box.journal()
+
+
+def severity(outcome: Outcome, code: str) -> str:
+    """Of the one finding with a code."""
+    (found,) = [finding.severity for finding in outcome.findings if finding.code == code]
+    return found
 
 
 def make_it_stay(box: Box) -> None:

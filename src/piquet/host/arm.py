@@ -14,6 +14,7 @@ from piquet.host import (
     files,
     hook_watch,
     manifest,
+    proof,
     reconcile,
     release,
     servers,
@@ -77,7 +78,9 @@ def refusals(
         message, got = "Another plan is staged here.", str(installed.get("plan_digest"))
         return [Finding("error", "other-plan", "/etc/piquet", message, digest, got, "stage this plan")]
     found = [*manifest.faults(machine.paths, digest), *_clock(machine, request, staged, received_at)]
-    return [*found, *readiness(machine, staged), *_stops(machine, digest)]
+    found += readiness(machine, staged)
+    found += [] if errors(found) else proof.faults(machine, staged)  # whose cause would be one of those
+    return [*found, *_stops(machine, digest)]
 
 
 def _is_stopped(machine: Machine, request: Request, current: Optional[Armed]) -> bool:

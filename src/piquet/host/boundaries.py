@@ -7,11 +7,13 @@ costs no probe. A disarmed host has one thing to confirm: that nothing of ours i
 
 from __future__ import annotations
 
-from typing import Collection, Iterable, NamedTuple, Tuple
+from typing import Collection, Dict, Iterable, List, NamedTuple, Sequence, Tuple
 
 from piquet.host.manifest import Entry, Phase
 
 START, END, RELEASE = "start", "end", "release"
+SITES = 3
+"""That many are asked of each server at most, so that one site with a mind of its own says nothing of all."""
 
 
 class Boundary(NamedTuple):
@@ -48,10 +50,22 @@ def due(
     return tuple(boundary for boundary in found if boundary.name not in confirmed)
 
 
-def witnesses(entries: Iterable[Entry], phase: int, excluded: Collection[str]) -> Tuple[Entry, ...]:
-    """One site per server to ask about a phase: the first that was not stopped by hand."""
-    found: dict[str, Entry] = {}
+def witnesses(
+    entries: Iterable[Entry], phase: int, excluded: Collection[str]
+) -> Dict[str, Tuple[Entry, ...]]:
+    """For each server a few sites to ask about a phase, of those that were not stopped by hand.
+
+    A site may be anybody's, and have a mind of its own; so there are several where there can be.
+    """
+    found: Dict[str, List[Entry]] = {}
     for entry in entries:
         if phase in entry.phases and entry.probe and entry.key not in excluded:
-            found.setdefault(entry.provider, entry)
-    return tuple(found.values())
+            found.setdefault(entry.provider, []).append(entry)
+    return {provider: spread(those) for provider, those in found.items()}
+
+
+def spread(entries: Sequence[Entry], count: int = SITES) -> Tuple[Entry, ...]:
+    """A few from all over the list, the first among them: what lies side by side often has one owner."""
+    if len(entries) <= count:
+        return tuple(entries)
+    return tuple(entries[number * (len(entries) - 1) // (count - 1)] for number in range(count))

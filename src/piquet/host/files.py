@@ -176,6 +176,20 @@ def make_folder(path: Path, mode: int) -> List[Path]:
     return list(reversed(missing))
 
 
+def make_own_folder(folder: Path, mode: int) -> None:
+    """A real folder of ours for secrets, made if it is missing, which nobody else can write.
+
+    Raises:
+        OSError: it is somebody else's, or a link, or could not be made.
+    """
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir()
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o022:
+        raise OSError(errno.EPERM, "it is no folder of ours alone, so no secret is put there", str(folder))
+    folder.chmod(mode)
+
+
 def missing_folders(paths: Iterable[Path]) -> List[Path]:
     """Folders that do not exist yet but would hold `paths`, outermost first."""
     folders = {p for path in paths for p in path.parents if not p.exists()}

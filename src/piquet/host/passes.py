@@ -9,12 +9,10 @@ set back cannot prolong it. Only `issue` makes one; links are never followed.
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import os
 import re
 import shutil
-import stat
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional
 
@@ -45,10 +43,7 @@ def issue(paths: Paths, phase: int, now: float) -> Pass:
         OSError: it could not be made, or a folder of ours is somebody else's or a link.
     """
     for folder, mode in ((paths.run, 0o711), (paths.rehearse, 0o711)):
-        with contextlib.suppress(FileExistsError):
-            folder.mkdir()
-        _require_own(folder)
-        folder.chmod(mode)
+        files.make_own_folder(folder, mode)
     before = _names(paths)
     name = f"{phase}-{os.urandom(_SECRET_BYTES).hex()}{moments(int(now), until(int(now)))}"
     _write(paths, name, now)
@@ -132,17 +127,6 @@ def _names(paths: Paths) -> List[str]:
         return sorted(path.name for path in paths.rehearse.iterdir())
     except OSError:
         return []
-
-
-def _require_own(folder: Path) -> None:
-    """A real folder of ours, which nobody else can write.
-
-    Raises:
-        OSError: it is not.
-    """
-    status = folder.lstat()
-    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o022:
-        raise OSError(errno.EPERM, "it is no folder of ours alone, so no secret is put there", str(folder))
 
 
 def _write(paths: Paths, name: str, now: float) -> None:

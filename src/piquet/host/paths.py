@@ -61,6 +61,11 @@ class Paths:
         return self.run / "rehearse"
 
     @property
+    def proof(self) -> Path:
+        """By files here servers prove themselves (0711), each for one question: their names are secrets."""
+        return self.run / "proof"
+
+    @property
     def lock(self) -> Path:
         """One agent at a time; not in `/run/lock`, where anybody may make the file first and hold it."""
         return self.at("/run/piquet.lock")

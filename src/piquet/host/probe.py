@@ -14,6 +14,9 @@ from dataclasses import dataclass
 from typing import Any, Mapping, Optional
 
 HEADER = "X-Piquet"
+NONCE_HEADER = "X-Piquet-Nonce"
+"""Twins of `piquet.answers.SIGN_HEADER` and `NONCE_HEADER`."""
+
 TIMEOUT_S = 5.0
 _MAX_HEAD_BYTES = 65536
 _LOCAL = {"0.0.0.0": "127.0.0.1", "::": "::1", "*": "127.0.0.1"}  # noqa: S104 - where to ask, not where to listen
@@ -28,20 +31,22 @@ class Answer:
         mark: value of our header, None if it is not ours.
         error: why there was no answer.
         is_unasked: nobody listened, or said anything in time; a connection that was closed at once is an answer.
+        nonce: what the answer repeats of the question's, None if nothing.
     """
 
     status: Optional[int]
     mark: Optional[str]
     error: str = ""
     is_unasked: bool = False
+    nonce: Optional[str] = None
 
     def is_of(self, campaign: str, phase: int) -> bool:
         """Whether it is the strike answer of that phase."""
         return self.mark is not None and self.mark.startswith(f"{campaign}/{phase}/")
 
 
-def ask(target: Mapping[str, Any], path: str = "/", timeout_s: float = TIMEOUT_S) -> Answer:
-    """GET a path as a manifest's `probe` says: address, port, tls, host.
+def ask(target: Mapping[str, Any], path: str = "/", timeout_s: float = TIMEOUT_S, nonce: str = "") -> Answer:
+    """GET a path as a manifest's `probe` says: address, port, tls, host, and whether to say first for whom.
 
     The site may be anybody's, and the lock is held meanwhile: its head as a whole has `timeout_s`, however it drips.
     """
@@ -51,13 +56,13 @@ def ask(target: Mapping[str, Any], path: str = "/", timeout_s: float = TIMEOUT_S
     host, port = str(target["host"]), int(target["port"])
     connection = http.client.HTTPConnection(host, port, timeout=timeout_s)
     try:
-        connection.sock = _connect(address, port, host if target["tls"] else None, timeout_s)
-        connection.request(
-            "GET", path, headers={"Host": host, "Connection": "close", "User-Agent": "piquet-host"}
-        )
+        name, is_proxied = host if target["tls"] else None, bool(target.get("proxy_protocol"))
+        connection.sock = _connect(address, port, name, timeout_s, is_proxied)
+        headers = {"Host": host, "Connection": "close", "User-Agent": "piquet-host"}
+        connection.request("GET", path, headers={**headers, **({NONCE_HEADER: nonce} if nonce else {})})
         response = http.client.HTTPResponse(_Said(_head(connection.sock, timeout_s)))  # type: ignore[arg-type]
         response.begin()
-        return Answer(response.status, response.getheader(HEADER))
+        return Answer(response.status, response.getheader(HEADER), nonce=response.getheader(NONCE_HEADER))
     except (OSError, ValueError, http.client.HTTPException) as error:
         is_unasked = isinstance(error, OSError) and not isinstance(error, ConnectionResetError)
         return Answer(None, None, f"{type(error).__name__}: {error}", is_unasked)
@@ -96,9 +101,18 @@ def _head(connection: socket.socket, timeout_s: float) -> bytes:
     return data
 
 
-def _connect(address: str, port: int, name: Optional[str], timeout_s: float) -> socket.socket:
-    """A connection, with TLS and SNI if there is a name for it."""
+def _connect(
+    address: str, port: int, name: Optional[str], timeout_s: float, is_proxied: bool = False
+) -> socket.socket:
+    """A connection, with TLS and SNI if there is a name for it, behind a PROXY line for ourselves where one is wanted.
+
+    Source: the PROXY protocol, section 2.1.
+    """
     plain = socket.create_connection((address, port), timeout_s)
+    if is_proxied:
+        family = "TCP6" if plain.family == socket.AF_INET6 else "TCP4"
+        (from_ip, from_port), (to_ip, to_port) = plain.getsockname()[:2], plain.getpeername()[:2]
+        plain.sendall(f"PROXY {family} {from_ip} {to_ip} {from_port} {to_port}\r\n".encode("ascii"))
     if name is None:
         return plain
     import ssl  # as slow, and seldom needed

@@ -28,6 +28,7 @@ from piquet.host import (
     flags,
     hook_watch,
     manifest,
+    proof,
     recall,
     release,
     state,
@@ -175,6 +176,7 @@ def run(machine: Machine, request: Request) -> Outcome:
         if not _is_here(machine):
             files.remove(machine.paths.lock)
             return _nothing_here()
+        proof.sweep(machine.paths)
         findings += recover(machine, request.verb)
         actions, found = apply(machine, request.verb)
         findings += found

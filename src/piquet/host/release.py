@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import time
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Collection, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from piquet.host import (
     armed,
@@ -20,6 +20,7 @@ from piquet.host import (
     manifest,
     passes,
     probe,
+    proof,
     servers,
     state,
     token_file,
@@ -123,16 +124,31 @@ def confirm(machine: Machine, verb: str) -> List[Finding]:
         return []
     seen = state.sightings(machine.paths, current.armed_at)
     due = boundaries.due(current.phases, machine.now(), is_armed, seen["confirmed"])
+    unconfirmed: Dict[str, Finding] = {}
     findings: List[Finding] = []
     for boundary in due:
         is_confirmed, found = _look(machine, verb, boundary, current, staged, seen)
         findings += found
         if is_confirmed:
             seen["confirmed"].append(boundary.name)
+        elif found:
+            unconfirmed[boundary.name] = found[-1]
     if due:
+        seen["unconfirmed"] = {name: finding.to_json() for name, finding in unconfirmed.items()}
         with contextlib.suppress(OSError):
             state.write(machine.paths.boundaries, seen)
     return findings
+
+
+def unconfirmed(machine: Machine) -> List[Finding]:
+    """What the last look at each boundary found that is due and was not confirmed since; nobody is asked."""
+    current, is_armed = _subject(machine)
+    if current is None:
+        return []
+    seen = state.sightings(machine.paths, current.armed_at)
+    due = boundaries.due(current.phases, machine.now(), is_armed, seen["confirmed"])
+    records = seen.get("unconfirmed", {})
+    return [Finding(**records[boundary.name]) for boundary in due if boundary.name in records]
 
 
 def _subject(machine: Machine) -> Tuple[Optional[Armed], bool]:
@@ -144,34 +160,62 @@ def _subject(machine: Machine) -> Tuple[Optional[Armed], bool]:
 def _look(
     machine: Machine, verb: str, boundary: Boundary, current: Armed, staged: Manifest, seen: Dict[str, Any]
 ) -> Tuple[bool, List[Finding]]:
-    """Confirm one boundary by asking one site per server; tell the journal once."""
+    """Confirm one boundary by asking a few sites of each server; tell the journal once."""
     wants_ours = boundary.kind == boundaries.START
     excluded = current.stopped if wants_ours else ()
-    asked = []
-    for entry in boundaries.witnesses(staged.entries, boundary.phase, excluded):
-        answer = _ask(entry, staged, boundary.phase, wants_ours)
-        asked.append(
-            {"site": entry.name, "ours": answer.is_of(current.campaign, boundary.phase), **vars(answer)}
-        )
+    end = next(phase.end for phase in current.phases if phase.number == boundary.phase)
+    asked: List[Dict[str, Any]] = []
+    for entries in boundaries.witnesses(staged.entries, boundary.phase, excluded).values():
+        for entry in entries:
+            if wants_ours and machine.now() >= end:
+                return False, []  # an answer to this question would say nothing of the start any more
+            asked.append(_row(entry, staged, boundary.phase, wants_ours))
+            if wants_ours and asked[-1]["ours"]:
+                break
     word = _word(asked, wants_ours)
-    is_confirmed, event = word == "confirmed", f"{boundary.kind}-{word}"
-    if f"{boundary.name}/{event}" not in seen["told"]:
-        seen["told"].append(f"{boundary.name}/{event}")
-        machine.log(verb, event, phase=boundary.phase, answers=asked)
-    if is_confirmed:
+    _tell_once(machine, verb, seen, boundary, f"{boundary.kind}-{word}", answers=asked)
+    if word == "confirmed":
         return True, []
     if wants_ours:
         return False, [_not_begun(boundary, asked)]
     if word == "unanswered":
         return False, [_unanswered(asked)]
-    return _escalate_and_look(machine, verb, boundary, current, staged)
+    return _judge_end(machine, verb, boundary, staged, seen, asked)
+
+
+def _tell_once(
+    machine: Machine, verb: str, seen: Dict[str, Any], boundary: Boundary, event: str, **facts: Any
+) -> bool:
+    """Journal something of a boundary if that was not done before; tell whether it was done now."""
+    if f"{boundary.name}/{event}" in seen["told"]:
+        return False
+    seen["told"].append(f"{boundary.name}/{event}")
+    machine.log(verb, event, phase=boundary.phase, **facts)
+    return True
+
+
+def _row(entry: Entry, staged: Manifest, phase: int, wants_ours: bool) -> Dict[str, Any]:
+    """What one site answered, as the journal has it."""
+    answer = _ask(entry, staged, phase, wants_ours)
+    is_ours = answer.is_of(staged.campaign, phase)
+    return {"site": entry.name, "server": entry.provider, "ours": is_ours, **vars(answer)}
 
 
 def _word(asked: Sequence[Dict[str, Any]], wants_ours: bool) -> str:
-    """What the answers say of a boundary; a server that cannot be asked proves nothing of an end."""
-    if any(row["ours"] != wants_ours for row in asked):
+    """What the answers say of a boundary.
+
+    One site of each server proves a start. One is enough to doubt an end, and a server that cannot be asked proves none.
+    """
+    by_server: Dict[str, List[Dict[str, Any]]] = {}
+    for row in asked:
+        by_server.setdefault(row["server"], []).append(row)
+    if wants_ours:
+        has_begun = all(any(row["ours"] for row in rows) for rows in by_server.values())
+        return "confirmed" if has_begun else "not-confirmed"
+    if any(row["ours"] for row in asked):
         return "not-confirmed"
-    return "unanswered" if not wants_ours and any(row["is_unasked"] for row in asked) else "confirmed"
+    is_silent = any(all(row["is_unasked"] for row in rows) for rows in by_server.values())
+    return "unanswered" if is_silent else "confirmed"
 
 
 def _ask(entry: Entry, staged: Manifest, phase: int, wants_ours: bool) -> probe.Answer:
@@ -197,30 +241,54 @@ def _unanswered(asked: Sequence[Dict[str, Any]]) -> Finding:
     return Finding("warning", "release-unanswered", "localhost", message, "an answer of the site", got)
 
 
-def _escalate_and_look(
-    machine: Machine, verb: str, boundary: Boundary, current: Armed, staged: Manifest
+def _judge_end(
+    machine: Machine,
+    verb: str,
+    boundary: Boundary,
+    staged: Manifest,
+    seen: Dict[str, Any],
+    asked: Sequence[Dict[str, Any]],
 ) -> Tuple[bool, List[Finding]]:
-    """A site is still ours: take everything away, then look again."""
-    findings = disarm(machine, verb, "escalated") if machine.paths.armed.exists() else flags_down(machine)
-    findings += escalate(machine, verb, staged)
-    targets = boundaries.witnesses(staged.entries, boundary.phase, ())
-    answers = [_ask(entry, staged, boundary.phase, False) for entry in targets]
-    is_gone = not any(answer.is_of(current.campaign, boundary.phase) for answer in answers)
-    machine.log(
-        verb, "escalated", phase=boundary.phase, gone=is_gone, findings=[f.to_json() for f in findings]
-    )
-    if not is_gone:
-        message = "A site still answers as ours after flags and configuration were taken away."
-        hint = "restart the web server once its configuration passes its own test"
-        findings.append(Finding("error", "still-ours", "localhost", message, hint=hint))
-    return is_gone, findings
+    """A site still answers with our header: reload once, then ask what only our own configuration can answer.
 
-
-def escalate(machine: Machine, verb: str, staged: Manifest) -> List[Finding]:
-    """Replace our own server configuration by nothing; reload only what passes its own test."""
-    _move_all_away(machine, verb, _there(machine, staged))
+    If it does, everything goes. If not, the header is somebody else's, or comes from another host behind this one, whose
+    clock is late: that is told, and takes nothing away from all other sites and later phases.
+    """
     findings: List[Finding] = []
-    for server in machine.chosen(staged.providers):
+    if _tell_once(machine, verb, seen, boundary, f"{boundary.kind}-reloaded"):
+        findings = _reload(machine, {row["server"] for row in asked if row["ours"]})
+    entries = boundaries.witnesses(staged.entries, boundary.phase, ()).values()
+    suspects = [entry for those in entries for entry in those]
+    if any(_is_echoed(machine, entry, staged, boundary) for entry in suspects):
+        is_gone, found = _escalate_and_look(machine, verb, boundary, staged, suspects)
+        return is_gone, [*findings, *found]
+    again = [_row(entry, staged, boundary.phase, wants_ours=False) for entry in suspects]
+    if _word(again, wants_ours=False) == "confirmed":
+        _tell_once(machine, verb, seen, boundary, f"{boundary.kind}-confirmed", answers=again)
+        return True, findings
+    _tell_once(machine, verb, seen, boundary, f"{boundary.kind}-foreign", answers=again)
+    return False, [*findings, _foreign(boundary, again or asked)]
+
+
+def _is_echoed(machine: Machine, entry: Entry, staged: Manifest, boundary: Boundary) -> bool:
+    return proof.is_echoed(entry, machine.paths, staged.witness_path(boundary.phase))
+
+
+def _foreign(boundary: Boundary, asked: Sequence[Dict[str, Any]]) -> Finding:
+    """Something that is not our configuration on this host answers as if it were."""
+    got = ", ".join(row["site"] for row in asked if row["ours"]) or "no answer"
+    message = f"Phase {boundary.phase} is over, and our configuration here shows nothing; yet an answer carries our header."
+    hint = (
+        "who sets X-Piquet there: an .htaccess, a cache in front, or a server behind this one whose clock is late? "
+        "Nothing was taken away for it; it is looked at again every minute"
+    )
+    return Finding("warning", "foreign-header", "localhost", message, "no such header", got, hint)
+
+
+def _reload(machine: Machine, providers: Collection[str]) -> List[Finding]:
+    """Let servers take up what is on disk, as far as it passes its own test; what does not work is said."""
+    findings: List[Finding] = []
+    for server in machine.chosen(sorted(providers)):
         server.forget()
         tested = server.test()
         try:
@@ -234,6 +302,29 @@ def escalate(machine: Machine, verb: str, staged: Manifest) -> List[Finding]:
         except AgentError as error:
             findings += error.findings
     return findings
+
+
+def _escalate_and_look(
+    machine: Machine, verb: str, boundary: Boundary, staged: Manifest, suspects: Sequence[Entry]
+) -> Tuple[bool, List[Finding]]:
+    """Our configuration still answers: take everything away, then look again."""
+    findings = disarm(machine, verb, "escalated") if machine.paths.armed.exists() else flags_down(machine)
+    findings += escalate(machine, verb, staged)
+    is_gone = not any(_is_echoed(machine, entry, staged, boundary) for entry in suspects)
+    machine.log(
+        verb, "escalated", phase=boundary.phase, gone=is_gone, findings=[f.to_json() for f in findings]
+    )
+    if not is_gone:
+        message = "A site still answers as ours after flags and configuration were taken away."
+        hint = "restart the web server once its configuration passes its own test"
+        findings.append(Finding("error", "still-ours", "localhost", message, hint=hint))
+    return is_gone, findings
+
+
+def escalate(machine: Machine, verb: str, staged: Manifest) -> List[Finding]:
+    """Replace our own server configuration by nothing; reload only what passes its own test."""
+    _move_all_away(machine, verb, _there(machine, staged))
+    return _reload(machine, staged.providers)
 
 
 def follow_suit(machine: Machine, verb: str) -> List[Finding]:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any, Dict, List, Mapping, Optional
 
 from piquet.host import (
@@ -14,6 +15,7 @@ from piquet.host import (
     journal,
     manifest,
     passes,
+    release,
     servers,
     state,
     transaction,
@@ -153,6 +155,7 @@ def _findings(machine: Machine, current: Mapping[str, Any]) -> List[Finding]:
         found += [hook_watch.finding(record) for record in current["hooked"]["missing"]]
         found += hook_watch.unread(machine)
         found += _refused(machine, current["servers"])
+    found += [replace(f, severity="error") for f in release.unconfirmed(machine)]  # nobody may overlook that
     fault = machine.schedule(str(current["scheduler"])).fault(machine.now())
     if fault and current["state"] == "armed":
         found.append(_as_warning(fault))

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The proof: whether a server that runs sees what this host does, asked of itself before anything depends on it.
+
+A small file in `/run/piquet/proof`, whose name is random and known to root alone, is there for the time of one
+question. What was staged answers it before doors, phases and windows, and repeats its name in answers of ours. A server
+that runs with a `/run` of its own, or whose sites answer before ours, does neither.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+from typing import Iterator, List, Sequence, Tuple
+
+from piquet.host import boundaries, files, probe
+from piquet.host.findings import Finding
+from piquet.host.machine import Machine
+from piquet.host.manifest import Entry, Manifest
+from piquet.host.paths import Paths
+from piquet.host.proof_causes import cause
+
+PREFIX = "/.well-known/piquet/proof/"
+"""Below it lies what is asked for; the twin of `piquet.answers.PROOF_PREFIX`."""
+
+_STATUS = 204
+_NAME_BYTES = 16
+
+
+def word() -> str:
+    """A name that nobody can guess."""
+    return os.urandom(_NAME_BYTES).hex()
+
+
+@contextlib.contextmanager
+def lying(paths: Paths) -> Iterator[str]:
+    """The name of a file that is there meanwhile, and gone afterwards whatever happens.
+
+    Raises:
+        OSError: it cannot be made, or a folder of ours is somebody else's or a link.
+    """
+    name, is_new = word(), not paths.run.exists()
+    try:
+        for folder, mode in ((paths.run, 0o711), (paths.proof, 0o711)):
+            files.make_own_folder(folder, mode)
+        descriptor = os.open(
+            str(paths.proof / name), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644
+        )
+        os.fchmod(
+            descriptor, 0o644
+        )  # Lua in a server's worker can only see that a file is there by opening it
+        os.close(descriptor)
+        yield name
+    finally:
+        with contextlib.suppress(OSError):
+            files.remove(paths.proof / name)
+        for folder in (paths.proof, *([paths.run] if is_new else [])):
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+
+
+def sweep(paths: Paths) -> None:
+    """Take away what a death in the middle of a question has left; a link is taken away itself."""
+    if paths.run.is_symlink():
+        return
+    with contextlib.suppress(OSError):
+        if paths.proof.is_symlink():
+            files.remove(paths.proof)
+            return
+        for path in list(paths.proof.iterdir()):
+            files.remove(path)
+        paths.proof.rmdir()
+
+
+def faults(machine: Machine, staged: Manifest) -> List[Finding]:
+    """The servers of which no site shows it, with the cause if there is one to be found."""
+    return [found for provider in staged.providers for found in _faults_of(machine, staged, provider)]
+
+
+def _faults_of(machine: Machine, staged: Manifest, provider: str) -> Iterator[Finding]:
+    asked = boundaries.spread(
+        [entry for entry in staged.entries if entry.provider == provider and entry.probe]
+    )
+    if not asked:
+        message = f"No site of {provider} can be asked: none of those chosen listens on a TCP port."
+        yield Finding("warning", "not-asked", provider, message, hint="look at one of them when it begins")
+        return
+    try:
+        with lying(machine.paths) as name:
+            answers = []
+            for entry in asked:
+                is_shown, answer = _show(entry, staged.campaign, name)
+                if is_shown:
+                    return
+                answers.append(answer)
+            yield _not_shown(machine, provider, asked, answers, machine.paths.proof / name)
+    except OSError as error:
+        message, got = (
+            "The file by which servers prove themselves could not be made.",
+            error.strerror or str(error),
+        )
+        yield Finding("error", "not-proved", str(machine.paths.proof), message, got=got)
+
+
+def _show(entry: Entry, campaign: str, name: str) -> Tuple[bool, probe.Answer]:
+    """Whether a site answers the name of the file as ours, and a name of no file not."""
+    answer = probe.ask(entry.probe or {}, PREFIX + name)
+    if not _is_ours(answer, campaign):
+        return False, answer
+    return not _is_ours(probe.ask(entry.probe or {}, PREFIX + word()), campaign), answer
+
+
+def _is_ours(answer: probe.Answer, campaign: str) -> bool:
+    return (answer.status, answer.mark) == (_STATUS, f"{campaign}/proof")
+
+
+def _not_shown(
+    machine: Machine, provider: str, asked: Sequence[Entry], answers: Sequence[probe.Answer], file: Path
+) -> Finding:
+    """What was asked, what came, and why."""
+    got = "; ".join(f"{e.name}: {a.error or a.status}" for e, a in zip(asked, answers))
+    reason, hint = cause(machine.servers[provider], provider, file, answers)
+    message = f"{provider} does not show what is staged: {reason}."
+    return Finding("error", "not-proved", provider, message, f"{_STATUS} with our header", got, hint)
+
+
+def is_echoed(entry: Entry, paths: Paths, path: str) -> bool:
+    """Whether an answer is made by our configuration on this host, and by nothing that only looks like it.
+
+    It repeats the name of a file that root has just made, and no other; a header that somebody sets, or repeats, and
+    another host behind this one, whose answer comes late, do not.
+    """
+    try:
+        with lying(paths) as name:
+            if probe.ask(entry.probe or {}, path, nonce=name).nonce != name:
+                return False
+            other = word()
+            return probe.ask(entry.probe or {}, path, nonce=other).nonce != other
+    except OSError:
+        return False

@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Arming asks every server whether it sees what this host does: a real nginx, with and without a `/run` of its own."""
+
+from __future__ import annotations
+
+import stat
+import subprocess
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from piquet import answers
+from piquet.host import boundaries, manifest, probe, proof, proof_causes
+from piquet.host.findings import Finding
+from piquet.host.manifest import Entry, Manifest
+from piquet.host.outcome import Outcome
+from tests.corpus.servers import make_certificate
+from tests.host.box import HOUR_S, SITES, Box
+from tests.ports import free_ports
+
+from .test_reconcile import without_hooks
+
+
+def faulty(outcome: Outcome) -> Finding:
+    """The one refusal."""
+    (found,) = [finding for finding in outcome.findings if finding.severity == "error"]
+    assert found.code == "not-proved"
+    return found
+
+
+def own_run(box: Box) -> None:
+    """nginx is started anew with a folder of its own over ours, as a unit with TemporaryFileSystem= does."""
+    box.stop()
+    while box.machine().nginx.is_running():
+        time.sleep(0.05)
+    box.paths.run.mkdir(exist_ok=True)
+    mounted = f'mount -t tmpfs none "{box.paths.run}" && exec "$@"'
+    subprocess.run(["unshare", "--mount", "sh", "-ec", mounted, "sh", *box.platform.nginx], check=True)
+    deadline = time.monotonic() + 10
+    while box.answer().is_unasked:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_the_agents_words_are_those_of_the_table() -> None:
+    """What the agent asks is what the configuration answers."""
+    assert proof.PREFIX == answers.PROOF_PREFIX
+    assert probe.NONCE_HEADER == answers.NONCE_HEADER
+    assert len(proof.word()) == 32 and set(proof.word()) <= set("0123456789abcdef")
+
+
+@pytest.mark.parametrize("options", [{}, {"only_check": True}, {"check": True}], ids=["arm", "only", "check"])
+def test_a_server_with_a_run_of_its_own_is_not_armed(box: Box, options: dict[str, Any]) -> None:
+    """It would show nothing; refused with the cause, and nothing is left of the question."""
+    box.hook()
+    digest = box.stage(start=HOUR_S, end=2 * HOUR_S)
+    own_run(box)
+    before = box.tree()
+    found = faulty(box.ask("arm", plan_digest=digest, **options))
+    assert "mount namespace of its own" in found.message and str(box.paths.proof) in found.message
+    assert found.got == f"{SITES[0]}: 200; {SITES[1]}: 200"
+    assert box.tree() == before and not box.paths.armed.exists()
+    box.stop()
+    while box.machine().nginx.is_running():
+        time.sleep(0.05)
+    box.start()
+    assert box.good("arm", plan_digest=digest, **options).is_ok
+
+
+def test_what_runs_is_asked_and_not_what_is_on_disk(box: Box) -> None:
+    """A hook that is there, and that nobody loaded: the sites answer, and that is said."""
+    box.hook()
+    digest = box.stage(start=HOUR_S, end=2 * HOUR_S)
+    for path, text in without_hooks(box, *SITES).items():
+        path.write_text(text)
+    assert "its sites answer before ours" in faulty(box.ask("arm", plan_digest=digest)).message
+    box.machine().nginx.reload()
+    box.good("arm", plan_digest=digest)
+
+
+def test_one_site_that_shows_it_is_enough(box: Box) -> None:
+    """A site with a mind of its own keeps no fleet from striking."""
+    box.hook()
+    digest = box.stage(start=HOUR_S, end=2 * HOUR_S)
+    for path, text in without_hooks(box, SITES[0]).items():
+        path.write_text(text)
+    box.good("arm", plan_digest=digest)
+
+
+def test_who_answers_everything_alike_proves_nothing(box: Box) -> None:
+    """204 with our header, whatever is asked: told apart by a name of which there is no file."""
+    box.hook()
+    digest = box.stage(start=HOUR_S, end=2 * HOUR_S)
+    hooked = without_hooks(box, *SITES)
+    for path in hooked:
+        path.write_text(
+            path.read_text().replace("return ", "add_header X-Piquet test/proof; return 204; return ")
+        )
+    box.machine().nginx.reload()
+    for path, text in hooked.items():
+        path.write_text(text)
+    found = faulty(box.ask("arm", plan_digest=digest))
+    assert "carries our header without being ours" in found.message
+
+
+def test_inside_a_window_that_nobody_armed_it_is_shown_too(box: Box) -> None:
+    """Arming late works as arming in time."""
+    box.hook()
+    digest = box.stage(start=-60)
+    box.good("arm", plan_digest=digest)
+    assert box.is_ours()
+
+
+def test_the_file_is_there_for_one_question(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a folder that nobody can list, and gone whatever happens, with every folder that was made for it."""
+    seen: list[Any] = []
+
+    def fails(target: object, path: str, *_: object) -> probe.Answer:
+        (file,) = box.paths.proof.iterdir()
+        modes = [stat.S_IMODE(entry.lstat().st_mode) for entry in (box.paths.proof, file)]
+        seen.append((path == proof.PREFIX + file.name, modes))
+        raise KeyboardInterrupt
+
+    box.hook()
+    digest = box.stage(start=HOUR_S, end=2 * HOUR_S)
+    monkeypatch.setattr(probe, "ask", fails)
+    with pytest.raises(KeyboardInterrupt):
+        box.ask("arm", plan_digest=digest)
+    assert seen == [(True, [0o711, 0o644])]
+    assert not box.paths.run.exists()
+
+
+def test_what_a_death_has_left_is_swept(box: Box, tmp_path: Path) -> None:
+    """By the next reconcile; a link in its place is taken away, and what it leads to is not touched."""
+    box.hook()
+    box.stage(start=HOUR_S, end=2 * HOUR_S)
+    box.paths.proof.mkdir(parents=True)
+    (box.paths.proof / ("a" * 32)).touch()
+    box.reconcile()
+    assert not box.paths.proof.exists()
+    (tmp_path / "theirs").touch()
+    box.paths.proof.symlink_to(tmp_path)
+    box.reconcile()
+    assert not box.paths.proof.is_symlink() and (tmp_path / "theirs").exists()
+
+
+def test_a_link_in_its_place_is_refused(box: Box, tmp_path: Path) -> None:
+    """No secret is put into a folder that is not ours."""
+    box.hook()
+    digest = box.stage(start=HOUR_S, end=2 * HOUR_S)
+    box.paths.run.mkdir(exist_ok=True)
+    (tmp_path / "theirs").mkdir()
+    box.paths.proof.symlink_to(tmp_path / "theirs")
+    assert "could not be made" in faulty(box.ask("arm", plan_digest=digest)).message
+    assert list((tmp_path / "theirs").iterdir()) == [] and box.paths.proof.is_symlink()
+
+
+@pytest.mark.parametrize(("tls", "proxied"), [(True, False), (False, True), (True, True)])
+def test_it_is_asked_as_its_sockets_want_it(box: Box, tls: bool, proxied: bool) -> None:
+    """With TLS and the site's name in it, and behind a PROXY line."""
+    (port,) = free_ports(1)
+    make_certificate(box.root / "tmp/pem", box.root / "tmp/key")
+    options = f"{' ssl' if tls else ''}{' proxy_protocol' if proxied else ''}"
+    path = box.root / f"etc/nginx/sites-available/{SITES[0]}"
+    added = f"listen 127.0.0.1:{port}{options};\n\t"
+    added += "".join(f"ssl_certificate{x} {box.root}/tmp/{y};\n\t" for x, y in (("", "pem"), ("_key", "key")))
+    path.write_text(path.read_text().replace("server_name", f"{added}server_name"))
+    box.hook()
+    box.stage(start=HOUR_S, end=2 * HOUR_S)
+    staged = manifest.staged(box.paths)
+    assert staged is not None
+    target = {"address": "127.0.0.1", "port": port, "tls": tls, "host": SITES[0], "proxy_protocol": proxied}
+    only = [{**dict(staged.document["entries"][0]), "probe": target}]
+    assert proof.faults(box.machine(), Manifest({**staged.document, "entries": only})) == []
+    without = [{**only[0], "probe": {**target, "proxy_protocol": False}}] if proxied else []
+    assert len(proof.faults(box.machine(), Manifest({**staged.document, "entries": without}))) == 1
+
+
+def test_a_server_whose_sites_cannot_be_asked_is_told(box: Box) -> None:
+    """Nothing is said to be well of what nobody asked."""
+    box.hook()
+    box.stage(start=HOUR_S, end=2 * HOUR_S)
+    staged = manifest.staged(box.paths)
+    assert staged is not None
+    entries = [{**dict(entry), "probe": None} for entry in staged.document["entries"]]
+    (found,) = proof.faults(box.machine(), Manifest({**staged.document, "entries": entries}))
+    assert (found.severity, found.code) == ("warning", "not-asked")
+
+
+def test_nobody_listens(box: Box) -> None:
+    """Said as it is."""
+    box.hook()
+    box.stage(start=HOUR_S, end=2 * HOUR_S)
+    staged = manifest.staged(box.paths)
+    assert staged is not None
+    box.stop()
+    while box.machine().nginx.is_running():
+        time.sleep(0.05)
+    (found,) = proof.faults(box.machine(), staged)
+    assert "nobody answered" in found.message
+
+
+def test_what_the_kernel_forbids_is_named(box: Box, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where SELinux enforces it is the likely cause, since the file is there for the process."""
+    (tmp_path / "enforce").write_text("1")
+    monkeypatch.setattr(proof_causes, "_ENFORCE", tmp_path / "enforce")
+    reason, hint = proof_causes.cause(
+        box.machine().nginx, "nginx", tmp_path / "enforce", [probe.Answer(404, None)]
+    )
+    assert "SELinux enforces" in reason and "ausearch" in hint
+
+
+def test_a_few_are_asked_from_all_over_the_list() -> None:
+    """What lies side by side often has one owner."""
+    entries = [Entry(str(number), str(number), (1,), "nginx", {}) for number in range(100)]
+    for count, wanted in (
+        (0, []),
+        (1, ["0"]),
+        (3, ["0", "1", "2"]),
+        (4, ["0", "1", "3"]),
+        (100, ["0", "49", "99"]),
+    ):
+        assert [entry.name for entry in boundaries.spread(entries[:count])] == wanted
+
+
+def test_nothing_is_seen_of_a_question(box: Box) -> None:
+    """Asked all the time meanwhile, the sites answer as usual, and their logs are all that grows."""
+    box.hook()
+    digest = box.stage(start=HOUR_S, end=2 * HOUR_S)
+    done, seen = threading.Event(), set()
+
+    def look() -> None:
+        while not done.is_set():
+            seen.add((box.answer().status, box.answer().mark))
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        for _ in range(3):
+            box.good("arm", plan_digest=digest, only_check=True)
+    finally:
+        done.set()
+        looking.join()
+    assert seen == {(200, None)}
