@@ -8,8 +8,15 @@ from __future__ import annotations
 
 import pytest
 
+from piquet.host import proof, release
 from tests.host.box import DROPIN, HOUR_S, INCLUDED, SITES, Box
 from tests.host.test_reconcile import make_it_stay, severity
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A switch is not milliseconds away here."""
+    monkeypatch.setattr(release, "_PAUSE_S", 0.01)
+
 
 FORGED = {
     "the header alone": "",
@@ -27,7 +34,7 @@ def forge(box: Box, site: str, more: str) -> None:
     box.machine().nginx.reload()
 
 
-@pytest.mark.parametrize("site", SITES)
+@pytest.mark.parametrize("site", [SITES[0], pytest.param(SITES[1], marks=pytest.mark.long)])
 @pytest.mark.parametrize("more", FORGED.values(), ids=FORGED)
 def test_a_header_of_somebody_elses_takes_nothing_away(box: Box, site: str, more: str) -> None:
     """It is told, in the journal and by status, until it is gone; the phase that follows stays armed, and is shown."""
@@ -93,6 +100,20 @@ def test_one_site_that_stays_ours_takes_everything_away(box: Box) -> None:
     assert not box.is_ours(SITES[1])
     assert box.journal()[-2:] == ["configuration-moved-away", "escalated"]
     assert not box.paths.armed.exists() and not box.paths.at(DROPIN).exists()
+
+
+def test_what_nobody_can_tell_apart_is_taken_away(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A /run that takes no file: the last net does not depend on it."""
+
+    def full(*_: object) -> str:
+        raise OSError(28, "No space left on device")
+
+    forge(box, SITES[0], "")
+    box.arm()
+    box.now += HOUR_S
+    monkeypatch.setattr(proof, "word", full)
+    box.reconcile()
+    assert "escalated" in box.journal() and not box.paths.at(DROPIN).exists()
 
 
 def test_a_reload_may_be_all_that_it_takes(box: Box) -> None:

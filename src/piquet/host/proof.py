@@ -128,7 +128,8 @@ def is_echoed(entry: Entry, paths: Paths, path: str) -> bool:
     """Whether an answer is made by our configuration on this host, and by nothing that only looks like it.
 
     It repeats the name of a file that root has just made, and no other; a header that somebody sets, or repeats, and
-    another host behind this one, whose answer comes late, do not.
+    another host behind this one, whose answer comes late, do not. Where no such file can be made nobody can tell, and
+    what is in doubt counts as ours: it is asked of what should be over.
     """
     try:
         with lying(paths) as name:
@@ -137,4 +138,4 @@ def is_echoed(entry: Entry, paths: Paths, path: str) -> bool:
             other = word()
             return probe.ask(entry.probe or {}, path, nonce=other).nonce != other
     except OSError:
-        return False
+        return True

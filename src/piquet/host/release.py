@@ -204,7 +204,7 @@ def _row(entry: Entry, staged: Manifest, phase: int, wants_ours: bool) -> Dict[s
 def _word(asked: Sequence[Dict[str, Any]], wants_ours: bool) -> str:
     """What the answers say of a boundary.
 
-    One site of each server proves a start. One is enough to doubt an end, and a server that cannot be asked proves none.
+    One site of each server proves a start. One is enough to doubt an end; a server that cannot be asked proves none.
     """
     by_server: Dict[str, List[Dict[str, Any]]] = {}
     for row in asked:
@@ -251,8 +251,8 @@ def _judge_end(
 ) -> Tuple[bool, List[Finding]]:
     """A site still answers with our header: reload once, then ask what only our own configuration can answer.
 
-    If it does, everything goes. If not, the header is somebody else's, or comes from another host behind this one, whose
-    clock is late: that is told, and takes nothing away from all other sites and later phases.
+    If it does, everything goes. If not, the header is somebody else's, or comes from another host behind this one,
+    whose clock is late: that is told, and takes nothing away from all other sites and later phases.
     """
     findings: List[Finding] = []
     if _tell_once(machine, verb, seen, boundary, f"{boundary.kind}-reloaded"):
@@ -260,14 +260,14 @@ def _judge_end(
     entries = boundaries.witnesses(staged.entries, boundary.phase, ()).values()
     suspects = [entry for those in entries for entry in those]
     if any(_is_echoed(machine, entry, staged, boundary) for entry in suspects):
-        is_gone, found = _escalate_and_look(machine, verb, boundary, staged, suspects)
-        return is_gone, [*findings, *found]
+        is_gone, more = _escalate_and_look(machine, verb, boundary, staged, suspects)
+        return is_gone, [*findings, *more]
     again = [_row(entry, staged, boundary.phase, wants_ours=False) for entry in suspects]
-    if _word(again, wants_ours=False) == "confirmed":
-        _tell_once(machine, verb, seen, boundary, f"{boundary.kind}-confirmed", answers=again)
-        return True, findings
-    _tell_once(machine, verb, seen, boundary, f"{boundary.kind}-foreign", answers=again)
-    return False, [*findings, _foreign(boundary, again or asked)]
+    word = {"not-confirmed": "foreign"}.get(found := _word(again, wants_ours=False), found)
+    _tell_once(machine, verb, seen, boundary, f"{boundary.kind}-{word}", answers=again)
+    if word == "foreign":
+        return False, [*findings, _foreign(boundary, again)]
+    return word == "confirmed", [*findings, *([_unanswered(again)] if word == "unanswered" else [])]
 
 
 def _is_echoed(machine: Machine, entry: Entry, staged: Manifest, boundary: Boundary) -> bool:
@@ -276,8 +276,8 @@ def _is_echoed(machine: Machine, entry: Entry, staged: Manifest, boundary: Bound
 
 def _foreign(boundary: Boundary, asked: Sequence[Dict[str, Any]]) -> Finding:
     """Something that is not our configuration on this host answers as if it were."""
-    got = ", ".join(row["site"] for row in asked if row["ours"]) or "no answer"
-    message = f"Phase {boundary.phase} is over, and our configuration here shows nothing; yet an answer carries our header."
+    got = ", ".join(row["site"] for row in asked if row["ours"])
+    message = f"Phase {boundary.phase} is over and our configuration here shows nothing, yet an answer has our header."
     hint = (
         "who sets X-Piquet there: an .htaccess, a cache in front, or a server behind this one whose clock is late? "
         "Nothing was taken away for it; it is looked at again every minute"
