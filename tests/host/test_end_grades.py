@@ -12,6 +12,7 @@ from piquet.host import proof, release
 from tests.host.box import DROPIN, HOUR_S, INCLUDED, SITES, Box
 from tests.host.test_reconcile import make_it_stay, severity
 
+
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A switch is not milliseconds away here."""
