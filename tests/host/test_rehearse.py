@@ -73,7 +73,7 @@ def test_one_pass_is_made_and_told(ready: Box) -> None:
     (name,) = files(ready)
     folder, file = ready.paths.rehearse.lstat(), (ready.paths.rehearse / name).lstat()
     modes = [stat.S_IMODE(x.st_mode) for x in (ready.paths.run.lstat(), folder, file)]
-    assert (modes, stat.S_ISREG(file.st_mode)) == ([0o755, 0o711, 0o644], True)
+    assert (modes, stat.S_ISREG(file.st_mode)) == ([0o711, 0o711, 0o644], True)
     assert told == {
         "phase": 1,
         "until": 1_001_760,
