@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What verbs cost one host, in CPU time, beside what its own tools cost there: `python -m tests.bench_host`.
 
-One nginx host with the share of 3,000 sites that each of 16 has in `bench_fleet`; CPU time is that of all processes.
+First a survey of thousands of Apache's sites (`bench_survey`). Then one nginx host with the share of 3,000 sites that
+each of 16 has in `bench_fleet`; CPU time is that of all processes.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Callable, Iterator
 from piquet.testbed import Fleet
 from piquet.testbed.host import Host
 from piquet.testbed.kernel import cgroup_roots
-from tests import bench_fleet, drive
+from tests import bench_fleet, bench_survey, drive
 
 ROUNDS = 5
 _SETTLE_S = 1.0
@@ -24,7 +25,8 @@ _COMMANDS = (
 
 
 def main() -> int:
-    """Print a line per command and verb."""
+    """Print a line per survey, command and verb."""
+    bench_survey.main()
     with Fleet({"nginx": 1}) as fleet:
         host = fleet.hosts[0]
         bench_fleet.plant(host, 0)

@@ -11,7 +11,6 @@ of a virtual host, in the order of reading.
 from __future__ import annotations
 
 import re
-from pathlib import PurePosixPath
 from typing import Callable, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
 from piquet.host.apache_hosts import Host, names_of
@@ -30,6 +29,7 @@ TARGETED = (
 _LIFETIMES = frozenset({"cache-control", "expires", "etag", "last-modified", *TARGETED})
 _DECISIONS = frozenset({"if", "elseif", "else"})
 _ADDRESSES = frozenset({"location", "locationmatch"})
+_SUBSTITUTE = re.compile(r"(?:^|[\s;\"'])SUBSTITUTE(?:$|[\s;\"'])", re.I)
 _HTML = re.compile(r"text/html *(?:;|$)|\$0")
 _NO_STORE = re.compile(r"(?:^|[\s,])no-store(?:$|[\s,])")
 _MEDIA = ("font/", "image/", "audio/", "video/")
@@ -83,9 +83,9 @@ def _outermost(read: Read) -> Statement:
 
 def _is_before(row: Statement, dropin_dir: Optional[str], includer: Optional[Place]) -> bool:
     """Whether a statement is certainly read before our file. The server reads a folder in the order of the bytes."""
-    path = PurePosixPath(row.file)
-    if str(path.parent) == dropin_dir:
-        return path.name < DROPIN
+    folder, _, name = row.file.rpartition("/")
+    if folder == dropin_dir:
+        return name < DROPIN
     return includer is not None and row.file == includer[0] and row.line < includer[1]
 
 
@@ -109,7 +109,7 @@ def _is_open(row: Statement) -> bool:
 def substitutes(read: Read) -> bool:
     """Whether a statement has mod_substitute act."""
     row = read.row
-    return row.name.startswith("substitute") or "SUBSTITUTE" in re.split(r"[\s;\"']", row.args.upper())
+    return row.name.startswith("substitute") or bool(_SUBSTITUTE.search(row.args))
 
 
 def stores_no_store(read: Read) -> bool:
