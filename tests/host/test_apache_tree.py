@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from piquet.host import apache, apache_hosts, apache_text, commands
+from piquet.host import apache, apache_hosts, apache_text, commands, processes
 from piquet.host.apache_hosts import Host
 from piquet.host.apache_tree import Statement, TreeError, parse, walk
 from tests.host.box import Box
@@ -271,6 +271,7 @@ def _counts(box: Box, monkeypatch: pytest.MonkeyPatch) -> tuple[int, int, int]:
         begin(row, *args)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patched:
+        patched.setattr(processes, "names", frozenset)  # whatever else runs here
         patched.setattr(commands, "run", count_run)
         patched.setattr(Path, "read_text", count_read)
         patched.setattr(Statement, "__init__", count_made)
