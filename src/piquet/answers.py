@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from email.utils import format_datetime
 from typing import Literal
 
+from piquet import outlook
 from piquet.campaign.model import Campaign, Doors, Phase
 
 SIGN_HEADER = "X-Piquet"
@@ -194,9 +195,9 @@ def rehearsed_at(clock: str, number: int, back: Sequence[str]) -> str:
     return rf"{clock}(?={whole}(?::|$)){number}-[0-9a-f]{{32}}(?:-[0-9]+)*?{good}"
 
 
-def retry_after(phase: Phase) -> str:
-    """End of the phase as an HTTP-date. Source: RFC 9110 §10.2.3 and §5.6.7."""
-    return format_datetime(phase.end_at, usegmt=True)
+def retry_after(campaign: Campaign, phase: Phase) -> str:
+    """End of a block as an HTTP-date, of all blocks that touch it. Source: RFC 9110 §10.2.3 and §5.6.7."""
+    return format_datetime(outlook.whole(campaign, phase).end_at, usegmt=True)
 
 
 def common_headers(campaign: Campaign, phase: Phase) -> dict[str, str]:
@@ -357,7 +358,7 @@ def _strike(campaign: Campaign, phase: Phase, request: Request) -> Answer:
     kind: Kind = "json" if wants_json else "page"
     headers = {
         **common_headers(campaign, phase),
-        "Retry-After": retry_after(phase),
+        "Retry-After": retry_after(campaign, phase),
         "Content-Type": PROBLEM_TYPE if wants_json else HTML_TYPE,
         "Content-Language": language,
     }

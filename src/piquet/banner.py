@@ -17,8 +17,15 @@ MARK = "data-piquet"
 """Attribute of the banner's element, with the sign of its phase as value: how one banner is told from another."""
 
 _SKIPPED = rb"<!--.*?(?:-->|\Z)|<(script|style|title|textarea|template|noscript)\b.*?(?:</\1\s*>|\Z)"
-_ELEMENT = re.compile(rb"(?s)<aside data-piquet=\"([^\"]*)\".*?</aside>")
-"""A banner as it stands in a page: one element, which holds no other of its kind."""
+VEIL = ('<rp class="piquet-veil"><rp class="piquet-veil">', "</rp></rp>")
+"""What stands around it: elements that are not shown unless a style sheet says so, and ours alone does.
+
+The outer one is a child of the page's body, for which pages have rules; nobody has one for a child of that.
+"""
+_ELEMENT = re.compile(
+    b'(?s)(?:%b)?<aside data-piquet="([^"]*)".*?</aside>(?:%b)?' % tuple(part.encode() for part in VEIL)
+)
+"""A banner as it stands in a page: one element with its veil, which holds no other of its kind."""
 _HEAD_END, _BODY = b"</head>", ANCHOR.encode()
 _TOKENS = re.compile(rb"(?is)(?:%b)|(?P<anchor><body(?=[\s/>]))" % _SKIPPED)
 

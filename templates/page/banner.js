@@ -15,16 +15,22 @@
     return;
   }
   if (typeof HTMLDialogElement !== "function") return;
+  if (isVeiled()) return;
   tell();
 
   function tell() {
     var sign = banner.getAttribute("data-piquet");
     var before = recall();
-    if (before === sign) banner.hidden = true;
+    if (before === sign) banner.classList.add("piquet-told");
     // What nobody has looked at (a tab in the background, a page made in advance) has told nobody.
     else if (document.visibilityState === "hidden") document.addEventListener("visibilitychange", tell, { once: true });
     // Where nothing can be remembered it stays a block: a window would be there again on every page.
     else if (before !== null && remember(sign)) open();
+  }
+
+  // Without its style sheet the banner is not there; a window in it would be one that nobody sees and nobody can close.
+  function isVeiled() {
+    return banner.getClientRects().length === 0;
   }
 
   function isInForeignFrame() {

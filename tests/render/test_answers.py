@@ -115,4 +115,4 @@ def test_pcre_literal_stands_for_itself(text: str) -> None:
 
 def test_retry_after_is_an_http_date() -> None:
     """RFC 9110 §10.2.3: the end, in GMT."""
-    assert answers.retry_after(PHASE) == "Fri, 18 Dec 2026 00:00:00 GMT"
+    assert answers.retry_after(CAMPAIGN, PHASE) == "Fri, 18 Dec 2026 00:00:00 GMT"

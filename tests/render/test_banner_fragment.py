@@ -68,6 +68,7 @@ def test_hostile_text_is_harmless(text: str, kind: str) -> None:
     seen = Seen(html.unescape(fragment) if "{{" in text else fragment)
     assert seen.tags.count("script") == seen.tags.count("link") == seen.tags.count("aside") == 1
     assert set(seen.tags) <= {
+        "rp",
         "link",
         "script",
         "aside",
@@ -83,7 +84,7 @@ def test_hostile_text_is_harmless(text: str, kind: str) -> None:
     assert not [
         name for name, _ in seen.attributes if name.startswith("on") or name == "style" or name == "id"
     ]
-    assert fragment.endswith("</div></aside>")
+    assert fragment.endswith("</div></aside></rp></rp>")
 
 
 def test_a_banner_is_looked_at_before_it_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,7 +104,8 @@ def test_everything_is_same_origin() -> None:
 def test_it_is_one_element_that_is_found_again() -> None:
     """The body gets one child more, and what looks at the page from outside can take exactly that out."""
     fragment = line("Texte")
-    assert Seen(fragment).tags[:3] == ["aside", "link", "script"]
+    assert Seen(fragment).tags[:5] == ["rp", "rp", "aside", "link", "script"]
+    assert ("hidden", "until-found") in Seen(fragment).attributes
     page = b"<html><head></head>\n<body class=x>usual</body>"
     marks, bare = rule.taken_out(rule.insert(page, fragment.encode()))
     assert (marks, bare) == (("greve/2/banner",), page)
@@ -130,9 +132,25 @@ def test_a_banner_speaks_of_the_strike(phase: Phase, expected: Phase | None) -> 
     assert expected == banner.announced(STRIKE, phase)
 
 
-def test_a_banner_alone_speaks_of_itself() -> None:
-    """Where nothing is blocked or occupied at all."""
-    assert banner.announced(replace(STRIKE, phases=(BEFORE,)), BEFORE) == BEFORE
+def test_a_banner_alone_announces_nothing() -> None:
+    """Where nothing is blocked or occupied at all, its own hours are not those of a strike."""
+    assert banner.announced(replace(STRIKE, phases=(BEFORE,)), BEFORE) is None
+
+
+@pytest.mark.parametrize(
+    ("is_open", "language", "expected"),
+    [
+        (False, "fr", "Pendant ce temps, ses pages ne seront pas accessibles."),
+        (True, "fr", "Ce site-ci reste ouvert."),
+        (False, "en", "During this time its pages cannot be reached."),
+        (True, "en", "This site stays open."),
+    ],
+)
+def test_a_banner_says_what_becomes_of_this_site(is_open: bool, language: str, expected: str) -> None:
+    """A site that shows messages only is never told that it will be blocked."""
+    source = PageSource(BEFORE.number, language, "x.md", "markdown", "x\n")
+    text = html.unescape(banner.fragment(STRIKE, BEFORE, source, is_open=is_open))
+    assert f"</span>. {expected}</p>" in text
 
 
 def test_the_next_strike_comes_before_a_later_one() -> None:

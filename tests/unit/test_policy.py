@@ -18,7 +18,8 @@ MODULES = {
 }
 WAY = (
     "piquet.printable", "piquet.errors", "piquet.findings", "piquet.campaign", "piquet.fleet", "piquet.plan",
-    "piquet.answers", "piquet.banner", "piquet.resources", "piquet.render", "piquet.bundle", "piquet.engine",
+    "piquet.outlook", "piquet.answers", "piquet.banner", "piquet.style_policy", "piquet.resources", "piquet.render",
+    "piquet.bundle", "piquet.engine",
     "piquet.deploys", "piquet.verify", "piquet.report", "piquet.preview", "piquet.inside", "piquet.suite",
     "piquet.testbed", "piquet.cli", "piquet.__main__",
 )  # fmt: skip
@@ -52,8 +53,10 @@ CORE = sorted(
         "piquet.printable",
         "piquet.errors",
         "piquet.findings",
+        "piquet.outlook",
         "piquet.answers",
         "piquet.banner",
+        "piquet.style_policy",
         "piquet.bundle",
     )
     if name not in EDGES

@@ -117,7 +117,7 @@ def strike_lines(campaign: Campaign, **changed: str) -> str:
     phase = campaign.phases[0]
     fields = {
         "signed": SIGNED.format(sign=sign(campaign, phase)),
-        "until": retry_after(phase),
+        "until": retry_after(campaign, phase),
         "problem": PROBLEM_TYPE,
         "page": PAGE,
         "status": "503",

@@ -36,7 +36,7 @@ STORE = ("cache-control", "no-store")
 def seen(body: bytes, *headers: tuple[str, str], at: float = T0 + 30, status: int = 200) -> Observation:
     """An answer as the prober sees it."""
     answer = Observation(status, (KIND, *headers), hashlib.sha256(body).hexdigest(), len(body), at, at)
-    return looked_through(answer, body)
+    return looked_through(answer, body, "http://www.example.org/.well-known/piquet/banner.css")
 
 
 def codes(observation: Observation, before: Observation, question: Question = FRONT) -> list[str]:
@@ -125,6 +125,17 @@ def test_sites_are_counted_by_what_visitors_meet() -> None:
     ]
     assert sites_showing(replies, campaign) == {"banner": 1, "block": 1}
     assert sites_showing([], campaign) == {"banner": 0, "block": 0}
+
+
+@pytest.mark.parametrize(
+    ("policy", "expected"), [("default-src 'self'", []), ("default-src 'none'", ["no-banner"])]
+)
+def test_a_banner_that_the_page_hides_is_none(policy: str, expected: list[str]) -> None:
+    """It stands in the page, but the sheet that shows it is not let in: no visitor has seen it."""
+    own = ("content-security-policy", policy)
+    page = seen(banner.insert(PAGE, FRAGMENT), STORE, own)
+    assert codes(page, seen(PAGE, TAG, own)) == expected
+    assert sites_showing([Reply(SITE, FRONT, page)], CAMPAIGN) == {"banner": 0 if expected else 1}
 
 
 def test_a_banner_outside_of_its_window_is_an_error() -> None:

@@ -18,8 +18,8 @@ from piquet.campaign.model import Phase
 from piquet.preview import sample
 from piquet.preview.sample import Reply
 from piquet.preview.view import View, views
-from piquet.render import banner as banner_render
 from piquet.render import page
+from piquet.render.view import fragments
 
 SECRET = "0" * 32
 """Stands for the testers' secret, which a preview neither makes nor shows."""
@@ -92,13 +92,12 @@ def load_show(path: Path) -> Show:
     loaded = load_campaign(path)
     campaign, pages = loaded.campaign, loaded.pages
     files = {phase.number: page.phase_files(campaign, phase, pages) for phase in campaign.phases}
-    by_number = {phase.number: phase for phase in campaign.phases if phase.mode == "banner"}
-    fragments = {
-        (source.phase, source.language): banner_render.fragment(campaign, by_number[source.phase], source)
-        for source in pages
-        if source.phase in by_number
-    }
-    return Show(loaded, files, fragments, {view.label: view for view in views(campaign)})
+    return Show(
+        loaded,
+        files,
+        fragments(campaign, pages, is_open=False),
+        {view.label: view for view in views(campaign)},
+    )
 
 
 def _path(request: Request) -> str:

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from piquet import outlook
 from piquet.render.apache_conditions import IS_PAGE, WANTS_PAGE, Conditions, speaks
 from piquet.render.quoting import apache_substitution
 from piquet.render.view import PhaseView
@@ -71,23 +72,41 @@ def _banner(conditions: Conditions, phase: PhaseView, headers_first: bool) -> di
         "asked": by_variable if headers_first else conditions.banner(phase, "header"),
         "filtered": conditions.banner(phase, "note"),
         "carries": f"{_STATUS} && {_IS_WHOLE}",
-        "parts": list(_parts(conditions, phase)),
+        "wordings": _wordings(conditions, phase),
     }
 
 
-def _parts(conditions: Conditions, phase: PhaseView) -> list[Mapping[str, str]]:
+def _wordings(conditions: Conditions, phase: PhaseView) -> list[Mapping[str, Any]]:
+    """Sections for sites that are struck and for those that stay open, where the host has both."""
+    campaign = conditions.view.campaign
+    struck = {outlook.takes_part(campaign, entry.phases) for entry in conditions.entries}
+    texts = {True: phase.banners, False: phase.messages}
+    if len(struck) < len(texts):
+        return [{"section": "", "parts": _parts(conditions, texts[is_struck])} for is_struck in struck]
+    numbers = [strike.number for strike in outlook.strikes(campaign)]
+    return [
+        {
+            "section": "If",
+            "condition": conditions.is_struck(numbers),
+            "parts": _parts(conditions, texts[True]),
+        },
+        {"section": "Else", "condition": "", "parts": _parts(conditions, texts[False])},
+    ]
+
+
+def _parts(conditions: Conditions, texts: Mapping[str, str]) -> list[Mapping[str, str]]:
     """A section for each language, only one of which is ever open; the first language has all the rest."""
     first, *others = conditions.view.campaign.languages
     found = [
         {
             "section": "If" if place == 0 else "ElseIf",
             "condition": speaks(conditions.view, language),
-            "substitution": substitution(phase.banners[language]),
+            "substitution": substitution(texts[language]),
         }
         for place, language in enumerate(others)
     ]
     last = {"section": "Else" if others else "If", "condition": "" if others else "true"}
-    return [*found, {**last, "substitution": substitution(phase.banners[first])}]
+    return [*found, {**last, "substitution": substitution(texts[first])}]
 
 
 def substitution(fragment: str) -> str:

@@ -136,6 +136,13 @@ class Conditions:
             return own
         return f"(({own}) || ({below} && -f '/run/piquet/live/_.$1'{self._if_marked(number, '_.$1')}))"
 
+    def is_struck(self, numbers: Iterable[int]) -> str:
+        """Whether the requested host takes part in one of these phases, in which others do not."""
+        own = [f"-f '{DIR}/with/{number}/%{{SERVER_NAME}}'" for number in numbers]
+        below = self._below()
+        marks = " || ".join(f"-f '{DIR}/with/{number}/_.$1'" for number in numbers)
+        return " || ".join([*own, f"({below} && ({marks}))"] if below else own)
+
     def _if_marked(self, number: int, key: str) -> str:
         """Where some entries take no part in a phase, those that do have a mark: a lost one shows less, not more."""
         return f" && -f '{self.view.www}/with/{number}/{key}'" if self.without(number) else ""

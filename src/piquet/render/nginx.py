@@ -69,7 +69,7 @@ def _values(view: CampaignView, host: HostPlan, server: ServerFacts) -> dict[str
         **view.values(),
         **sites,
         **decision,
-        **banner_values(view, server),
+        **banner_values(view, host, server),
         "is_lua": server.variant == "lua",
         "shown": "$piquet_target" if server.variant == "lua" else "$uri",
         "modules": server.modules,

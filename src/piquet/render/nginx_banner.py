@@ -10,9 +10,10 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from piquet import answers, banner
+from piquet import answers, banner, outlook
 from piquet.fleet.model import ServerFacts
-from piquet.render.view import CampaignView
+from piquet.plan import HostPlan
+from piquet.render.view import CampaignView, shares
 
 PIECE_BYTES = 2000
 """Of a piece; each of them may need a backslash."""
@@ -45,16 +46,19 @@ HEADERS_MORE = "http_headers_more_filter"
 _INPUT = frozenset({"more_set_input_headers", "more_clear_input_headers"})
 
 
-def banner_values(view: CampaignView, server: ServerFacts) -> dict[str, Any]:
+OPEN = "o"
+"""What stands behind the number of a phase where a site shows banners only, so that it gets the other wording."""
+
+
+def banner_values(view: CampaignView, host: HostPlan, server: ServerFacts) -> dict[str, Any]:
     """Values of the banner on a server, for the template."""
     kinds = "|".join(answers.EMBEDDING)
-    texts = {
-        f"{phase.number} {language} ": _pieces(text)
-        for phase in view.of_mode("banner")
-        for language, text in phase.banners.items()
-    }
+    wordings = _wordings(view, host)
+    texts = {f"{key} ": _pieces(text) for key, text in wordings.items()}
     count = max((len(pieces) for pieces in texts.values()), default=0)
     return {
+        "wordings": wordings,
+        "open": OPEN if any(OPEN in key for key in wordings) else "",
         "embedded": f"^(?:{kinds}) (?!same-origin$).",
         "carrier": r"^[0-9]+ 200 (?:identity)? text/html *(?:;|$)",
         "piece_numbers": range(count),
@@ -68,6 +72,18 @@ def banner_values(view: CampaignView, server: ServerFacts) -> dict[str, Any]:
         "moment": momentary_type(view.secret),
         "needles": list(LEADS.items()),
     }
+
+
+def _wordings(view: CampaignView, host: HostPlan) -> dict[str, str]:
+    """Phase and language, as nginx has them in one word with a space between → banner; only what some site shows."""
+    struck = {outlook.takes_part(view.campaign, phases) for phases in shares(host, "nginx")}
+    found: dict[str, str] = {}
+    for phase in view.of_mode("banner"):
+        if True in struck:
+            found |= {f"{phase.number} {language}": text for language, text in phase.banners.items()}
+        if False in struck:
+            found |= {f"{phase.number}{OPEN} {language}": text for language, text in phase.messages.items()}
+    return found
 
 
 def momentary_type(secret: str | None) -> str:

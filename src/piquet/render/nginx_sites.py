@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from piquet import answers
+from piquet import answers, outlook
 from piquet.fleet.model import ServerFacts
 from piquet.plan import HostPlan, entry_key, match_site
 from piquet.render.view import CampaignView, shares
@@ -47,6 +47,9 @@ def site_values(view: CampaignView, host: HostPlan, server: ServerFacts) -> dict
         "hash_sizes": (_HASH_MAX_SIZE, _HASH_BUCKET_SIZE) if is_large and is_ours else None,
         **_site_tables(rows, longest),
         "shares": _letters_of_phases(view, letters),
+        "open_letters": tuple(
+            letter for letter, (phases, _) in letters.items() if not outlook.takes_part(view.campaign, phases)
+        ),
         "sharers": tuple(row for row in sharers if len(row[0]) <= longest),
         "long_sharers": tuple(
             (f"^{answers.pcre_literal(key)}$", letter) for key, letter in sharers if len(key) > longest

@@ -9,7 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from piquet import answers
+from piquet import answers, outlook
 from piquet.campaign.model import Campaign, Phase
 from piquet.render.words import words
 
@@ -37,7 +37,7 @@ def about(campaign: Campaign, phase: Phase) -> str:
 
 def problem(campaign: Campaign, phase: Phase, language: str) -> str:
     """The strike for an API client. Source: RFC 9457."""
-    texts = words(language, campaign.theme).texts
+    texts, whole = words(language, campaign.theme).texts, outlook.whole(campaign, phase)
     return _canonical(
         {
             "type": campaign.contact,
@@ -45,23 +45,24 @@ def problem(campaign: Campaign, phase: Phase, language: str) -> str:
             "status": 503,
             "detail": texts["detail"],
             "campaign": campaign.name,
-            "start": _instant(phase, "start"),
-            "end": _instant(phase, "end"),
+            "start": _instant(whole, "start"),
+            "end": _instant(whole, "end"),
         }
     )
 
 
 def linked_data(campaign: Campaign, phase: Phase, language: str, title: str, text: str) -> Markup:
     """What search engines and archives read in a page; data, never run. Source: JSON-LD 1.1, schema.org."""
+    whole = outlook.whole(campaign, phase)
     document = {
         "@context": "https://schema.org",
         "@type": "SpecialAnnouncement",
         "name": title,
         "text": text,
         "inLanguage": language,
-        "datePosted": _instant(phase, "start"),
-        "expires": _instant(phase, "end"),
-        "temporalCoverage": f"{_instant(phase, 'start')}/{_instant(phase, 'end')}",
+        "datePosted": _instant(whole, "start"),
+        "expires": _instant(whole, "end"),
+        "temporalCoverage": f"{_instant(whole, 'start')}/{_instant(whole, 'end')}",
         "url": campaign.contact,
     }
     text = json.dumps(document, ensure_ascii=False, sort_keys=True)

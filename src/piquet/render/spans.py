@@ -9,12 +9,14 @@ Source: Unicode TS 35 part 4 (dates), CLDR through Babel.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from babel import dates
 from markupsafe import Markup
 
+from piquet import outlook
 from piquet.campaign.model import Campaign, Phase
 from piquet.render.words import Words, locale
 
@@ -23,12 +25,15 @@ _VOWELS = frozenset("AEIOUYHÀÂÉÈÊÎÔŒ")
 
 
 def window(campaign: Campaign, phase: Phase, words: Words) -> Markup:
-    """From when until when, with `time` elements, e.g. `from … until … (Paris time)`; no capital, no full stop.
+    """From when until when, e.g. `from … until … (Paris time)`, with `time` elements; no capital, no full stop.
+
+    It is of all phases that touch this one and show the same.
 
     From midnight to midnight the days are named and nothing else: that a day ends at 00:00 of the next one, as it does
     in a range of hours, is read by many as a second day.
     """
-    start, end = _local(campaign, phase.start_at), _local(campaign, phase.end_at)
+    whole = outlook.whole(campaign, phase)
+    start, end = _local(campaign, whole.start_at), _local(campaign, whole.end_at)
     days = _whole_days(start, end)
     if words.are_foreign:
         return _plain_window(campaign, *(days or (start, end)), words.wanted)
@@ -45,10 +50,19 @@ def window(campaign: Campaign, phase: Phase, words: Words) -> Markup:
 
 
 def promise(campaign: Campaign, phase: Phase, words: Words) -> Markup:
-    """That this is a strike and nothing else, and when all is back."""
-    end = _local(campaign, phase.end_at)
+    """That this is a strike and nothing else, when all is back, and what the site does at once behind it."""
+    end = _local(campaign, outlook.back(campaign, phase).end_at)
     key = "promise_occupy" if phase.mode == "occupy" else "promise"
-    return words.sentence(key, end=_spoken(end, words.texts["when"], words), zone=zone_label(campaign, words))
+    spoken = _spoken(end, words.texts["when"], words)
+    promised = words.sentence(key, end=spoken, zone=zone_label(campaign, words))
+    behind = outlook.following(campaign, phase)
+    return Markup("{} {}").format(promised, _then(campaign, behind, words)) if behind else promised
+
+
+def _then(campaign: Campaign, phase: Phase, words: Words) -> Markup:
+    """What a site does in the phase behind, in the language of the words around it."""
+    spoken = replace(words, wanted=words.language)
+    return capitalised(words.sentence(f"then_{phase.mode}", window=window(campaign, phase, spoken)))
 
 
 def zone_label(campaign: Campaign, words: Words) -> str:

@@ -107,8 +107,9 @@ def _built_in(name: str) -> Mapping[str, bytes]:
 
 @cache
 def _frame() -> bytes:
-    """What keeps a banner and other people's pages apart, whatever its theme."""
-    return (resources.templates() / "page" / BANNER_STYLE).read_bytes()
+    """What shows a banner, and what keeps it and other people's pages apart, whatever its theme."""
+    folder = resources.templates() / "page"
+    return (folder / "veil.css").read_bytes() + (folder / BANNER_STYLE).read_bytes()
 
 
 @cache

@@ -36,6 +36,7 @@ class PhaseView:
         cookie_name: of whoever asked for the usual page (occupy).
         cookie: the whole value of Set-Cookie for that.
         banners: language → fragment (banner).
+        messages: the same for sites that show banners only.
     """
 
     number: int
@@ -51,16 +52,21 @@ class PhaseView:
     cookie_name: str
     cookie: str
     banners: Mapping[str, str]
+    messages: Mapping[str, str]
 
 
 @dataclass(frozen=True)
 class CampaignView:
-    """The campaign, its secret, the files of all its phases by their path below the web root, and that root."""
+    """The campaign, its secret, the files of all its phases by their path below the web root, its banners, and that root.
+
+    `fragments` are for sites that take part in everything, `messages` for those that show banners only.
+    """
 
     campaign: Campaign
     secret: str | None
     files: Mapping[str, bytes]
     fragments: Mapping[tuple[int, str], str]
+    messages: Mapping[tuple[int, str], str]
     www: str
 
     @cached_property
@@ -105,13 +111,14 @@ class CampaignView:
             end=f"{phase.end_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
             lease=window_pattern(phase.start_at, phase.end_at),
             sign=answers.sign(self.campaign, phase),
-            retry_after=answers.retry_after(phase),
+            retry_after=answers.retry_after(self.campaign, phase),
             assets=answers.asset_names(self.files, phase.number),
             paths=phase.paths,
             robots=answers.ROBOTS["occupy" if phase.mode == "occupy" else "block"],
             cookie_name=answers.usual_cookie_name(self.campaign, phase),
             cookie=answers.usual_cookie(self.campaign, phase),
             banners={n: self.fragments[phase.number, n] for n in spoken if phase.mode == "banner"},
+            messages={n: self.messages[phase.number, n] for n in spoken if phase.mode == "banner"},
         )
 
 
@@ -133,13 +140,22 @@ def campaign_view(
     files: dict[str, bytes] = {}
     for phase in campaign.phases:
         files.update(page.phase_files(campaign, phase, sources))
-    modes = {phase.number: phase for phase in campaign.phases if phase.mode == "banner"}
-    fragments = {
-        (source.phase, source.language): banner.fragment(campaign, modes[source.phase], source)
+    both = (fragments(campaign, sources, is_open=is_open) for is_open in (False, True))
+    return CampaignView(campaign, secret, files, *both, www)
+
+
+def fragments(
+    campaign: Campaign, sources: Iterable[PageSource], *, is_open: bool
+) -> Mapping[tuple[int, str], str]:
+    """Every banner by phase and language, for the sites that are struck or for those that stay open."""
+    of_mode = {phase.number: phase for phase in campaign.phases if phase.mode == "banner"}
+    return {
+        (source.phase, source.language): banner.fragment(
+            campaign, of_mode[source.phase], source, is_open=is_open
+        )
         for source in sources
-        if source.phase in modes
+        if source.phase in of_mode
     }
-    return CampaignView(campaign, secret, files, fragments, www)
 
 
 def shares(host: HostPlan, provider: Provider) -> Mapping[tuple[int, ...], tuple[str, ...]]:

@@ -29,6 +29,7 @@ _PLACES = {
     "same_day": {"date", "start", "end", "zone"},
     "whole_day": {"date", "zone"},
     "whole_days": {"start", "end", "zone"},
+    **{f"then_{mode}": {"window"} for mode in ("block", "occupy", "banner")},
     "zone": {"city"},
     "zone_vowel": {"city"},
 }

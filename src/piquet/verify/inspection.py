@@ -110,7 +110,7 @@ async def inspect(
     total = questions_in(asked)
     swept = await sweep(prober, asked, concurrency, progress("asking", total))
     findings, returned = judged(swept.replies, expectations, baseline)
-    carrying = sum(bool(reply.observation.banners) for reply in swept.replies)
+    carrying = sum(bool(reply.observation.shown_banners) for reply in swept.replies)
     parts = stretches(swept.replies, expectations)
     return Inspection(findings, returned, swept.pace, carrying, sites_showing(swept.replies, campaign), parts)
 
@@ -229,7 +229,7 @@ def _showing(replies: Iterable[Reply], campaign: Campaign, numbers: Collection[i
         target, seen = reply.target, reply.observation
         if numbers and not set(numbers) & set(target.phases):
             continue
-        shows = any(marks.get(mark) in target.phases for mark in {seen.ours, *seen.banners} & marks.keys())
+        shows = any(marks.get(mark) in target.phases for mark in {seen.ours, *seen.shown_banners} & marks.keys())
         by_place[target.host, target.site] = by_place.get((target.host, target.site), False) or shows
     silent = {site for (_, site), shows in by_place.items() if not shows}
     asked = {site for _, site in by_place}

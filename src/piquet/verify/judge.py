@@ -185,7 +185,7 @@ def _page(reply: Reply, answer: Answer) -> Iterator[Finding]:
     elif len(seen.banners) > 1 or set(seen.banners) - {answer.mark}:
         message = f"{asked} does not carry this phase's banner once"
         yield _finding(reply, "wrong-banner", message, answer.mark, ", ".join(seen.banners))
-    elif not seen.banners and reply.question.method == "GET" and (reason := _no_banner(seen)):
+    elif not seen.shown_banners and reply.question.method == "GET" and (reason := _no_banner(seen)):
         severity: Severity = "warning" if seen.has_place else "info"
         yield _finding(reply, "no-banner", f"{asked} carries no banner: {reason}", severity=severity)
 
@@ -198,6 +198,8 @@ def _no_banner(seen: Observation) -> str:
         return f"it comes compressed ({coding})"
     if seen.has_place is False:
         return "it has no body tag"
+    if not seen.lets_style_in:
+        return "its own Content-Security-Policy or Integrity-Policy forbids the style sheet that shows it"
     if "max-age" in (seen.header("cache-control") or "") or seen.header("expires"):
         return "caches are told to keep it, or the server could not put one in"
     return "the server could not put one in: see what survey and plan say of its own filters"

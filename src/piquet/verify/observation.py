@@ -121,6 +121,7 @@ class Observation:
         bare_spellings: digests of the body without them with tags in capitals that nginx writes in small letters.
         bare_size: its length.
         has_place: whether the body has a place for a banner; None where nobody looked.
+        lets_style_in: whether the page allows the style sheet that alone shows a banner; True where nobody looked.
     """
 
     status: int | None
@@ -137,6 +138,7 @@ class Observation:
     bare_spellings: tuple[str, ...] = ()
     bare_size: int = 0
     has_place: bool | None = None
+    lets_style_in: bool = True
 
     def header(self, name: str) -> str | None:
         """All values of a header joined by `, `; None if it is absent. `name` in lower case."""
@@ -147,6 +149,11 @@ class Observation:
     def ours(self) -> str:
         """The value of our own header, "" if the answer is not ours."""
         return self.header(OURS) or ""
+
+    @property
+    def shown_banners(self) -> tuple[str, ...]:
+        """Marks of the banners that visitors can see: none where the page forbids the sheet that shows them."""
+        return self.banners if self.lets_style_in else ()
 
     @property
     def is_unreached(self) -> bool:

@@ -20,7 +20,8 @@ from types import TracebackType
 import aiohttp
 from yarl import URL
 
-from piquet import __version__, banner
+from piquet import __version__, banner, style_policy
+from piquet.answers import ASSET_PREFIX, BANNER_STYLE_ASSET
 from piquet.verify import proxied
 from piquet.verify.observation import UNKNOWN_SITE, Observation, Question, Target
 
@@ -179,7 +180,7 @@ class Prober:
                 certificate=trouble,
                 lines=_lines(body) if question.keep_lines else frozenset(),
             )
-            return looked_through(seen, body)
+            return looked_through(seen, body, _style_sheet(target))
 
     def _session(self, is_fresh: bool) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(limit=0, force_close=is_fresh)
@@ -243,12 +244,18 @@ async def _body(response: aiohttp.ClientResponse) -> bytes:
     return b"".join(parts)[:BODY_LIMIT_BYTES]
 
 
-def looked_through(seen: Observation, body: bytes) -> Observation:
-    """With the banners of a page, if it is one that could carry them."""
+def _style_sheet(target: Target) -> str:
+    """Where the sheet is that shows the banner of a target's pages."""
+    return f"http{'s' if target.tls else ''}://{target.authority}{ASSET_PREFIX}{BANNER_STYLE_ASSET}"
+
+
+def looked_through(seen: Observation, body: bytes, style_sheet: str) -> Observation:
+    """With the banners of a page, if it is one that could carry them, and whether it lets them be seen."""
     if not banner.can_carry(seen.status or 0, dict(seen.headers)):
         return seen
     marks, bare = banner.taken_out(body)
     has_place = banner.has_place(bare)
+    seen = replace(seen, lets_style_in=style_policy.lets_in(style_sheet, seen.headers, bare))
     if not marks:
         return replace(seen, has_place=has_place)
     return replace(
