@@ -143,7 +143,7 @@ class Prober:
             now = time.time()
             return Observation(None, (), "", 0, now - self._timeout_s, now, _reason(error), trouble)
         seen = replace(seen, certificate=trouble, lines=_lines(body) if question.keep_lines else frozenset())
-        return looked_through(seen, body)
+        return looked_through(seen, body, _style_sheet(target))
 
     async def _request(
         self,
