@@ -57,7 +57,7 @@ class PhaseView:
 
 @dataclass(frozen=True)
 class CampaignView:
-    """The campaign, its secret, the files of all its phases by their path below the web root, its banners, and that root.
+    """The campaign, its secret, the files of all its phases by their path below the web root, banners, and that root.
 
     `fragments` are for sites that take part in everything, `messages` for those that show banners only.
     """
@@ -140,8 +140,8 @@ def campaign_view(
     files: dict[str, bytes] = {}
     for phase in campaign.phases:
         files.update(page.phase_files(campaign, phase, sources))
-    both = (fragments(campaign, sources, is_open=is_open) for is_open in (False, True))
-    return CampaignView(campaign, secret, files, *both, www)
+    struck, spared = (fragments(campaign, sources, is_open=is_open) for is_open in (False, True))
+    return CampaignView(campaign, secret, files, struck, spared, www)
 
 
 def fragments(

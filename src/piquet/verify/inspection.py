@@ -229,7 +229,9 @@ def _showing(replies: Iterable[Reply], campaign: Campaign, numbers: Collection[i
         target, seen = reply.target, reply.observation
         if numbers and not set(numbers) & set(target.phases):
             continue
-        shows = any(marks.get(mark) in target.phases for mark in {seen.ours, *seen.shown_banners} & marks.keys())
+        shows = any(
+            marks.get(mark) in target.phases for mark in {seen.ours, *seen.shown_banners} & marks.keys()
+        )
         by_place[target.host, target.site] = by_place.get((target.host, target.site), False) or shows
     silent = {site for (_, site), shows in by_place.items() if not shows}
     asked = {site for _, site in by_place}
