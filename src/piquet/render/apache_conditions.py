@@ -138,9 +138,9 @@ class Conditions:
 
     def is_struck(self, numbers: Iterable[int]) -> str:
         """Whether the requested host takes part in one of these phases, in which others do not."""
-        own = [f"-f '{DIR}/with/{number}/%{{SERVER_NAME}}'" for number in numbers]
+        own = [f"-f '{self.view.www}/with/{number}/%{{SERVER_NAME}}'" for number in numbers]
         below = self._below()
-        marks = " || ".join(f"-f '{DIR}/with/{number}/_.$1'" for number in numbers)
+        marks = " || ".join(f"-f '{self.view.www}/with/{number}/_.$1'" for number in numbers)
         return " || ".join([*own, f"({below} && ({marks}))"] if below else own)
 
     def _if_marked(self, number: int, key: str) -> str:
