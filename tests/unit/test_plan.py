@@ -249,6 +249,10 @@ FIRES: list[Case] = [
     ("use-canonical-name", "warning", {}, on_apache(use_canonical_name=True)),
     ("quick-handler-cache", "warning", {}, on_apache(quick_handler_cache=True)),
     ("open-file-cache", "warning", {}, on_nginx(http=CACHE_ON)),
+    ("timer-resolution", "warning", {}, on_nginx(http={"timer_resolution_ms": 1})),
+    ("timer-resolution", "warning", {}, on_nginx(http={"timer_resolution_ms": 100})),
+    ("timer-resolution", "error", {}, on_nginx(http={"timer_resolution_ms": 101})),
+    ("timer-resolution", "error", {}, on_nginx(http={"timer_resolution_ms": 10_000})),
 ]  # fmt: skip
 
 SILENT: list[Case] = [
@@ -316,6 +320,9 @@ SILENT: list[Case] = [
     ("use-canonical-name", "", {}, on_apache()),
     ("quick-handler-cache", "", {}, on_apache()),
     ("open-file-cache", "", {}, one()),
+    ("timer-resolution", "", {}, one()),
+    ("timer-resolution", "", {}, on_nginx(http={"timer_resolution_ms": None})),
+    ("timer-resolution", "", {}, on_nginx(http={"timer_resolution_ms": 0})),
 ]  # fmt: skip
 
 

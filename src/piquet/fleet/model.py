@@ -67,6 +67,7 @@ class ServerFacts:
         map_hash_max_size: nginx, if the owner sets it.
         map_hash_bucket_size: nginx, if the owner sets it.
         open_file_cache: nginx, whether it is on anywhere.
+        timer_resolution_ms: nginx, for how long its clock stands still, if the owner sets it.
         use_canonical_name: Apache, whether it is on anywhere.
         quick_handler_cache: Apache, whether mod_cache answers before everything else.
         trace: Apache, whether TRACE is answered.
@@ -105,6 +106,7 @@ class ServerFacts:
     map_hash_max_size: int | None = None
     map_hash_bucket_size: int | None = None
     open_file_cache: bool = False
+    timer_resolution_ms: int | None = None
     use_canonical_name: bool = False
     quick_handler_cache: bool = False
     trace: bool = False

@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Set, Tuple
 
-from piquet.host import commands, files, hooks, nginx_config, processes
+from piquet.host import commands, files, hooks, nginx_config, nginx_times, processes
 from piquet.host.commands import Result
 from piquet.host.findings import Finding
 from piquet.host.nginx_config import Block, Configuration
@@ -189,7 +189,17 @@ def http_facts(configuration: Configuration, paths: Paths) -> Dict[str, Any]:
         "map_hash_max_size": number("map_hash_max_size") or fixed[0],
         "map_hash_bucket_size": number("map_hash_bucket_size") or fixed[1],
         "open_file_cache": any(words and words[0] != "off" for words in caches),
+        "timer_resolution_ms": timer_resolution_ms(configuration),
     }
+
+
+def timer_resolution_ms(configuration: Configuration) -> Optional[int]:
+    """For how long the server's clock stands still at most; None where it is looked at before every event.
+
+    Source: nginx documentation, core module, `timer_resolution`; ngx_time_update is called at its ticks only.
+    """
+    said = [d.arguments for d in configuration.main if d.name == "timer_resolution" and d.arguments]
+    return (nginx_times.milliseconds(said[-1][0]) or None) if said else None
 
 
 def block_record(block: Block) -> Dict[str, Any]:
@@ -225,6 +235,10 @@ def _findings(configuration: Configuration, document: Dict[str, Any]) -> List[Fi
     if document["http"]["open_file_cache"]:
         message = "open_file_cache is used: a flag taken away is seen late, so rollback also reloads."
         found.append(Finding("warning", "open-file-cache", "nginx", message))
+    if document["http"]["timer_resolution_ms"]:
+        message = "timer_resolution is set: the clock stands still for so long, and starts and ends come late by it."
+        got = f"{document['http']['timer_resolution_ms']} ms"
+        found.append(Finding("warning", "timer-resolution", "nginx", message, got=got))
     refused = [d.arguments for _, d in configuration.http if d.name == "disable_symlinks"]
     if any(words[:1] != ("off",) for words in (*refused, *configuration.inner.get("disable_symlinks", []))):
         message = "disable_symlinks is on: the flags lie behind a link, so no site could go on strike."

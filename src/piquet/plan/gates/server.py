@@ -8,6 +8,9 @@ from collections.abc import Callable, Iterator, Mapping
 from piquet.findings import Finding
 from piquet.fleet.model import Provider, ServerFacts
 
+MAX_LATE_MS = 100
+"""All hosts of a fleet begin and end within so much of each other."""
+
 NEEDED_MODULES: Mapping[Provider, tuple[str, ...]] = {
     "nginx": ("http_geo", "http_map", "http_rewrite"),
     "apache": ("alias_module", "headers_module"),
@@ -54,6 +57,21 @@ def _open_file_cache(host: str, server: ServerFacts) -> Iterator[Finding]:
         yield Finding("warning", "open-file-cache", host, message)
 
 
+def _timer_resolution(host: str, server: ServerFacts) -> Iterator[Finding]:
+    """The lease is asked of nginx's own clock, which then moves at ticks only."""
+    if not server.timer_resolution_ms:
+        return
+    message = (
+        "timer_resolution is set: nginx's clock stands still meanwhile, so starts and ends come that late"
+    )
+    expected, got = f"at most {MAX_LATE_MS} ms", f"{server.timer_resolution_ms} ms"
+    hint = f"have its owner take it out of nginx.conf, or set {MAX_LATE_MS}ms, and reload; then survey again"
+    if server.timer_resolution_ms > MAX_LATE_MS:
+        yield Finding("error", "timer-resolution", host, message, expected, got, hint)
+    else:
+        yield Finding("warning", "timer-resolution", host, message, got=got)
+
+
 def _quick_handler(host: str, server: ServerFacts) -> Iterator[Finding]:
     if server.quick_handler_cache:
         message = "mod_cache answers before everything else: pages that it holds are not blocked"
@@ -66,5 +84,6 @@ SERVER_GATES: tuple[Callable[[str, ServerFacts], Iterator[Finding]], ...] = (
     _modules,
     _canonical_name,
     _open_file_cache,
+    _timer_resolution,
     _quick_handler,
 )
