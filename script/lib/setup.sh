@@ -66,22 +66,35 @@ setup_packages() {
     apt-get install --yes --no-install-recommends "${missing[@]}"
 }
 
+# nginx's modules that owners may have loaded: a test loads the one that it needs. Not perl, image and xslt filters,
+# which are for single locations, and not geoip, which answers nothing.
+readonly nginx_modules=(
+  libnginx-mod-http-{auth-pam,brotli-filter,brotli-static,cache-purge,dav-ext,echo,fancyindex,headers-more-filter,lua}
+  libnginx-mod-http-{modsecurity,set-misc,srcache-filter,subs-filter,uploadprogress} libnginx-mod-nchan modsecurity-crs
+)
+
 # Tests start servers of their own on ports of their own. A service that was not here before must not start, now or
-# at the next boot; one that was here is not touched.
+# at the next boot; one that was here is not touched, and not restarted for the sake of a module either.
 setup_servers() {
-  local unit policy=/usr/sbin/policy-rc.d new=()
+  local unit package policy=/usr/sbin/policy-rc.d new=() is_complete=yes is_held=
   for unit in nginx apache2; do
     is_installed "$unit" || new+=("$unit")
   done
-  if [ "${#new[@]}" -gt 0 ] && [ ! -e "$policy" ] && [ "$(id -u)" -eq 0 ]; then
+  for package in nginx apache2 "${nginx_modules[@]}"; do
+    is_installed "$package" || is_complete=
+  done
+  if [ -z "$is_complete" ] && [ ! -e "$policy" ] && [ "$(id -u)" -eq 0 ]; then
+    is_held=yes
     trap 'rm -f /usr/sbin/policy-rc.d' EXIT
     printf '#!/bin/sh\nexit 101\n' >"$policy"
     chmod 755 "$policy"
   fi
-  setup_packages nginx libnginx-mod-http-lua libnginx-mod-http-headers-more-filter apache2 libfaketime openssl curl
+  setup_packages nginx "${nginx_modules[@]}" apache2 libfaketime openssl curl
+  if [ -n "$is_held" ]; then
+    rm -f "$policy"
+    trap - EXIT
+  fi
   [ "${#new[@]}" -gt 0 ] || return 0
-  rm -f "$policy"
-  trap - EXIT
   [ ! -d /run/systemd/system ] || quietly "leave ${new[*]} off" systemctl disable "${new[@]}"
 }
 

@@ -32,6 +32,7 @@ class Finding:
         expected: what would have been right, or "".
         got: what was there, or "".
         hint: what to do next, or "".
+        sites: names that it alone refuses: without them the others could go on. Empty if it is not about sites.
     """
 
     severity: Severity
@@ -41,17 +42,20 @@ class Finding:
     expected: str = ""
     got: str = ""
     hint: str = ""
+    sites: tuple[str, ...] = ()
 
-    def to_json(self) -> dict[str, str]:
+    def to_json(self) -> dict[str, str | list[str]]:
         """The finding as the agent protocol and `--json` write it: empty fields left out."""
-        fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return {name: value for name, value in fields.items() if value}
+        fields = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "sites"}
+        told = {name: value for name, value in fields.items() if value}
+        return {**told, "sites": list(self.sites)} if self.sites else told
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Finding:
         """Read a finding that a host agent or an earlier run wrote; unknown keys are ignored."""
-        known = {name: str(record[name]) for name in cls.__dataclass_fields__ if name in record}
-        return cls(**known)  # type: ignore[arg-type]
+        fields = set(cls.__dataclass_fields__) - {"sites"}
+        known = {name: str(record[name]) for name in fields if name in record}
+        return cls(**known, sites=tuple(map(str, record.get("sites") or ())))  # type: ignore[arg-type]
 
 
 def by_weight(findings: Iterable[Finding]) -> tuple[Finding, ...]:

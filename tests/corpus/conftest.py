@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,7 @@ def application() -> Iterator[int]:
 def planted(tmp_path: Path, application: int) -> Planter:
     """Plant a server with all kinds, or with those of the given names."""
 
-    def plant_some(provider: Provider, *names: str, main: MainFile | None = None, **loaded: bool) -> Server:
+    def plant_some(provider: Provider, *names: str, main: MainFile | None = None, **loaded: Any) -> Server:
         return plant(provider, _chosen(provider, names), tmp_path / provider, application, main, **loaded)
 
     return plant_some

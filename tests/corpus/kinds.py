@@ -16,14 +16,14 @@ Keys of the comment:
     sites     the names that a campaign selects; empty = never selected
     ask       comma-separated `scheme name` pairs to ask; `h2` is HTTP/2; an address behind them if not the usual one
     paths     addresses of its own to ask besides those of every kind
-    modules   what Apache must have loaded
+    modules   what the server must have loaded; of nginx the names of the files, which no other kind is asked with
     finding   code of what survey and plan say of it
     hosts     `no` and why: not planted on booted hosts
     alone     why its answers differ with what was asked before, so that it is asked by itself
     lua       `no` and why: a server with it is not spoken to by Lua
     limit     why the promise does not hold for this kind
 
-Kinds with one of the last two are loaded on request only.
+Kinds with one of the last two, and those of nginx with modules, are loaded on request only.
 
 No process, no network, no clock here: the runner and the demo decide where the files go.
 """
@@ -97,6 +97,11 @@ class Kind:
     hosts: bool = True
     lua: bool = True
 
+    @property
+    def is_on_request(self) -> bool:
+        """Whether it is asked only where somebody names it."""
+        return bool(self.limit or self.alone or (self.provider == "nginx" and self.modules))
+
     def rendered(self, places: Places) -> bytes:
         """The file with its placeholders filled, line ends as written."""
         values = {
@@ -127,7 +132,7 @@ def load(provider: Provider, *, limits: bool = False) -> tuple[Kind, ...]:
         limits: also those that are asked by themselves, or for which the promise does not hold.
     """
     kinds = (_read(provider, path) for path in sorted((HERE / provider).glob("*.conf")))
-    return tuple(kind for kind in kinds if limits or not (kind.limit or kind.alone))
+    return tuple(kind for kind in kinds if limits or not kind.is_on_request)
 
 
 def modules(kinds: tuple[Kind, ...], more: tuple[str, ...] = (), mpm: str = "event") -> tuple[str, ...]:

@@ -25,6 +25,8 @@ _START = {"nginx": ["/usr/sbin/nginx"], "apache": ["/usr/sbin/apache2", "-D", "F
 _TEST = {"nginx": ["/usr/sbin/nginx", "-t", "-q"], "apache": ["/usr/sbin/apache2", "-t"]}
 _NGINX_MODULES = "/usr/lib/nginx/modules"
 _LUA, _HEADERS_MORE = ("ndk_http_module", "ngx_http_lua_module"), ("ngx_http_headers_more_filter_module",)
+_BESIDE = {".rules": "/etc/nginx/{name}.rules", ".pam": "/etc/pam.d/nginx"}
+"""Files that lie beside a kind of nginx, by their ending → where they are on the host."""
 _CERT, _KEY = "/etc/ssl/corpus.pem", "/etc/ssl/corpus.key"
 
 
@@ -104,6 +106,7 @@ def plant(
     *,
     lua: bool = False,
     headers_more: bool = False,
+    more_modules: tuple[str, ...] = (),
 ) -> Server:
     """A box with a server and these kinds, as their owners left it: nothing of ours in it yet.
 
@@ -115,6 +118,7 @@ def plant(
         main: the owner's main file, by default the usual one.
         lua: whether its Lua module is loaded.
         headers_more: whether that module is loaded.
+        more_modules: further modules of nginx, as their files are called.
     """
     box = Box(folder)
     http, https = free_ports(2)
@@ -126,12 +130,24 @@ def plant(
         plant_root(kind, box.path(f"/srv/{kind.name}"))
     if provider == "nginx":
         text = main.text if main else (HERE / "base/nginx.conf").read_text()
-        names = (*(_LUA if lua else ()), *(_HEADERS_MORE if headers_more else ()))
+        wanted = (*(_LUA if lua else ()), *(_HEADERS_MORE if headers_more else ()))
+        names = dict.fromkeys(
+            (*wanted, *more_modules, *(module for kind in kinds for module in kind.modules))
+        )
+        _plant_beside(box, kinds)
         loaded = "".join(f"load_module {_NGINX_MODULES}/{name}.so;\n" for name in names)
         box.write("/etc/nginx/nginx.conf", (loaded + text).encode())
     else:
         _plant_apache(box, kinds, places, main)
     return Server(provider, box, kinds, http, https, sites)
+
+
+def _plant_beside(box: Box, kinds: tuple[Kind, ...]) -> None:
+    for kind in kinds:
+        for ending, place in _BESIDE.items():
+            file = HERE / "nginx" / (kind.name + ending)
+            if file.exists():
+                box.write(place.format(name=kind.name), file.read_bytes())
 
 
 def _plant_apache(box: Box, kinds: tuple[Kind, ...], places: Places, main: MainFile | None) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from piquet.bundle import payload
 from piquet.campaign.model import Campaign
+from piquet.findings import Finding
 from piquet.fleet.model import ServerFacts
 from piquet.fleet.read import read_fleet
 from piquet.plan import make_plan
@@ -27,11 +28,13 @@ class Surveyed:
         facts: what bundles are rendered from.
         survey: code → severity of the survey's findings.
         plan: code → severity of the plan's findings.
+        findings: the plan's, whole.
     """
 
     facts: ServerFacts
     survey: dict[str, str]
     plan: dict[str, str]
+    findings: tuple[Finding, ...] = ()
 
 
 def look(server: Server, campaign: Campaign) -> Surveyed:
@@ -47,6 +50,7 @@ def look(server: Server, campaign: Campaign) -> Surveyed:
         facts,
         {finding["code"]: finding["severity"] for finding in document["findings"]},
         {finding.code: finding.severity for finding in plan.findings},
+        plan.findings,
     )
 
 

@@ -25,7 +25,6 @@ GONE = "RewriteEngine On\nRewriteRule ^/x - [G]"
 CACHE = "CacheEnable disk /\nCacheQuickHandler {}"
 
 CASES: list[tuple[Provider, str, str, str]] = [
-    ("nginx", "disable-symlinks", NGINX.format("disable_symlinks on;"), NGINX.format("disable_symlinks off;")),
     (
         "nginx", "open-file-cache", NGINX.format("location / { open_file_cache max=9; }"),
         NGINX.format("open_file_cache off;"),
@@ -127,6 +126,58 @@ CASES: list[tuple[Provider, str, str, str]] = [
         "<Directory /srv>\nRewriteRule ^x - [G]\n</Directory>\n" + APACHE.format("RewriteRule ^/x - [G]", ""),
     ),
 ]  # fmt: skip
+
+
+LOADED = ("ngx_nchan_module", "ngx_http_auth_pam_module", "ngx_http_uploadprogress_module")
+PAM = NGINX.format('auth_pam "Members"; auth_pam_service_name nginx;')
+BY_SITES: list[tuple[str, str, str, str]] = [
+    ("disable-symlinks", NGINX.format("disable_symlinks on;"), NGINX.format("disable_symlinks off;"), ":1"),
+    (
+        "disable-symlinks", NGINX.format("disable_symlinks on from=$document_root;"),
+        NGINX.format("disable_symlinks if_not_owner from=$document_root;"), ":1",
+    ),
+    (
+        "disable-symlinks", "disable_symlinks on;\n" + NGINX.format(""),
+        "disable_symlinks on;\n" + NGINX.format("disable_symlinks off;"), ":1",
+    ),
+    (
+        "disable-symlinks", NGINX.format("\ndisable_symlinks on;"),
+        NGINX.format("location /x { disable_symlinks on; }"), ":2",
+    ),
+    ("inherited-answers", NGINX.format("nchan_pubsub; nchan_channel_id x;"), PAM, ":1"),
+    (
+        "inherited-answers", NGINX.format("\n\nreport_uploads up;") + "upload_progress up 1m;\n",
+        NGINX.format("location = /progress { report_uploads up; }") + "upload_progress up 1m;\n", ":3",
+    ),
+]  # fmt: skip
+"""Code of the plan alone, what fires and what does not, and the end of the place that is named."""
+
+
+@pytest.mark.parametrize(("code", "fires", "silent", "place"), BY_SITES)
+def test_single_sites_are_refused_with_file_and_line(
+    code: str, fires: str, silent: str, place: str, planted: Planter
+) -> None:
+    """The plan names the site and the place of the word, and nobody else."""
+    server = planted("nginx", "static", more_modules=LOADED)
+    said = []
+    for text in (fires, silent):
+        server.box.write("/etc/nginx/sites-enabled/more.conf", text.encode())
+        assert server.test() == ""
+        seen = look(server, picket(server).campaign)
+        said.append([finding.got for finding in seen.findings if finding.code == code])
+    told, others = said
+    assert f"more.example (/etc/nginx/sites-enabled/more.conf{place})" in told[0]
+    assert all("more.example" not in got for got in others)
+
+
+def test_what_no_module_of_ours_has_is_refused_by_name(planted: Planter) -> None:
+    """A name that nobody here knows, at both levels; nginx itself need not know it either to be surveyed."""
+    server = planted("nginx", "static")
+    text = "waf_zone all;\n" + NGINX.format("auth_ldap on;")
+    server.box.write("/etc/nginx/sites-enabled/more.conf", text.encode())
+    seen = look(server, picket(server).campaign)
+    told = {f.message.split("`")[1]: f.sites for f in seen.findings if f.code == "inherited-unknown"}
+    assert told == {"auth_ldap": ("more.example",), "waf_zone": ("more.example", "static.corpus.example")}
 
 
 @pytest.mark.parametrize(

@@ -141,7 +141,10 @@ def test_every_choice_that_is_none_is_said_at_once() -> None:
     [
         ("auto", False, [], "include"),
         ("auto", True, [], "lua"),
-        ("auto", True, ["location sub_filter", "http header_filter_by_lua"], "lua"),
+        ("auto", True, ["location sub_filter", "location header_filter_by_lua"], "lua"),
+        ("auto", True, ["http header_filter_by_lua"], "include"),
+        ("auto", True, ["server subs_filter"], "include"),
+        ("auto", True, ["server more_headers:content-type"], "include"),
         ("auto", True, ["server server_rewrite_by_lua"], "include"),
         ("auto", True, ["server add_after_body"], "include"),
         ("auto", True, ["http add_header:surrogate-control"], "include"),

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
+import yaml
 
 import piquet.plan.gates
 from piquet.campaign.model import Campaign, Phase, Theme
@@ -176,6 +177,7 @@ MANDATE = {"mandate": "{decision: general-assembly, decided_on: 2026-12-12}"}
 OCCUPY = {"phases": "[{mode: occupy, start: 2026-12-17T00:00, duration: 1h, page: p, paths: [/]}]"}
 BANNER = {"phases": "[{mode: banner, start: 2026-12-17T00:00, duration: 1h, style: bar, message: m}]"}
 LUA, MOD_LUA = {"usable": True}, {"lua_module": "/usr/lib/apache2/modules/mod_lua.so"}
+HANDED = {"place": "/etc/nginx/nginx.conf:7", "off": False}
 BY_LUA = {"piquet_nginx": "lua", "piquet_apache": "lua"}
 Case = tuple[str, str, Mapping[str, str], Mapping[str, Survey | None]]
 
@@ -220,9 +222,10 @@ FIRES: list[Case] = [
     ("conditions-broken", "error", BANNER, on_apache(version="2.4.64 (Debian)")),
     ("answers-kept", "error", BANNER, on_apache(recached=["*"])),
     ("stores-no-store", "error", OCCUPY, on_apache(lua=LUA, stores_no_store=["www.example.org"])),
-    ("banner-taken", "error", BANNER, on_nginx(lua=LUA, own=["http body_filter_by_lua"])),
+    ("banner-taken", "error", BANNER, on_nginx(lua=LUA, own=["http body_filter_by_lua"], _variables=BY_LUA)),
     ("banner-partial", "warning", BANNER, on_nginx(own=["location sub_filter"])),
-    ("banner-partial", "warning", BANNER, on_nginx(lua=LUA, own=["server header_filter_by_lua"])),
+    ("banner-partial", "warning", BANNER,
+     on_nginx(lua=LUA, own=["server header_filter_by_lua"], _variables=BY_LUA)),
     ("mandate-record-only", "info", MANDATE, {}),
     ("site-unknown", "error", {"sites": '{include: ["*", www.exmaple.org]}'}, {}),
     ("site-unknown", "error", {"sites": '{include: ["*", "*.exmaple.org"]}'}, {}),
@@ -253,6 +256,14 @@ FIRES: list[Case] = [
     ("timer-resolution", "warning", {}, on_nginx(http={"timer_resolution_ms": 100})),
     ("timer-resolution", "error", {}, on_nginx(http={"timer_resolution_ms": 101})),
     ("timer-resolution", "error", {}, on_nginx(http={"timer_resolution_ms": 10_000})),
+    ("disable-symlinks", "error", {}, on_nginx(inherited=[{"name": "disable_symlinks", **HANDED}])),
+    ("inherited-answers", "error", {}, on_nginx(inherited=[{"name": "nchan_pubsub", **HANDED}])),
+    ("inherited-unknown", "error", {}, on_nginx(inherited=[{"name": "auth_ldap", **HANDED}])),
+    ("inherited-unknown", "warning", {},
+     on_nginx(inherited=[{"name": "auth_ldap", **HANDED}], lua=LUA, _variables=BY_LUA)),
+    ("sites-not-held", "error", {}, on_nginx(inherited=[{"name": "auth_ldap", **HANDED}])),
+    *[("lua-filtered", "warning", {}, on_nginx(lua=LUA, own=[word], _variables=BY_LUA))
+      for word in ("http header_filter_by_lua", "server subs_filter", "http more_headers:retry-after")],
 ]  # fmt: skip
 
 SILENT: list[Case] = [
@@ -323,6 +334,15 @@ SILENT: list[Case] = [
     ("timer-resolution", "", {}, one()),
     ("timer-resolution", "", {}, on_nginx(http={"timer_resolution_ms": None})),
     ("timer-resolution", "", {}, on_nginx(http={"timer_resolution_ms": 0})),
+    ("disable-symlinks", "", {}, on_nginx(inherited=[{"name": "disable_symlinks", "place": "x:1", "off": True}])),
+    ("disable-symlinks", "", {},
+     on_nginx(inherited=[{"name": "disable_symlinks", **HANDED}], lua=LUA, _variables=BY_LUA)),
+    ("inherited-answers", "", {}, on_nginx(inherited=[{"name": "auth_pam", **HANDED}])),
+    ("inherited-answers", "", {},
+     on_nginx(inherited=[{"name": "nchan_pubsub", **HANDED}], lua=LUA, _variables=BY_LUA)),
+    ("inherited-unknown", "", {}, on_nginx(inherited=[{"name": "access_by_lua_file", **HANDED}])),
+    ("sites-not-held", "", {},
+     on_nginx(inherited=[{"name": "auth_ldap", **HANDED}], lua=LUA, _variables=BY_LUA)),
 ]  # fmt: skip
 
 
@@ -433,12 +453,58 @@ def test_overlapping_phases_are_refused_however_they_were_made() -> None:
     assert not codes(plan_of(replace(asked, phases=(first, touching))))
 
 
+def handing(line: int, name: str, directive: str) -> dict[str, Any]:
+    """A server block that hands a directive down."""
+    place = f"/etc/nginx/sites-enabled/all:{line + 2}"
+    return block(line, name) | {"inherited": [{"name": directive, "place": place, "off": False}]}
+
+
+def test_sites_that_cannot_be_held_are_named_once_with_what_leaves_them_out() -> None:
+    """The reason names site, file and line; the list is the whole `exclude`, and with it the plan passes."""
+    blocks = (
+        handing(1, "b.example.org", "auth_ldap"), handing(5, "a.example.org", "auth_ldap"),
+        handing(9, "c.example.org", "nchan_pubsub"), handing(13, "d.example.org", "auth_pam"),
+        block(17, "*.wild.example.org"),
+    )  # fmt: skip
+    asked = campaign(sites='{include: ["*"], exclude: ["*.wild.example.org"]}')
+    plan = plan_of(asked, web1=survey(nginx=nginx(*blocks)))
+    found = {finding.code: finding for finding in plan.findings}
+    assert set(found) == {"inherited-answers", "inherited-unknown", "sites-not-held"}
+    places = "a.example.org (/etc/nginx/sites-enabled/all:7), b.example.org (/etc/nginx/sites-enabled/all:3)"
+    assert found["inherited-unknown"].got == places
+    assert found["sites-not-held"].got == "a.example.org, b.example.org, c.example.org"
+    ready = found["sites-not-held"].hint.partition("\n\n")[2]
+    excluded = yaml.safe_load(ready)["sites"]["exclude"]
+    assert excluded == ["*.wild.example.org", "a.example.org", "b.example.org", "c.example.org"]
+    listed = ", ".join(f'"{name}"' for name in excluded)
+    again = plan_of(
+        campaign(sites=f'{{include: ["*"], exclude: [{listed}]}}'), web1=survey(nginx=nginx(*blocks))
+    )
+    assert (shown(again), again.findings) == (["d.example.org"], ())
+
+
+def test_where_no_site_can_be_held_nothing_is_left_out() -> None:
+    """An `exclude` of everything would help nobody."""
+    plan = plan_of(web1=survey(nginx=nginx(handing(1, "a.example.org", "auth_ldap"))))
+    (found,) = [finding for finding in plan.findings if finding.code == "sites-not-held"]
+    assert "exclude" not in found.hint
+
+
+def test_what_a_block_says_wins_over_http() -> None:
+    """`off` in a server block takes back what http says, there alone."""
+    off = {"name": "disable_symlinks", "place": "x:2", "off": True}
+    server = nginx(block(1, "a.example.org") | {"inherited": [off]}, block(5, "b.example.org"))
+    plan = plan_of(web1=survey(nginx=server | {"inherited": [{"name": "disable_symlinks", **HANDED}]}))
+    (found,) = [finding for finding in plan.findings if finding.code == "disable-symlinks"]
+    assert found.sites == ("b.example.org",)
+
+
 def test_every_gate_has_both_cases() -> None:
     """A new gate without a case for each side makes this fail."""
     folder = Path(piquet.plan.gates.__file__).parent
     source = "".join(path.read_text("utf-8") for path in folder.glob("*.py"))
     made = set(re.findall(r'"(?:error|warning|info)", "([a-z-]+)"', source)) | {
-        "site-unknown",
+        *("site-unknown", "disable-symlinks", "inherited-answers", "inherited-unknown"),
     }
     elsewhere = {
         *("consent-missing", "consent-message-only"),

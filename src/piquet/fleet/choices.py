@@ -26,7 +26,10 @@ PLAIN: Mapping[Provider, Variant] = {"nginx": "include", "apache": "rules"}
 EARLY_LUA = "server_rewrite_by_lua"
 """Directive of the owner's that takes the place of ours (or ours of it), so that `auto` leaves it its place."""
 
-_ALTERING = re.compile(r"(?:http|server) (?:sub_filter|add_before_body|add_after_body)")
+_ALTERING = re.compile(
+    r"(?:http|server) (?:sub_filter|subs_filter|add_before_body|add_after_body|header_filter_by_lua|body_filter_by_lua"
+    r"|limit_rate|add_trailer|more_headers:.+)"
+)
 _KEEPING = re.compile(r"(?:http|server) (?:expires|(?:add_header|more_set_headers):(?!vary$).+)")
 """nginx: what would tell caches to keep an answer of ours; of headers, surveys name no others but `Vary`."""
 _VARYING = re.compile(r"(?:http|server) (?:gzip_vary|(?:add_header|more_set_headers):vary)")

@@ -33,6 +33,28 @@ class Listen:
     proxy_protocol: bool = False
 
 
+@dataclass(frozen=True, order=True)
+class Inherited:
+    """A directive of nginx that a location of ours would inherit and that none of nginx's own modules has.
+
+    Attributes:
+        name: of the directive.
+        place: file and line, with a colon between.
+    """
+
+    name: str
+    place: str
+
+
+@dataclass(frozen=True, order=True)
+class Pass:
+    """An address and port to which a site's requests go on; `host` is sent as Host, "" for the visitor's own."""
+
+    address: str
+    port: int
+    host: str
+
+
 @dataclass(frozen=True)
 class Site:
     """One name on one server of one host, all its vhosts together.
@@ -43,6 +65,9 @@ class Site:
         listens: sorted, without repeats.
         hooked: whether every vhost of that name has the hook line (always true on Apache).
         is_default: whether one of them is also the default server of a socket.
+        inherited: nginx, what other people's modules hand down to a location of ours there, sorted by name.
+        passes: nginx, where requests go on to, sorted.
+        is_told_visitors: whether it takes visitors' addresses from what a server in front says; None if nobody knows.
     """
 
     name: str
@@ -50,6 +75,9 @@ class Site:
     listens: tuple[Listen, ...]
     hooked: bool
     is_default: bool
+    inherited: tuple[Inherited, ...] = ()
+    passes: tuple[Pass, ...] = ()
+    is_told_visitors: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -76,6 +104,7 @@ class ServerFacts:
         has_lua: whether a Lua module that can do what we need is loaded already.
         own: nginx, directives of the owner that decide what ours can do, with their level in front: `http`,
             `server` or `location` (`server server_rewrite_by_lua`, `location sub_filter`).
+        inherited: nginx, names of other people's directives at http or server level, not switched off everywhere.
         loadable: Apache, modules that are not loaded though their file is there: name → path of the .so.
         substitutes: Apache, names of virtual hosts that use mod_substitute themselves; `*` if all may.
         recached: Apache, names of virtual hosts that say how long answers are kept in so many `<If>` within others that
@@ -114,6 +143,7 @@ class ServerFacts:
     variant: Variant = field(kw_only=True)
     has_lua: bool = False
     own: frozenset[str] = frozenset()
+    inherited: frozenset[str] = frozenset()
     loadable: Mapping[str, str] = field(default_factory=dict, hash=False)
     conditional: frozenset[str] = frozenset()
     substitutes: frozenset[str] = frozenset()

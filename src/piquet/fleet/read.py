@@ -20,7 +20,8 @@ from piquet.campaign.names import Refusal, site_name
 from piquet.errors import FleetError, Problem
 from piquet.findings import Finding, by_weight
 from piquet.fleet import choices
-from piquet.fleet.model import Fleet, Host, Listen, Provider, ServerFacts, Site
+from piquet.fleet.model import Fleet, Host, Inherited, Listen, Pass, Provider, ServerFacts, Site
+from piquet.printable import printable_line
 
 SURVEY_VERSION = 1
 VARIABLES = (
@@ -153,7 +154,8 @@ def _surveyed(name: str, address: str, declared: tuple[str, ...] | None, survey:
         if server is None:
             continue
         servers.append(server_facts(provider, server))  # type: ignore[arg-type]
-        found = _sites(provider, server[vhosts_key], unusable)  # type: ignore[arg-type]
+        vhosts = [_handed_down(vhost, server) for vhost in server[vhosts_key]]
+        found = _sites(provider, vhosts, unusable)  # type: ignore[arg-type]
         if servers[-1].running:
             sites += found
         elif found:
@@ -203,6 +205,11 @@ def server_facts(provider: Provider, server: Mapping[str, Any]) -> ServerFacts:
         variant=choices.PLAIN[provider],
         has_lua=_typed(lua.get("usable", False), bool),
         own=_words(server, "own"),
+        inherited=frozenset(
+            one.name
+            for vhost in server.get("blocks") or ()
+            for one in _inherited(_handed_down(vhost, server))
+        ),
         loadable={_typed(k, str): _typed(v, str) for k, v in (server.get("loadable") or {}).items()},
         substitutes=_words(server, "substitutes"),
         recached=_words(server, "recached"),
@@ -241,7 +248,35 @@ def _site(provider: Provider, name: str, vhosts: list[Mapping[str, Any]]) -> Sit
         listens=tuple(sorted({_listen(listen) for listen in listens})),
         hooked=provider == "apache" or all(vhost["hooked"] in ("ours", "owner") for vhost in vhosts),
         is_default=any(_typed(listen.get("default", False), bool) for listen in listens),
+        inherited=tuple(sorted({one for vhost in vhosts for one in _inherited(vhost)})),
+        passes=tuple(sorted({_pass(record) for vhost in vhosts for record in vhost.get("passes") or ()})),
+        is_told_visitors=_told(vhosts),
     )
+
+
+def _handed_down(vhost: Mapping[str, Any], server: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A virtual host with what http hands down to it, unless it says otherwise itself."""
+    own = vhost.get("inherited") or ()
+    said = {record["name"] for record in own}
+    above = (record for record in server.get("inherited") or () if record["name"] not in said)
+    return {**vhost, "inherited": [*own, *above]}
+
+
+def _inherited(vhost: Mapping[str, Any]) -> Iterator[Inherited]:
+    for record in vhost["inherited"]:
+        if not _typed(record["off"], bool):
+            name, place = (printable_line(_typed(record[key], str)) for key in ("name", "place"))
+            yield Inherited(name, place)
+
+
+def _pass(record: Mapping[str, Any]) -> Pass:
+    return Pass(_typed(record["address"], str), _typed(record["port"], int), _typed(record["host"], str))
+
+
+def _told(vhosts: Iterable[Mapping[str, Any]]) -> bool | None:
+    """Whether all of a name's virtual hosts take visitors' addresses from what a server in front says."""
+    said = [_optional(vhost.get("realip"), bool) for vhost in vhosts]
+    return None if None in said else all(said)
 
 
 def _listen(record: Mapping[str, Any]) -> Listen:

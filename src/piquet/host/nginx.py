@@ -6,12 +6,22 @@ from __future__ import annotations
 import re
 import shutil
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence, Set, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple
 
-from piquet.host import commands, files, hooks, nginx_config, nginx_times, processes
+from piquet.host import (
+    commands,
+    files,
+    hooks,
+    nginx_config,
+    nginx_inherited,
+    nginx_passes,
+    nginx_times,
+    processes,
+)
 from piquet.host.commands import Result
 from piquet.host.findings import Finding
 from piquet.host.nginx_config import Block, Configuration
+from piquet.host.nginx_inherited import Placed
 from piquet.host.paths import Paths
 from piquet.host.platforms import Platform
 from piquet.host.servers import Server, Survey
@@ -111,9 +121,26 @@ class Nginx(Server):
                 str(file): self._owners_digest(configuration, file)
                 for file in dict.fromkeys(block.file for block in configuration.blocks)
             },
-            "blocks": [block_record(block) for block in configuration.blocks],
+            "inherited": [one.to_json() for one in self._inherited(_owners_http(configuration, self.paths))],
+            "blocks": [*self._block_records(configuration)],
         }
         return Survey(document, tuple(_findings(configuration, document)), _caches(configuration))
+
+    def _inherited(self, directives: Iterable[Placed]) -> Tuple[nginx_inherited.Inherited, ...]:
+        return nginx_inherited.inherited(directives, (self.paths.live, self.paths.rehearse))
+
+    def _block_records(self, configuration: Configuration) -> Iterator[Dict[str, Any]]:
+        """Every server block with what it hands down and where it passes requests on to."""
+        http = [directive for _, directive in _owners_http(configuration, self.paths)]
+        upstreams, is_realip = nginx_passes.upstreams(http), nginx_passes.has_realip(http)
+        for block in configuration.blocks:
+            own = [directive for _, directive in block.directives]
+            yield {
+                **block_record(block),
+                "inherited": [one.to_json() for one in self._inherited(block.directives)],
+                "passes": [one.to_json() for one in nginx_passes.passes(http, own, upstreams)],
+                "realip": is_realip or nginx_passes.has_realip(own),
+            }
 
     def _is_lua_usable(self, configuration: Configuration) -> bool:
         """Whether a Lua module that knows `server_rewrite_by_lua` is loaded, or compiled in (OpenResty)."""
@@ -156,9 +183,14 @@ def _holds(file: Path, word: bytes) -> bool:
         return False
 
 
+def _owners_http(configuration: Configuration, paths: Paths) -> List[Placed]:
+    """The owner's own directives of http, without the server blocks."""
+    return [(path, directive) for path, directive in configuration.http if _is_owners(path, paths)]
+
+
 def _own_at_http(configuration: Configuration, paths: Paths) -> Set[str]:
     """What the owner set at http level that decides what ours can do there."""
-    found = (nginx_config.own_words(d, "http") for path, d in configuration.http if _is_owners(path, paths))
+    found = (nginx_config.own_words(d, "http") for _, d in _owners_http(configuration, paths))
     return {word for words in found for word in words}
 
 
@@ -239,10 +271,6 @@ def _findings(configuration: Configuration, document: Dict[str, Any]) -> List[Fi
         message = "timer_resolution is set: the clock stands still for so long, and starts and ends come late by it."
         got = f"{document['http']['timer_resolution_ms']} ms"
         found.append(Finding("warning", "timer-resolution", "nginx", message, got=got))
-    refused = [d.arguments for _, d in configuration.http if d.name == "disable_symlinks"]
-    if any(words[:1] != ("off",) for words in (*refused, *configuration.inner.get("disable_symlinks", []))):
-        message = "disable_symlinks is on: the flags lie behind a link, so no site could go on strike."
-        found.append(Finding("error", "disable-symlinks", "nginx", message, "disable_symlinks off"))
     if any(word.endswith(nginx_config.EARLY_LUA) for word in document["own"]):
         message = (
             "server_rewrite_by_lua is used: it runs before the hook, so what it answers wins over a block."

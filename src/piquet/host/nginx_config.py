@@ -10,6 +10,7 @@ Source: nginx documentation, core module, `include`; ngx_http_core_module, `list
 
 from __future__ import annotations
 
+import fnmatch
 import glob
 import os
 import re
@@ -20,6 +21,7 @@ from typing import Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
 from piquet.host import hooks
 from piquet.host.findings import Finding
+from piquet.host.nginx_inherited import Placed
 from piquet.host.nginx_tokens import ConfigSyntaxError, Directive, Server, parse
 
 _HOST_NAME = re.compile(r"^(\*\.)?([a-z0-9_]([a-z0-9_-]*[a-z0-9_])?\.)*[a-z0-9]([a-z0-9-]*[a-z0-9])?$")
@@ -27,9 +29,7 @@ _ADDRESS = re.compile(r"^(?:(?P<address>\[[^]]*\]|[^:]*):)?(?P<first>\d+)(?:-(?P
 _MAX_PORTS = 64
 EARLY_LUA = "server_rewrite_by_lua"
 """Beginning of the names of directives that act before the hook, wherever the hook stands."""
-_NOTED = frozenset(
-    {"open_file_cache", "disable_symlinks", "proxy_cache", "fastcgi_cache", "uwsgi_cache", "scgi_cache"}
-)
+_NOTED = frozenset({"open_file_cache", "proxy_cache", "fastcgi_cache", "uwsgi_cache", "scgi_cache"})
 _OWN = re.compile(
     r"(server_rewrite_by_lua|header_filter_by_lua|body_filter_by_lua|sub_filter|sub_filter_last_modified|expires"
     r"|add_before_body|add_after_body|gzip_vary|more_set_input_headers|more_clear_input_headers)(?:_block|_file)?$"
@@ -38,6 +38,16 @@ _OWN = re.compile(
 _TELLING = frozenset({"add_header", "more_set_headers"})
 _TO_CACHES = re.compile(r"(?:[a-z-]+-)?cache-control|surrogate-control|edge-control|x-accel-expires")
 """Headers, in lower case, by which caches are told how long to keep an answer."""
+_OURS = (
+    "content-language",
+    "content-type",
+    "etag",
+    "last-modified",
+    "retry-after",
+    "x-piquet",
+    "x-robots-tag",
+)
+"""Headers, in lower case, that our answers have, or must not have, besides those that caches are told by."""
 _VARY = "vary"
 """Whatever it says: beside it, the star of our own is overlooked by some caches."""
 _LIFETIME = re.compile(r"\$|[1-9]")
@@ -79,6 +89,7 @@ class Block:
         listens: TCP addresses.
         hooked: `ours`, `owner` or None.
         before_hook: names of directives that act before a misplaced hook.
+        directives: what stands in it, snippets in the place of their includes, with the file of each.
     """
 
     file: Path
@@ -89,6 +100,7 @@ class Block:
     listens: Tuple[Listen, ...]
     hooked: Optional[str]
     before_hook: Tuple[str, ...]
+    directives: Tuple[Placed, ...] = ()
 
 
 @dataclass
@@ -191,28 +203,29 @@ class _Reader:
         names = sorted(glob.glob(self.absolute(pattern)))  # noqa: PTH207 - the pattern may be absolute
         return [Path(name) for name in names]
 
-    def inside(self, directives: Iterable[Directive], depth: int = 0) -> Iterator[Directive]:
+    def inside(self, directives: Iterable[Directive], real: Path, depth: int = 0) -> Iterator[Placed]:
         """Directives of a server block, snippets in place of their includes; our own files are not followed."""
         for directive in directives:
             if directive.name != "include" or not directive.arguments or depth > 8:
-                yield directive
+                yield real, directive
                 continue
             if directive.arguments[0].startswith(self.include.rpartition("/")[0]):
-                yield directive
+                yield real, directive
                 continue
             for path in self.matches(directive.arguments[0]):
-                yield from self.inside(self.load(Path(os.path.realpath(str(path)))), depth + 1)
+                snippet = Path(os.path.realpath(str(path)))
+                yield from self.inside(self.load(snippet), snippet, depth + 1)
 
     def block(self, server: Server, real: Path) -> Block:
         """Read one server block."""
         text = self.configuration.files[real]
-        directives = list(self.inside(server.directive.children))
+        placed = tuple(self.inside(server.directive.children, real))
+        directives = [directive for _, directive in placed]
         self.note(directives)
         names, others = _names(d.arguments for d in directives if d.name == "server_name")
         hooked, before = self.hook(server, text, directives)
-        return Block(
-            real, server.directive.line, server.body, names, others, _listens(directives), hooked, before
-        )
+        listens, line = _listens(directives), server.directive.line
+        return Block(real, line, server.body, names, others, listens, hooked, before, placed)
 
     def hook(
         self, server: Server, text: bytes, directives: List[Directive]
@@ -246,10 +259,20 @@ class _Reader:
 def own_words(directive: Directive, level: str) -> Set[str]:
     """The directive as the survey names it, if it decides what ours can do there."""
     match = _OWN.match(directive.name)
-    is_off = directive.arguments == ("off",)
+    is_off = directive.arguments in (("off",), ("0",))
+    ours = {f"{level} more_headers:{name}" for name in _of_ours(directive)}
     if directive.name in _TELLING:
-        return {f"{level} {directive.name}:{name}" for name in _told(directive)}
+        return ours | {f"{level} {directive.name}:{name}" for name in _told(directive)}
+    if ours:
+        return ours
     return {f"{level} {match.group(1)}"} if match and not is_off else set()
+
+
+def _of_ours(directive: Directive) -> Iterator[str]:
+    """Names, in lower case, of headers of our answers that a headers-more of the owner's sets or clears."""
+    if directive.name in ("more_set_headers", "more_clear_headers"):
+        said = [word.partition(":")[0].strip().lower() for word in directive.arguments]
+        yield from (name for name in _OURS if any(fnmatch.fnmatchcase(name, word) for word in said))
 
 
 def _told(directive: Directive) -> Iterator[str]:

@@ -8,7 +8,7 @@ from datetime import datetime
 from piquet.campaign.model import Campaign
 from piquet.findings import by_weight
 from piquet.fleet.model import Fleet
-from piquet.plan.gates import campaign_findings, host_findings, selection_findings
+from piquet.plan.gates import campaign_findings, host_findings, selection_findings, unheld_findings
 from piquet.plan.model import Plan
 from piquet.plan.selection import Selector, host_plan
 
@@ -26,4 +26,5 @@ def make_plan(campaign: Campaign, fleet: Fleet, at: datetime) -> Plan:
     findings = [*campaign_findings(campaign, at), *selection_findings(selector, fleet, hosts)]
     for host, planned in zip(fleet.hosts, hosts, strict=True):
         findings += host_findings(campaign, host, planned, at)
+    findings += unheld_findings(campaign, hosts, findings)
     return Plan(campaign, hosts, by_weight(dict.fromkeys(findings)))

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from piquet import answers
+from piquet.fleet import nginx_inherited
 from piquet.fleet.choices import keeping, varying
 from piquet.fleet.model import ServerFacts
 from piquet.plan import HostPlan
@@ -76,6 +77,8 @@ def _values(view: CampaignView, host: HostPlan, server: ServerFacts) -> dict[str
         "has_own_zones": not _has_dry_run(server.version),
         "names": (),
         "cleared": _cleared(server),
+        "retyped": bool({"http more_headers:content-type", "server more_headers:content-type"} & server.own),
+        "switched_off": nginx_inherited.switched_off(server.inherited),
         "headers": header_rows(view, server.variant == "lua"),
         "types": [*answers.CONTENT_TYPES.items(), ("problem", answers.PROBLEM_TYPE)],
         "proof_sign": answers.proof_sign(view.campaign),
@@ -98,7 +101,13 @@ def _has_dry_run(version: str) -> bool:
 
 
 def _cleared(server: ServerFacts) -> tuple[str, ...]:
-    """Headers to caches that our location would inherit from the owner's headers-more; `add_header` it does not."""
-    names = ("Cache-Control", "Vary", *answers.TARGETED)
+    """Headers that our location would inherit from the owner's headers-more, and sets itself, or not at all."""
+    validators = ("ETag", "Last-Modified")
+    ours = (answers.SIGN_HEADER, "X-Robots-Tag", "Retry-After", "Content-Language", *validators)
+    return ("Vary", *answers.TARGETED, *ours) if _has_headers_more(server) else ()
+
+
+def _has_headers_more(server: ServerFacts) -> bool:
     told = keeping(server) | varying(server)
-    return names if any(word.startswith("more_set_headers ") for word in told) else ()
+    is_told = any(word.startswith("more_set_headers ") for word in told)
+    return is_told or not nginx_inherited.HEADERS.isdisjoint(server.inherited)

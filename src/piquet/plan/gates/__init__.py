@@ -11,6 +11,8 @@ clock.
 * `host`        survey, clock, schedule, hooks
 * `server`      what every answer needs of a server
 * `answers`     what the campaign's modes need of it
+* `nginx`       what single sites of nginx hand down to our location
+* `unheld`      sites that others refuse by name, all at once
 """
 
 from piquet.errors import PlanError, Problem
@@ -18,9 +20,10 @@ from piquet.findings import Finding, errors
 from piquet.plan.gates.campaign import campaign_findings
 from piquet.plan.gates.host import host_findings
 from piquet.plan.gates.selection import selection_findings
+from piquet.plan.gates.unheld import unheld_findings
 from piquet.plan.model import Plan
 
-__all__ = ["campaign_findings", "host_findings", "raise_if_unsafe", "selection_findings"]
+__all__ = ["campaign_findings", "host_findings", "raise_if_unsafe", "selection_findings", "unheld_findings"]
 
 
 def raise_if_unsafe(plan: Plan) -> None:

@@ -88,11 +88,14 @@ def _apache_keeps(host_plan: HostPlan, server: ServerFacts) -> Iterator[Finding]
         message = "mod_cache stores what it is asked not to store, and would show our answers beyond the end"
         hint = "have its owner switch it off, or leave these sites out; piquet_apache: rules will do, but not to occupy"
         got = f"On for {', '.join(names)}"
-        yield Finding("error", "stores-no-store", host, message, "CacheStoreNoStore Off", got, hint)
+        yield Finding(
+            "error", "stores-no-store", host, message, "CacheStoreNoStore Off", got, hint, tuple(names)
+        )
     if not is_lua and (names := shown_of(host_plan, server.recached)):
         message = "what a site says of caches in an <If> within others stands on our answers too"
         hint = "set piquet_apache to lua, have its owner say it in a single <If>, or leave these sites out"
-        yield Finding("error", "answers-kept", host, message, got=", ".join(names), hint=hint)
+        got = ", ".join(names)
+        yield Finding("error", "answers-kept", host, message, got=got, hint=hint, sites=tuple(names))
 
 
 def _text_only(campaign: Campaign, host: str, shown: Set[int]) -> Iterator[Finding]:

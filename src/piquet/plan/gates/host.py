@@ -16,6 +16,7 @@ from piquet.findings import Finding
 from piquet.fleet.model import Host
 from piquet.fleet.read import NOT_SERVED
 from piquet.plan.gates.answers import answer_findings
+from piquet.plan.gates.nginx import nginx_findings
 from piquet.plan.gates.server import SERVER_GATES
 from piquet.plan.gates.words import sites, some
 from piquet.plan.model import HostPlan
@@ -57,6 +58,8 @@ def _gate_findings(campaign: Campaign, host: Host, host_plan: HostPlan, at: date
             for gate in SERVER_GATES:
                 yield from gate(host.name, server)
             yield from answer_findings(campaign, host_plan, server)
+            if server.provider == "nginx":
+                yield from nginx_findings(host, host_plan, server)
 
 
 def _survey_findings(host: Host, at: datetime) -> Iterator[Finding]:
