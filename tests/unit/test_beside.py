@@ -14,9 +14,10 @@ from piquet.campaign.model import Theme
 from piquet.campaign.pages import Pick
 from piquet.errors import CampaignError
 
+from .picture_files import png
 from .samples import campaign_text
 
-PNG = b"\x89PNG\r\n\x1a\n"
+PNG = png(40, 30)
 PHASES = (
     "[{mode: banner, start: 2026-12-15T00:00, duration: 24h, style: modal, message: messages/a, more: /greve},"
     " {mode: block, start: 2026-12-17T00:00, duration: 24h, page: pages/greve},"

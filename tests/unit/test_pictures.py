@@ -16,14 +16,7 @@ from piquet.campaign.pictures import (
     sum_problem,
 )
 
-FIRST_BYTES = {
-    "png": b"\x89PNG\r\n\x1a\n",
-    "jpg": b"\xff\xd8\xff\xe0",
-    "jpeg": b"\xff\xd8\xff\xe1",
-    "gif": b"GIF89a",
-    "webp": b"RIFF\x10\x00\x00\x00WEBPVP8 ",
-    "avif": b"\x00\x00\x00\x20ftypavif\x00\x00\x00\x00mif1",
-}
+from .picture_files import SMALL
 
 
 def source(text: str, kind: PageKind = "markdown") -> PageSource:
@@ -54,11 +47,11 @@ def test_pictures_of_html_are_found() -> None:
     assert expected == list(references(source(text, "html")))
 
 
-@pytest.mark.parametrize("suffix", FIRST_BYTES)
+@pytest.mark.parametrize("suffix", SMALL)
 def test_the_bytes_must_be_what_the_name_says(suffix: str) -> None:
     """Its own kind is accepted, each other is not, an empty file neither."""
     found = Reference(f"x.{suffix.upper()}", "x", 1, 1)
-    for other, content in FIRST_BYTES.items():
+    for other, content in SMALL.items():
         is_same = {suffix, other} in ({suffix}, {"jpg", "jpeg"})
         assert (content_problem(source(""), found, content, len(content)) is None) == is_same
     assert content_problem(source(""), found, b"", 0)
@@ -100,7 +93,7 @@ def test_a_picture_below_the_page_is_accepted() -> None:
 
 def test_sizes() -> None:
     """One of 2 MiB is the largest; all together have 8 MiB at most."""
-    found, png = Reference("a.png", "a", 1, 1), FIRST_BYTES["png"]
+    found, png = Reference("a.png", "a", 1, 1), SMALL["png"]
     assert content_problem(source(""), found, png, MAX_PICTURE_BYTES) is None
     assert content_problem(source(""), found, png, MAX_PICTURE_BYTES + 1)
     assert sum_problem(source(""), found, MAX_ALL_BYTES) is None

@@ -40,6 +40,7 @@ EDGES = frozenset(
         "piquet.campaign.schema",
         "piquet.fleet.inventory",
         "piquet.fleet.workdir",
+        "piquet.render.confined",
     }
 )
 """Where the core meets disk and processes; `schema` reads one constant of the package."""

@@ -16,10 +16,10 @@ from piquet.campaign.banner_sheets import reach_problems
 from piquet.campaign.document import Document, Path
 from piquet.campaign.folder import Folder, shown_size
 from piquet.campaign.model import BUILT_IN_THEMES, Theme
-from piquet.campaign.page_text import message_problems, page_problems
-from piquet.campaign.pages import MAX_PAGE_BYTES, SUFFIXES, PageSource, Pick
+from piquet.campaign.page_text import message_problems, page_problems, unreadable_problem
+from piquet.campaign.pages import MAX_MARKDOWN_BYTES, MAX_PAGE_BYTES, SUFFIXES, PageSource, Pick
 from piquet.campaign.picks import MAX_SELECTION_BYTES, SELECTION_FILE, read_picks
-from piquet.campaign.style_sheets import style_problems
+from piquet.campaign.style_sheets import bounds_problem, style_problems
 from piquet.errors import CampaignError, Problem
 
 MAX_CONSENT_BYTES = 4 * 1024 * 1024
@@ -108,11 +108,14 @@ class Beside:
     def _source(self, place: Path, name: str, language: str) -> PageSource:
         what, way = _WORDS[str(place[-1])]
         file = self._file(place, name, language, what)
-        text = self._folder.text(file, MAX_PAGE_BYTES, "shorten it, or put the rest where `contact` leads")
+        limit = MAX_MARKDOWN_BYTES if file.endswith(".md") else MAX_PAGE_BYTES
+        text = self._folder.text(file, limit, "shorten it, or put the rest where `contact` leads")
         if not text.strip():
             raise CampaignError("empty", [Problem(file, 0, 0, f"this {what} is empty", hint=way)])
         kind = SUFFIXES[file[file.rindex(".") :]]
         source = PageSource(int(place[1]) + 1, language, file, kind, text)
+        if kind == "html" and (problem := unreadable_problem(source, text)):
+            raise CampaignError("unreadable", [problem])
         self.problems += page_problems(source)
         self.problems += message_problems(source) if what == "message" else ()
         return source
@@ -185,7 +188,10 @@ class Beside:
             elif name in theme_files.TEXTS:
                 yield name, self._theme_text(file, names)
             else:
-                yield name, self._folder.raw(file, theme_files.MAX_FILE_BYTES)
+                content = self._folder.raw(file, theme_files.MAX_FILE_BYTES)
+                if problem := theme_files.content_problem(file, content):
+                    self.problems.append(problem)
+                yield name, content
         if len(names) > theme_files.MAX_FILES:
             message, limit = "this theme has too many files", f"at most {theme_files.MAX_FILES}"
             self.problems.append(
@@ -200,6 +206,9 @@ class Beside:
             return b""
         if file.endswith(".css"):
             loadable = [name for name in names if name not in theme_files.TEXTS]
+            if problem := bounds_problem(file, text):
+                self.problems.append(problem)
+                return text.encode()
             self.problems += style_problems(file, text, loadable)
         if file.endswith("/banner.css"):
             self.problems += reach_problems(file, text)

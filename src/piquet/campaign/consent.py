@@ -20,6 +20,11 @@ from piquet.campaign.model import Answer
 from piquet.campaign.names import Refusal, site_pattern
 from piquet.errors import Problem
 
+MAX_WRONG_ROWS = 200
+"""After so many a file is no list of ours, and what follows in it is not looked at."""
+MAX_LINES = 100_000
+"""More than there are sites in any fleet of ours, and some seconds of work."""
+MAX_HEADER_CHARACTERS = 10_000
 ANSWERS = ("in", "out", "message")
 
 
@@ -41,36 +46,46 @@ class ConsentList:
 def read_consent(text: str, file: str) -> ConsentList:
     """Read the list."""
     read = ConsentList()
-    found, problems, lines = read.answers, read.problems, text.split("\n")
+    lines = text.split("\n")
     try:
         for line, site, answer in _rows(text):
-            try:
-                pattern, value = site_pattern(site.strip()), _answer(answer.strip())
-            except Refusal as err:
-                got = shown(answer if "answer" in err.message else site)
-                problems.append(Problem(file, line, 0, err.message, err.expected, got, err.hint))
-                continue
-            if found.setdefault(pattern, value) != value:
-                message = f"{pattern} has two different answers"
-                problems.append(
-                    Problem(
-                        file, line, 0, message, hint=f"the first one stands in line {read.places[pattern][0]}"
-                    )
+            if len(read.problems) == MAX_WRONG_ROWS or line > MAX_LINES:
+                message, expected = (
+                    "this list is too long, or wrong in too many rows",
+                    f"at most {MAX_LINES} lines",
                 )
-            read.places.setdefault(pattern, (line, lines[line - 1].find(site.strip()) + 1))
+                read.problems.append(Problem(file, line, 0, message, expected))
+                break
+            column = lines[line - 1].find(site.strip()) + 1
+            _read_row(read, file, (line, column), site, answer)
     except (Refusal, csv.Error) as err:
         expected = err.expected if isinstance(err, Refusal) else "RFC 4180"
-        problems.append(Problem(file, 1, 0, f"this is not a consent list: {err}", expected))
-    if not found and not problems:
-        problems.append(
-            Problem(file, 0, 0, "this list is empty", "a line `site,answer` and one line per site")
-        )
+        read.problems.append(Problem(file, 1, 0, f"this is not a consent list: {err}", expected))
+    if not read.answers and not read.problems:
+        expected = "a line `site,answer` and one line per site"
+        read.problems.append(Problem(file, 0, 0, "this list is empty", expected))
     return read
+
+
+def _read_row(read: ConsentList, file: str, place: tuple[int, int], site: str, answer: str) -> None:
+    line = place[0]
+    try:
+        pattern, value = site_pattern(site.strip()), _answer(answer.strip())
+    except Refusal as err:
+        got = shown(answer if "answer" in err.message else site)
+        read.problems.append(Problem(file, line, 0, err.message, err.expected, got, err.hint))
+        return
+    if read.answers.setdefault(pattern, value) != value:
+        message, hint = f"{pattern} has two different answers", "the first one stands in line"
+        read.problems.append(Problem(file, line, 0, message, hint=f"{hint} {read.places[pattern][0]}"))
+    read.places.setdefault(pattern, place)
 
 
 def _rows(text: str) -> Iterator[tuple[int, str, str]]:
     """Line number, site and answer of each row."""
     first = text.lstrip("\ufeff").partition("\n")[0]
+    if len(first) > MAX_HEADER_CHARACTERS:
+        raise Refusal("the first line names too many columns", "site,answer")
     reader = csv.reader(
         io.StringIO(text.lstrip("\ufeff")), delimiter=";" if ";" in first else ",", strict=True
     )
@@ -80,7 +95,7 @@ def _rows(text: str) -> Iterator[tuple[int, str, str]]:
     site, answer = header.index("site"), header.index("answer")
     for row in reader:
         if row and any(row) and not row[0].startswith("#"):
-            cells = [*row, *[""] * len(header)]
+            cells = [*row[: len(header)], *[""] * (len(header) - len(row))]
             yield reader.line_num, cells[site], cells[answer]
 
 

@@ -33,6 +33,8 @@ from piquet.errors import Problem
 Path = tuple[str | int, ...]
 MAX_DEPTH = 12
 MAX_CHARACTERS = 256 * 1024
+MAX_VALUES = 25_000
+"""Keys are not counted. The longest list of a campaign has 20,000 patterns (`schema.json`)."""
 _INTEGER = re.compile(r"[-+]?[0-9]{1,18}|0o[0-7]{1,18}|0x[0-9a-fA-F]{1,16}")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]{1,18}|[0-9]{1,18}(\.[0-9]{0,18})?)([eE][-+]?[0-9]{1,2})?")
 _WORDS = {"": None, "~": None, "null": None, "true": True, "false": False}
@@ -105,6 +107,7 @@ class _Builder:
     def __init__(self, document: Document, text: str) -> None:
         yaml = YAML(typ="safe", pure=True)
         self._document = document
+        self._count = 0
         self._events: Iterator[Event] = iter(yaml.parse(text))
 
     def build(self) -> Any:
@@ -125,6 +128,9 @@ class _Builder:
 
     def _value(self, event: Event, path: Path) -> Any:
         self._document.places[path] = _place(event)
+        self._count += 1
+        if self._count > MAX_VALUES:
+            self._stop(event, "this file holds too much", f"at most {MAX_VALUES} values", "")
         if len(path) > MAX_DEPTH:
             self._stop(event, "nested too deeply", f"at most {MAX_DEPTH} levels", "")
         anchor = getattr(event, "anchor", None)
@@ -206,7 +212,7 @@ def _place(event: Event) -> tuple[int, int]:
 def _syntax_problem(file: str, err: MarkedYAMLError) -> Problem:
     mark = err.problem_mark or err.context_mark
     line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
-    hint = ""
+    hint = "look at this line and at the one above it"
     if "'\\t'" in str(err.problem):
         hint = "indent with spaces; YAML does not accept tabs there"
     elif "mapping values" in str(err.problem):

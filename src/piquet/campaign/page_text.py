@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
+from itertools import islice
 
 from piquet.campaign.document import shown
 from piquet.campaign.pages import PageSource
@@ -40,6 +41,10 @@ _ACTIVE = frozenset(
 _SCHEME = re.compile(r"\s*(javascript|vbscript|data|file)\s*:", re.IGNORECASE)
 _LINK = re.compile(r"\]\(\s*<?\s*(?P<target>(?:javascript|vbscript|data|file):[^)\s]*)", re.IGNORECASE)
 _ENDLESS = re.compile(r"<[A-Za-z/!?][^>]{4096}")
+_DECLARATION = re.compile(r"<!(?!--|doctype\b)[^<>\s]{0,20}", re.IGNORECASE)
+_TAG = re.compile(r"</?[A-Za-z]")
+MAX_TAGS = 10_000
+"""Of a page in ready HTML: one for each word of a long one. Cleaning costs their square where all are open."""
 _FENCE = re.compile(r"^ {0,3}(```|~~~).*?^ {0,3}\1[^\n]*$|`[^`\n]+`", re.DOTALL | re.MULTILINE)
 
 
@@ -50,14 +55,28 @@ def page_problems(source: PageSource) -> Iterator[Problem]:
         text = _FENCE.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), text)
         for match in _LINK.finditer(text):
             yield _problem(source, text, match.start("target"), "this link acts in the page", match["target"])
-    if endless := _ENDLESS.search(text):  # the parser would look for its end again and again
-        yield _problem(source, text, endless.start(), "this tag has no end", endless[0][:20])
+    if unreadable := unreadable_problem(source, text):
+        yield unreadable
         return
     parser = _Parser()
     parser.feed(text)
     parser.close()
     for line, column, message, got in parser.found:
         yield Problem(source.file, line, column, message, EXPECTED, shown(got), _hint(source))
+
+
+def unreadable_problem(source: PageSource, text: str) -> Problem | None:
+    """What no parser of HTML should be given: it would look for an end again and again, or go deeper and deeper."""
+    if endless := _ENDLESS.search(text):
+        return _problem(source, text, endless.start(), "this tag has no end", endless[0][:20])
+    if (begun := text.rfind("<!--")) > text.rfind("-->"):
+        return _problem(source, text, begun, "this comment has no end", "<!--")
+    if declared := _DECLARATION.search(text):
+        return _problem(source, text, declared.start(), "this declaration has no part in a page", declared[0])
+    if len(tags := list(islice(_TAG.finditer(text), MAX_TAGS + 1))) > MAX_TAGS:
+        message = f"this page has more than {MAX_TAGS} tags"
+        return _problem(source, text, tags[-1].start(), message, tags[-1][0])
+    return None
 
 
 def message_problems(source: PageSource) -> Iterator[Problem]:

@@ -10,6 +10,9 @@ from typing import Literal
 PageKind = Literal["markdown", "html"]
 SUFFIXES: dict[str, PageKind] = {".md": "markdown", ".html": "html"}
 MAX_PAGE_BYTES = 256 * 1024
+"""Of a text in ready HTML."""
+MAX_MARKDOWN_BYTES = 64 * 1024
+"""Of one in Markdown: some ten thousand words, and still little work where each character opens something."""
 
 
 @dataclass(frozen=True)

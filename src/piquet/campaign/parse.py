@@ -32,6 +32,9 @@ from piquet.campaign.reader import Reader
 from piquet.campaign.schema import campaign_schema
 from piquet.errors import CampaignError, Problem
 
+MAX_TOLD = 200
+"""Problems of one campaign that are told; nobody reads more at once."""
+
 
 def parse_campaign(text: str, file: str, consent_text: str | None = None) -> Campaign:
     """Read a campaign file.
@@ -52,9 +55,11 @@ def parse_campaign(text: str, file: str, consent_text: str | None = None) -> Cam
 
 def not_usable(file: str, problems: Iterable[Problem]) -> CampaignError:
     """The error that carries all problems of a campaign."""
-    found = tuple(problems)
+    found = sorted(problems)
     count = "1 problem" if len(found) == 1 else f"{len(found)} problems"
-    return CampaignError(f"{file} cannot be used as it is: {count}", found)
+    rest = len(found) - MAX_TOLD
+    more = [Problem(file, 0, 0, f"{rest} more are not told", hint="mend these first")] if rest > 0 else []
+    return CampaignError(f"{file} cannot be used as it is: {count}", [*found[:MAX_TOLD], *more])
 
 
 def judge(document: Document, consent_text: str | None) -> tuple[Campaign | None, list[Problem]]:

@@ -17,6 +17,7 @@ from markdown_it.token import Token
 
 from piquet.campaign.document import shown
 from piquet.campaign.pages import PageSource
+from piquet.campaign.picture_sizes import MAX_MOVING_PIXELS, MAX_PIXELS, picture_size
 from piquet.errors import Problem
 
 MAX_PICTURE_BYTES = 2 * 1024 * 1024
@@ -29,6 +30,7 @@ _MAGIC = {
     "webp": re.compile(rb"RIFF.{4}WEBP", re.DOTALL),
     "avif": re.compile(rb".{4}ftyp(?:avi[fs]|.{4,60}avif)", re.DOTALL),
 }
+EXPECTED_SIZE = f"at most {MAX_PIXELS} pixels, and {MAX_MOVING_PIXELS} in all frames of a moving one"
 _ELSEWHERE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|//")
 
 
@@ -97,7 +99,22 @@ def content_problem(
         return _problem(
             source, found, "this file is not the kind of picture that its name says", EXPECTED, ""
         )
+    if reason := size_reason(_kind(found.name), content):
+        return _problem(
+            source, found, reason, EXPECTED_SIZE, "scale it down: 1600 pixels are enough for any screen"
+        )
     return None
+
+
+def size_reason(kind: str, content: bytes) -> str:
+    """What is wrong with the size that a picture says it has, "" if nothing is."""
+    size = picture_size(kind, content)
+    if size is None:
+        return "this file does not say how large the picture is"
+    if size.is_bounded:
+        return ""
+    frames = f", {size.frames} frames" if size.frames > 1 else ""
+    return f"this picture says that it is {size.width} × {size.height} pixels{frames}"
 
 
 def sum_problem(source: PageSource, found: Reference, size_bytes: int) -> Problem | None:

@@ -18,6 +18,10 @@ import tinycss2
 from piquet.campaign.document import shown
 from piquet.errors import Problem
 
+MAX_CHARACTERS = 128 * 1024
+"""Of a style sheet: twenty times ours; a page with more would be long to load."""
+MAX_DEPTH = 32
+"""How deep brackets of any kind may lie in each other; ours reach four, and readers of them call themselves."""
 _LOADING = frozenset(
     {"url", "src", "image", "image-set", "-webkit-image-set", "cross-fade", "-webkit-cross-fade", "filter"}
 )
@@ -31,6 +35,27 @@ _INSIDE = _LOADING | {
 """What may stand in these. Others, such as `var`, bring an address from elsewhere in the sheet or page."""
 
 _Found = tuple[int, int, str, str]
+
+
+def bounds_problem(file: str, text: str) -> Problem | None:
+    """Whether a style sheet is longer or nested deeper than any is; nobody looks into one that is."""
+    if len(text) > MAX_CHARACTERS:
+        expected, got = f"at most {MAX_CHARACTERS} characters", f"{len(text)}"
+        return Problem(
+            file, 0, 0, "this style sheet is too long", expected, got, "leave out what no page uses"
+        )
+    pending = [(tinycss2.parse_component_value_list(text), 0)]
+    while pending:
+        tokens, depth = pending.pop()
+        for token in tokens:
+            inner = getattr(token, "content", None) or getattr(token, "arguments", None)
+            if isinstance(inner, list):
+                pending.append((inner, depth + 1))
+                if depth == MAX_DEPTH:
+                    place, expected = (token.source_line, token.source_column), f"at most {MAX_DEPTH} levels"
+                    message, hint = "this style sheet is nested too deeply", "close what was opened"
+                    return Problem(file, *place, message, expected, hint=hint)
+    return None
 
 
 def style_problems(file: str, text: str, names: Collection[str]) -> Iterator[Problem]:

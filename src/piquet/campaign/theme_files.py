@@ -11,6 +11,8 @@ import re
 from collections.abc import Mapping
 
 from piquet.campaign.document import read_document, shown
+from piquet.campaign.picture_sizes import MAX_FONT_BYTES, font_bytes
+from piquet.campaign.pictures import EXPECTED_SIZE, size_reason
 from piquet.errors import Problem
 
 TEXTS = ("page.html.j2", "strike.css", "banner.css", "words.yml")
@@ -35,6 +37,19 @@ def name_problem(folder: str, name: str) -> Problem | None:
         return None
     hint = "a theme holds no scripts" if name.endswith(".js") else "rename it, or take it out"
     return Problem(f"{folder}/{name}", 0, 0, "this file has no part in a theme", _EXPECTED, shown(name), hint)
+
+
+def content_problem(file: str, content: bytes) -> Problem | None:
+    """Whether a font or picture asks for more than a visitor's device has."""
+    kind = file.rpartition(".")[2].replace("jpeg", "jpg")
+    if kind == "woff2":
+        length = font_bytes(content)
+        expected, got = f"at most {MAX_FONT_BYTES} bytes when it is unpacked", f"{length} bytes"
+        message = "this font is too big"
+        return Problem(file, 0, 0, message, expected, got) if length > MAX_FONT_BYTES else None
+    reason = size_reason(kind, content)
+    hint = "save it anew with a program for pictures; 1600 pixels are enough for any screen"
+    return Problem(file, 0, 0, reason, EXPECTED_SIZE, hint=hint) if reason else None
 
 
 def read_words(file: str, text: str) -> tuple[Mapping[str, Mapping[str, str]], list[Problem]]:

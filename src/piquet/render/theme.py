@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Themes: what a folder of designs makes of a page.
 
-A theme's template is run in a sandbox on plain values, every undefined name is an error and everything is escaped; what
+A theme's template is run in a sandbox on plain values, one that is not ours with little time and memory
+(`piquet.render.confined`); every undefined name is an error and everything is escaped; what
 comes out must be harmless whatever the template does (`piquet.render.harmless`). Files of the package's own themes are
 constants of the package; apart from those none is opened.
 """
@@ -9,18 +10,17 @@ constants of the package; apart from those none is opened.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any
-
-from jinja2 import FunctionLoader, StrictUndefined, Template, TemplateError, TemplateSyntaxError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from piquet import resources
 from piquet.campaign.model import BUILT_IN_THEMES, Theme
 from piquet.campaign.theme_files import ICON as ICON
 from piquet.errors import BundleError, Problem
+from piquet.render.confined import confined
+from piquet.render.sandbox import TEMPLATE as TEMPLATE
+from piquet.render.sandbox import TemplateFault, rendered
 
-TEMPLATE = "page.html.j2"
 PAGE_STYLE = "strike.css"
 BANNER_STYLE = "banner.css"
 _HINT = "docs/themes.md tells what a page may use"
@@ -34,19 +34,12 @@ def page(theme: Theme, values: Mapping[str, Any]) -> str:
     Raises:
         BundleError: the theme's template is not sound, or asks for something that there is not.
     """
+    source, shared = _files(theme)[TEMPLATE], _shared()
+    make = confined if TEMPLATE in theme.files else rendered
     try:
-        return _template(_files(theme)[TEMPLATE]).render(values)
-    except (
-        TemplateError,
-        TypeError,
-        ValueError,
-        ArithmeticError,
-        LookupError,
-        AttributeError,
-        RuntimeError,
-    ) as err:
-        reason = str(err).partition("\n")[0] or "this cannot be done"
-        problem = Problem(f"{theme.name}/{TEMPLATE}", _line(err), 0, reason, hint=_HINT)
+        return make(source.decode("utf-8"), shared, values)
+    except TemplateFault as err:
+        problem = Problem(f"{theme.name}/{TEMPLATE}", err.line, 0, err.reason, hint=_HINT)
         raise BundleError("the theme's page cannot be made", [problem]) from err
 
 
@@ -77,18 +70,6 @@ def refuse(theme: Theme, reasons: Iterable[str]) -> None:
         raise BundleError("the theme's page cannot be shown", problems)
 
 
-def _line(err: BaseException) -> int:
-    """Line of the theme's template that an error comes from, 0 if it is none of its lines."""
-    if isinstance(err, TemplateSyntaxError):
-        return err.lineno
-    lines, trace = [0], err.__traceback__
-    while trace:
-        if trace.tb_frame.f_code.co_filename == TEMPLATE:
-            lines.append(trace.tb_lineno)
-        trace = trace.tb_next
-    return lines[-1]
-
-
 def _files(theme: Theme) -> Mapping[str, bytes]:
     """What a theme has, and from the default one what it has not."""
     default = _built_in(BUILT_IN_THEMES[0])
@@ -113,26 +94,7 @@ def _frame() -> bytes:
 
 
 @cache
-def _shared() -> Mapping[str, bytes]:
+def _shared() -> Mapping[str, str]:
     """Parts that every theme may include, such as the head."""
     folder = resources.templates() / "page"
-    return {file.name: file.read_bytes() for file in sorted(folder.glob("*.html.j2"))}
-
-
-@lru_cache(maxsize=8)
-def _template(source: bytes) -> Template:
-    """The compiled template of a theme; a campaign has one, and dozens of pages."""
-    known = {**_shared(), TEMPLATE: source}
-
-    def load(name: str) -> tuple[str, str, None] | None:
-        return (known[name].decode("utf-8"), name, None) if name in known else None
-
-    environment = ImmutableSandboxedEnvironment(
-        loader=FunctionLoader(load),
-        undefined=StrictUndefined,
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    return environment.get_template(TEMPLATE)
+    return {file.name: file.read_bytes().decode("utf-8") for file in sorted(folder.glob("*.html.j2"))}
