@@ -258,6 +258,17 @@ def door_pattern(doors: Doors, end: str = "$") -> str:
     return "(?:" + "|".join(_door(path, end) for path in (*BUILT_IN_DOORS, *doors.paths)) + ")"
 
 
+def at_host(campaign: Campaign, health_paths: Iterable[str]) -> Campaign:
+    """The campaign as it is on a host whose balancer asks these paths: they are doors there, like all others.
+
+    Args:
+        campaign: what was decided.
+        health_paths: of the host, as the inventory names them.
+    """
+    paths = {*campaign.doors.paths, *health_paths}
+    return replace(campaign, doors=replace(campaign.doors, paths=tuple(sorted(paths))))
+
+
 def pcre_literal(text: str) -> str:
     """Escape text so that it stands for itself in PCRE and Python, in any quoting of nginx and Apache."""
     return "".join(char if char in _PLAIN else f"\\x{ord(char):02x}" for char in text)

@@ -159,7 +159,7 @@ def _bundle(plan: Plan, host: HostPlan, view: CampaignView, shared: tuple[File, 
     shown = {entry.provider for entry in host.entries}
     for server in host.providers:
         if server.provider in shown:
-            texts = _PROVIDERS[server.provider](view, host, server)
+            texts = _PROVIDERS[server.provider](view.at_host(host), host, server)
             files += [File(path, mode=mode, content=text.encode()) for path, (mode, text) in texts.items()]
     ordered = tuple(sorted(files, key=lambda file: file.path))
     return Bundle(host.host, _manifest(plan, host, ordered), ordered)

@@ -250,6 +250,7 @@ def picket(
     modes: tuple[Mode, ...] = (),
     variant: Variant | None = None,
     shares: Mapping[str, tuple[int, ...]] = MappingProxyType({}),
+    health_paths: tuple[str, ...] = (),
 ) -> Picket:
     """A campaign over a server's kinds: a phase per window (start, end), `/api/` and a network open, a bypass.
 
@@ -265,6 +266,7 @@ def picket(
         modes: of each phase, where they differ.
         shares: site → phases that it takes part in, by default all.
         variant: how the server is spoken to, by default as its facts say.
+        health_paths: doors of this host alone.
     """
     has = facts(server) if known is None else known
     has = _with_modules(replace(has, variant=variant or has.variant))
@@ -290,7 +292,7 @@ def picket(
         for name in sites
     )
     names = tuple(sorted({name for kind in server.kinds for name in names_of(kind)}))
-    host = HostPlan("corpus", "127.0.0.1", (has,), entries, names)
+    host = HostPlan("corpus", "127.0.0.1", (has,), entries, names, health_paths=health_paths)
     plan = Plan(campaign, (host,), ())
     pages = [
         PageSource(

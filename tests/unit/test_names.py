@@ -10,7 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from piquet.campaign.matching import entry_key, match_pattern, match_site
-from piquet.campaign.names import Refusal, contact, door_path, network, occupied_path, site_name, site_pattern
+from piquet.campaign.names import (
+    Refusal,
+    contact,
+    door_path,
+    health_path,
+    network,
+    occupied_path,
+    site_name,
+    site_pattern,
+)
 
 SAFE_NAME = re.compile(r"(\*\.)?[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?", re.ASCII)
 LABELS = st.sampled_from(["a", "b", "www", "xn--bcher-kva", "x_y"])
@@ -176,3 +185,42 @@ def test_no_contacts(text: str) -> None:
     """Nothing that runs, and nothing that breaks a line."""
     with pytest.raises(Refusal):
         contact(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "/",
+        "//",
+        "/./",
+        "/index.html",
+        "/Index.PHP",
+        "/index.html.var",
+        "/%69ndex.html",
+        "/default.aspx",
+        "/home",
+        "/home/",
+    ],
+)
+def test_the_front_page_is_no_health_path(text: str) -> None:
+    """By none of its names; the hint says what the balancer's owner writes instead."""
+    with pytest.raises(Refusal) as refused:
+        health_path(text)
+    assert (
+        "option httpchk GET /health" in refused.value.hint and "expect status 200,503" in refused.value.hint
+    )
+
+
+@pytest.mark.parametrize("text", ["health", "/a/../b", "/%2e%2e/", "/a b", "/a?b", "", "/a;b", "/$x"])
+def test_what_is_no_door_is_no_health_path(text: str) -> None:
+    """It stands in configurations as doors do."""
+    with pytest.raises(Refusal):
+        health_path(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["/health", "/healthz/", "/status.php", "/-/ready", "/index/status", "/homepage"]
+)
+def test_a_path_of_its_own_is_a_health_path(text: str) -> None:
+    """Whatever its ending."""
+    assert health_path(text) == text

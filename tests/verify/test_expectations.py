@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -11,7 +12,7 @@ from piquet.verify.expectations import Expectations, phase_at
 from piquet.verify.fingerprint import differences, fingerprint, volatile_fields
 from piquet.verify.judge import judge
 from piquet.verify.observation import Observation, Question, Reply, Target
-from piquet.verify.questions import FRONT
+from piquet.verify.questions import FRONT, jobs
 
 from .conftest import make_campaign
 
@@ -71,6 +72,19 @@ def test_unselected_sites_are_always_as_usual() -> None:
     expectations = Expectations(CAMPAIGN)
     reply = Reply(UNSELECTED, FRONT, seen(T0 + 30, T0 + 30.1))
     assert [answer.kind for answer in expectations.answers(reply)] == ["usual"]
+
+
+def test_a_health_path_is_a_door_of_its_host() -> None:
+    """In the window it is as usual there and asked for; on another host it is on strike like the rest."""
+    expectations, path = Expectations(CAMPAIGN), Question("GET", "/health", FRONT.headers)
+    balanced = replace(SITE, health_paths=("/health",))
+    phase = CAMPAIGN.phases[0]
+    kinds = [expectations.answer(target, path, phase).kind for target in (balanced, SITE)]
+    assert kinds == ["usual", "page"]
+    asked = {
+        job.target: {q.path for q in job.questions} for job in jobs((balanced, SITE), CAMPAIGN, None, True)
+    }
+    assert "/health" in asked[balanced] and "/health" not in asked[SITE]
 
 
 def test_expires_is_told_apart() -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from urllib.parse import unquote
 
 from piquet.campaign.document import shown
 
@@ -23,6 +24,10 @@ _TEL = re.compile(r"tel:\+?[0-9][0-9.()-]{2,30}")
 _LINK = re.compile(
     r"/(?!/)[A-Za-z0-9._~!&()*+,;=:@/?#%-]*|https://[A-Za-z0-9.-]+(:[0-9]{1,5})?([/?#][A-Za-z0-9._~!&()*+,;=:@/?#%-]*)?"
 )
+_FRONT_PAGE = re.compile(
+    r"[/.]*(?:(?:index|default|home|welcome|accueil)(?:\.[a-z0-9]{1,8})*/?)?(?:[?#].*)?", re.IGNORECASE
+)
+"""The front page by its usual names (DirectoryIndex, index); a site answers with it whatever the dots and slashes."""
 _FOLDED = "ßςẞ\u200c\u200d"
 
 
@@ -83,6 +88,21 @@ def door_path(text: str) -> str:
     if text == "/":
         raise Refusal("this door would leave the whole site open", "a longer path, such as /api/")
     return occupied_path(text)
+
+
+def health_path(text: str) -> str:
+    """Check a path that a load balancer asks.
+
+    Raises:
+        Refusal: if it is no door, or is the front page by another of its names.
+    """
+    hint = (
+        "have the balancer ask a path of its own, HAProxy: `option httpchk GET /health`; or have it take the strike"
+        " page for healthy: `http-check expect status 200,503`"
+    )
+    if _FRONT_PAGE.fullmatch(unquote(text)):
+        raise Refusal("a page is never a door for a balancer", "a path of its own, such as /health", hint)
+    return door_path(text)
 
 
 def occupied_path(text: str) -> str:

@@ -37,6 +37,7 @@ VARIABLES: Mapping[str, Variable] = {
     "piquet_scheduler": Variable("str", "auto"),
     "piquet_nginx": Variable("str", "auto"),
     "piquet_apache": Variable("str", "auto"),
+    "piquet_health_paths": Variable("list", []),
     "piquet_canary": Variable("list", [], "stage"),
     "piquet_baseline": Variable("bool", True, "stage"),
     "piquet_install_python": Variable("bool", False, "stage"),

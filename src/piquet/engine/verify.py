@@ -70,5 +70,5 @@ def _verdict(arguments: Mapping[str, Any], status: int) -> str:
 
 def _needed(hosts: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """Only the variables that verify reads: passwords and keys of a host have no place in a file of ours."""
-    names = ("ansible_host", "piquet_addresses", "piquet_sites")
+    names = ("ansible_host", "piquet_addresses", "piquet_health_paths", "piquet_sites")
     return {host: {name: values[name] for name in names if name in values} for host, values in hosts.items()}

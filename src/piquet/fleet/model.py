@@ -182,6 +182,7 @@ class Host:
         scheduler: who looks after the window there: as the inventory says, else systemd where it is process 1.
         is_scheduler_there: whether the survey saw that one at work; None where it does not say.
         addresses: IP addresses that the inventory names besides, at which it may be asked.
+        health_paths: what a load balancer in front asks, by the inventory, sorted; doors on all sites of the host.
     """
 
     name: str
@@ -196,6 +197,7 @@ class Host:
     scheduler: Scheduler = "systemd"
     is_scheduler_there: bool | None = None
     addresses: tuple[str, ...] = ()
+    health_paths: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from piquet.campaign.document import shown
 from piquet.campaign.matching import match_site
-from piquet.campaign.names import Refusal, site_name
+from piquet.campaign.names import Refusal, health_path, site_name
 from piquet.errors import FleetError, Problem
 from piquet.findings import Finding, by_weight
 from piquet.fleet import choices
@@ -26,7 +26,8 @@ from piquet.printable import printable_line
 SURVEY_VERSION = 1
 VARIABLES = (
     "piquet_addresses", "piquet_apache", "piquet_arm_partial", "piquet_baseline", "piquet_become",
-    "piquet_campaign", "piquet_canary", "piquet_hosts", "piquet_install_python", "piquet_max_skew_s", "piquet_nginx",
+    "piquet_campaign", "piquet_canary", "piquet_health_paths",
+    "piquet_hosts", "piquet_install_python", "piquet_max_skew_s", "piquet_nginx",
     "piquet_plan_digest", "piquet_python", "piquet_rehearse_end", "piquet_rehearse_phase", "piquet_scheduler",
     "piquet_sites", "piquet_verify_baseline", "piquet_verify_ca", "piquet_verify_moment", "piquet_workdir",
 )  # fmt: skip
@@ -92,6 +93,7 @@ def _host(name: str, variables: Mapping[str, Any], survey: Mapping[str, Any] | N
     _check_names(variables)
     declared = _declared(variables.get("piquet_sites"))
     addresses = _addresses(variables.get("piquet_addresses"))
+    health_paths = _health_paths(variables.get("piquet_health_paths"))
     if survey is None:
         return Host(name, address, (), (), None, None)
     try:
@@ -99,7 +101,7 @@ def _host(name: str, variables: Mapping[str, Any], survey: Mapping[str, Any] | N
         scheduler, is_there = choices.scheduler(variables, survey)
         servers = tuple(replace(s, variant=choices.variant(variables, s)) for s in host.servers)
         host = replace(host, scheduler=scheduler, is_scheduler_there=is_there, servers=servers)
-        return replace(host, addresses=addresses)
+        return replace(host, addresses=addresses, health_paths=health_paths)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as err:
         reason = f"{type(err).__name__}: {err}"
         hint = "run the survey verb again with this version of piquet"
@@ -125,6 +127,20 @@ def _declared(value: Any) -> tuple[str, ...] | None:
         return tuple(sorted({site_name(item) for item in value}))
     except Refusal as err:
         raise _FormError(f"`piquet_sites`: {err.message}", err.expected, shown(value), err.hint) from err
+
+
+def _health_paths(value: Any) -> tuple[str, ...]:
+    """What a load balancer in front of a host asks, to know whether it is well."""
+    if value is None:
+        return ()
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise _FormError("`piquet_health_paths` is not a list of paths", "[/health, …]", shown(value))
+    try:
+        return tuple(sorted({health_path(item) for item in value}))
+    except Refusal as err:
+        raise _FormError(
+            f"`piquet_health_paths`: {err.message}", err.expected, shown(value), err.hint
+        ) from err
 
 
 def _addresses(value: Any) -> tuple[str, ...]:

@@ -80,4 +80,5 @@ def _host(host: HostPlan, manifest: str) -> dict[str, Any]:
         {"name": entry.name, "key": entry.key, "phases": entry.phases, "provider": entry.provider}
         for entry in host.entries
     ]
-    return {"manifest": manifest, "scheduler": host.scheduler, "entries": entries}
+    health = {"health_paths": host.health_paths} if host.health_paths else {}
+    return {"manifest": manifest, "scheduler": host.scheduler, "entries": entries, **health}

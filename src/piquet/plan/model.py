@@ -60,6 +60,7 @@ class HostPlan:
         known: every name with a treatment of its own, chosen or not, sorted. A request falls to the longest
             match among them, and is as usual if that one is no entry.
         scheduler: what looks after the window there.
+        health_paths: what a load balancer asks there, sorted; doors on every site of the host.
     """
 
     host: str
@@ -68,6 +69,7 @@ class HostPlan:
     entries: tuple[Entry, ...]
     known: tuple[str, ...]
     scheduler: Scheduler = "systemd"
+    health_paths: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,8 @@ def host_plan(selector: Selector, host: Host) -> HostPlan:
         if (phases := selector.phases(site.name))
     ]
     ordered = sorted(entries, key=lambda entry: (entry.provider, entry.name))
-    return HostPlan(host.name, host.address, host.servers, tuple(ordered), tuple(known), host.scheduler)
+    chosen, names = tuple(ordered), tuple(known)
+    return HostPlan(host.name, host.address, host.servers, chosen, names, host.scheduler, host.health_paths)
 
 
 def _agrees(answer: Answer | None, phase: Phase) -> bool:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC
 from functools import cached_property
 from typing import Any
@@ -101,6 +101,14 @@ class CampaignView:
             "www": self.www,
             "cookie": answers.bypass_cookie(self.secret) if self.secret else "",
         }
+
+    def at_host(self, host: HostPlan) -> CampaignView:
+        """The view of one host: with the doors that it has besides."""
+        return (
+            replace(self, campaign=answers.at_host(self.campaign, host.health_paths))
+            if host.health_paths
+            else self
+        )
 
     def _phase(self, phase: Phase) -> PhaseView:
         spoken = self.campaign.languages

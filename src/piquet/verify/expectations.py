@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from piquet.answers import STYLE_ASSETS, Answer, Request, expect
+from piquet.answers import STYLE_ASSETS, Answer, Request, at_host, expect
 from piquet.campaign.model import Campaign, Phase
 from piquet.verify.observation import Question, Reply, Target
 
@@ -50,7 +50,8 @@ class Expectations:
         source = self.sources.get(target.address, "127.0.0.1")
         request = Request(question.method, question.path, target.name, headers, source)
         assets = (STYLE_ASSETS[phase.mode],) if phase else ()
-        return expect(self.campaign, phase, request, self.secret, assets)
+        campaign = at_host(self.campaign, target.health_paths)
+        return expect(campaign, phase, request, self.secret, assets)
 
     def phase_at(self, instant: float) -> Phase | None:
         """What is in force at an instant (epoch seconds, UTC), by the clock or by the caller's word."""

@@ -158,7 +158,8 @@ def judged(
     held = Held(baseline, on_strike)
     before = {question.as_sent for question in usual_questions(expectations.campaign, expectations.secret)}
     for reply in replies:
-        is_comparable = is_kept(reply) and reply.question.as_sent in before
+        is_health_path = reply.question.path in reply.target.health_paths
+        is_comparable = is_kept(reply) and (is_health_path or reply.question.as_sent in before)
         with_certificate.setdefault(reply.target, reply)
         answers = expectations.answers(reply)
         wrong = judge(reply, answers)

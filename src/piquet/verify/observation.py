@@ -26,6 +26,7 @@ class Target:
         phases: numbers of the phases that select the site on this host; empty if it is not selected.
         proxy_protocol: the server wants to be told first for whom a connection is made.
         may_redirect: the server has a module that sends plain HTTP to https before anything of ours (mod_md).
+        health_paths: what a load balancer asks of the host, doors on each of its sites.
     """
 
     host: str
@@ -37,6 +38,7 @@ class Target:
     phases: tuple[int, ...] = ()
     proxy_protocol: bool = False
     may_redirect: bool = False
+    health_paths: tuple[str, ...] = ()
 
     @property
     def door(self) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable
 from dataclasses import replace
+from functools import cache
 
 from piquet.answers import (
     ABOUT_PATH,
@@ -18,6 +19,7 @@ from piquet.answers import (
     BYPASS_PREFIX,
     STYLE_ASSETS,
     USUAL_QUERY,
+    at_host,
     usual_cookie_name,
 )
 from piquet.campaign.model import Campaign
@@ -41,12 +43,18 @@ def jobs(
         secret: the bypass secret, None where the campaign has none.
         in_window: a phase is in force, so the selected sites are asked the strike's questions too.
     """
-    usual = usual_questions(campaign, secret)
-    strike = (*usual, *strike_questions(campaign, secret), *occupied_questions(campaign))
-    by_kind = {True: strike, False: usual}
-    return tuple(
-        Job(t, (FRONT,) if t.site == UNKNOWN_SITE else by_kind[bool(in_window and t.phases)]) for t in targets
-    )
+    more = (*strike_questions(campaign, secret), *occupied_questions(campaign))
+
+    @cache
+    def usual(health_paths: tuple[str, ...]) -> tuple[Question, ...]:
+        return usual_questions(at_host(campaign, health_paths), secret)
+
+    def asked(target: Target) -> tuple[Question, ...]:
+        if target.site == UNKNOWN_SITE:
+            return (FRONT,)
+        return (*usual(target.health_paths), *(more if in_window and target.phases else ()))
+
+    return tuple(Job(target, asked(target)) for target in targets)
 
 
 def with_lines(jobs: Iterable[Job], places: Container[Key]) -> tuple[Job, ...]:

@@ -130,7 +130,8 @@ def _of_site(
         if where:
             door = (host.name, where, listen.port, listen.tls)
             redirects = site.provider == "apache" and not listen.tls and _has_mod_md(host)
-            yield Target(*door, site.name, name, phases, listen.proxy_protocol, redirects)
+            proxied = listen.proxy_protocol
+            yield Target(*door, site.name, name, phases, proxied, redirects, host.health_paths)
         elif not (listen.address.strip("[]") in _ANY_V6 and listen.port in doors):
             yield Unreachable(host.name, site.name, _place(listen), reason)
 

@@ -51,6 +51,7 @@ def _gate_findings(campaign: Campaign, host: Host, host_plan: HostPlan, at: date
         return
     yield from _survey_findings(host, at)
     yield from _scheduler_findings(host)
+    yield from _health_findings(campaign, host)
     yield from _hook_findings(host, host_plan)
     shown = {entry.provider for entry in host_plan.entries}
     for server in host.servers:
@@ -86,6 +87,18 @@ def _scheduler_findings(host: Host) -> Iterator[Finding]:
         message = "no cron that reads /etc/cron.d runs on this host, and arm refuses a host without one"
         hint = "have its owner start cron, also at boot"
         yield Finding("warning", "cron-not-running", host.name, message, "cron or crond running", hint=hint)
+
+
+def _health_findings(campaign: Campaign, host: Host) -> Iterator[Finding]:
+    """An occupied path that the host's balancer asks would stay as usual there."""
+    below = tuple(f"{door.removesuffix('/')}/" for door in host.health_paths)
+    for phase in campaign.phases:
+        for path in (path for path in phase.paths if path in host.health_paths or path.startswith(below)):
+            message = f"phase {phase.number} occupies {path}, which a load balancer asks of this host"
+            hint = "have the balancer ask a path of its own, and name that in `piquet_health_paths`"
+            yield Finding(
+                "error", "health-path-occupied", host.name, message, "a path of its own", path, hint
+            )
 
 
 def _hook_findings(host: Host, host_plan: HostPlan) -> Iterator[Finding]:
