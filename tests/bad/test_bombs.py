@@ -157,7 +157,7 @@ CHEAP: dict[str, Mapping[str, bytes]] = {
 
 ORDINARY = frozenset(
     {
-        *("theme-loops", "theme-string", "theme-power", "css-braces", "words-format", "yaml-many"),
+        *("theme-loops", "theme-string", "css-braces", "words-format", "yaml-many"),
         *("consent-rows", "picture-png", "picture-gif-frames", "picture-avif"),
     }
 )

@@ -88,7 +88,7 @@ def test_an_open_health_path_lets_the_strike_page_through(
     with on_strike(server, HEALTH) as (asked, host), haproxy(server, host, HEALTH, tmp_path) as port:
         shown = answer(port, host)
         assert shown.status == 503 and shown.getheader(SIGN_HEADER)
-        assert shown.getheader("Retry-After") == retry_after(asked.campaign.phases[0])
+        assert shown.getheader("Retry-After") == retry_after(asked.campaign, asked.campaign.phases[0])
 
 
 def test_without_one_it_is_the_balancers_own_page(planted: Planter, tmp_path: Path) -> None:

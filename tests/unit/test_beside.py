@@ -99,7 +99,7 @@ def test_a_megabyte_of_text_is_refused(file: Path) -> None:
     with pytest.raises(CampaignError) as refused:
         load_campaign(file)
     (problem,) = refused.value.problems
-    assert ("the file is too long", "at most 256 KiB", "1.5 MiB") == (
+    assert ("the file is too long", "at most 64 KiB", "1.5 MiB") == (
         problem.message,
         problem.expected,
         problem.got,
