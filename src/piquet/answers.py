@@ -58,8 +58,8 @@ PROOF_WORD = "[0-9a-f]{32}"
 """Names a file of root's in `/run/piquet/proof`; while that is there, it is answered whatever the hour and the door."""
 
 NONCE_HEADER = "X-Piquet-Nonce"
-"""A request's word of that kind; answers of ours repeat it while its file is there, and nobody else's configuration can
-know whether it is."""
+"""A request's word of that kind; answers of ours repeat it while a file of that word and the campaign's seal is there,
+and nobody else's configuration can know whether it is."""
 
 BUILT_IN_DOORS = ("/.well-known/acme-challenge/", "/robots.txt")
 """Always open, so that certificates renew (RFC 8555 §8.3) and crawlers keep their rules (RFC 9309 §2.3.1)."""

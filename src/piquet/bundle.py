@@ -94,8 +94,21 @@ def pages_folder(key: str, campaign: str) -> str:
         key: of the pages, which the controller keeps.
         campaign: its name.
     """
-    name = hmac.new(key.encode(), f"pages of {campaign}".encode(), hashlib.sha256).hexdigest()
-    return f"{_STATE}/www-{name[:32]}"
+    return f"{_STATE}/www-{_made_of(key, f'pages of {campaign}')}"
+
+
+def seal(key: str, campaign: str) -> str:
+    """What only root and the configuration on the hosts know, so that nobody else can tell which words are repeated.
+
+    Args:
+        key: of the pages, which the controller keeps.
+        campaign: its name.
+    """
+    return _made_of(key, f"seal of {campaign}")
+
+
+def _made_of(key: str, what: str) -> str:
+    return hmac.new(key.encode(), what.encode(), hashlib.sha256).hexdigest()[:32]
 
 
 def build_bundles(
@@ -112,7 +125,8 @@ def build_bundles(
     Raises:
         BundleError: a page is missing, or a value cannot be written safely.
     """
-    view = campaign_view(plan.campaign, secret, pages, pages_folder(key, plan.campaign.name))
+    name = plan.campaign.name
+    view = campaign_view(plan.campaign, secret, pages, pages_folder(key, name), seal(key, name))
     shared = tuple(_shared_files(view))
     schedules = {host.scheduler: tuple(_schedule_files(view, host.scheduler)) for host in plan.hosts}
     return tuple(
@@ -162,10 +176,10 @@ def _bundle(plan: Plan, host: HostPlan, view: CampaignView, shared: tuple[File, 
             texts = _PROVIDERS[server.provider](view.at_host(host), host, server)
             files += [File(path, mode=mode, content=text.encode()) for path, (mode, text) in texts.items()]
     ordered = tuple(sorted(files, key=lambda file: file.path))
-    return Bundle(host.host, _manifest(plan, host, ordered), ordered)
+    return Bundle(host.host, _manifest(plan, host, ordered, view.seal), ordered)
 
 
-def _manifest(plan: Plan, host: HostPlan, files: tuple[File, ...]) -> bytes:
+def _manifest(plan: Plan, host: HostPlan, files: tuple[File, ...], seal: str) -> bytes:
     campaign = plan.campaign
     return canonical(
         {
@@ -177,6 +191,7 @@ def _manifest(plan: Plan, host: HostPlan, files: tuple[File, ...]) -> bytes:
             "providers": sorted({entry.provider for entry in host.entries}),
             "variants": {server.provider: server.variant for server in host.providers},
             "scheduler": host.scheduler,
+            "seal": seal,
             "phases": [_phase_entry(phase) for phase in campaign.phases],
             "entries": [_entry(entry) for entry in host.entries],
             "files": [file.entry() for file in files],

@@ -34,8 +34,8 @@ from .servers import Server
 
 SECRET = "0123456789abcdef0123456789abcdef"
 KEY = "fedcba9876543210fedcba9876543210"
-_CAMPAIGN = "greve-2026-12-17"
-WWW = pages_folder(KEY, _CAMPAIGN)
+CAMPAIGN = "greve-2026-12-17"
+WWW = pages_folder(KEY, CAMPAIGN)
 LANGUAGES = ("fr", "en", "es")
 DEFAULT_WINDOW = (datetime(2026, 12, 16, 23, tzinfo=UTC), datetime(2026, 12, 17, 23, tzinfo=UTC))
 OCCUPIED = ("/", "/files/one.txt", "/deep/er/missing", "/robots.txt", "/api/x")
@@ -276,7 +276,7 @@ def picket(
         for n, ((start, end), of) in enumerate(zip(spans, modes or repeat(mode), strict=False), 1)
     )
     campaign = Campaign(
-        name=_CAMPAIGN,
+        name=CAMPAIGN,
         timezone="Europe/Paris",
         languages=LANGUAGES,
         contact="https://example.org/greve",

@@ -6,19 +6,21 @@ On real servers of every way, over kinds that answer in every phase of a request
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
 
 from piquet import answers
+from piquet.bundle import seal
 from piquet.fleet.model import Variant
 
 from .cases import Case
 from .client import Wire, parse
 from .conftest import Planter
 from .kinds import Provider
-from .picket import Picket, picket
+from .picket import CAMPAIGN, KEY, Picket, picket
 from .runner import Item, ask, items
 from .servers import Server
 from .test_release import CASES, STATELESS, VARIANTS
@@ -65,12 +67,13 @@ def make(server: Server, word: str = WORD) -> None:
     folder = server.box.path("/run/piquet/proof")
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o711)
-    (folder / word).touch(0o644)
+    for name in (word, f"{word}-{seal(KEY, CAMPAIGN)}"):
+        (folder / name).touch(0o644)
 
 
 def end(server: Server) -> None:
     """What it does right afterwards."""
-    server.box.path(f"/run/piquet/proof/{WORD}").unlink()
+    shutil.rmtree(server.box.path("/run/piquet/proof"))
 
 
 def set_up(provider: Provider, variant: Variant, planted: Planter, *kinds: str) -> tuple[Server, Picket]:

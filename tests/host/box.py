@@ -287,7 +287,7 @@ def make_bundle(
     manifest = canonical(
         {
             "piquet_manifest": 1, "host": host, "campaign": "test", "contact": "https://example.org/",
-            "timezone": "UTC", "providers": ["nginx"], "scheduler": scheduler, "phases": phases,
+            "timezone": "UTC", "providers": ["nginx"], "scheduler": scheduler, "seal": "5ea1", "phases": phases,
             "entries": entries, "files": sorted(records, key=lambda r: r["path"]),
         }
     )  # fmt: skip
@@ -302,7 +302,7 @@ def _proof(box: Box) -> str:
     word, file = "(?<piquet_word>[0-9a-f]{32})$", f"{box.paths.proof}/$piquet_word"
     return (
         f"map $request_uri $piquet_asked {{ default ''; '~^/.well-known/piquet/proof/{word}' {file}; }}\n"
-        f"map $http_x_piquet_nonce $piquet_proof {{ default ''; '' $piquet_asked; '~^{word}' {file}; }}\n"
+        f"map $http_x_piquet_nonce $piquet_proof {{ default ''; '' $piquet_asked; '~^{word}' {file}-5ea1; }}\n"
         "map $host $piquet_nonce { default ''; }\n"
     )
 

@@ -90,6 +90,11 @@ class Manifest:
         return str(self.document["scheduler"])
 
     @property
+    def seal(self) -> str:
+        """What only root and our configuration know; "" in a bundle of before."""
+        return str(self.document.get("seal", ""))
+
+    @property
     def end(self) -> int:
         """End of the last phase."""
         return max(phase.end for phase in self.phases)

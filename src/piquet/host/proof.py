@@ -33,13 +33,18 @@ def word() -> str:
 
 
 @contextlib.contextmanager
-def lying(paths: Paths) -> Iterator[str]:
-    """The name of a file that is there meanwhile, and gone afterwards whatever happens.
+def lying(paths: Paths, seal: str = "") -> Iterator[str]:
+    """A word whose file is there meanwhile, and gone afterwards whatever happens.
+
+    Args:
+        paths: of this host.
+        seal: stands in the file's name behind the word, so that who only sees the word cannot look for the file.
 
     Raises:
         OSError: it cannot be made, or a folder of ours is somebody else's or a link.
     """
-    name, is_new = word(), not paths.run.exists()
+    made, is_new = word(), not paths.run.exists()
+    name = f"{made}-{seal}" if seal else made
     try:
         for folder, mode in ((paths.run, 0o711), (paths.proof, 0o711)):
             files.make_own_folder(folder, mode)
@@ -50,7 +55,7 @@ def lying(paths: Paths) -> Iterator[str]:
             descriptor, 0o644
         )  # Lua in a server's worker can only see that a file is there by opening it
         os.close(descriptor)
-        yield name
+        yield made
     finally:
         with contextlib.suppress(OSError):
             files.remove(paths.proof / name)
@@ -124,15 +129,15 @@ def _not_shown(
     return Finding("error", "not-proved", provider, message, f"{_STATUS} with our header", got, hint)
 
 
-def is_echoed(entry: Entry, paths: Paths, path: str) -> bool:
+def is_echoed(entry: Entry, paths: Paths, path: str, seal: str) -> bool:
     """Whether an answer is made by our configuration on this host, and by nothing that only looks like it.
 
-    It repeats the name of a file that root has just made, and no other; a header that somebody sets, or repeats, and
-    another host behind this one, whose answer comes late, do not. Where no such file can be made nobody can tell, and
+    It repeats a word whose file root has just made, and no other; a header that somebody sets, or repeats, and another
+    host behind this one, whose answer comes late, do not. Where no such file can be made nobody can tell, and
     what is in doubt counts as ours: it is asked of what should be over.
     """
     try:
-        with lying(paths) as name:
+        with lying(paths, seal) as name:
             if probe.ask(entry.probe or {}, path, nonce=name).nonce != name:
                 return False
             other = word()

@@ -271,7 +271,7 @@ def _judge_end(
 
 
 def _is_echoed(machine: Machine, entry: Entry, staged: Manifest, boundary: Boundary) -> bool:
-    return proof.is_echoed(entry, machine.paths, staged.witness_path(boundary.phase))
+    return proof.is_echoed(entry, machine.paths, staged.witness_path(boundary.phase), staged.seal)
 
 
 def _foreign(boundary: Boundary, asked: Sequence[Dict[str, Any]]) -> Finding:

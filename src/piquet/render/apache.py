@@ -137,7 +137,7 @@ def _rule_values(conditions: Conditions, server: ServerFacts) -> dict[str, Any]:
         "speaks": {name: speaks(view, name) for name in view.campaign.languages},
         "bypass_link": conditions.bypass_link(),
         "hands_rules_down": not server.server_rules,
-        "nonce": nonce(),
+        "nonce": nonce(view.seal),
         "rehearsal_line": f"{REQUEST_LINE}{answers.pcre_literal(answers.REHEARSAL_PREFIX)}([^ ]+) .*$",
         "rehearsal_cookie": answers.rehearsal_cookie("$1"),
     }

@@ -187,9 +187,10 @@ def proof() -> str:
     return f"%{{THE_REQUEST}} =~ m#{REQUEST_LINE}{path} # && -f '/run/piquet/proof/$1' && {ASKED_FIRST}"
 
 
-def nonce() -> str:
-    """Whether an answer of ours repeats the word of a request: its file is there."""
-    return f"req_novary('{answers.NONCE_HEADER}') =~ m#^({answers.PROOF_WORD})$# && -f '/run/piquet/proof/$1'"
+def nonce(seal: str) -> str:
+    """Whether an answer of ours repeats the word of a request: the file of word and seal is there."""
+    named = f"req_novary('{answers.NONCE_HEADER}') =~ m#^({answers.PROOF_WORD})$#"
+    return f"{named} && -f '/run/piquet/proof/$1-{seal}'"
 
 
 def _word(number: int) -> str:

@@ -68,6 +68,7 @@ class CampaignView:
     fragments: Mapping[tuple[int, str], str]
     messages: Mapping[tuple[int, str], str]
     www: str
+    seal: str = ""
 
     @cached_property
     def phases(self) -> tuple[PhaseView, ...]:
@@ -99,6 +100,7 @@ class CampaignView:
             "has_bypass": self.secret is not None,
             "secret": self.secret,
             "www": self.www,
+            "seal": self.seal,
             "cookie": answers.bypass_cookie(self.secret) if self.secret else "",
         }
 
@@ -131,7 +133,7 @@ class CampaignView:
 
 
 def campaign_view(
-    campaign: Campaign, secret: str | None, pages: Iterable[PageSource], www: str
+    campaign: Campaign, secret: str | None, pages: Iterable[PageSource], www: str, seal: str = ""
 ) -> CampaignView:
     """Render what visitors get, and put it together with the campaign.
 
@@ -140,6 +142,7 @@ def campaign_view(
         secret: the bypass secret, None where there is none.
         pages: the organisers' texts, one per phase and language.
         www: the folder on the hosts in which they lie.
+        seal: hexadecimal digits, part of the name of the file by which an answer of ours repeats a word.
 
     Raises:
         BundleError: a page is missing, or a value cannot be written safely.
@@ -149,7 +152,7 @@ def campaign_view(
     for phase in campaign.phases:
         files.update(page.phase_files(campaign, phase, sources))
     struck, spared = (fragments(campaign, sources, is_open=is_open) for is_open in (False, True))
-    return CampaignView(campaign, secret, files, struck, spared, www)
+    return CampaignView(campaign, secret, files, struck, spared, www, seal)
 
 
 def fragments(
