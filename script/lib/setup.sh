@@ -80,7 +80,7 @@ setup_servers() {
   for unit in nginx apache2 haproxy; do
     is_installed "$unit" || new+=("$unit")
   done
-  for package in nginx apache2 haproxy "${nginx_modules[@]}"; do
+  for package in nginx apache2 libapache2-mod-security2 haproxy "${nginx_modules[@]}"; do
     is_installed "$package" || is_complete=
   done
   if [ -z "$is_complete" ] && [ ! -e "$policy" ] && [ "$(id -u)" -eq 0 ]; then
@@ -89,7 +89,7 @@ setup_servers() {
     printf '#!/bin/sh\nexit 101\n' >"$policy"
     chmod 755 "$policy"
   fi
-  setup_packages nginx "${nginx_modules[@]}" apache2 haproxy libfaketime openssl curl
+  setup_packages nginx "${nginx_modules[@]}" apache2 libapache2-mod-security2 haproxy libfaketime openssl curl
   if [ -n "$is_held" ]; then
     rm -f "$policy"
     trap - EXIT

@@ -6,12 +6,14 @@ from __future__ import annotations
 import pytest
 
 from piquet.answers import BYPASS_COOKIE
+from piquet.fleet.model import Variant
 
 from .cases import Case, standard
 from .conftest import Planter
 from .kinds import Ask, Provider, load
 from .picket import SECRET, picket
 from .runner import ask, run
+from .surveyed import look
 
 CLOCK_HEADER = (("X-Piquet-At", "t=0"),)
 
@@ -20,7 +22,16 @@ CLOCK_HEADER = (("X-Piquet-At", "t=0"),)
 def test_every_limit_is_tested_here(provider: Provider) -> None:
     """A kind cannot be declared a limit and be forgotten."""
     limits = {kind.name for kind in load(provider, limits=True) if kind.limit}
-    pinned = {"ignore-inherit-answers", "server-rules", "cache-quick", "canonical-name", "trace"}
+    pinned = {
+        "md-https",
+        "security2",
+        "security2-strict",
+        "ignore-inherit-answers",
+        "server-rules",
+        "cache-quick",
+        "canonical-name",
+        "trace",
+    }
     assert limits == {"apache": pinned, "nginx": set()}[provider]
 
 
@@ -103,3 +114,38 @@ def test_the_clock_never_reaches_the_application(planted: Planter) -> None:
             received = ask(server, way, Case("GET", "/api/x")).received
             assert b"GET /api/x HTTP/1.1" in received
             assert b"piquet" not in received.lower()
+
+
+@pytest.mark.parametrize("variant", ["rules", "lua"])
+def test_mod_md_sends_plain_requests_to_https_first(variant: Variant, planted: Planter) -> None:
+    """Apache, MDRequireHttps: http is redirected as without us, in both ways, and https is on strike; both are said."""
+    server = planted("apache", "md-https")
+    seen = look(server, picket(server).campaign)
+    assert seen.facts.https_first == {"md-https.corpus.example"}
+    assert (seen.survey["https-first"], seen.plan["https-first"]) == ("warning", "warning")
+    cases = tuple(
+        Case(method, path) for path in ("/", "/deep/er/missing", "/api/x") for method in ("GET", "POST")
+    )
+    tally = run(server, picket(server, known=seen.facts, variant=variant), cases)
+    assert {deviation.state for deviation in tally.deviations} == {"active"}
+    assert {deviation.item.ask.scheme for deviation in tally.deviations} == {"http"}
+    assert all(b" 301 " in d.got[:14] or b" 308 " in d.got[:14] for d in tally.deviations), tally.report()
+
+
+@pytest.mark.parametrize(("kind", "severity"), [("security2", "warning"), ("security2-strict", "error")])
+def test_a_filter_of_answers_is_named_by_what_it_does(kind: str, severity: str, planted: Planter) -> None:
+    """Apache, mod_security2 with the core rules: at level 2 our 503 by rules is a 403, by Lua nothing is filtered."""
+    server = planted("apache", kind)
+    seen = look(server, picket(server).campaign)
+    assert seen.facts.filtered == {f"{kind}.corpus.example"}
+    assert seen.plan["answers-filtered"] == severity
+    cases = tuple(
+        Case(method, path) for path in ("/", "/deep/er/missing", "/api/x") for method in ("GET", "POST")
+    )
+    by_rules = run(server, picket(server, known=seen.facts, variant="rules"), cases)
+    assert {deviation.state for deviation in by_rules.deviations} == (
+        {"active"} if severity == "error" else set()
+    )
+    server.remove(tuple(picket(server, known=seen.facts, variant="rules").contents))
+    by_lua = run(server, picket(server, known=seen.facts, variant="lua"), cases)
+    assert not by_lua.deviations, by_lua.report()

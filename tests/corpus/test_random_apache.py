@@ -25,7 +25,7 @@ from tests.figures import note
 from .cases import Case
 from .client import Wire, parse, settled
 from .kinds import Ask, load
-from .picket import Picket, picket
+from .picket import Picket, picket, plain_facts
 from .random_apache import MARK, MODULES, NAMES, OWN_ADDRESS, PATHS, WILD, Made, configurations
 from .runner import ask
 from .servers import Server, plant
@@ -74,7 +74,11 @@ class Running:
         raise TimeoutError(self.server.errors()[-2000:])
 
     def clear(self) -> None:
-        """Take away what the last example left."""
+        """Take away what the last example left, also one that failed."""
+        self.server.drop_flags()
+        self.server.box.set_clock(
+            picket(self.server, known=plain_facts("apache", self.server.kinds)).before_ms
+        )
         for path in self.written:
             self.server.box.path(path).unlink(missing_ok=True)
         self.written.clear()
