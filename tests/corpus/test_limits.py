@@ -24,7 +24,6 @@ def test_every_limit_is_tested_here(provider: Provider) -> None:
     limits = {kind.name for kind in load(provider, limits=True) if kind.limit}
     pinned = {
         "md-https",
-        "security2",
         "security2-strict",
         "ignore-inherit-answers",
         "server-rules",

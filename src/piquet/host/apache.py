@@ -168,9 +168,7 @@ class Apache(Server):
             "https_first": apache_hosts.redirected_to_https(root, hosts),
             "filtered": apache_owners.users(reads, _is_filtering, hosts),
             "filtered_strictly": any(_STRICT.search(read.row.args) for read in reads),
-            "encoded_slashes": names_of(
-                hosts, lambda host: host.value("allowencodedslashes") in ("on", "nodecode")
-            ),
+            "encoded_slashes": _that_take_slashes(hosts),
             **_users(root, reads, hosts, folder, includer),
             "vhosts": [host.record() for host in hosts],
         }
@@ -296,6 +294,12 @@ def _users(
         "retyped": apache_owners.users(reads, apache_owners.retypes, hosts),
         "stores_no_store": apache_owners.users(reads if caches else [], apache_owners.stores_no_store, hosts),
     }
+
+
+def _that_take_slashes(hosts: List[Host]) -> List[str]:
+    """Names of which every virtual host takes an encoded slash in a path."""
+    refused = names_of(hosts, lambda host: host.value("allowencodedslashes") not in ("on", "nodecode"))
+    return sorted(set(names_of(hosts, lambda _: True)) - set(refused))
 
 
 def _is_filtering(read: Read) -> bool:
