@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -181,6 +181,19 @@ HANDED = {"place": "/etc/nginx/nginx.conf:7", "off": False}
 BY_LUA = {"piquet_nginx": "lua", "piquet_apache": "lua"}
 Case = tuple[str, str, Mapping[str, str], Mapping[str, Survey | None]]
 
+NETWORK = {"open": "{networks: [192.0.2.0/24]}"}
+
+
+def tiers(
+    way: Mapping[str, Any] = MappingProxyType({}), believed: Sequence[str] = ()
+) -> dict[str, Survey | None]:
+    """nginx in front of Apache on one host, for the same name; and a site that is only in front."""
+    passes = [{"address": "127.0.0.1", "port": 8080, "host": "", "cached": False, **way}]
+    front = block(1, "www.example.org") | {"passes": passes}
+    behind = block(1, "www.example.org", port=8080) | {"realip": list(believed)}
+    return one(nginx=nginx(front, block(9, "other.example.org")), apache=apache(behind))
+
+
 FILTERING = ["alias_module", "headers_module", "filter_module"]
 """What a usual Apache has loaded."""
 
@@ -264,6 +277,10 @@ FIRES: list[Case] = [
     ("inherited-unknown", "warning", {},
      on_nginx(inherited=[{"name": "auth_ldap", **HANDED}], lua=LUA, _variables=BY_LUA)),
     ("sites-not-held", "error", {}, on_nginx(inherited=[{"name": "auth_ldap", **HANDED}])),
+    ("two-tiers-network-door", "error", NETWORK, tiers()),
+    ("two-tiers-network-door", "error", NETWORK, tiers(believed=["192.0.2.0/24"])),
+    ("two-tiers-network-door", "error", NETWORK, tiers(way={"host": "www.example.org"})),
+    ("two-tiers-cache", "warning", {}, tiers(way={"cached": True})),
     *[("lua-filtered", "warning", {}, on_nginx(lua=LUA, own=[word], _variables=BY_LUA))
       for word in ("http header_filter_by_lua", "server subs_filter", "http more_headers:retry-after")],
 ]  # fmt: skip
@@ -345,6 +362,12 @@ SILENT: list[Case] = [
     ("inherited-answers", "", {},
      on_nginx(inherited=[{"name": "nchan_pubsub", **HANDED}], lua=LUA, _variables=BY_LUA)),
     ("inherited-unknown", "", {}, on_nginx(inherited=[{"name": "access_by_lua_file", **HANDED}])),
+    ("two-tiers-network-door", "", {}, tiers()),
+    ("two-tiers-network-door", "", NETWORK, tiers(believed=["127.0.0.0/8"])),
+    ("two-tiers-network-door", "", NETWORK, tiers(way={"port": 8081})),
+    ("two-tiers-network-door", "", NETWORK, tiers(way={"host": "127.0.0.1"})),
+    ("two-tiers-network-door", "", NETWORK | {"sites": "{include: [other.example.org]}"}, tiers()),
+    ("two-tiers-cache", "", {}, tiers()),
     ("sites-not-held", "", {},
      on_nginx(inherited=[{"name": "auth_ldap", **HANDED}], lua=LUA, _variables=BY_LUA)),
 ]  # fmt: skip

@@ -48,11 +48,27 @@ class Inherited:
 
 @dataclass(frozen=True, order=True)
 class Pass:
-    """An address and port to which a site's requests go on; `host` is sent as Host, "" for the visitor's own."""
+    """An address and port to which a site's requests go on.
+
+    Attributes:
+        address: as the server's configuration says.
+        port: of TCP.
+        host: sent as Host, "" for the visitor's own.
+        cached: whether a cache there overlooks what answers say of caches.
+    """
 
     address: str
     port: int
     host: str
+    cached: bool
+
+
+@dataclass(frozen=True, order=True)
+class Believed:
+    """A network whose word about visitors' addresses a site takes on a port."""
+
+    port: int
+    network: str
 
 
 @dataclass(frozen=True)
@@ -66,8 +82,8 @@ class Site:
         hooked: whether every vhost of that name has the hook line (always true on Apache).
         is_default: whether one of them is also the default server of a socket.
         inherited: nginx, what other people's modules hand down to a location of ours there, sorted by name.
-        passes: nginx, where requests go on to, sorted.
-        is_told_visitors: whether it takes visitors' addresses from what a server in front says; None if nobody knows.
+        passes: where requests go on to, sorted.
+        believed: whose word about visitors' addresses is taken where, sorted.
     """
 
     name: str
@@ -77,7 +93,7 @@ class Site:
     is_default: bool
     inherited: tuple[Inherited, ...] = ()
     passes: tuple[Pass, ...] = ()
-    is_told_visitors: bool | None = None
+    believed: tuple[Believed, ...] = ()
 
 
 @dataclass(frozen=True)

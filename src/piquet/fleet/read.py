@@ -20,7 +20,7 @@ from piquet.campaign.names import Refusal, health_path, site_name
 from piquet.errors import FleetError, Problem
 from piquet.findings import Finding, by_weight
 from piquet.fleet import choices
-from piquet.fleet.model import Fleet, Host, Inherited, Listen, Pass, Provider, ServerFacts, Site
+from piquet.fleet.model import Believed, Fleet, Host, Inherited, Listen, Pass, Provider, ServerFacts, Site
 from piquet.printable import printable_line
 
 SURVEY_VERSION = 1
@@ -266,7 +266,7 @@ def _site(provider: Provider, name: str, vhosts: list[Mapping[str, Any]]) -> Sit
         is_default=any(_typed(listen.get("default", False), bool) for listen in listens),
         inherited=tuple(sorted({one for vhost in vhosts for one in _inherited(vhost)})),
         passes=tuple(sorted({_pass(record) for vhost in vhosts for record in vhost.get("passes") or ()})),
-        is_told_visitors=_told(vhosts),
+        believed=tuple(sorted({one for vhost in vhosts for one in _believed(vhost)})),
     )
 
 
@@ -286,13 +286,14 @@ def _inherited(vhost: Mapping[str, Any]) -> Iterator[Inherited]:
 
 
 def _pass(record: Mapping[str, Any]) -> Pass:
-    return Pass(_typed(record["address"], str), _typed(record["port"], int), _typed(record["host"], str))
+    address, host = (_typed(record[key], str) for key in ("address", "host"))
+    return Pass(address, _typed(record["port"], int), host, _typed(record["cached"], bool))
 
 
-def _told(vhosts: Iterable[Mapping[str, Any]]) -> bool | None:
-    """Whether all of a name's virtual hosts take visitors' addresses from what a server in front says."""
-    said = [_optional(vhost.get("realip"), bool) for vhost in vhosts]
-    return None if None in said else all(said)
+def _believed(vhost: Mapping[str, Any]) -> Iterator[Believed]:
+    for network in vhost.get("realip") or ():
+        for listen in vhost["listens"]:
+            yield Believed(_typed(listen["port"] or 0, int), _typed(network, str))
 
 
 def _listen(record: Mapping[str, Any]) -> Listen:

@@ -13,7 +13,15 @@ import socket
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
-from piquet.host import apache_hosts, apache_owners, apache_text, apache_tree, commands, processes
+from piquet.host import (
+    apache_hosts,
+    apache_owners,
+    apache_passes,
+    apache_text,
+    apache_tree,
+    commands,
+    processes,
+)
 from piquet.host.apache_findings import findings
 from piquet.host.apache_hosts import Host, names_of
 from piquet.host.apache_owners import DROPIN, Place
@@ -170,7 +178,7 @@ class Apache(Server):
             "filtered_strictly": any(_STRICT.search(read.row.args) for read in reads),
             "encoded_slashes": _that_take_slashes(hosts),
             **_users(root, reads, hosts, folder, includer),
-            "vhosts": [host.record() for host in hosts],
+            "vhosts": [{**host.record(), **apache_passes.record(host)} for host in hosts],
         }
         caches = ("mod_cache",) if any(read.row.name == "cacheenable" for read in reads) else ()
         return Survey(document, tuple(findings(document, _strange(hosts), self._untold)), caches)

@@ -132,14 +132,14 @@ class Nginx(Server):
     def _block_records(self, configuration: Configuration) -> Iterator[Dict[str, Any]]:
         """Every server block with what it hands down and where it passes requests on to."""
         http = [directive for _, directive in _owners_http(configuration, self.paths)]
-        upstreams, is_realip = nginx_passes.upstreams(http), nginx_passes.has_realip(http)
+        upstreams, believed = nginx_passes.upstreams(http), nginx_passes.believed(http)
         for block in configuration.blocks:
             own = [directive for _, directive in block.directives]
             yield {
                 **block_record(block),
                 "inherited": [one.to_json() for one in self._inherited(block.directives)],
                 "passes": [one.to_json() for one in nginx_passes.passes(http, own, upstreams)],
-                "realip": is_realip or nginx_passes.has_realip(own),
+                "realip": nginx_passes.believed(own) or believed,
             }
 
     def _is_lua_usable(self, configuration: Configuration) -> bool:

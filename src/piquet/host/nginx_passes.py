@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""To which addresses of which server a block of nginx passes requests on, and under which host name.
+"""To which addresses of this machine a block of nginx passes requests on, and under which host name.
 
 So a survey knows which of a host's servers stand behind others. What a variable decides is not known and left out; what
 is spoken to by FastCGI and the like is no web server.
@@ -14,11 +14,14 @@ import re
 from dataclasses import dataclass
 from typing import Any, Dict, Iterable, Iterator, List, Mapping, Tuple
 
+from piquet.host.addresses import is_own
 from piquet.host.nginx_tokens import Directive
 
 _TARGET = re.compile(r"^(?:https?|grpcs?)://(?P<host>\[[0-9a-fA-F:.]+\]|[^/:\[$]+)(?::(?P<port>\d+))?(?:/|$)")
 _SERVER = re.compile(r"^(?P<host>\[[0-9a-fA-F:.]+\]|[^/:\[$]+)(?::(?P<port>\d+))?$")
 _PASSES = {"proxy_pass": "proxy_set_header", "grpc_pass": "grpc_set_header"}
+_HANDED = (*_PASSES.values(), "proxy_cache", "proxy_ignore_headers")
+_OVERLOOKED = frozenset({"Cache-Control", "Vary"})
 _VISITORS = frozenset({"$host", "$http_host", "$host:$server_port", "$host:$proxy_port", "$server_name"})
 _LOOPBACK = {"localhost": "127.0.0.1"}
 _PORTS = {"http": 80, "grpc": 80, "https": 443, "grpcs": 443}
@@ -28,15 +31,23 @@ Servers = Mapping[str, Tuple[Tuple[str, int], ...]]
 
 @dataclass(frozen=True)
 class Pass:
-    """An address and port that requests go on to; `host` is what is sent as Host, "" for the visitor's own."""
+    """An address and port that requests go on to.
+
+    Attributes:
+        address: as configured, `localhost` as an address.
+        port: of TCP.
+        host: what is sent as Host, "" for the visitor's own.
+        cached: whether a cache there is told to overlook what answers say of caches.
+    """
 
     address: str
     port: int
     host: str
+    cached: bool
 
     def to_json(self) -> Dict[str, Any]:
         """The record of the survey."""
-        return {"address": self.address, "port": self.port, "host": self.host}
+        return {"address": self.address, "port": self.port, "host": self.host, "cached": self.cached}
 
 
 def upstreams(directives: Iterable[Directive]) -> Servers:
@@ -52,26 +63,38 @@ def passes(http: Iterable[Directive], block: Iterable[Directive], known: Servers
     """Where a server block passes requests on to, each place once.
 
     Args:
-        http: directives of http, for the headers that it hands down.
+        http: directives of http, for what it hands down.
         block: directives of the server block.
         known: what its upstreams are.
     """
-    handed = {header: _host_said(http, header, "") for header in _PASSES.values()}
-    return tuple(dict.fromkeys(_passes(tuple(block), handed, known)))
+    handed = _said(tuple(http), dict.fromkeys(_HANDED, ""))
+    return tuple(one for one in dict.fromkeys(_passes(tuple(block), handed, known)) if is_own(one.address))
 
 
-def has_realip(directives: Iterable[Directive]) -> bool:
-    """Whether visitors' addresses are taken from what a server in front says."""
-    return any(directive.name == "set_real_ip_from" for directive in directives)
+def believed(directives: Iterable[Directive]) -> List[str]:
+    """Networks of those whose word about visitors' addresses is taken."""
+    return [d.arguments[0] for d in directives if d.name == "set_real_ip_from" and d.arguments]
 
 
 def _passes(level: Tuple[Directive, ...], handed: Dict[str, str], known: Servers) -> Iterator[Pass]:
-    said = {header: _host_said(level, header, before) for header, before in handed.items()}
+    said = _said(level, handed)
+    is_cached = said["proxy_cache"] not in ("", "off") and bool(said["proxy_ignore_headers"])
     for directive in level:
         header = _PASSES.get(directive.name)
         if header and directive.arguments:
-            yield from _goals(directive.arguments[0], said[header], known)
+            yield from _goals(directive.arguments[0], said[header], known, is_cached)
         yield from _passes(directive.children, said, known)
+
+
+def _said(level: Tuple[Directive, ...], handed: Dict[str, str]) -> Dict[str, str]:
+    """What is in force at a level for those behind: the Host that is sent, the cache, and what that overlooks."""
+    own = {header: _host_said(level, header, handed[header]) for header in _PASSES.values()}
+    for directive in level:
+        if directive.name == "proxy_cache" and directive.arguments:
+            own["proxy_cache"] = directive.arguments[0]
+        if directive.name == "proxy_ignore_headers":
+            own["proxy_ignore_headers"] = " ".join(sorted(_OVERLOOKED.intersection(directive.arguments)))
+    return {**handed, **own}
 
 
 def _host_said(level: Iterable[Directive], header: str, before: str) -> str:
@@ -81,7 +104,7 @@ def _host_said(level: Iterable[Directive], header: str, before: str) -> str:
     return hosts[-1] if hosts else ("" if own else before)
 
 
-def _goals(target: str, host: str, known: Servers) -> Iterator[Pass]:
+def _goals(target: str, host: str, known: Servers, is_cached: bool) -> Iterator[Pass]:
     match = _TARGET.match(target if "://" in target else f"grpc://{target}")
     if match is None:
         return
@@ -90,7 +113,8 @@ def _goals(target: str, host: str, known: Servers) -> Iterator[Pass]:
     scheme = target.partition("://")[0] if "://" in target else "grpc"
     port = int(match.group("port") or _PORTS[scheme])
     for address, own_port in known.get(name, ((name, port),)):
-        yield Pass(_LOOPBACK.get(address, address.strip("[]")), own_port, sent.partition(":")[0].lower())
+        place = _LOOPBACK.get(address, address.strip("[]"))
+        yield Pass(place, own_port, re.sub(r":\d+$", "", sent).lower(), is_cached)
 
 
 def _servers(directives: Iterable[Directive]) -> List[Tuple[str, int]]:

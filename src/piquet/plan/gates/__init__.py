@@ -12,6 +12,7 @@ clock.
 * `server`      what every answer needs of a server
 * `answers`     what the campaign's modes need of it
 * `nginx`       what single sites of nginx hand down to our location
+* `tiers`       servers of a host behind each other
 * `unheld`      sites that others refuse by name, all at once
 """
 

@@ -18,6 +18,7 @@ from piquet.fleet.read import NOT_SERVED
 from piquet.plan.gates.answers import answer_findings
 from piquet.plan.gates.nginx import nginx_findings
 from piquet.plan.gates.server import SERVER_GATES
+from piquet.plan.gates.tiers import tier_findings
 from piquet.plan.gates.words import sites, some
 from piquet.plan.model import HostPlan
 
@@ -53,6 +54,7 @@ def _gate_findings(campaign: Campaign, host: Host, host_plan: HostPlan, at: date
     yield from _scheduler_findings(host)
     yield from _health_findings(campaign, host)
     yield from _hook_findings(host, host_plan)
+    yield from tier_findings(campaign, host, host_plan)
     shown = {entry.provider for entry in host_plan.entries}
     for server in host.servers:
         if server.provider in shown:
