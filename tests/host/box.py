@@ -221,6 +221,12 @@ def _write_apache(box: Box) -> None:
     )
 
 
+SEAL = "5ea1"
+PROOF_FIRST = (
+    "if (-f $piquet_proof) { set $piquet_nonce $http_x_piquet_nonce; "
+    "rewrite ^/.well-known/piquet/proof/ piquet-proof: last; }\n"
+)
+PROOF_LAST = "location ^~ piquet-proof: { internal; add_header X-Piquet test/proof always; return 204; }\n"
 DROPIN = "/etc/nginx/conf.d/00-piquet.conf"
 INCLUDED = "/etc/piquet/nginx/server/piquet.conf"
 PAGE = "/var/lib/piquet/www/page.html"
@@ -242,16 +248,14 @@ def make_bundle(
     """A bundle for nginx alone; start, end and later windows are seconds from the box's clock."""
     live = box.paths.live
     flags = "".join(f"  {site} {live}/{site};\n" for site in SITES)
+    proving = proof_maps(str(box.paths.proof), SEAL)
     contents = {
-        DROPIN: f"map $host $piquet_flag {{\n  default '';\n{flags}}}\n{_proof(box)}{dropin}".encode(),
+        DROPIN: f"map $host $piquet_flag {{\n  default '';\n{flags}}}\n{proving}{dropin}".encode(),
         INCLUDED: (
-            b"if (-f $piquet_proof) { set $piquet_nonce $http_x_piquet_nonce; "
-            b"rewrite ^/.well-known/piquet/proof/ piquet-proof: last; }\n"
-            b"if (-f $piquet_flag) { rewrite ^ piquet: last; }\n"
-            b"location ^~ piquet: { internal; add_header X-Piquet test/1/block always; "
-            b"add_header X-Piquet-Nonce $piquet_nonce always; return 503 strike; }\n"
-            b"location ^~ piquet-proof: { internal; add_header X-Piquet test/proof always; return 204; }\n"
-        ),
+            f"{PROOF_FIRST}if (-f $piquet_flag) {{ rewrite ^ piquet: last; }}\n"
+            "location ^~ piquet: { internal; add_header X-Piquet test/1/block always; "
+            f"add_header X-Piquet-Nonce $piquet_nonce always; return 503 strike; }}\n{PROOF_LAST}"
+        ).encode(),
         PAGE: page + b" plan @PIQUET_PLAN_DIGEST@\n",
         AGENT: b"#!/usr/bin/python3\n",
         **extra,
@@ -287,7 +291,7 @@ def make_bundle(
     manifest = canonical(
         {
             "piquet_manifest": 1, "host": host, "campaign": "test", "contact": "https://example.org/",
-            "timezone": "UTC", "providers": ["nginx"], "scheduler": scheduler, "seal": "5ea1", "phases": phases,
+            "timezone": "UTC", "providers": ["nginx"], "scheduler": scheduler, "seal": SEAL, "phases": phases,
             "entries": entries, "files": sorted(records, key=lambda r: r["path"]),
         }
     )  # fmt: skip
@@ -297,12 +301,12 @@ def make_bundle(
     return hashlib.sha256(plan).hexdigest(), members
 
 
-def _proof(box: Box) -> str:
+def proof_maps(folder: str, seal: str) -> str:
     """The file that a question of the host itself names, by its address or by its header."""
-    word, file = "(?<piquet_word>[0-9a-f]{32})$", f"{box.paths.proof}/$piquet_word"
+    word, file = "(?<piquet_word>[0-9a-f]{32})$", f"{folder}/$piquet_word"
     return (
         f"map $request_uri $piquet_asked {{ default ''; '~^/.well-known/piquet/proof/{word}' {file}; }}\n"
-        f"map $http_x_piquet_nonce $piquet_proof {{ default ''; '' $piquet_asked; '~^{word}' {file}-5ea1; }}\n"
+        f"map $http_x_piquet_nonce $piquet_proof {{ default ''; '' $piquet_asked; '~^{word}' {file}-{seal}; }}\n"
         "map $host $piquet_nonce { default ''; }\n"
     )
 

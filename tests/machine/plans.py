@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import Any
 
 from piquet.render.lease import number_pattern
-from tests.host.box import AGENT, PAGE, SITES, Box, canonical
+from tests.host.box import AGENT, PAGE, PROOF_FIRST, PROOF_LAST, SEAL, SITES, Box, canonical, proof_maps
 
 FILL = b"@PIQUET_PLAN_DIGEST@"
 KEYS = {"nginx": SITES, "apache": ("one.test", "two.test")}
@@ -147,10 +147,12 @@ def _nginx(plan: Plan) -> tuple[str, str, str]:
         f'{_notes(plan)}map $msec $piquet_phase {{\n  volatile;\n  default "";\n{phases}}}\n'
         f'map "$piquet_phase $host" $piquet_flag {{\n  volatile;\n  default "";\n{flags}}}\n'
     )
+    http += proof_maps(f"{plan.root}/run/piquet/proof", SEAL)
     server = (
-        "if (-f $piquet_flag) { rewrite ^ piquet: last; }\n"
+        f"{PROOF_FIRST}if (-f $piquet_flag) {{ rewrite ^ piquet: last; }}\n"
         "location ^~ piquet: {\n  internal;\n"
-        f"  add_header X-Piquet test/$piquet_phase/block always;\n  return 503 'strike {plan.kind}';\n}}\n"
+        "  add_header X-Piquet test/$piquet_phase/block always;\n  "
+        f"add_header X-Piquet-Nonce $piquet_nonce always;\n  return 503 'strike {plan.kind}';\n}}\n{PROOF_LAST}"
     )
     return f"include {plan.root}/etc/piquet/nginx/http/*.conf;\n", http, server
 
@@ -162,10 +164,21 @@ def _apache(plan: Plan) -> tuple[str, str]:
         parts.append(
             f"<If \"%{{HTTP_HOST}} =~ m#^(?:{hosts})$# && req_novary('X-Piquet-At') =~ m#^t={pattern}[0-9]{{6}}$#"
             f" && -f '{live}/%{{HTTP_HOST}}'\">\n  Redirect 503\n"
-            f'  Header always set X-Piquet "test/{number}/block"\n</If>\n'
+            f'  Header always set X-Piquet "test/{number}/block"\n'
+            f'  Header always set X-Piquet-Nonce "expr=%{{req:X-Piquet-Nonce}}" "expr={_echoes(plan)}"\n</If>\n'
         )
+    parts.append(
+        '<If "%{THE_REQUEST} =~ m#^GET /.well-known/piquet/proof/([0-9a-f]{32}) #'
+        f" && -f '{plan.root}/run/piquet/proof/$1'\">\n  Redirect 204\n"
+        '  Header always set X-Piquet "test/proof"\n</If>\n'
+    )
     decide = f'RequestHeader set X-Piquet-At "%t" early\n<Location "/">\n{"".join(parts)}</Location>\n'
     return f"IncludeOptional {plan.root}/etc/piquet/apache/*.conf\n", _notes(plan) + decide
+
+
+def _echoes(plan: Plan) -> str:
+    word = "req('X-Piquet-Nonce') =~ m#^([0-9a-f]{32})$#"
+    return f"{word} && -f '{plan.root}/run/piquet/proof/$1-{SEAL}'"
 
 
 def _manifest(plan: Plan) -> dict[str, Any]:
@@ -191,6 +204,6 @@ def _manifest(plan: Plan) -> dict[str, Any]:
     ]
     return {
         "piquet_manifest": 1, "host": "box", "campaign": "test", "contact": "https://example.org/",
-        "timezone": "UTC", "providers": [plan.provider], "scheduler": "none", "phases": phases,
+        "timezone": "UTC", "providers": [plan.provider], "scheduler": "none", "seal": SEAL, "phases": phases,
         "entries": entries, "files": sorted(records, key=lambda record: str(record["path"])),
     }  # fmt: skip

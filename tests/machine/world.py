@@ -22,14 +22,14 @@ from typing import Any
 
 import pytest
 
-from piquet.host import commands, probe, processes, release
+from piquet.host import commands, probe, processes, proof, release
 from piquet.host.apache import Apache
 from piquet.host.commands import Result
 from piquet.host.machine import Machine
 from piquet.host.nginx import Nginx
 from tests.corpus.box import faketime_library
 from tests.host.box import Box
-from tests.machine.plans import KEYS, Plan, phase_of
+from tests.machine.plans import KEYS, SEAL, SERVER_FILES, Plan, phase_of
 
 EPOCH = 1_800_000_000
 CALENDAR = ("FAKETIME_TIMESTAMP_FILE", "FAKETIME_FMT", "FAKETIME_NO_CACHE", "FAKETIME_DONT_FAKE_MONOTONIC")
@@ -214,6 +214,13 @@ class World(Box):
         is_reached = self.provider == "apache" or self._reaches_hook(loaded["texts"], key)
         return phase_of(loaded["texts"], self.provider, key, self.now) if is_reached else None
 
+    def proves(self, key: str, word: str) -> bool:
+        """Whether a told server shows that it sees a file: what it has loaded, and its hook, are ours."""
+        texts = (self.loaded(self.provider) or {}).get("texts", {})
+        is_ours = all(name in texts for name in SERVER_FILES[self.provider])
+        is_reached = is_ours and (self.provider == "apache" or self._reaches_hook(texts, key))
+        return is_reached and (self.paths.proof / word).is_file()
+
     def _reaches_hook(self, texts: dict[str, str], key: str) -> bool:
         return "# piquet hook" in texts[f"/{self._site(key).relative_to(self.root)}"]
 
@@ -308,11 +315,16 @@ class ToldApache(Apache):
 def told_answer(world: World) -> Any:
     """What the agent's own question to the local server is answered, in a told world."""
 
-    def ask(target: Any, timeout_s: float = 0.0) -> probe.Answer:
+    def ask(target: Any, path: str = "/", timeout_s: float = 0.0, nonce: str = "") -> probe.Answer:
         if not world.is_running():
             return probe.Answer(None, None, "ConnectionRefusedError: nobody listens")
+        if path.startswith(proof.PREFIX) and world.proves(target["host"], path[len(proof.PREFIX) :]):
+            return probe.Answer(204, "test/proof")
         number = world.phase_shown(target["host"])
-        return probe.Answer(503, f"test/{number}/block") if number else probe.Answer(200, None)
+        repeated = nonce if (world.paths.proof / f"{nonce}-{SEAL}").is_file() else None
+        return (
+            probe.Answer(503, f"test/{number}/block", nonce=repeated) if number else probe.Answer(200, None)
+        )
 
     return ask
 
