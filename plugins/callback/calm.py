@@ -20,6 +20,7 @@ requirements:
   - set as stdout in configuration
 """
 _SPEC = ("validate_argument_spec", "ansible.builtin.validate_argument_spec")
+_OURS = "piquet.fleet."
 _UNNAMED = (*_SPEC, "piquet.fleet.tally")
 """Nothing to say, or a table that has its own title."""
 
@@ -78,4 +79,6 @@ class CallbackModule(Default):
         )
         place = "" if result.task.run_once else f": [{result.host.get_name()}]"
         shown = "".join(c for c in message.strip() if c.isprintable() or c in "\n\t")
+        if word == "unreachable" or not result.task.action.startswith(_OURS):
+            shown = shown.replace("\n", "\n  | ")  # of others: no line of it may pass for one of ours
         self._display.display(f"{word}{place}: {shown}", color=color)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from piquet.printable import printable
+from piquet.printable import continued, in_one_line, printable
 
 
 @dataclass(frozen=True, order=True)
@@ -34,11 +34,11 @@ class Problem:
     def __str__(self) -> str:
         """`file:line:column: message`, expected and got, then a blank line and the hint."""
         place = ":".join(str(part) for part in (self.file, self.line, self.column) if part)
-        lines = [f"{place}: {self.message}"]
-        lines += [f"  expected: {self.expected}"] if self.expected else []
-        lines += [f"  got:      {self.got}"] if self.got else []
-        lines += ["", f"  hint: {self.hint}"] if self.hint else []
-        return printable("\n".join(lines))
+        lines = [f"{in_one_line(place)}: {continued(self.message)}"]
+        lines += [f"  expected: {continued(self.expected)}"] if self.expected else []
+        lines += [f"  got:      {continued(self.got)}"] if self.got else []
+        lines += ["", f"  hint: {continued(self.hint)}"] if self.hint else []
+        return "\n".join(lines)
 
 
 class PiquetError(Exception):

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from piquet.printable import printable
+from piquet.printable import continued, in_one_line
 
 Severity = Literal["error", "warning", "info"]
 _WIDTH = 100
@@ -69,8 +69,11 @@ def errors(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
 
 def as_text(finding: Finding) -> str:
-    """The finding for a person: its sentence, expected and got, then a blank line and the hint."""
-    return _text(finding, f"{finding.severity}: {finding.subject}: {finding.message} [{finding.code}]")
+    """The finding for a person: its sentence, expected and got, then a blank line and the hint.
+
+    What a host wrote into it can make no line that looks like one of ours.
+    """
+    return _text(finding, f"{in_one_line(finding.subject)}: ")
 
 
 def as_texts(findings: Iterable[Finding]) -> list[str]:
@@ -86,21 +89,22 @@ def as_texts(findings: Iterable[Finding]) -> list[str]:
 
 def _of_many(finding: Finding, subjects: Sequence[str]) -> str:
     names = textwrap.fill(
-        f"  {len(subjects)} times: {', '.join(subjects)}",
+        f"  {len(subjects)} times: {', '.join(map(in_one_line, subjects))}",
         width=_WIDTH,
         subsequent_indent="    ",
         break_long_words=False,
         break_on_hyphens=False,
     )
-    return _text(finding, f"{finding.severity}: {finding.message} [{finding.code}]", names)
+    return _text(finding, "", names)
 
 
-def _text(finding: Finding, *lines: str) -> str:
-    told = list(lines)
+def _text(finding: Finding, subject: str, *lines: str) -> str:
+    word, code = in_one_line(finding.severity), in_one_line(finding.code)
+    told = [f"{word}: {subject}{continued(finding.message)} [{code}]", *lines]
     if finding.expected:
-        told.append(f"  expected: {finding.expected}")
+        told.append(f"  expected: {continued(finding.expected)}")
     if finding.got:
-        told.append(f"  got:      {finding.got}")
+        told.append(f"  got:      {continued(finding.got)}")
     if finding.hint:
-        told += ["", f"  hint: {finding.hint}"]
-    return printable("\n".join(told))
+        told += ["", f"  hint: {continued(finding.hint)}"]
+    return "\n".join(told)

@@ -11,11 +11,21 @@ _LAYOUT = frozenset("\n\t")
 def printable(text: str) -> str:
     r"""The same text with every control, format and lone surrogate character written out, e.g. `\x1b`.
 
-    Line feeds and tabs stay, since messages of several lines are usual.
+    Line feeds and tabs stay: for texts that we have put together ourselves, of parts that are `continued`.
     """
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() or c in _LAYOUT else ascii(c)[1:-1] for c in text)
+
+
+def in_one_line(text: str) -> str:
+    r"""The same text as a part of one line: line feeds and tabs are written out too, as `\n` and `\t`."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def continued(text: str) -> str:
+    """A text of others within a message of ours: every line but its first is marked, so that none passes for ours."""
+    return printable(text).rstrip("\n").replace("\n", "\n  | ")
 
 
 def printable_line(text: str) -> str:

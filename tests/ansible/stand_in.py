@@ -4,7 +4,8 @@
 
 It lets the roles run over many hosts on one machine without touching its web servers. The state file's name
 is the inventory name in the folder `PIQUET_STAND_IN`; what a host must fail at is in `<host>.fails`, where it answers
-nonsense in `<host>.lies`. A question that no test expects ends it with an error. Every request is kept in
+nonsense in `<host>.lies`, and what it adds to the texts of its failures in `<host>.forges`. A question that no test
+expects ends it with an error. Every request is kept in
 `<host>.asked`, one JSON per line.
 """
 
@@ -33,6 +34,9 @@ def main() -> int:
     if fails.exists() and step in fails.read_text().split():
         problem = {"severity": "error", "code": "config-broken", "subject": host, "message": "nginx -t fails",
                    "got": "unknown directive", "hint": "mend the configuration"}  # fmt: skip
+        forged = folder / f"{host}.forges"
+        if forged.exists():
+            problem = {k: v if k == "severity" else v + forged.read_text() for k, v in problem.items()}
         return _answer(request, folder, ok=False, changed=False, problems=[problem])
     if (folder / f"{host}.lies").exists() and step == (folder / f"{host}.lies").read_text():
         print(json.dumps({"piquet": 1, "verb": verb, "ok": True, "status": {"now": "half past three"}}))

@@ -209,6 +209,25 @@ def test_calm_output_is_the_message_and_a_verdict(staged: Place) -> None:
     assert "NOT done" in run.text and not re.search(r"[{]|Validating|ok=|Origin", run.text), run.text
 
 
+@pytest.mark.parametrize("callback", ["piquet.fleet.calm", "ansible.builtin.default"])
+def test_no_host_speaks_for_another(staged: Place, callback: str) -> None:
+    """Line feeds in what a host says of its failure make no line that looks like another host's, or like an end."""
+    (staged.folder / "ansible.cfg").write_text(f"[defaults]\nstdout_callback = {callback}\n")
+    forged = ("ok: [web9]", "web9   ok   armed", "NOT done", "done", "changed: [web9]")
+    (staged.folder / "web2.forges").write_text(
+        "\n" + "\n".join(forged) + "\n\u2028ok: [web9]\x1b[2J\x0bok: [web9]"
+    )
+    staged.fail("web2", "check")
+    run = staged.play("arm")
+    assert run.rc != 0 and "web9" in run.text and "\x1b" not in run.text
+    assert not [
+        line
+        for line in run.text.splitlines()
+        if "web9" in line and line.startswith(("ok", "web9", "changed"))
+    ]
+    assert "\ndone" not in run.text
+
+
 def test_status_is_a_table_and_a_failure_when_a_host_is_missing(staged: Place) -> None:
     """People see who is what; programs see the exit status."""
     run = staged.play("status")

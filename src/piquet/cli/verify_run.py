@@ -15,8 +15,7 @@ from piquet.cli.exit_codes import FINDINGS, OK
 from piquet.cli.progress import progress_bar
 from piquet.errors import FleetError
 from piquet.fleet.workdir import Workdir
-from piquet.printable import printable
-from piquet.report.certificate import Certificate, make_certificate, place_text
+from piquet.report.certificate import Certificate, make_certificate
 from piquet.report.inspection import Report, as_text, to_json
 from piquet.verify.baseline import Baseline, merge, read_baseline, write_baseline
 from piquet.verify.expectations import Expectations
@@ -58,7 +57,7 @@ def take(run: Run, is_json: bool) -> int:
             "prints": len(taken.prints),
             "changing": changing,
             "unreachable": [t.label for t in silent],
-            "not_asked": [place_text(one) for one in run.unreachable],
+            "not_asked": [one.label for one in run.unreachable],
         }
         click.echo(json.dumps({"piquet_baseline_taken": 1, "file": str(run.file), **figures}))
     else:
@@ -67,7 +66,7 @@ def take(run: Run, is_json: bool) -> int:
         for target in silent:
             click.echo(f"unreachable, so without a baseline: {target.label}")
         for one in run.unreachable:
-            click.echo(printable(f"not asked, so without a baseline: {place_text(one)}"))
+            click.echo(f"not asked, so without a baseline: {one.label}")
     return FINDINGS if silent else OK
 
 

@@ -28,7 +28,7 @@ from piquet.deploys.steps import COURSES, Result, Step
 from piquet.engine.events import Event
 from piquet.engine.step import attempt
 from piquet.errors import PiquetError
-from piquet.printable import printable
+from piquet.printable import continued, in_one_line
 
 
 class Runs:
@@ -147,11 +147,11 @@ class VerbRun:
                 return install(remote, name, check=check)
             return attempt(remote, name, arguments, check=check, diff=bool(state.config.DIFF))
         except ConnectionLostError as err:
-            return {"changed": False, "unreachable": True, "msg": f"{name}: {err}"}
+            return {"changed": False, "unreachable": True, "msg": f"{name}: {continued(str(err))}"}
         except (
             Exception
         ) as err:  # pyinfra would end the run, and with it what is still to be done on the others
-            reason = printable(f"{type(err).__name__}: {err}")
+            reason = in_one_line(f"{type(err).__name__}: {err}")
             text = f"{name}: it failed here ({reason}); what the host did is unknown: run status"
             return {"changed": False, "failed": True, "msg": text}
 

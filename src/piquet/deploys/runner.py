@@ -28,7 +28,7 @@ from piquet.deploys.run import Runs, runs_of
 from piquet.deploys.verbs import VERBS
 from piquet.engine.events import Event
 from piquet.errors import PiquetError
-from piquet.printable import printable
+from piquet.printable import continued, printable
 
 DONE, FAILED, CANNOT_RUN = 0, 1, 2
 INTERRUPTED = "interrupted; what the host did is unknown: run status"
@@ -84,7 +84,7 @@ class Runner(BaseStateCallback):
 
     def host_connect_error(self, state: State, host: Host, error: Exception) -> None:  # type: ignore[override]
         """Remember why, for the tables."""
-        self._runs.why_not[host.name] = printable(str(error))
+        self._runs.why_not[host.name] = continued(str(error))
 
     def _course(self) -> int:
         state = self._state

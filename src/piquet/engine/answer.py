@@ -12,7 +12,7 @@ from typing import Any
 from piquet.engine import rehearsal
 from piquet.errors import HostError
 from piquet.findings import Finding, as_text
-from piquet.printable import printable, printable_document
+from piquet.printable import continued, in_one_line, printable, printable_document
 
 PROTOCOL = 1
 _MKTEMP_FAILED = 9
@@ -54,7 +54,7 @@ class Answer:
 
     def text(self) -> str:
         """The one sentence, then every problem with its hint, for a person."""
-        return "\n".join([self.message, *(as_text(problem) for problem in self.problems)])
+        return "\n".join([continued(self.message), *(as_text(problem) for problem in self.problems)])
 
 
 def parse_answer(outcome: Outcome, verb: str, host: str, python: str) -> Answer:
@@ -80,7 +80,7 @@ def parse_answer(outcome: Outcome, verb: str, host: str, python: str) -> Answer:
     try:
         answer = _answer(printable_document(document))
     except (TypeError, KeyError, ValueError, AttributeError, RecursionError) as err:
-        raise HostError(f"{host} answered, but not in the agreed form: {type(err).__name__}: {err}") from err
+        raise HostError(f"{host} answered, but not in the agreed form: {_reason(err)}") from err
     if answer.ok and outcome.rc != 0:
         raise HostError(
             f"{host} said ok but the agent ended with status {outcome.rc}\n{_tail(outcome.stderr)}"
@@ -111,7 +111,7 @@ def _change(change: Mapping[str, Any]) -> Change:
     path, texts = change["path"], (change.get("before"), change.get("after"))
     if not isinstance(path, str) or not all(text is None or isinstance(text, str) for text in texts):
         raise TypeError("a change is no path with texts")
-    return Change(path, *texts)
+    return Change(in_one_line(path), *texts)
 
 
 def _status(status: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -161,6 +161,10 @@ def _why_no_answer(outcome: Outcome, host: str, python: str) -> str:
             "see what the host printed above",
         )
     return f"{host}: {reason}\n{_tail(said)}\n\n  hint: {hint}"
+
+
+def _reason(error: Exception) -> str:
+    return in_one_line(f"{type(error).__name__}: {error}")
 
 
 def _tail(text: str) -> str:

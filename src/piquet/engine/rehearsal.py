@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from piquet.printable import in_one_line
+
 _LAST = 2**40
 """No end lies behind this; a larger number is no instant."""
 
@@ -28,6 +30,8 @@ def checked(told: Any) -> Mapping[str, Any]:
 
 def links_text(told: Mapping[str, Any]) -> str:
     """The links to open, one a line; where there are more sites than links, what they have in common."""
-    lines = [f"  {link}" for link in told["links"]]
+    lines = [f"  {in_one_line(link)}" for link in told["links"]]
     more = told["sites"] - len(lines)
-    return "\n".join([*lines, *([f"  {more} more sites: {told['path']} on each"] if more > 0 else [])])
+    return "\n".join(
+        [*lines, *([f"  {more} more sites: {in_one_line(told['path'])} on each"] if more > 0 else [])]
+    )

@@ -19,7 +19,7 @@ from piquet.engine.survey import survey_text, with_skew
 from piquet.engine.transport import Remote, deliver
 from piquet.errors import HostError, PiquetError
 from piquet.fleet.workdir import Workdir
-from piquet.printable import printable
+from piquet.printable import in_one_line
 
 _BROKEN = (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
 """What a hostile or broken answer can raise where it is worked with; no host may end the run of the others."""
@@ -89,7 +89,7 @@ def attempt(
     except PiquetError as err:
         return {"failed": True, "changed": False, "msg": _named(host, str(err))}
     except _BROKEN as err:
-        reason = printable(f"{type(err).__name__}: {err}")
+        reason = in_one_line(f"{type(err).__name__}: {err}")
         text = f"{host}: its answer cannot be used ({reason}); what the host did is unknown: run status"
         return {"failed": True, "changed": False, "msg": text}
     if result["failed"]:

@@ -11,6 +11,7 @@ from piquet.findings import Finding, as_text, by_weight
 from piquet.fleet import choices
 from piquet.fleet.model import Provider, Variant
 from piquet.fleet.read import server_facts
+from piquet.printable import in_one_line
 
 _WAYS: Mapping[tuple[Provider, Variant], str] = {
     ("nginx", "include"): "by the include line",
@@ -38,11 +39,12 @@ def survey_text(host: str, survey: Mapping[str, Any]) -> str:
         f"Python {survey.get('python', '?')}, clock {survey.get('skew_s', 0.0):+.1f} s, "
         f"{survey.get('timezone', '?')}"
     ]
+    lines = [in_one_line(line) for line in lines]
     lines += [_server_line(name, survey[name]) for name in ("nginx", "apache") if survey.get(name)]
     if not (survey.get("nginx") or survey.get("apache")):
         lines.append("  no nginx and no Apache found")
     if caches := survey.get("caches"):
-        lines.append(f"  caches: {', '.join(map(str, caches))}")
+        lines.append(in_one_line(f"  caches: {', '.join(map(str, caches))}"))
     findings = by_weight(Finding.from_json(record) for record in survey.get("findings") or ())
     return "\n".join([*lines, *("  " + as_text(f).replace("\n", "\n  ") for f in findings)])
 
@@ -61,7 +63,7 @@ def _server_line(name: str, server: Mapping[str, Any]) -> str:
     if name == "nginx":
         hooked = sum(1 for block in blocks or () if block.get("hooked"))
         parts.append(f"{hooked} hooked")
-    return "  " + ", ".join([*parts, *_proposed(name, server)])
+    return "  " + in_one_line(", ".join([*parts, *_proposed(name, server)]))
 
 
 def _proposed(name: str, server: Mapping[str, Any]) -> list[str]:

@@ -13,6 +13,7 @@ from piquet.findings import Finding
 from piquet.inside.look import Look
 from piquet.inside.moments import Moment, states_at, words
 from piquet.plan import HostPlan
+from piquet.printable import in_one_line
 
 MAX_NAMED = 10
 _HOOK_LINE = "include /etc/piquet/nginx/server/*.conf; # piquet hook"
@@ -212,7 +213,10 @@ def nothing_left(case: Case) -> Iterator[Finding]:
 def log_text(look: Look, paths: Iterable[str]) -> str:
     """The last lines of the error logs that could be read."""
     known = [path for path in paths if look.logs.get(path)]
-    parts = ["\n  ".join([f"last lines of {path} on {look.host}:", *look.logs[path]]) for path in known]
+    parts = [
+        "\n  ".join([f"last lines of {path} on {look.host}:", *map(in_one_line, look.logs[path])])
+        for path in known
+    ]
     return "\n".join(parts)
 
 

@@ -59,7 +59,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     """Name the sites that nobody asked, so that none is silently left out."""
     picket = config.stash.get(_KEY, None)
     for one in picket.unasked() if picket else ():
-        terminalreporter.write_line(f"not asked: {one.site} on {one.host}, {one.place}: {one.reason}")
+        terminalreporter.write_line(f"not asked: {one.label}")
 
 
 @pytest.hookimpl(tryfirst=True)  # before testinfra looks for hosts that nobody named

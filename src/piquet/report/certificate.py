@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from piquet.fleet.sites import counted, sites_on_hosts
+from piquet.printable import in_one_line
 from piquet.verify.baseline import WEIGHT, Baseline, Returned, Verdict
 from piquet.verify.observation import Target, Unreachable
 
@@ -129,13 +130,8 @@ def as_text(certificate: Certificate, max_rows: int | None = None) -> str:
     lines = [line for row in shown[:max_rows] for line in _row_lines(row)]
     hidden = len(shown) - len(shown[:max_rows])
     lines += [f"  … and {hidden} more (--all shows them)"] if hidden else []
-    seen = [f"  not asked: {place_text(one)}" for one in certificate.not_asked]
+    seen = [f"  not asked: {one.label}" for one in certificate.not_asked]
     return "\n".join([*head, *lines, *seen])
-
-
-def place_text(one: Unreachable) -> str:
-    """A place that was not asked, with the reason, in one line."""
-    return f"{one.site} on {one.host}{', ' + one.place if one.place else ''}: {one.reason}"
 
 
 def to_json(certificate: Certificate) -> dict[str, Any]:
@@ -175,9 +171,9 @@ def _row_lines(row: Row) -> Iterator[str]:
     yield f"  {_WORDS[row.verdict]}: {row.target.label}"
     for one in row.returned:
         for difference in one.found:
-            yield f"    {one.reply.question.label}: {difference.field}"
-            yield f"      expected: {difference.expected}"
-            yield f"      got:      {difference.got}"
+            yield f"    {one.reply.question.label}: {in_one_line(difference.field)}"
+            yield f"      expected: {in_one_line(difference.expected)}"
+            yield f"      got:      {in_one_line(difference.got)}"
     if limited := [one.reply.question.path for one in row.returned if one.verdict == "limited"]:
         yield f"    not compared, as the site limits how often one may ask (429): {', '.join(limited)}"
     by_itself: dict[tuple[str, ...], list[str]] = {}

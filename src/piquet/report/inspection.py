@@ -12,7 +12,7 @@ from typing import Any
 from piquet.campaign.model import Campaign, Mode
 from piquet.fleet.sites import count_sites, counted, sites_on_hosts
 from piquet.printable import printable
-from piquet.report.certificate import Certificate, place_text
+from piquet.report.certificate import Certificate
 from piquet.report.certificate import as_text as certificate_text
 from piquet.report.certificate import to_json as certificate_json
 from piquet.report.paragraphs import by_cause, paragraph
@@ -116,7 +116,7 @@ def _lines(report: Report, max_shown: int | None) -> Iterator[str]:
     if report.unreachable:
         yield f"\nnot asked, so nothing is said of it ({counted(len(report.unreachable), 'place')}):"
     for one in report.unreachable:
-        yield f"  {place_text(one)}"
+        yield f"  {one.label}"
     if not report.has_baseline:
         yield "\nno baseline: sites that should be as usual were only checked for being without the strike"
     if report.certificate:

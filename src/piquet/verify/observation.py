@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from piquet.answers import BYPASS_PREFIX, SIGN_HEADER
+from piquet.printable import in_one_line
 
 OURS = SIGN_HEADER.lower()
 ACCEPT_HTML = ("accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8")
@@ -69,6 +70,12 @@ class Unreachable:
     site: str
     place: str
     reason: str
+
+    @property
+    def label(self) -> str:
+        """Site, host, place and reason in one line, whatever a survey wrote into them."""
+        where = f"{self.site} on {self.host}{', ' + self.place if self.place else ''}"
+        return in_one_line(f"{where}: {self.reason}")
 
 
 @dataclass(frozen=True, slots=True)

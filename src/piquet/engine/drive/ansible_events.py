@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from piquet.engine.events import Event
-from piquet.printable import printable
+from piquet.printable import continued, printable
 
 _OURS = "piquet.fleet."
 _CONTROLLER = frozenset({"plan", "tally", "verify"})
@@ -56,7 +56,8 @@ class Translator:
         host, is_ours = str(detail.get("host") or ""), action.startswith(_OURS)
         if not is_ours and kind in ("runner_on_ok", "runner_on_skipped"):
             return
-        result = _plain(detail.get("res") or {}) | _WORDS[kind]
+        is_told_by_us = is_ours and kind != "runner_on_unreachable"
+        result = _plain(detail.get("res") or {}, is_ours=is_told_by_us) | _WORDS[kind]
         if kind in ("runner_on_failed", "runner_on_unreachable") and not detail.get("ignore_errors"):
             self._lost.add(host)
         if not is_ours and action.endswith(SPEC):
@@ -70,12 +71,15 @@ def _step(detail: Mapping[str, Any]) -> str:
     return str(detail.get("task") or "").rpartition(" : ")[2].strip()
 
 
-def _plain(result: Mapping[str, Any]) -> dict[str, Any]:
-    """A result without what is Ansible's own, its message without Ansible's introductions."""
+def _plain(result: Mapping[str, Any], *, is_ours: bool) -> dict[str, Any]:
+    """A result without what is Ansible's own, its message without Ansible's introductions.
+
+    What others said, a host that cannot be reached among them, makes no line of its own.
+    """
     kept = {k: v for k, v in result.items() if not k.startswith("_ansible") and k not in _INTERNAL}
     if "msg" in kept:
         message = str(kept["msg"])
         for introduction in _INTRODUCTIONS:
             message = message.removeprefix(introduction)
-        kept["msg"] = printable(message.strip())
+        kept["msg"] = printable(message.strip()) if is_ours else continued(message.strip())
     return kept
