@@ -144,6 +144,17 @@ SECTIONS = (
         _answers,
     ),
     Section(
+        "random_apache",
+        "Configurations of Apache made at random",
+        "Names, rules, `RewriteOptions` in every form, sections, macros, variables and includes: the survey names what "
+        "is really served, staged no answer of any site changes by rules or by Lua, and inside the window each is on "
+        "strike or was foretold not to be.",
+        lambda rows: (
+            f"{_sum(rows, 'configurations'):,} configurations, {_sum(rows, 'sites'):,} sites, "
+            f"{_sum(rows, 'answers_staged'):,} staged answers, {_sum(rows, 'differences')} differences"
+        ),
+    ),
+    Section(
         "packaged",
         "Configurations that Debian packages ship",
         "Installed as they come, asked without us and with us. What each is: [packaged.md](packaged.md).",

@@ -42,7 +42,7 @@ OCCUPIED = ("/", "/files/one.txt", "/deep/er/missing", "/robots.txt", "/api/x")
 """Paths that the occupying campaign lists: two of them are doors, which stay open."""
 _DIGEST = "d" * 64
 _REFUSED = answers.Answer("refused")
-"""Apache answers 404 to an encoded slash before any module is asked. Source: AllowEncodedSlashes, default Off.
+"""Apache answers 404 to an encoded slash before any rule is asked. Source: AllowEncodedSlashes, default Off.
 
 Any server may answer 304 or 412 where it would send 200 and a condition is asked that no browser asks of a page:
 `If-None-Match: *`, `If-Match`, `If-Unmodified-Since`. Source: RFC 9110, 13.1."""
@@ -131,7 +131,7 @@ class Picket:
             return answers.USUAL
         if case.meaning is None:
             return None
-        if self.kinds[0].provider == "apache" and "%2f" in case.meaning.partition("?")[0].lower():
+        if self.variant == "rules" and "%2f" in case.meaning.partition("?")[0].lower():
             return _REFUSED
         headers = {name.lower(): value for name, value in case.headers}
         request = answers.Request(case.method, case.meaning, way.host, headers, way.source(case.source))

@@ -47,9 +47,11 @@ _WRAPPERS = (
     "<IfModule mod_rewrite.c>", "<IfModule mod_absent.c>", "<IfModule !mod_absent.c>", "<IfDefine MADE>",
     "<IfDefine !MADE>", "<IfDefine ABSENT>", "<IfVersion >= 2.4>", "<IfVersion < 2.4>",
 )  # fmt: skip
+_IFS = ('<If "true">', "<If \"%{QUERY_STRING} == 'q'\">")
 _SECTIONS = (
-    "<Directory /srv/static>", '<Location "/">', '<Location "/old">', '<LocationMatch "^/(?:r|old)">', '<If "true">',
-    "<If \"%{QUERY_STRING} == 'q'\">", '<Files "one.txt">',
+    *_IFS,
+    "<Directory /srv/static>", '<Location "/">', '<Location "/old">', '<LocationMatch "^/(?:r|old)">',
+    '<Files "one.txt">',
 )  # fmt: skip
 
 
@@ -93,12 +95,12 @@ class _Maker:
         if kind == 5:
             return f"{self.one(_HOSTS_ONLY)}\n" if place != "folder" else self.rewriting(place)
         inner = self.pieces(place if kind != 6 else "folder", depth - 1)
-        return self.around(kind, inner)
+        return self.around(kind, inner, is_inner=place == "folder")
 
-    def around(self, kind: int, inner: str) -> str:
-        """Put a piece into a section, behind a condition, into a file or into a macro."""
+    def around(self, kind: int, inner: str, *, is_inner: bool = False) -> str:
+        """Put a piece into a section, behind a condition, into a file or into a macro; sections hold only `<If>`."""
         if kind in (6, 7):
-            opened = self.one(_SECTIONS if kind == 6 else _WRAPPERS)
+            opened = self.one(_WRAPPERS if kind == 7 else _IFS if is_inner else _SECTIONS)
             return f"{opened}\n{inner}</{opened[1:].split()[0].rstrip('>')}>\n"
         if kind == 8:
             path = f"{SNIPPETS}/made{len(self.made.files)}.inc"

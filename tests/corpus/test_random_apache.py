@@ -42,6 +42,7 @@ _OPEN = (
 """The default host of that address; `00-default` is that of all others."""
 _ADDRESSES = ("127.0.0.1", OWN_ADDRESS)
 _READY_S = 20.0
+_COUNTED = ("configurations", "sites", "answers staged", "answers of ours", "answers foretold")
 
 
 class Running:
@@ -131,7 +132,9 @@ def _ask_all(running: Running, examples: int) -> None:
     )
     seed(SEED)(chosen(given(configurations())(lambda made: _ask_one(running, made))))()
     counts = running.counts
-    note("random-apache", seed=SEED, **{name: counts[name] for name in sorted(counts)}, differences=0)
+    row = {name.replace(" ", "_"): counts[name] for name in _COUNTED}
+    print(f"seed {SEED}: {row}")
+    note("random_apache", seed=SEED, **row, differences=0)
     assert counts["configurations"] >= examples
     assert counts["answers of ours"] > counts["configurations"]
 
@@ -199,6 +202,6 @@ def _hold(
             or ("%2F" in path and name not in facts.encoded_slashes)
         )
         assert is_ours or is_said, (strike.variant, way, path, answer, made.files)
-        running.counts["answers of ours" if is_ours else "answers said to be the site's"] += 1
+        running.counts["answers of ours" if is_ours else "answers foretold"] += 1
     server.drop_flags()
     server.box.set_clock(strike.before_ms)

@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
+from piquet.host import commands
 from piquet.host.apache_hosts import has_server_rules
 from piquet.host.apache_tree import parse
 from tests.host.apache_files import tree
@@ -76,3 +79,21 @@ def test_rules_that_have_come_since_the_survey_are_seen(still: Box) -> None:
             apache.forget()
             seen.append(apache.hands_down_rules_of_others())
     assert [False, True, False, False] == seen
+
+
+def test_the_configuration_is_asked_for_once(still: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many questions a verb has; again when files have changed."""
+    apache, asked = still.machine().apache, []
+    run = commands.run
+
+    def count(command: Sequence[str], *args: float, **options: bool) -> commands.Result:
+        asked.extend(word for word in command if word == "DUMP_CONFIG")
+        return run(command, *args, **options)
+
+    monkeypatch.setattr(commands, "run", count)
+    for expected in (1, 2):
+        apache.survey()
+        apache.tree()
+        apache.hands_down_rules_of_others()
+        assert len(asked) == expected
+        apache.forget()
