@@ -9,6 +9,7 @@ import signal
 import time
 
 from piquet.host import hooks
+from piquet.host.paths import END_IT_NOW
 from piquet.testbed import Fleet, reload_server
 from piquet.testbed.host import Host
 from tests import drive
@@ -298,16 +299,16 @@ class SiteFileEdited(Fault):
 
 
 class SiteFileRewritten(EndsIt):
-    """The owner's configuration management writes a site's file anew: that site is as usual, and is named."""
+    """The owner's configuration management writes a site's file anew: that site is as usual, also hooked again."""
 
     servers = ("nginx",)
-    says = "a vhost rewritten by configuration management"
+    says = "a vhost rewritten by configuration management, then hooked again"
     names = (SITE,)
-    verbs = 2
+    verbs = 5
     was: bytes | None = None
 
     def inside(self, host: Host, drill: Drill) -> None:
-        """Our line is gone; status and verify name the site."""
+        """Our line is gone; status and verify name the site. Hooked again it was stopped, which status says."""
         self.was = host.read_file(SITE_FILE[host.provider])
         host.write_file(SITE_FILE[host.provider], hooks.remove(self.was, hooks.INCLUDE))
         reload_server(host, host.provider)
@@ -317,6 +318,11 @@ class SiteFileRewritten(EndsIt):
         run = drill.play("verify", piquet_hosts=host.name, piquet_verify_ca=drill.fleet.ca_file, check=False)
         named = re.findall(r"^error: (\S+)", run.stdout, re.MULTILINE)
         assert {SITE} == set(named), run.stdout
+        rehook(host, drill.fleet)
+        assert hooks.has_ours(host.read_file(SITE_FILE[host.provider]), hooks.INCLUDE)
+        assert host.run(f"test -e /run/piquet/live/{SITE}", check=False).returncode != 0
+        run = drill.play("status", "--limit", host.name, check=False)
+        assert run.returncode != 0 and "so the site was stopped" in run.stdout, run.stdout
 
     def undo(self, host: Host, fleet: Fleet) -> None:
         """Hooked again for the next campaign."""
@@ -364,6 +370,105 @@ class StoppedByHand(EndsIt):
             host.run(f"for try in $(seq 30); do {noticed} && exit 0; sleep 0.1; done; exit 1")
 
 
+PLACES = "/etc/piquet /var/lib/piquet /var/spool/piquet"
+SAVE = f"rm -rf /root/saved && mkdir /root/saved && cp -a --parents {PLACES} /root/saved"
+RESTORE = f"rm -rf {PLACES} && cp -a /root/saved/. / && rm -r /root/saved"
+
+
+class BackupRestored(EndsIt):
+    """A backup of all of ours is restored after a rollback and a power cut: nothing starts, nor at the next boot."""
+
+    says = "a backup restored after a rollback"
+    stop = "piquet-host rollback"
+
+    def before(self, host: Host, drill: Drill) -> None:
+        """The nightly backup."""
+        host.run(SAVE)
+
+    def inside(self, host: Host, drill: Drill) -> None:
+        """Stop, lose the power, restore, look, and boot once more."""
+        host.run(self.stop)
+        self.at = time.time()
+        self.boot_again(host)
+        host.run(f"{RESTORE}; {RECONCILE}")
+        assert host.run("test -e /run/piquet/live", check=False).returncode != 0
+        host.run("test ! -e /var/lib/piquet/armed.json && test ! -e /var/spool/piquet")
+        host.reboot()
+        assert host.run("test -e /run/piquet/live", check=False).returncode != 0
+
+    def boot_again(self, host: Host) -> None:
+        """How it goes down."""
+        host.power_cut()
+        host.boot()
+
+
+class BackupRestoredAfterThePaper(BackupRestored):
+    """The same after the printed line and an orderly reboot."""
+
+    says = "a backup restored after the printed line"
+    stop = END_IT_NOW
+
+    def boot_again(self, host: Host) -> None:
+        """As people do it."""
+        host.reboot()
+
+
+class AnothersState(EndsIt):
+    """What an armed host has is copied to one that was stopped: nothing starts there."""
+
+    says = "another host's armed state"
+    files = ("/var/lib/piquet/armed.json", "/var/spool/piquet/armed")
+
+    def before(self, host: Host, drill: Drill) -> None:
+        """While every host is armed."""
+        other = next(h for h in drill.fleet if h.name != host.name)
+        self.state = {path: other.read_file(path) for path in self.files}
+
+    def inside(self, host: Host, drill: Drill) -> None:
+        """Rolled back, given the other's state, looked at, rebooted."""
+        host.run("piquet-host rollback")
+        self.at = time.time()
+        host.run("install -d -m 700 /var/spool/piquet")
+        for path, data in self.state.items():
+            host.write_file(path, data)
+            host.run(f"chmod 600 {path}")
+        host.run(RECONCILE)
+        assert host.run("test -e /run/piquet/live", check=False).returncode != 0
+        host.reboot()
+        assert host.run("test -e /run/piquet/live", check=False).returncode != 0
+
+
+class UnitsStoppedThenReleased(EndsIt):
+    """Somebody stops our units, deletes what shows the strike, and reboots later: it stays away."""
+
+    says = "our units stopped, /run/piquet deleted, reboot"
+
+    def inside(self, host: Host, drill: Drill) -> None:
+        """What somebody types who does not trust us."""
+        host.run("systemctl stop 'piquet-*'; rm -rf /run/piquet")
+        self.at = time.time()
+        host.reboot()
+        assert host.run("test -e /run/piquet/live", check=False).returncode != 0
+        assert host.run("test -e /var/lib/piquet/armed.json", check=False).returncode != 0
+
+
+class RebootInside(Fault):
+    """An orderly reboot inside the window, which stops our units too, is no stop: the picket comes back."""
+
+    says = "an orderly reboot inside the window"
+
+    def inside(self, host: Host, drill: Drill) -> None:
+        """Down and up."""
+        host.reboot()
+        self.back_at = time.time()
+        assert self.back_at < drill.end_at - 2, "booted too late to show anything"
+        assert host.run("test -e /run/piquet/live", check=False).returncode == 0
+
+    def missed_s(self, drill: Drill) -> float:
+        """As long as the host was down."""
+        return self.back_at - drill.start_at
+
+
 CATALOGUE: tuple[type[Fault], ...] = (
     PowerCutBefore,
     PowerCutInside,
@@ -381,6 +486,11 @@ CATALOGUE: tuple[type[Fault], ...] = (
     SiteFileEdited,
     SiteFileRewritten,
     DropInPurged,
+    BackupRestored,
+    BackupRestoredAfterThePaper,
+    AnothersState,
+    UnitsStoppedThenReleased,
+    RebootInside,
     ClockForward,
     ClockBack,
 )

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import random
 import shutil
@@ -17,6 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant
 from piquet.host.outcome import Outcome
 from tests.host.test_crash import dies_before
 from tests.machine.moves import MOVES, Said, fails_at, step
+from tests.machine.outsiders import MASKED, RUNNING, Outsiders
 from tests.machine.plans import SERVER_FILES, Plan
 from tests.machine.will import HELD, RELEASED, Will
 from tests.machine.world import World
@@ -32,10 +34,11 @@ SECONDS = (1, 7, 60, 60, 300, 300, 900, 1800, -2, -90, -1200, -7200, 7200, -400_
 SPOILS = ("page", "mode", "agent", "first", "last", "etc", "state")
 
 
-class Picket(RuleBasedStateMachine):
+class Picket(Outsiders, RuleBasedStateMachine):
     """One host in the hands of everybody. A subclass sets `world`; `steps` counts what was done to it."""
 
     world: ClassVar[World]
+    is_booting = False
     steps: ClassVar[Counter[str]]
 
     @initialize(begins_armed=st.sampled_from((True, True, False)), chance=st.integers(0, 2**64 - 1))
@@ -47,7 +50,9 @@ class Picket(RuleBasedStateMachine):
         self.world.begin()
         self.will = Will(self.world.plan(0).keys)
         self.count = 0
-        self.is_broken = self.is_spoiled = self.is_shown = False
+        self.is_broken = self.is_spoiled = self.is_shown = self.is_astray = False
+        self.out_since: dict[str, float] = {}
+        self.was_unhooked: frozenset[str] = frozenset()
         self.told: set[str] = set()
         if begins_armed:
             self._go_on_strike(0)
@@ -137,7 +142,8 @@ class Picket(RuleBasedStateMachine):
         outcome = self.carry_out(how, lambda: self.world.ask(how))
         assert outcome.is_ok, [finding.to_json() for finding in outcome.findings]
         assert not self.world.flags()
-        assert how != "remove" or self.world.leftovers() == []
+        is_all_known = self.world.is_installed  # else nobody reads which other files have a copy of our line
+        assert how != "remove" or not is_all_known or self.world.leftovers() == []
 
     @step(verb=("hook", "unhook", "stage", "rehearse", "arm", "rollback", "remove"), kind=KINDS)
     def only_look(self, verb: str, kind: int) -> None:
@@ -294,8 +300,9 @@ class Picket(RuleBasedStateMachine):
     @step(is_clean=(False, True), is_reconciled=(False, True))
     def reboot(self, is_clean: bool, is_reconciled: bool) -> None:
         """A shutdown, which reconciles, or a power cut; then a boot, whose unit may have been stopped."""
-        if is_clean:
-            self._reconcile()
+        if is_clean and self.world.units == RUNNING:
+            look = functools.partial(self.world.reconcile, is_stopping=True, is_shutdown=True)
+            self.carry_out("reconcile", look)
         self._boot(is_reconciled)
 
     # what must hold
@@ -314,6 +321,10 @@ class Picket(RuleBasedStateMachine):
                 if self.world.shows(key) and key not in self.will.by_hand:
                     assert self.will.status[key] != RELEASED, f"{key} was released and is blocked"
                     assert self.will.plan is not None
+                    if (
+                        self.is_astray
+                    ):  # another plan's files were put back; the next look takes the flags away
+                        continue
                     windows = self.will.plan.windows_of(key)
                     assert any(start <= self.world.now < end for start, end in windows), (
                         f"{key}: too early or late"
@@ -363,6 +374,8 @@ class Picket(RuleBasedStateMachine):
         """Everything for an arm that nothing refuses."""
         if ("arm" in verb or verb == "rehearse") and is_ready and not self.is_broken:
             self.carry_out("rollback", lambda: self.world.ask("rollback"))
+            self._install()
+            self._start_units()
             self._reconcile()
             self.carry_out("hook", self._hook)
             self._stage(self.world.plan(kind))
@@ -374,12 +387,14 @@ class Picket(RuleBasedStateMachine):
         else:  # a folder that somebody made by hand
             shutil.rmtree(self.world.paths.live, ignore_errors=True)
         self.world.paths.armed.unlink(missing_ok=True)
+        shutil.rmtree(self.world.paths.spool, ignore_errors=True)
         self.will.release()
 
     def _go_on_strike(self, kind: int) -> None:
         if self.is_broken:
             self._mend()
-        self.world.start()
+        self._install()
+        self._start_units()
         self._reconcile()
         plan = self.world.plan(kind)
         assert self.carry_out("hook", self._hook).is_ok
@@ -399,15 +414,20 @@ class Picket(RuleBasedStateMachine):
             self._boot(is_reconciled=True)
 
     def _boot(self, is_reconciled: bool) -> None:
+        self.will.is_doomed |= self.world.units != RUNNING and self.will.is_armed()
         self.world.reboot()
         self.will.cut()
-        if is_reconciled:
-            self.carry_out("reconcile", lambda: self.world.reconcile(boot=True))
+        if self.world.units != MASKED:
+            self.world.units = RUNNING
+            if is_reconciled:
+                self._begin_units()
         self.world.start()
         self.is_shown &= self.world.is_running() and self._is_all_hooked()
 
     def _reconcile(self) -> None:
-        self.carry_out("reconcile", self.world.reconcile)
+        """The timer, while it runs."""
+        if self.world.units == RUNNING:
+            self.carry_out("reconcile", self.world.reconcile)
 
     def _mend(self) -> None:
         del self.world.owned[self.world.broken]
@@ -429,6 +449,8 @@ class Picket(RuleBasedStateMachine):
         is_partial = there < all_parts
         is_stale = plan is not None and not self.will.is_booted and not plan.is_intact(self.world)
         self._before = (self.world.flags(), is_partial or is_stale)
+        self.was_unhooked = self.unhooked()
+        self.was_running = self.world.units == RUNNING
         return self.will.is_certain() and not self._before[1]
 
     def _after(self, verb: str, outcome: Outcome | Said) -> None:
@@ -438,13 +460,15 @@ class Picket(RuleBasedStateMachine):
         assert self.world.temporary_files() == []
         if self.will.is_booted and not has_armed:
             assert not self.world.flags() - flags, f"{verb} put flags up"
+        is_booting, self.is_booting = self.is_booting, False
+        self._looked_at_hooks(verb, is_booting, outcome.is_ok)
         if has_armed:
             self._held()
         elif verb in RECONCILING:
             self.will.settle(self.world.flags(), self.world.now, is_spoiled)
         if verb in RECONCILING:
             self._nothing_is_up_after_its_end()
-            self.is_spoiled = False
+            self.is_spoiled = self.is_astray = False
         if (verb in ("rollback", "remove") and outcome.is_ok) or (verb == "unhook" and outcome.is_changed):
             self.will.release()
             self.will.by_hand.clear()
@@ -453,6 +477,8 @@ class Picket(RuleBasedStateMachine):
         if verb == "remove":
             self.is_spoiled = False
         self._rehearsed(verb, outcome)
+        if verb == "stage" and self.world.units == RUNNING and not self.was_running:
+            self._begin_units()
         self.is_shown &= verb not in ("unhook", "stage", "remove")
 
     def _rehearsed(self, verb: str, outcome: Outcome | Said) -> None:
@@ -477,6 +503,10 @@ class Picket(RuleBasedStateMachine):
 
     def _doubt(self, verb: str, kind: int, was_certain: bool) -> None:
         """A verb was cut short: what it might have changed is open until the next reconcile."""
+        self.out_since.clear()
+        if verb == "hook" or verb in RECONCILING:
+            for key in self.was_unhooked:
+                self.will.doubt_one(key)
         if verb == "rehearse":  # it may have made one, and died before it told anybody
             self.told |= self.world.passes()
         plan, now = self._armable(kind), self.world.now
@@ -508,7 +538,8 @@ class Picket(RuleBasedStateMachine):
 
     def _surveyed(self) -> dict[str, str]:
         survey = self.world.machine().nginx.survey()
-        assert survey is not None
+        if survey is None:  # it is not installed
+            return {}
         files: dict[str, str] = survey.document["files"]
         return files
 

@@ -17,6 +17,9 @@ from typing import Any
 from piquet.render.lease import number_pattern
 from tests.host.box import AGENT, PAGE, PROOF_FIRST, PROOF_LAST, SEAL, SITES, Box, canonical, proof_maps
 
+UNIT = "/etc/systemd/system/piquet-boot.service"
+"""Stands for all of our unit files: whoever masks one puts a link in its place."""
+
 FILL = b"@PIQUET_PLAN_DIGEST@"
 KEYS = {"nginx": SITES, "apache": ("one.test", "two.test")}
 SERVER_FILES = {
@@ -81,7 +84,7 @@ class Plan:
         texts = _nginx(self) if self.provider == "nginx" else _apache(self)
         server = dict(zip(SERVER_FILES[self.provider], (text.encode() for text in texts), strict=True))
         extra = {"/var/lib/piquet/www/second.html": b"only in this plan\n"} if self.kind else {}
-        return {**server, PAGE: page, AGENT: b"#!/usr/bin/python3\n", **extra}
+        return {**server, PAGE: page, AGENT: b"#!/usr/bin/python3\n", UNIT: b"[Service]\n", **extra}
 
     @cached_property
     def members(self) -> Mapping[str, bytes]:

@@ -12,6 +12,7 @@ import pytest
 
 from piquet.host import (
     arm,
+    armed,
     flags,
     hooking,
     hooks,
@@ -23,6 +24,8 @@ from piquet.host import (
     remove,
     rollback,
     stage,
+    stops,
+    token_file,
     transaction,
 )
 from piquet.host.reconcile import Disarm, PutUp, RecordStop, TakeDown
@@ -41,6 +44,7 @@ QUICK = (
     "rehearsal outlives the picket",
     "rehearsal is endless",
     "rehearsal shows everybody",
+    "bearer token",
 )
 """Found within some seconds; the sound agent's own run is `test_machine`'s."""
 
@@ -227,6 +231,47 @@ def _rehearsal_clears_flags_away(patch: Patch) -> None:
     patch.setattr(passes, "issue", tidy)
 
 
+def _bearer_token(patch: Patch) -> None:
+    """Whoever has an armed state is armed."""
+    patch.setattr(armed, "agreed", lambda _, said: said)
+
+
+def _copied_token(patch: Patch) -> None:
+    """A token counts in whichever file it lies."""
+    real = token_file._checked
+
+    def careless(paths: Any, document: Any, seal: Any, changed_ns: int) -> Any:
+        return real(paths, document, token_file._Seal(**document["file"]), changed_ns)
+
+    patch.setattr(token_file, "_checked", careless)
+
+
+def _token_outlives_releases(patch: Patch) -> None:
+    """A release leaves it where it is."""
+    patch.setattr(token_file, "delete", lambda _: None)
+
+
+def _stops_can_be_set_back(patch: Patch) -> None:
+    """What the token says of stopped entries counts for nothing."""
+    real = armed.agreed
+
+    def forgetful(paths: Any, said: Any) -> Any:
+        found = real(paths, said)
+        return dataclasses.replace(found, stopped=said.stopped) if found else None
+
+    patch.setattr(armed, "agreed", forgetful)
+
+
+def _nobody_keeps_watch(patch: Patch) -> None:
+    """Units that are stopped leave no trace."""
+    patch.setattr(reconcile, "_keep_watch", lambda *_: [])
+
+
+def _hook_starts(patch: Patch) -> None:
+    """A line that comes back shows again what it showed."""
+    patch.setattr(stops, "unhooked", lambda *_: [])
+
+
 FAULTS: dict[str, Callable[[Patch], None]] = {
     "none": lambda _: None,
     "same boot": _same_boot,
@@ -251,6 +296,12 @@ FAULTS: dict[str, Callable[[Patch], None]] = {
     "rehearsal is endless": _rehearsal_is_endless,
     "rehearsal shows everybody": _rehearsal_shows_everybody,
     "rehearsal clears flags away": _rehearsal_clears_flags_away,
+    "bearer token": _bearer_token,
+    "copied token": _copied_token,
+    "token outlives releases": _token_outlives_releases,
+    "stops can be set back": _stops_can_be_set_back,
+    "nobody keeps watch": _nobody_keeps_watch,
+    "hook starts": _hook_starts,
 }
 
 

@@ -51,6 +51,11 @@ class Will:
         """A death in the middle: what had one of these states keeps it, all else may be either."""
         self.status = {key: s if s in but else DOUBT for key, s in self.status.items()}
 
+    def doubt_one(self, key: str) -> None:
+        """One entry may go either way, once."""
+        if self.status[key] == HELD:
+            self.status[key] = DOUBT
+
     def is_armed(self) -> bool:
         """Whether anything may be up."""
         return any(status != RELEASED for status in self.status.values())

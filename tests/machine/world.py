@@ -17,19 +17,24 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from piquet.host import commands, probe, processes, proof, release
+from piquet.host import commands, probe, processes, proof, release, request
 from piquet.host.apache import Apache
 from piquet.host.commands import Result
+from piquet.host.findings import Finding
 from piquet.host.machine import Machine
 from piquet.host.nginx import Nginx
+from piquet.host.outcome import Outcome, Request
+from piquet.host.schedule import Schedule
 from tests.corpus.box import faketime_library
 from tests.host.box import Box
-from tests.machine.plans import KEYS, SEAL, SERVER_FILES, Plan, phase_of
+from tests.machine import restores
+from tests.machine.plans import KEYS, SEAL, SERVER_FILES, UNIT, Plan, phase_of
 
 EPOCH = 1_800_000_000
 CALENDAR = ("FAKETIME_TIMESTAMP_FILE", "FAKETIME_FMT", "FAKETIME_NO_CACHE", "FAKETIME_DONT_FAKE_MONOTONIC")
@@ -62,6 +67,11 @@ class World(Box):
             shutil.rmtree(self.root / name, ignore_errors=True)
             shutil.copytree(self.root.with_name("pristine") / name, self.root / name, symlinks=True)
         self.boots = self.saved = 0
+        self.is_installed, self.units = True, "running"
+        self.is_going_down = False
+        self.lives = getattr(self, "lives", 0) + 1
+        (self.root / "etc/machine-id").write_text(f"{self.lives:032x}\n")
+        self._keep_copies_of_another()
         self.reboot()
         self.set_clock(EPOCH)
         self.owned = {path: path.read_bytes() for path in self._owners_files()}
@@ -152,6 +162,65 @@ class World(Box):
         """Names of passes of a rehearsal."""
         return frozenset(path.name for path in self.paths.rehearse.glob("*"))
 
+    # copies, units, packages
+
+    def _keep_copies_of_another(self) -> None:
+        """What was saved in the life before is another host's now: of the same plan, and armed, if there was one."""
+        foreign, folder = self.root.with_name("foreign"), self.root.with_name("copies")
+        armed = [path for path in self._own_copies() if (path / "var/spool/piquet/armed").exists()]
+        if armed:
+            shutil.rmtree(foreign, ignore_errors=True)
+            armed[-1].rename(foreign)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+
+    def can_be_saved(self) -> bool:
+        """Not amidst a transaction: whoever restores its register later would undo what is long done."""
+        return self.paths.manifest.exists() and not self.paths.checkpoint.exists()
+
+    def save(self) -> None:
+        """Keep a copy; of four the oldest goes."""
+        own = self._own_copies()
+        if len(own) >= 4:
+            shutil.rmtree(own[0])
+        self.backups = getattr(self, "backups", 0) + 1
+        restores.save(self.root, self.root.with_name("copies") / f"{self.backups:06d}")
+
+    def copies(self) -> list[Path]:
+        """Own ones, oldest first, and another host's."""
+        foreign = self.root.with_name("foreign")
+        return self._own_copies() + ([foreign] if foreign.exists() else [])
+
+    def _own_copies(self) -> list[Path]:
+        return sorted(self.root.with_name("copies").glob("*"))
+
+    def bring_back(self, saved: Path, places: Sequence[str], way: str) -> None:
+        """Restore."""
+        restores.bring_back(saved, self.root, places, way)
+
+    def mask(self) -> bool:
+        """Put a link to nothing in the place of a unit file, if there is one of ours."""
+        path = self.root / UNIT[1:]
+        if path.is_symlink() or not path.is_file():
+            return False
+        path.unlink()
+        path.symlink_to("/dev/null")
+        return True
+
+    def unmask(self) -> None:
+        """The unit file as it was."""
+        path = self.root / UNIT[1:]
+        if path.is_symlink():
+            path.unlink()
+            path.write_bytes(b"[Service]\n")
+            path.chmod(0o644)
+
+    def reconcile(self, boot: bool = False, is_stopping: bool = False, is_shutdown: bool = False) -> Outcome:
+        """What the schedule calls."""
+        self.is_going_down = is_shutdown
+        asked = Request("reconcile", options={"boot": boot, "stopping": is_stopping})
+        return request.carry_out(self.machine("schedule"), asked)
+
     # servers
 
     def machine(self, role: str = "controller") -> Machine:
@@ -161,6 +230,7 @@ class World(Box):
         if not self.is_live:
             machine.nginx = ToldNginx(self)
             machine.apache = ToldApache(self)
+        machine.schedules = {"none": Units(self)}
         return machine
 
     def verdict(self, name: str) -> Result:
@@ -189,7 +259,7 @@ class World(Box):
 
     def start(self) -> None:
         """Start what does not run and can."""
-        for name in ("nginx", "apache"):
+        for name in ("nginx", "apache") if self.is_installed else ():
             if not (self.root / f"loaded-{name}.json").exists() and self.verdict(name).ok:
                 self.load(name)
 
@@ -242,7 +312,7 @@ class LiveWorld(World):
 
     def start(self) -> None:
         """Start the server if it does not run and can."""
-        if self.is_running() or not self.verdict(self.provider).ok:
+        if self.is_running() or not self.is_installed or not self.verdict(self.provider).ok:
             return
         command = self.platform.nginx if self.provider == "nginx" else (*self.platform.apache, "-k", "start")
         values = (str(self.root / "calendar"), "%s", "1", "1")
@@ -276,6 +346,35 @@ class LiveWorld(World):
             time.sleep(0.01)
 
 
+class Units(Schedule):
+    """Our units, as systemd would run them."""
+
+    name = "none"
+    folder = UNIT.rpartition("/")[0] + "/"
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def is_usable(self) -> bool:
+        return True
+
+    def take_up(self) -> Result:
+        self.world.units = "running"
+        return Result(True, "")
+
+    def stop(self) -> None:
+        self.world.units = "stopped"
+
+    def timer(self, now: float) -> tuple[bool, float | None]:
+        return self.world.units == "running", None
+
+    def fault(self, now: float) -> Finding | None:
+        return None if self.timer(now)[0] else Finding("error", "timer-inactive", "units", "They do not run.")
+
+    def is_going_down(self) -> bool:
+        return self.world.is_going_down
+
+
 class ToldNginx(Nginx):
     """An nginx whose process is a note of what it loaded."""
 
@@ -283,6 +382,9 @@ class ToldNginx(Nginx):
         super().__init__(world.platform, world.paths)
         self.world = world
         self._version = world.version_text
+
+    def is_present(self) -> bool:
+        return self.world.is_installed
 
     def _test(self) -> Result:
         return self.world.verdict(self.name)
@@ -306,6 +408,7 @@ class ToldApache(Apache):
         super().__init__(world.platform, world.paths)
         self.world = world
 
+    is_present = ToldNginx.is_present  # type: ignore[assignment]
     _test = ToldNginx._test  # type: ignore[assignment]
     is_running = ToldNginx.is_running  # type: ignore[assignment]
     reload = ToldNginx.reload  # type: ignore[assignment]

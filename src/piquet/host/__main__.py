@@ -2,8 +2,8 @@
 """The command line of piquet-host, for timers, for the controller, and for somebody at the machine.
 
 `piquet-host --request` answers the request inside the zip file that is running; the rest is for people:
-`status [--json] · survey · rehearse [--phase N] [--end] · arm DIGEST · reconcile [--boot] · rollback · remove`.
-Exit code 0 if all is well.
+`status [--json] · survey · rehearse [--phase N] [--end] · arm DIGEST · reconcile [--boot|--stopping|--wait] ·
+rollback · remove`. Exit code 0 if all is well.
 """
 
 from __future__ import annotations
@@ -69,13 +69,13 @@ def _answer_person(options: argparse.Namespace) -> int:
 
 def _print_part(response: Dict[str, Any], part: str) -> int:
     """The status or the survey alone; the whole response if there is none."""
-    if not response["ok"] or part not in response:
+    if part not in response:
         return _print(response)
     document = dict(response[part])
     if part == "status":  # what is wrong belongs to it, as it does for people
         document["problems"] = response["problems"]
     sys.stdout.write(json.dumps(document, ensure_ascii=True, sort_keys=True, indent=2) + "\n")
-    return 0
+    return 0 if response["ok"] else 1
 
 
 def _tell(response: Dict[str, Any]) -> int:
@@ -101,6 +101,7 @@ def _options(options: argparse.Namespace) -> Dict[str, Any]:
     return {
         "boot": getattr(options, "boot", False),
         "wait": getattr(options, "wait", False),
+        "stopping": getattr(options, "stopping", False),
         "plan_digest": getattr(options, "digest", ""),
         "phase": getattr(options, "phase", 0),
         "end": getattr(options, "end", False),
@@ -119,8 +120,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     rehearse.add_argument("--end", action="store_true", help="end it now")
     verbs.add_parser("arm", help="arm the staged plan").add_argument("digest")
-    reconcile = verbs.add_parser("reconcile", help="for timers")
-    reconcile.add_argument("--boot", action="store_true")
+    reconcile = verbs.add_parser("reconcile", help="for timers").add_mutually_exclusive_group()
+    reconcile.add_argument("--boot", action="store_true", help="our units begin")
+    reconcile.add_argument("--stopping", action="store_true", help="our units end")
     reconcile.add_argument(
         "--wait", action="store_true", help="stay until the boundaries of this minute have passed"
     )

@@ -42,7 +42,8 @@ def run(machine: Machine, request: Request) -> Outcome:
         digest = str(request.options.get("plan_digest", ""))
         current = armed.current(machine.paths)
         is_stopped = files.is_there(machine.paths.stopped)
-        if current is not None and current.plan_digest == digest and not is_stopped:
+        is_same = current is not None and current.plan_digest == digest and not current.stopped
+        if is_same and not is_stopped:
             return Outcome(False, "Armed with this plan already.", tuple(findings))
         findings += refusals(machine, request, digest, current, received_at)
         if errors(findings):
@@ -66,7 +67,7 @@ def refusals(
         )
         hint = "make that file system writable, then arm"
         return [Finding("error", "stopped-elsewhere", place, message, hint=hint)]
-    if current is not None:
+    if current is not None and current.plan_digest != digest:
         message = f"The host is armed with another plan, of {current.campaign}."
         return [
             Finding("error", "armed", "armed.json", message, digest, current.plan_digest, "rollback first")
@@ -80,7 +81,7 @@ def refusals(
     found = [*manifest.faults(machine.paths, digest), *_clock(machine, request, staged, received_at)]
     found += readiness(machine, staged)
     found += [] if errors(found) else proof.faults(machine, staged)  # whose cause would be one of those
-    return [*found, *_stops(machine, digest)]
+    return [*found, *_stops(machine, digest, current)]
 
 
 def _is_stopped(machine: Machine, request: Request, current: Optional[Armed]) -> bool:
@@ -98,9 +99,11 @@ def readiness(machine: Machine, staged: Manifest) -> List[Finding]:
     return [*found, *([fault] if fault else [])]
 
 
-def _stops(machine: Machine, digest: str) -> List[Finding]:
+def _stops(machine: Machine, digest: str, current: Optional[Armed]) -> List[Finding]:
     """What somebody stopped here by hand: a new arm starts it again, and whoever types that should know."""
     last, record = armed.read_ended(machine.paths), state.read_or_none(machine.paths.ended) or {}
+    if current is not None:
+        last, record = current, {}
     if last is None or last.plan_digest != digest:
         return []
     whole = "every site" if record.get("reason") == "stopped by hand" else ""
@@ -192,7 +195,8 @@ def _arm(machine: Machine, verb: str, digest: str) -> List[Finding]:
     staged = manifest.staged(machine.paths)
     if staged is None:
         return [Finding("error", "not-staged", "/etc/piquet", "Nothing is staged here.")]
-    new = armed.begin(staged, digest, machine.now(), boot_id(machine), _watch(machine))
+    watch, hooks = _watch(machine), hook_watch.lines(machine)
+    new = armed.begin(staged, digest, machine.now(), boot_id(machine), watch, hooks)
     try:
         state.forget_stop(machine.paths)
         files.remove(machine.paths.boundaries)

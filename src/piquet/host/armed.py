@@ -6,7 +6,7 @@ It holds all that reconcile needs, so that nothing else must be readable.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Dict, FrozenSet, Mapping, Optional, Tuple
 
 from piquet.host import documents, state, token_file
@@ -29,6 +29,9 @@ class Armed:
         entries: the end of each entry's last phase, by key.
         phases: of this host.
         watch: stamps of the files that carry the hook, to notice cheaply when one changes.
+        hooks: how many server blocks with our line serve an entry, by key; none where no line is needed.
+        unhooked: those of the stopped entries whose line was taken out.
+        unwatched_at: when somebody stopped our units by hand, None while they run; the token has it alone.
         arming: random name of this arming, which the token has too.
         changed_ns: when the token was last changed, None where its birth is known.
     """
@@ -42,6 +45,9 @@ class Armed:
     entries: Mapping[str, int]
     phases: Tuple[Phase, ...]
     watch: Mapping[str, Any]
+    hooks: Mapping[str, int] = field(default_factory=dict)
+    unhooked: FrozenSet[str] = frozenset()
+    unwatched_at: Optional[float] = None
     arming: str = ""
     changed_ns: Optional[int] = None
 
@@ -58,9 +64,10 @@ class Armed:
         """The same, with flags (being) put up in this boot."""
         return replace(self, boot_id=boot_id, is_complete=is_complete)
 
-    def without(self, keys: FrozenSet[str], at: float) -> Armed:
+    def without(self, keys: FrozenSet[str], at: float, *, is_unhooked: bool = False) -> Armed:
         """The same, with entries stopped."""
-        return replace(self, stopped={**self.stopped, **{key: at for key in keys}})
+        unhooked = self.unhooked | keys if is_unhooked else self.unhooked
+        return replace(self, stopped={**self.stopped, **{key: at for key in keys}}, unhooked=unhooked)
 
     def to_json(self) -> Dict[str, Any]:
         """The state file's document."""
@@ -74,6 +81,8 @@ class Armed:
             "entries": dict(self.entries),
             "phases": [vars(phase) for phase in self.phases],
             "watch": dict(self.watch),
+            "hooks": dict(self.hooks),
+            "unhooked": sorted(self.unhooked),
             "token": {"arming": self.arming, "changed_ns": self.changed_ns},
         }
 
@@ -96,8 +105,10 @@ def from_json(document: Mapping[str, Any]) -> Armed:
             documents.whole_instants(document["entries"]),
             tuple(_phase(phase) for phase in document["phases"]),
             dict(document["watch"]),
-            documents.text(token["arming"]),
-            documents.count_or_none(token["changed_ns"]),
+            {documents.key(name): documents.count(number) for name, number in document["hooks"].items()},
+            frozenset(documents.key(name) for name in document["unhooked"]),
+            arming=documents.text(token["arming"]),
+            changed_ns=documents.count_or_none(token["changed_ns"]),
         )
     except documents.FAULTS as error:
         raise StateError(f"armed.json cannot be used: {error!r}.") from error
@@ -134,7 +145,8 @@ def agreed(paths: Paths, said: Armed) -> Optional[Armed]:
         return None
     if ended is not None and ended.arming == said.arming:
         return None
-    return replace(said, boot_id=token.boot_id, stopped={**said.stopped, **token.stopped})
+    stopped = {**said.stopped, **token.stopped}
+    return replace(said, boot_id=token.boot_id, stopped=stopped, unwatched_at=token.unwatched_at)
 
 
 def current(paths: Paths) -> Optional[Armed]:
@@ -152,7 +164,7 @@ def write(paths: Paths, current: Armed) -> Armed:
     Raises:
         OSError: they could not be written.
     """
-    token = token_file.write(paths, current.arming, current.boot_id, current.stopped)
+    token = token_file.write(paths, current.arming, current.boot_id, current.stopped, current.unwatched_at)
     kept = replace(current, changed_ns=token.changed_ns)
     state.write(paths.armed, kept.to_json())
     return kept
@@ -167,8 +179,15 @@ def read_ended(paths: Paths) -> Optional[Armed]:
         return None
 
 
-def begin(manifest: Manifest, digest: str, at: float, boot_id: str, watch: Mapping[str, Any]) -> Armed:
+def begin(
+    manifest: Manifest,
+    digest: str,
+    at: float,
+    boot_id: str,
+    watch: Mapping[str, Any],
+    hooks: Mapping[str, int],
+) -> Armed:
     """A new armed state, before any flag is up."""
     ends = manifest.ends()
     phases, arming = manifest.phases, token_file.new_arming()
-    return Armed(digest, manifest.campaign, at, boot_id, False, {}, ends, phases, watch, arming)
+    return Armed(digest, manifest.campaign, at, boot_id, False, {}, ends, phases, watch, hooks, arming=arming)

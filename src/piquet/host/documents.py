@@ -86,6 +86,11 @@ def count_or_none(value: Any) -> Optional[int]:
     return None if value is None else count(value)
 
 
+def instant_or_none(value: Any) -> Optional[float]:
+    """The same, or nothing."""
+    return None if value is None else instant(value)
+
+
 def instants(value: Any) -> Dict[str, float]:
     """Instants by the key of an entry."""
     return {key(name): instant(at) for name, at in _items(value)}

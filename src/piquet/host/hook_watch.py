@@ -1,37 +1,91 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Noticing that somebody's deploy has taken our line out of a selected site's server block.
+"""Noticing that somebody, or their deploy, has taken our line out of a selected site's server block.
 
-Reading thousands of files every minute would be rude: a stat per hooked file says when to look. What is found is
-journalled once and never mended, since only `hook`, with an operator behind it, writes into foreign files.
+A person who stops a site and a configuration management cannot be told apart, so it is a stop: once two looks a minute
+apart find the line missing, and nginx's own test passes, the site's flag goes for good. A file that is missing or
+cannot be read is none, nor is a block that is new. Only `hook`, with an operator behind it, writes into foreign files.
+
+Reading thousands of files every minute would be rude: a stat per hooked file says when to look.
 """
 
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from pathlib import Path
-from typing import Any, Dict, Iterable, List
+from typing import Any, Dict, FrozenSet, Iterable, List, Mapping
 
-from piquet.host import armed, manifest, nginx, state
+from piquet.host import armed, documents, manifest, nginx, state, stops
+from piquet.host.armed import Armed
 from piquet.host.findings import Finding
 from piquet.host.machine import Machine
 from piquet.host.nginx_config import Block
 
+_APART_S = 50.0
+"""Between two looks; the timer's minutes are some seconds longer or shorter on a busy machine."""
+
 
 def look(machine: Machine, verb: str) -> List[Finding]:
-    """Inside a window, look again when a file's stamp has changed."""
+    """While armed, look again when a file's stamp has changed, and a minute after a line was found missing."""
     current = armed.current(machine.paths)
-    now = machine.now()
-    if current is None or not any(p.start <= now < p.end for p in current.phases):
+    if current is None:
         return []
     stamps, seen = stamp(current.watch), state.sightings(machine.paths, current.armed_at)
-    if stamps == seen.get("stamps", dict(current.watch)):
+    before = _since(seen.get("absent"))
+    if stamps == seen.get("stamps", dict(current.watch)) and not before:
         return []
-    missing = [place(block) for block in missing_blocks(machine)]
+    unhooked = missing_blocks(machine)
+    missing = [place(block) for block in unhooked]
     if missing and missing != seen.get("missing"):
         machine.log(verb, "hook-missing", blocks=missing)
-    with contextlib.suppress(OSError):
-        state.write(machine.paths.boundaries, {**seen, "stamps": stamps, "missing": missing})
-    return [finding(record) for record in missing]
+    since = _absent_since(machine, current, before) if unhooked else {}
+    told = {**seen, "stamps": stamps, "missing": missing, "absent": since}
+    with contextlib.suppress(OSError, *documents.FAULTS):
+        state.write(machine.paths.boundaries, told)
+    over = frozenset(key for key, at in since.items() if machine.now() - at >= _APART_S)
+    return [*(finding(record) for record in missing), *stops.unhooked(machine, verb, over)]
+
+
+def _since(value: Any) -> Dict[str, float]:
+    """When lines were first found missing, by key; nothing where that cannot be read."""
+    try:
+        return documents.instants(value)
+    except documents.FAULTS:
+        return {}
+
+
+def _absent_since(machine: Machine, current: Armed, before: Mapping[str, float]) -> Dict[str, float]:
+    """The same, now. While nginx's own test fails somebody is at work, and no look counts."""
+    if not machine.nginx.test().ok:
+        return dict(before)
+    now = machine.now()
+    return {key: min(before.get(key, now), now) for key in absent(machine, current)}
+
+
+def absent(machine: Machine, current: Armed) -> FrozenSet[str]:
+    """Entries that are not stopped, whose line is in fewer blocks than when the host was armed, and not in some."""
+    there, unhooked = lines(machine), _count(machine, is_hooked=False)
+    keys = current.expected(machine.now())
+    return frozenset(k for k in keys if there.get(k, 0) < current.hooks.get(k, 0) and unhooked.get(k))
+
+
+def unhooked_keys(machine: Machine) -> FrozenSet[str]:
+    """Entries with a server block that has no line, however it came."""
+    return frozenset(_count(machine, is_hooked=False))
+
+
+def lines(machine: Machine) -> Dict[str, int]:
+    """How many blocks with our line serve an entry, by key, where what is staged needs one."""
+    return _count(machine, is_hooked=True)
+
+
+def _count(machine: Machine, *, is_hooked: bool) -> Dict[str, int]:
+    staged = manifest.staged(machine.paths)
+    if staged is None or not staged.needs_hooks:
+        return {}
+    keys = {entry.name: entry.key for entry in staged.entries if entry.provider == "nginx"}
+    blocks = (block for block in selected_blocks(machine) if (block.hooked is not None) is is_hooked)
+    return dict(Counter(keys[name] for block in blocks for name in block.names if name in keys))
 
 
 def stamp(paths: Iterable[str]) -> Dict[str, Any]:

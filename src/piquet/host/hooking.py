@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Set, Tuple
 
-from piquet.host import files, hooks, outcome, release, servers, state, transaction
+from piquet.host import files, hook_watch, hooks, outcome, release, servers, state, stops, transaction
 from piquet.host.errors import AgentError
 from piquet.host.files import Change
 from piquet.host.findings import Finding, errors
@@ -159,7 +159,8 @@ def _transact(machine: Machine, verb: str, changes: List[Change]) -> List[Findin
     was_broken = before is not None and not before.ok
     if was_broken and verb == "hook":
         return [servers.broken("nginx", before.output if before else "")]
-    failures: List[Finding] = []
+    keys = hook_watch.unhooked_keys(machine) if verb == "hook" else frozenset()
+    found, failures = stops.unhooked(machine, verb, keys), []
     try:
         transaction.apply(machine.paths, verb, [*changes, _list_change(machine, verb, changes)], ["nginx"])
         failures = [] if was_broken else _test_and_reload(machine)
@@ -167,13 +168,13 @@ def _transact(machine: Machine, verb: str, changes: List[Change]) -> List[Findin
         failures = [Finding("error", "not-written", str(machine.paths.hooks), str(error))]
     if failures:
         machine.log(verb, "failed", findings=[f.to_json() for f in failures])
-        return [*failures, *undo(machine)]
+        return [*found, *failures, *undo(machine)]
     transaction.commit(machine.paths)
     machine.nginx.forget()
     message = (
         "nginx was not reloaded: somebody has broken its configuration; its workers keep the empty include."
     )
-    return [Finding("warning", "not-reloaded", "nginx", message)] if was_broken else []
+    return [*found, Finding("warning", "not-reloaded", "nginx", message)] if was_broken else found
 
 
 def _list_change(machine: Machine, verb: str, changes: List[Change]) -> Change:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import dataclass
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Tuple
 
 from piquet.host import documents, files, state
 from piquet.host.files import Change
@@ -131,6 +131,24 @@ def staged(paths: Paths) -> Optional[Manifest]:
     """The manifest that was staged, if it can be read."""
     document = state.read_or_none(paths.manifest)
     return Manifest(document) if document and _is_usable(document) else None
+
+
+def is_planned(paths: Paths, digest: str) -> bool:
+    """Whether no other plan lies there; one that is missing is somebody else's question."""
+    try:
+        return files.sha256(paths.plan.read_bytes()) == digest
+    except OSError:
+        return True
+
+
+def are_units_touched(paths: Paths, digest: str, owns: Callable[[str], bool]) -> bool:
+    """Whether somebody has changed, masked or deleted what calls reconcile, as `owns` tells its files."""
+    found = staged(paths)
+    records = [record for record in found.files if owns(str(record["path"]))] if found else []
+    try:
+        return any(_faults_of(paths, record, digest) for record in records)
+    except OSError:
+        return True
 
 
 def _is_usable(document: Mapping[str, Any]) -> bool:

@@ -111,6 +111,16 @@ class Paths:
         return self.spool / "armed"
 
     @property
+    def seen(self) -> Path:
+        """When somebody last looked after an armed host, by its time of change."""
+        return self.spool / "seen"
+
+    @property
+    def logs(self) -> Path:
+        """The machine's log files: signs of life that are not ours."""
+        return self.at("/var/log")
+
+    @property
     def stopped(self) -> Path:
         """A stop that could not be recorded where `armed.json` lies; while it exists nothing is put up."""
         return self.etc / "stopped"

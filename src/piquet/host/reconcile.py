@@ -5,10 +5,12 @@
 reconcile after a boot, and only if the host is armed, the end is not past, nothing was stopped and everything staged
 is intact. That it is the first must be marked before, or no flag goes up. Whatever is in doubt is a release:
 
+* another plan was put where the armed one was staged, so that its hours would be shown
 * `live` gone in the same boot: somebody stopped the host by hand; it is disarmed for good
 * a flag gone in the same boot: somebody stopped that entry; recorded, or the host disarmed if that cannot be written
 * flags were being put up when the power went, or the agent died: what is not live stays down
 * `armed.json` cannot be read: as if it were gone
+* our units were stopped by hand before the boot, so that nobody knows what else was
 * the token of this arming is missing, or does not agree: an old state was put back, or another host's
 
 A rehearsal that is over ends here too, apart from that rule and without the lock: passes are no flags.
@@ -31,7 +33,9 @@ from piquet.host import (
     proof,
     recall,
     release,
+    signs,
     state,
+    stops,
     token_file,
 )
 from piquet.host.armed import Armed
@@ -58,6 +62,8 @@ class Facts:
         is_agreed: the token says the same as `armed`.
         has_token: whether anything lies in the third place.
         is_first: nobody has looked in this boot, and that somebody does now is marked.
+        is_planned: no other plan lies where the armed one was staged.
+        was_left_alone: the machine lived on before this boot without anybody looking.
     """
 
     now: float
@@ -71,6 +77,8 @@ class Facts:
     is_agreed: bool = True
     has_token: bool = False
     is_first: bool = True
+    was_left_alone: bool = False
+    is_planned: bool = True
 
 
 @dataclass(frozen=True)
@@ -131,6 +139,8 @@ def decide(facts: Facts) -> Tuple[Action, ...]:
 
 def _same_boot(facts: Facts, current: Armed) -> Tuple[Action, ...]:
     """Compare flags with what should be up; what is missing was taken away by somebody."""
+    if not facts.is_planned:
+        return (Disarm("another plan"),)
     expected = current.expected(facts.now)
     up = facts.flags or frozenset()
     if not expected & up:
@@ -152,6 +162,8 @@ def _after_boot(facts: Facts, current: Armed) -> Tuple[Action, ...]:
         return (Disarm("not intact"),)
     if not current.is_complete:
         return (Disarm("arming was interrupted"),)
+    if current.unwatched_at is not None or facts.was_left_alone:
+        return (Disarm("stopped by hand"),)
     expected = current.expected(facts.now)
     keys = expected if facts.flags is None else expected & facts.flags
     if not keys:
@@ -180,12 +192,47 @@ def run(machine: Machine, request: Request) -> Outcome:
         findings += recover(machine, request.verb)
         actions, found = apply(machine, request.verb)
         findings += found
+        findings += _keep_watch(machine, request)
         if not request.options.get("boot"):  # at boot the web server is not up yet
             findings += hook_watch.look(machine, request.verb)
             findings += release.confirm(machine, request.verb)
     done = [type(action).__name__ for action in actions] + (["EndRehearsal"] if is_over else [])
     names = ", ".join(done) or "nothing to do"
     return Outcome(bool(done), f"Reconciled: {names}.", tuple(findings))
+
+
+def _keep_watch(machine: Machine, request: Request) -> List[Finding]:
+    """Note that somebody has looked; and, in the token, that our units are stopped by hand, or run again.
+
+    A shutdown stops them too, after a look of its own: that is no stop. Units that were masked, changed or deleted are
+    as good as stopped, since they may not even be asked any more.
+    """
+    current = armed.current(machine.paths)
+    if current is None:
+        return []
+    signs.note(machine.paths)
+    was_watched, is_watched = current.unwatched_at is None, _is_watched(machine, request, current)
+    if was_watched == is_watched:
+        return []
+    change = replace(current, unwatched_at=None if is_watched else machine.now())
+    try:
+        armed.write(machine.paths, change)
+    except OSError as error:
+        return stops.not_written(machine, request.verb, error)
+    machine.log(request.verb, "watched-again" if is_watched else "unwatched")
+    return []
+
+
+def _is_watched(machine: Machine, request: Request, current: Armed) -> bool:
+    """Whether somebody will look again: as before, unless our units just begin, just end, or are not ours any more."""
+    staged = manifest.staged(machine.paths)
+    schedule = machine.schedule(staged.scheduler if staged else "")
+    if manifest.are_units_touched(machine.paths, current.plan_digest, schedule.owns):
+        return False
+    if request.options.get("boot"):
+        return True
+    is_over = request.options.get("stopping") and not schedule.is_going_down()
+    return current.unwatched_at is None and not is_over
 
 
 def _is_here(machine: Machine) -> bool:
@@ -254,6 +301,8 @@ def gather(machine: Machine) -> Facts:
         is_agreed,
         has_token,
         not boot_mark.is_there(paths),
+        current is not None and current.boot_id != boot and signs.was_left_alone(paths),
+        current is None or manifest.is_planned(paths, current.plan_digest),
     )
 
 
@@ -276,6 +325,7 @@ def put_up(machine: Machine, current: Armed, keys: FrozenSet[str]) -> Armed:
     recall.require_none_since(machine.paths, machine.recalled)
     begun = armed.write(machine.paths, current.in_boot(boot, is_complete=False))
     flags.put_up(machine.paths, sorted(keys))
+    signs.note(machine.paths)
     complete = begun.in_boot(boot, is_complete=True)
     state.write(machine.paths.armed, complete.to_json())
     recall.require_none_since(machine.paths, machine.recalled)
@@ -292,9 +342,7 @@ def _perform(machine: Machine, verb: str, action: Action) -> List[Finding]:
         _perform_small(machine, verb, action)
         return []
     except (OSError, AgentError, *documents.FAULTS) as error:
-        message = "The state could not be written, so the host was released."
-        finding = Finding("error", "state-not-written", str(machine.paths.armed), message, got=str(error))
-        return [finding, *release.disarm(machine, verb, "state not written")]
+        return stops.not_written(machine, verb, error)
 
 
 def _perform_small(machine: Machine, verb: str, action: Action) -> None:
@@ -307,8 +355,7 @@ def _perform_small(machine: Machine, verb: str, action: Action) -> None:
     if current is None:
         return
     if isinstance(action, RecordStop):
-        armed.write(machine.paths, current.without(action.keys, machine.now()))
-        machine.log(verb, "stopped-by-hand", keys=sorted(action.keys))
+        stops.record(machine, verb, action.keys)
     elif isinstance(action, CompleteBoot):
         state.write(machine.paths.armed, current.in_boot(current.boot_id, is_complete=True).to_json())
     elif isinstance(action, PutUp):

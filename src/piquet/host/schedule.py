@@ -19,6 +19,7 @@ from piquet.host.platforms import Command, Platform
 TIMER = "piquet-reconcile.timer"
 WATCH = "piquet-watch.path"
 BOOT = "piquet-boot.service"
+_UP = ("initializing", "starting", "running", "degraded", "maintenance")
 _MINUTE_S = 60
 
 
@@ -55,6 +56,10 @@ class Schedule:
 
     def forget_failures(self) -> None:
         """Leave no trace in a service manager's list."""
+
+    def is_going_down(self) -> bool:
+        """Whether the machine is being shut down."""
+        return False
 
     def timer(self, now: float) -> Tuple[bool, Optional[float]]:
         """Whether it waits, and for when (epoch seconds)."""
@@ -114,6 +119,13 @@ class Systemd(Schedule):
         """Leave no trace in the service manager's list."""
         if self.is_usable():
             self._call("reset-failed", TIMER, WATCH, BOOT, "piquet-reconcile.service")
+
+    def is_going_down(self) -> bool:
+        """Whether the machine is being shut down; in doubt it is, since an ordinary reboot is no stop.
+
+        Source: systemctl(1), `is-system-running`.
+        """
+        return self._call("is-system-running").output.strip() not in _UP
 
     def timer(self, now: float) -> Tuple[bool, Optional[float]]:
         """Whether the timer waits, and for when."""

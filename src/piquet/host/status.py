@@ -124,6 +124,17 @@ def _entries(machine: Machine, staged: Optional[Manifest], current: Optional[Arm
     return [{"key": e.key, "flag": e.key in up, "stopped": e.key in stopped} for e in entries]
 
 
+def _stopped(machine: Machine) -> List[Finding]:
+    """Sites that were stopped since somebody took their hook line out, and when: it may have been a mere deploy."""
+    current, found = _armed(machine), []
+    for key in sorted(current.unhooked & set(current.stopped)) if current else ():
+        at = _utc(int(current.stopped[key])) if current else ""
+        message = f"Its hook line was taken out, so the site was stopped at {at} UTC; the others go on."
+        hint = "if nobody meant to stop it: hook, then arm, which puts it up again"
+        found.append(Finding("error", "stopped", key, message, hint=hint))
+    return found
+
+
 def _hooked(machine: Machine, staged: Optional[Manifest]) -> Dict[str, Any]:
     """Blocks of selected sites, or of all sites while nothing is staged."""
     if not machine.nginx.is_present():
@@ -159,6 +170,7 @@ def _findings(machine: Machine, current: Mapping[str, Any]) -> List[Finding]:
     fault = machine.schedule(str(current["scheduler"])).fault(machine.now())
     if fault and current["state"] == "armed":
         found.append(_as_warning(fault))
+    found += _stopped(machine)
     if current["live"] and current["state"] != "armed":
         message = "Flags are up although the host is not armed; reconcile takes them away."
         found.append(Finding("warning", "flags-without-arming", str(machine.paths.live), message))

@@ -7,7 +7,8 @@ file, by inode and birth time; a restored or copied token lies in a file that wa
 it. Where a file system tells no birth, `armed.json` holds the token's time of change instead, which nobody can set.
 
 The token is made anew with each stop and each boot, so that an older one does not fit even when it is written back into
-the same file. It therefore decides what `armed.json` could be set back in: which entries were stopped, and the boot.
+the same file. It therefore decides what `armed.json` could be set back in: which entries were stopped, the boot, and
+whether our units run.
 
 Source: stat(2) on st_ctime; inode numbers are used again, births are not.
 """
@@ -38,12 +39,14 @@ class Token:
         arming: random name of the arming.
         boot_id: of the boot in which flags were last put up.
         stopped: when single entries were stopped, by key.
+        unwatched_at: when somebody stopped our units by hand, None while they run.
         changed_ns: when its file was last changed, None where its birth is known.
     """
 
     arming: str
     boot_id: str
     stopped: Mapping[str, float]
+    unwatched_at: Optional[float]
     changed_ns: Optional[int]
 
 
@@ -59,7 +62,9 @@ def new_arming() -> str:
     return os.urandom(_ID_BYTES).hex()
 
 
-def write(paths: Paths, arming: str, boot_id: str, stopped: Mapping[str, float]) -> Token:
+def write(
+    paths: Paths, arming: str, boot_id: str, stopped: Mapping[str, float], unwatched_at: Optional[float]
+) -> Token:
     """Make the token, in the place of one that may be there.
 
     Raises:
@@ -77,6 +82,7 @@ def write(paths: Paths, arming: str, boot_id: str, stopped: Mapping[str, float])
             "machine": machine(paths),
             "boot": boot_id,
             "stopped": dict(stopped),
+            "unwatched_at": unwatched_at,
             "file": {"inode": seal.inode, "born_ns": seal.born_ns},
         }
         _write_all(descriptor, state.encode(document))
@@ -87,7 +93,7 @@ def write(paths: Paths, arming: str, boot_id: str, stopped: Mapping[str, float])
     finally:
         os.close(descriptor)
     files.sync_folder(paths.spool)
-    return Token(arming, boot_id, dict(stopped), changed_ns)
+    return Token(arming, boot_id, dict(stopped), unwatched_at, changed_ns)
 
 
 def _require_folder(paths: Paths) -> None:
@@ -156,6 +162,7 @@ def _checked(paths: Paths, document: Mapping[str, Any], seal: _Seal, changed_ns:
         documents.text(document["arming"]),
         documents.text(document["boot"]),
         documents.instants(document["stopped"]),
+        documents.instant_or_none(document["unwatched_at"]),
         None if born_ns is not None else changed_ns,
     )
 

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Stopping single entries of an armed host for good: flags first, then the record in token and armed state."""
+
+from __future__ import annotations
+
+from typing import FrozenSet, List
+
+from piquet.host import armed, documents, flags, release
+from piquet.host.errors import AgentError
+from piquet.host.findings import Finding
+from piquet.host.machine import Machine
+
+
+def record(machine: Machine, verb: str, keys: FrozenSet[str], *, is_unhooked: bool = False) -> None:
+    """Remember that entries were stopped, where their flags are gone.
+
+    Raises:
+        OSError, AgentError, …: it could not be written; the caller must release the host.
+    """
+    current = armed.current(machine.paths)
+    if current is not None:
+        armed.write(machine.paths, current.without(keys, machine.now(), is_unhooked=is_unhooked))
+        machine.log(verb, "hook-taken-out" if is_unhooked else "stopped-by-hand", keys=sorted(keys))
+
+
+def unhooked(machine: Machine, verb: str, keys: FrozenSet[str]) -> List[Finding]:
+    """Stop entries whose hook line somebody has taken out: it may come back, the strike does not without an arm."""
+    current = armed.current(machine.paths)
+    keys = keys & current.expected(machine.now()) if current else frozenset()
+    if current is None or not keys:
+        return []
+    found = [finding(key) for key in sorted(keys)]
+    if not current.expected(machine.now()) - keys:
+        return [*found, *release.disarm(machine, verb, "stopped by hand")]
+    try:
+        flags.take_down(machine.paths, keys)
+        record(machine, verb, keys, is_unhooked=True)
+    except (OSError, AgentError, *documents.FAULTS) as error:
+        return [*found, *not_written(machine, verb, error)]
+    return found
+
+
+def not_written(machine: Machine, verb: str, error: BaseException) -> List[Finding]:
+    """What cannot be recorded stops the host: too little rather than too much."""
+    message = "The state could not be written, so the host was released."
+    told = Finding("error", "state-not-written", str(machine.paths.armed), message, got=str(error))
+    return [told, *release.disarm(machine, verb, "state not written")]
+
+
+def finding(key: str) -> Finding:
+    """One site that was stopped like this."""
+    message = "Its hook line was taken out while the host was armed, so the site was stopped, for good."
+    hint = "to start it again: hook, then arm"
+    return Finding("warning", "stopped", key, message, hint=hint)
