@@ -371,8 +371,14 @@ class StoppedByHand(EndsIt):
 
 
 PLACES = "/etc/piquet /var/lib/piquet /var/spool/piquet"
-SAVE = f"rm -rf /root/saved && mkdir /root/saved && cp -a --parents {PLACES} /root/saved"
-RESTORE = f"rm -rf {PLACES} && cp -a /root/saved/. / && rm -r /root/saved"
+SAVE = (
+    "rm -rf /root/saved && mkdir -p /root/saved/etc /root/saved/var/lib /root/saved/var/spool && "
+    f"for place in {PLACES}; do cp -a $place /root/saved$place || exit 1; done"
+)
+RESTORE = (
+    f"for place in {PLACES}; do rm -rf $place && cp -a /root/saved$place $place || exit 1; done; "
+    "rm -r /root/saved"
+)
 
 
 class BackupRestored(EndsIt):
@@ -390,7 +396,8 @@ class BackupRestored(EndsIt):
         host.run(self.stop)
         self.at = time.time()
         self.boot_again(host)
-        host.run(f"{RESTORE}; {RECONCILE}")
+        host.run(RESTORE)
+        host.run(RECONCILE)
         assert host.run("test -e /run/piquet/live", check=False).returncode != 0
         host.run("test ! -e /var/lib/piquet/armed.json && test ! -e /var/spool/piquet")
         host.reboot()

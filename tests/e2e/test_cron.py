@@ -244,6 +244,24 @@ def unlink(host: Host) -> float:
     return unlinked_at
 
 
+@pytest.mark.long
+@pytest.mark.usefixtures("hooked")
+def test_flags_deleted_while_cron_was_stopped_stay_away(fleet: Fleet, tmp_path: Path) -> None:
+    """The machine's log files went on without a look for ten minutes; a host that is merely rebooted comes back."""
+    alone, kept = fleet["plain-nginx1"], fleet["plain-apache1"]
+    drill = campaign(fleet, tmp_path, 3600, 600)
+    drill.play("stage", piquet_baseline=False)
+    drill.play("arm")
+    alone.run("service cron stop; rm -rf /run/piquet; touch /var/log/messages")
+    alone.run("touch -d '10 minutes ago' /var/spool/piquet/seen")
+    for host in (alone, kept):
+        host.reboot()
+    wait(kept, "/run/piquet/live", 20.0)
+    wait(alone, ENDED, 20.0)
+    assert not is_there(alone, "/run/piquet/live")
+    drill.play("rollback")
+
+
 def test_one_schedule_takes_the_place_of_the_other(
     fleet: Fleet, hooked: dict[str, dict[str, str]], tmp_path: Path
 ) -> None:

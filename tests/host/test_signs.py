@@ -38,6 +38,7 @@ def test_units_stopped_by_hand_end_it_with_the_next_boot(
     """Whether or not anything was deleted then: nobody looked."""
     stop_units(host, monkeypatch, is_shutdown=False)
     assert host.paths.live.is_symlink(), "stopping our units alone releases nothing at once"
+    assert "unwatched" in {finding.code for finding in host.ask("status").findings}
     if is_released:
         shutil.rmtree(host.paths.run)
     for _ in range(2):

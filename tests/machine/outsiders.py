@@ -29,6 +29,7 @@ class Outsiders:
     carry_out: Any
     _reconcile: Any
     _go_on: Any
+    _boot: Any
 
     # copies
 
@@ -54,7 +55,10 @@ class Outsiders:
         self.is_astray |= "etc/piquet" in places
         self.is_shown = False
         self.steps["(restored)"] += 1
-        self._go_on(then)
+        if then == "boot":  # before anybody has looked
+            self._boot(is_reconciled=True)
+        else:
+            self._go_on(then)
 
     # our units
 

@@ -572,6 +572,8 @@ class Picket(Outsiders, RuleBasedStateMachine):
         self.will.hold(plan, self.world.now)
         self.is_shown = True
         self.steps["(armed)"] += 1
+        if self.world.can_be_saved():  # the nightly backup, of what counts most
+            self.world.save()
 
     def _ask_arm(self, plan: Plan | None, **options: Any) -> Outcome:
         assert plan is not None

@@ -124,6 +124,17 @@ def _entries(machine: Machine, staged: Optional[Manifest], current: Optional[Arm
     return [{"key": e.key, "flag": e.key in up, "stopped": e.key in stopped} for e in entries]
 
 
+def _unwatched(machine: Machine) -> List[Finding]:
+    """That our units were stopped, so that a boot ends it."""
+    current = _armed(machine)
+    if current is None or current.unwatched_at is None:
+        return []
+    at = _utc(int(current.unwatched_at))
+    message = f"Our units were stopped by hand at {at} UTC; nothing comes back after a boot."
+    hint = "if nobody meant to stop it: systemctl start piquet-reconcile.timer piquet-watch.path piquet-boot"
+    return [Finding("warning", "unwatched", str(machine.paths.token), message, hint=hint)]
+
+
 def _stopped(machine: Machine) -> List[Finding]:
     """Sites that were stopped since somebody took their hook line out, and when: it may have been a mere deploy."""
     current, found = _armed(machine), []
@@ -170,7 +181,7 @@ def _findings(machine: Machine, current: Mapping[str, Any]) -> List[Finding]:
     fault = machine.schedule(str(current["scheduler"])).fault(machine.now())
     if fault and current["state"] == "armed":
         found.append(_as_warning(fault))
-    found += _stopped(machine)
+    found += [*_stopped(machine), *_unwatched(machine)]
     if current["live"] and current["state"] != "armed":
         message = "Flags are up although the host is not armed; reconcile takes them away."
         found.append(Finding("warning", "flags-without-arming", str(machine.paths.live), message))

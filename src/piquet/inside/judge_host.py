@@ -73,8 +73,8 @@ def state(case: Case) -> Iterator[Finding]:
         yield case.finding("state", "the host is not what it should be now", expected, got, _NEXT[look.state])
 
 
-_SAID_ELSEWHERE = ("hook-missing", "configuration-broken")
-"""What `owners_files` and `servers` find by themselves."""
+_SAID_ELSEWHERE = ("hook-missing", "configuration-broken", "stopped")
+"""What `owners_files`, `servers` and `flags` find by themselves."""
 
 
 def staged_files(case: Case) -> Iterator[Finding]:
