@@ -6,6 +6,7 @@
 #   setup_tools       Python environment with locked versions, piquet itself, the collection by its full name
 #   setup_packages …  packages of the distribution
 #   setup_servers     nginx and Apache on this machine, installed but not started
+#   setup_caches      Varnish on this machine, installed but not started
 #   setup_modules     Apache modules whose packages would switch this machine's Apache to another MPM, only unpacked
 #   setup_browser     a Chromium for the tests on pages
 #   setup_hosts       what boots test hosts, and their base image
@@ -76,11 +77,22 @@ readonly nginx_modules=(
 # Tests start servers of their own on ports of their own. A service that was not here before must not start, now or
 # at the next boot; one that was here is not touched, and not restarted for the sake of a module either.
 setup_servers() {
-  local unit package policy=/usr/sbin/policy-rc.d new=() is_complete=yes is_held=
-  for unit in nginx apache2 haproxy; do
+  setup_unstarted "nginx apache2 haproxy" nginx "${nginx_modules[@]}" apache2 libapache2-mod-security2 haproxy \
+    libfaketime openssl curl
+}
+
+setup_caches() {
+  setup_unstarted varnish varnish
+}
+
+# setup_unstarted UNITS PACKAGE…
+setup_unstarted() {
+  local unit package units=$1 policy=/usr/sbin/policy-rc.d new=() is_complete=yes is_held=
+  shift
+  for unit in $units; do
     is_installed "$unit" || new+=("$unit")
   done
-  for package in nginx apache2 libapache2-mod-security2 haproxy "${nginx_modules[@]}"; do
+  for package in "$@"; do
     is_installed "$package" || is_complete=
   done
   if [ -z "$is_complete" ] && [ ! -e "$policy" ] && [ "$(id -u)" -eq 0 ]; then
@@ -89,7 +101,7 @@ setup_servers() {
     printf '#!/bin/sh\nexit 101\n' >"$policy"
     chmod 755 "$policy"
   fi
-  setup_packages nginx "${nginx_modules[@]}" apache2 libapache2-mod-security2 haproxy libfaketime openssl curl
+  setup_packages "$@"
   if [ -n "$is_held" ]; then
     rm -f "$policy"
     trap - EXIT

@@ -158,6 +158,8 @@ class Answer:
         absent: headers that must not be there.
         language: language tag of the body, "" where there is none.
         mark: of the one banner in a page that can carry it, "" for every other kind.
+        is_apart: whether it is the site's own for this visitor and ours for all others, so that no cache between may
+            keep it: what keeps it from them is set, where the owner leaves it a place, and nothing else differs.
     """
 
     kind: Kind
@@ -166,9 +168,13 @@ class Answer:
     absent: tuple[str, ...] = ()
     language: str = ""
     mark: str = ""
+    is_apart: bool = False
 
 
 USUAL = Answer("usual", absent=(SIGN_HEADER, NONCE_HEADER))
+APART = Answer("usual", absent=(SIGN_HEADER, NONCE_HEADER), is_apart=True)
+APART_STORE = "private, no-store"
+"""Cache-Control of a site's own answer that only somebody with a key to it gets: a cookie of ours, or a network."""
 
 
 def sign(campaign: Campaign, phase: Phase) -> str:
@@ -313,8 +319,10 @@ def expect(
     if request.target.startswith(PROOF_PREFIX) and request.target[len(PROOF_PREFIX) :] in proofs:
         headers = {"Cache-Control": "no-store", "Vary": NEVER_ALIKE, SIGN_HEADER: proof_sign(campaign)}
         return Answer("proof", 204, headers, (*_VALIDATORS, "Retry-After", "Set-Cookie"))
-    if phase is None or _is_open(campaign.doors, request, secret):
+    if phase is None or _is_door(campaign.doors, request):
         return USUAL
+    if _has_key(campaign.doors, request, secret):
+        return APART if _is_taken(phase, request) else USUAL
     own = _own_address(campaign, phase, request, secret, assets)
     return _with_nonce(own or _MODES[phase.mode](campaign, phase, request), request, proofs)
 
@@ -327,12 +335,23 @@ def _with_nonce(answer: Answer, request: Request, proofs: Collection[str]) -> An
     return replace(answer, absent=(*answer.absent, NONCE_HEADER))
 
 
-def _is_open(doors: Doors, request: Request, secret: str | None) -> bool:
+def _is_door(doors: Doors, request: Request) -> bool:
+    """Whether a target is open to everybody."""
     climbs = re.match(NOT_A_DOOR, request.target, re.IGNORECASE)
-    by_path = not climbs and re.match(door_pattern(doors), request.target)
+    return not climbs and bool(re.match(door_pattern(doors), request.target))
+
+
+def _has_key(doors: Doors, request: Request, secret: str | None) -> bool:
+    """Whether this visitor sees the site as usual: by the network, or by the testers' cookie."""
     remote = ipaddress.ip_address(request.remote)
     by_network = any(remote in ipaddress.ip_network(network) for network in doors.networks)
-    return bool(by_path or by_network or (secret and _holds_cookie(request, BYPASS_COOKIE, secret)))
+    return by_network or bool(secret and _holds_cookie(request, BYPASS_COOKIE, secret))
+
+
+def _is_taken(phase: Phase, request: Request) -> bool:
+    """Whether visitors without a key get something of ours in the place of a page."""
+    is_occupied = request.method in ("GET", "HEAD") and request.target.partition("?")[0] in phase.paths
+    return phase.mode == "block" or is_occupied
 
 
 def _holds_cookie(request: Request, name: str, value: str) -> bool:
@@ -388,7 +407,7 @@ def _front(campaign: Campaign, phase: Phase, request: Request) -> Answer:
     if query == USUAL_QUERY:
         return Answer("to-usual", 303, {**headers, "Set-Cookie": usual_cookie(campaign, phase)}, absent)
     if _holds_cookie(request, usual_cookie_name(campaign, phase), "usual"):
-        return USUAL
+        return APART
     language = pick_language(campaign.languages, request.headers.get("accept-language", ""))
     headers |= {"Content-Type": HTML_TYPE, "Content-Language": language}
     return Answer("front", 200, headers, (*absent, "Set-Cookie"), language)

@@ -53,6 +53,12 @@ Mutation = Callable[[str, bytes], bytes]
 """Path and bytes of a rendered file → the bytes to install instead."""
 
 
+_LIFETIMES = re.compile(
+    rf"(?im)^(?:{'|'.join(('Cache-Control', 'Expires', *answers.TARGETED))}):[^\r\n]*\r\n".encode()
+)
+"""Headers by which caches are told what to keep."""
+
+
 @dataclass(frozen=True)
 class Picket:
     """One campaign with one or more block phases on one server.
@@ -167,6 +173,8 @@ class Picket:
         answer = self.expected(way, case, self.inside_ms if at_ms is None else at_ms)
         if answer is not None and answer.kind == "usual":
             site = usual or unhooked
+            if answer.is_apart:
+                return self._apart_deviation(way, got, site)
             return None if got == site else ("usual, but not identical", site.received, got.received)
         response = parse(got.received)
         if answer is None or answer.kind == "refused":
@@ -186,6 +194,20 @@ class Picket:
             if wrong
             else None
         )
+
+    def _apart_deviation(self, way: Ask, got: Wire, site: Wire) -> tuple[str, bytes, bytes] | None:
+        """What is wrong with the site's own answer that few may see: it says that nobody may keep it, and that is all.
+
+        nginx leaves an owner's own `add_header` in its place; Apache says nothing of what it could not read.
+        """
+        if _LIFETIMES.sub(b"", got.received) != _LIFETIMES.sub(b"", site.received) or got.ended != site.ended:
+            return "apart, but not identical", site.received, got.received
+        response = parse(got.received)
+        stored = ", ".join(response.values("cache-control")) if response else "no-store"
+        is_free = self.kinds[0].provider == "nginx" or (response is not None and response.status != 200)
+        if "no-store" in stored or is_free:
+            return None
+        return "apart, and a cache may keep it", b"no-store", got.received
 
     def banner_deviation(
         self, answer: answers.Answer, got: Wire, unhooked: Wire

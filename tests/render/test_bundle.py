@@ -55,11 +55,11 @@ def test_manifest_lists_every_file() -> None:
     assert {modes[path] for path in public} == {"0644", "0755"}
 
 
-def test_apache_keeps_the_secret_in_one_private_file() -> None:
+def test_apache_keeps_the_secret_in_private_files() -> None:
     """Never in a `Define`: whoever may write an .htaccess reads all of those as `${NAME}`."""
     (bundle,) = build_bundles(plan(host("a.example.org", server=facts("apache"))), pages(), SECRET, KEY)
     secret = {file.path: file.mode for file in bundle.files if SECRET.encode() in file.content}
-    assert secret == {"/etc/piquet/apache/20-decide.conf": "0600"}
+    assert secret == {f"/etc/piquet/apache/{name}.conf": "0600" for name in ("17-apart", "20-decide")}
     assert not [
         file.path for file in bundle.files if file.path.endswith(".conf") and b"Define " in file.content
     ]

@@ -30,7 +30,7 @@ from piquet.render.apache_conditions import (
     wants_json,
 )
 from piquet.render.environment import render
-from piquet.render.view import CampaignView, PhaseView
+from piquet.render.view import CampaignView, PhaseView, has_keys, is_open_to_some
 
 _TEXTS = ("html", "css", "js", "json")
 """Extensions of assets that an ErrorDocument can carry; the quick handler carries all."""
@@ -56,6 +56,12 @@ def files(view: CampaignView, host: HostPlan, server: ServerFacts) -> Mapping[st
     if view.of_mode("banner"):
         values = {**view.values(), **_banner_values(conditions, server)}
         texts[f"{DIR}/15-insert.conf"] = ("0600", _text("insert", "Puts the banner into pages.", values))
+    if has_keys(view):
+        values = {**view.values(), **_apart_values(conditions, server)}
+        texts[f"{DIR}/17-apart.conf"] = (
+            "0600",
+            _text("apart", "Keeps what few may see from caches.", values),
+        )
     return {**texts, **dict(_markers(conditions))}
 
 
@@ -90,6 +96,17 @@ def _banner_values(conditions: Conditions, server: ServerFacts) -> dict[str, Any
         has_own_note=not is_lua,
         headers_first=server.headers_first and "setenvif_module" in server.modules,
     )
+
+
+def _apart_values(conditions: Conditions, server: ServerFacts) -> dict[str, Any]:
+    view = conditions.view
+    phases = [*view.of_mode("occupy"), *(view.of_mode("block") if is_open_to_some(view) else ())]
+    return {
+        "apart": " || ".join(f"({conditions.apart(phase)})" for phase in phases),
+        "keyed": conditions.keyed(phases),
+        "has_own_note": server.variant != "lua" and not view.of_mode("banner"),
+        "apart_store": answers.APART_STORE,
+    }
 
 
 def _values(conditions: Conditions, server: ServerFacts) -> dict[str, Any]:

@@ -90,6 +90,20 @@ class Conditions:
             parts + ([f"%{{SERVER_NAME}} !~ m#{names_pattern(self.barred)}#"] if self.barred else [])
         )
 
+    def apart(self, phase: PhaseView) -> str:
+        """Whether a request with a key is let through to the site where all others meet a phase."""
+        taken = [gets(answers.occupied_pattern(phase.paths, end=" "), end="")] if phase.paths else []
+        parts = [self._in_force(phase, "note"), f"({self.keyed([phase])})", self._closed()[0], *taken]
+        return " && ".join(parts)
+
+    def keyed(self, phases: Iterable[PhaseView]) -> str:
+        """Whether a request has a key by which it is let through in one of these phases: a cookie, or its network."""
+        opened = [f"! ({key})" for key in self._closed()[1:]]
+        for phase in (phase for phase in phases if phase.mode == "occupy"):
+            name = answers.pcre_literal(phase.cookie_name)
+            opened.append(f"req_novary('Cookie') =~ m#(?:^|; *){name}=usual *(?:;|$)#")
+        return " || ".join(opened)
+
     def rehearsal_link(self, phase: PhaseView, clock: Clock) -> str:
         """Whether a request is the link by which a rehearsal of a phase begins, and one is on."""
         word = f"({_word(phase.number)})"

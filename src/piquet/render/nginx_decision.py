@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from piquet import answers
-from piquet.render.view import CampaignView, PhaseView
+from piquet.render.view import CampaignView, PhaseView, has_keys
 
 Rows = list[tuple[str, str]]
 _GETS = "(?:GET|HEAD) "
@@ -37,6 +37,9 @@ def decision_values(view: CampaignView, shares: Mapping[int, tuple[str, ...]]) -
         "banners": view.of_mode("banner"),
         "own": _own(view),
         "own_default": "piquet:~$piquet_phase" if len(blocks) == len(view.phases) else '""',
+        "taken": _taken(view),
+        "has_keys": has_keys(view),
+        "apart_store": answers.APART_STORE,
         "asked_for_usual": [_asked_for_usual(phase) for phase in occupies],
         "second_pass": rf"^503 /piquet:(?:~|asset/)(?<piquet_again>{_numbers(blocks)})(?:/|$)",
         "rehearsal_link": rf"^{_GETS}{prefix}(?<piquet_link_word>{answers.REHEARSAL_WORD})$",
@@ -96,6 +99,15 @@ def _by_phases(phases: Iterable[PhaseView]) -> list[tuple[tuple[int, ...], list[
     for name in sorted(having):
         groups.setdefault(tuple(having[name]), []).append(name)
     return sorted(groups.items())
+
+
+def _taken(view: CampaignView) -> list[str]:
+    """What visitors without a key do not get."""
+    blocks = view.of_mode("block")
+    found = [f"^(?:{_numbers(blocks)}) "] if blocks else []
+    return found + [
+        f"^{phase.number} {_GETS}{answers.occupied_pattern(phase.paths)}" for phase in view.of_mode("occupy")
+    ]
 
 
 def _asked_for_usual(phase: PhaseView) -> str:

@@ -169,6 +169,17 @@ def fragments(
     }
 
 
+def has_keys(view: CampaignView) -> bool:
+    """Whether some see a site where others see us: by a network, the testers' cookie, or that of a front page."""
+    has_block = bool(view.of_mode("block"))
+    return bool(view.of_mode("occupy")) or (has_block and is_open_to_some(view))
+
+
+def is_open_to_some(view: CampaignView) -> bool:
+    """Whether a network or the testers' cookie lets anybody past everything."""
+    return bool(view.secret or view.campaign.doors.networks)
+
+
 def shares(host: HostPlan, provider: Provider) -> Mapping[tuple[int, ...], tuple[str, ...]]:
     """Phases → keys of the server's entries that take part in exactly these, in a fixed order."""
     found: dict[tuple[int, ...], list[str]] = {}

@@ -14,7 +14,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from piquet.errors import FleetError
-from piquet.verify.fingerprint import OF_A_BANNER, Difference, differences, fingerprint, volatile_fields
+from piquet.verify.fingerprint import (
+    OF_A_BANNER,
+    OF_ONE_APART,
+    Difference,
+    differences,
+    fingerprint,
+    volatile_fields,
+)
 from piquet.verify.observation import UNKNOWN_SITE, Observation, Question, Reply, Target
 
 FORMAT = 1
@@ -137,7 +144,7 @@ def with_lines(baseline: Baseline, first: Iterable[Reply], second: Iterable[Repl
     return Baseline(baseline.campaign, baseline.taken_at, prints)
 
 
-def compare(baseline: Baseline, reply: Reply, in_banner: bool = False) -> Returned:
+def compare(baseline: Baseline, reply: Reply, in_banner: bool = False, *, is_apart: bool = False) -> Returned:
     """One reply against the baseline.
 
     Args:
@@ -145,6 +152,7 @@ def compare(baseline: Baseline, reply: Reply, in_banner: bool = False) -> Return
         reply: how one answers now.
         in_banner: in a banner's window: a page that could carry one has the headers of one that does, and the
             bytes of its own, whether there was a place for the banner in it or not.
+        is_apart: where others get something of ours, so that no cache is to keep it.
     """
     before = baseline.prints.get(Key.of(reply.target, reply.question))
     if before is None:
@@ -162,6 +170,7 @@ def compare(baseline: Baseline, reply: Reply, in_banner: bool = False) -> Return
         seen = replace(seen, sha256=bare, size=seen.bare_size)
     if in_banner and seen.has_place is not None:
         changing |= OF_A_BANNER
+    changing |= OF_ONE_APART if is_apart else frozenset()
     found = differences(before.fields, fingerprint(seen), changing)
     found += _lost_lines(before, seen) if not seen.banners else ()
     verdict: Verdict = "different" if found else "stable" if before.volatile else "identical"

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
+from piquet.answers import TARGETED
 from piquet.verify.observation import Observation
 
 _LEFT_OUT = frozenset(
@@ -43,6 +44,10 @@ _OF_A_BANNER = (
 )
 OF_A_BANNER = frozenset({_EXPIRES_AFTER, *(f"header {name}" for name in _OF_A_BANNER)})
 """Fields that a page with a banner has otherwise: what speaks of its bytes, and what keeps it from caches."""
+OF_ONE_APART = frozenset(
+    {_EXPIRES_AFTER, *(f"header {name.lower()}" for name in ("Cache-Control", "Expires", *TARGETED))}
+)
+"""Fields of an answer of the site that few may see in a window: what keeps it from caches."""
 _COOKIE_TIMES = frozenset({"expires", "max-age"})
 _SECONDS = re.compile(r"(-?\d+) s")
 ABSENT = "(absent)"

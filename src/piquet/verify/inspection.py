@@ -168,7 +168,7 @@ def judged(
         if not wrong and len(answers) == 1:
             pages.append((reply, answers[0]))
         if baseline and is_comparable and all(answer.kind == "usual" for answer in answers):
-            row = compare(baseline, reply)
+            row = compare(baseline, reply, is_apart=any(answer.is_apart for answer in answers))
             returned.append(row)
             if row.verdict != "unknown" and not (reply.observation.ours or reply.observation.banners):
                 wrong = _compared(row)
