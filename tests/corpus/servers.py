@@ -21,7 +21,7 @@ from .kinds import HERE, Kind, Places, Provider, modules, plant_root
 from .main_files import MainFile
 
 _SITES = {"nginx": "/etc/nginx/sites-enabled", "apache": "/etc/apache2/sites-enabled"}
-_START = {"nginx": ["/usr/sbin/nginx"], "apache": ["/usr/sbin/apache2", "-D", "FOREGROUND"]}
+START = {"nginx": ["/usr/sbin/nginx"], "apache": ["/usr/sbin/apache2", "-D", "FOREGROUND"]}
 _TEST = {"nginx": ["/usr/sbin/nginx", "-t", "-q"], "apache": ["/usr/sbin/apache2", "-t"]}
 _NGINX_MODULES = "/usr/lib/nginx/modules"
 _LUA, _HEADERS_MORE = ("ndk_http_module", "ngx_http_lua_module"), ("ngx_http_headers_more_filter_module",)
@@ -44,7 +44,7 @@ class Server:
     def serving(self, *, on_its_clock: bool = True) -> AbstractContextManager[None]:
         """The server running with empty caches until the context ends, on its box's clock or the machine's."""
         self.box.clean_caches()
-        return self.box.serving(_START[self.provider], self.http, on_its_clock=on_its_clock)
+        return self.box.serving(START[self.provider], self.http, on_its_clock=on_its_clock)
 
     def test(self) -> str:
         """Test the whole configuration as the agent would; "" if it is good, else what the server says."""
