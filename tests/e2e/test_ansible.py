@@ -13,6 +13,7 @@ import pytest
 from piquet.testbed import Fleet, reload_server
 from piquet.testbed.host import Host
 from tests.drive import Drill, play, write_campaign
+from tests.e2e.fault import SERVICE
 
 SITE = {
     "nginx": "server {{\n    listen 80;\n    server_name {name};\n    return 200 here;\n}}\n",
@@ -135,6 +136,32 @@ def test_one_broken_host_and_none_is_armed(fleet: Fleet, staged: Drill) -> None:
     assert "no host was armed" in run.stdout
     assert "armed" not in states(staged).values()
     assert not any("armed.json" in text for text in footprint(fleet).values())
+
+
+SANDBOX = {"nginx": "TemporaryFileSystem=/run/piquet", "apache": "InaccessiblePaths=/run/piquet"}
+"""What an owner's unit may say, by which its server never sees a flag."""
+
+
+@pytest.mark.long
+def test_a_server_that_cannot_see_its_flags_is_not_armed(fleet: Fleet, staged: Drill) -> None:
+    """Refused on each host with the cause, before any is armed; without the sandbox the same plan is armed."""
+    boxed = [fleet.of(provider)[0] for provider in SANDBOX]
+    for host in boxed:
+        folder = f"/etc/systemd/system/{SERVICE[host.provider]}.d"
+        host.run(f"mkdir -p {folder} /run/piquet")
+        host.write_file(f"{folder}/e2e-proof.conf", f"[Service]\n{SANDBOX[host.provider]}\n")
+        host.run(f"systemctl daemon-reload && systemctl restart {SERVICE[host.provider]}")
+    run = staged.play("arm", check=False)
+    for host in boxed:
+        host.run(f"rm -r /etc/systemd/system/{SERVICE[host.provider]}.d && systemctl daemon-reload")
+        host.run(f"systemctl restart {SERVICE[host.provider]}")
+    assert run.returncode != 0 and run.stdout.count("in a mount namespace of its own") >= len(boxed), (
+        run.stdout
+    )
+    assert not any("armed.json" in text for text in footprint(fleet).values())
+    staged.play("arm")
+    assert set(states(staged).values()) == {"armed"}
+    staged.play("rollback")
 
 
 @pytest.mark.long

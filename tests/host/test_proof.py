@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 import subprocess
 import threading
@@ -59,7 +60,9 @@ def test_a_server_with_a_run_of_its_own_is_not_armed(box: Box, options: dict[str
     digest = box.stage(start=HOUR_S, end=2 * HOUR_S)
     own_run(box)
     before = box.tree()
+    os.utime(box.paths.run, (1, 1))
     found = faulty(box.ask("arm", plan_digest=digest, **options))
+    assert box.paths.run.stat().st_mtime == 1
     assert "mount namespace of its own" in found.message and str(box.paths.proof) in found.message
     assert found.got == f"{SITES[0]}: 200; {SITES[1]}: 200"
     assert box.tree() == before and not box.paths.armed.exists()
@@ -134,11 +137,15 @@ def test_the_file_is_there_for_one_question(box: Box, monkeypatch: pytest.Monkey
 
 
 def test_what_a_death_has_left_is_swept(box: Box, tmp_path: Path) -> None:
-    """By the next reconcile; a link in its place is taken away, and what it leads to is not touched."""
+    """By a later reconcile; a link in its place is taken away, and what it leads to is not touched."""
     box.hook()
     box.stage(start=HOUR_S, end=2 * HOUR_S)
     box.paths.proof.mkdir(parents=True)
     (box.paths.proof / ("a" * 32)).touch()
+    os.utime(box.paths.proof, (box.now - 60, box.now - 60))
+    box.reconcile()
+    assert [path.name for path in box.paths.proof.iterdir()] == ["a" * 32], "somebody may be asking"
+    box.now += 61
     box.reconcile()
     assert not box.paths.proof.exists()
     (tmp_path / "theirs").touch()

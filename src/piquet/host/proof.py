@@ -24,6 +24,9 @@ PREFIX = "/.well-known/piquet/proof/"
 """Below it lies what is asked for; the twin of `piquet.answers.PROOF_PREFIX`."""
 
 _STATUS = 204
+_ASKED_S = 120
+"""Longer than any question takes."""
+
 _NAME_BYTES = 16
 
 
@@ -43,7 +46,7 @@ def lying(paths: Paths, seal: str = "") -> Iterator[str]:
     Raises:
         OSError: it cannot be made, or a folder of ours is somebody else's or a link.
     """
-    made, is_new = word(), not paths.run.exists()
+    made, before = word(), paths.run.stat() if paths.run.exists() else None
     name = f"{made}-{seal}" if seal else made
     try:
         for folder, mode in ((paths.run, 0o711), (paths.proof, 0o711)):
@@ -59,18 +62,26 @@ def lying(paths: Paths, seal: str = "") -> Iterator[str]:
     finally:
         with contextlib.suppress(OSError):
             files.remove(paths.proof / name)
-        for folder in (paths.proof, *([paths.run] if is_new else [])):
-            with contextlib.suppress(OSError):
-                folder.rmdir()
+        with contextlib.suppress(OSError):
+            paths.proof.rmdir()
+            if before is None:
+                paths.run.rmdir()
+            else:  # check mode leaves nothing, not even a time
+                os.utime(str(paths.run), ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
-def sweep(paths: Paths) -> None:
-    """Take away what a death in the middle of a question has left; a link is taken away itself."""
+def sweep(paths: Paths, now: float) -> None:
+    """Take away what a death in the middle of a question has left; a link is taken away itself.
+
+    A question that is being asked is left alone: check mode waits for no lock.
+    """
     if paths.run.is_symlink():
         return
     with contextlib.suppress(OSError):
         if paths.proof.is_symlink():
             files.remove(paths.proof)
+            return
+        if 0 <= now - paths.proof.stat().st_mtime < _ASKED_S:
             return
         for path in list(paths.proof.iterdir()):
             files.remove(path)

@@ -188,7 +188,7 @@ def run(machine: Machine, request: Request) -> Outcome:
         if not _is_here(machine):
             files.remove(machine.paths.lock)
             return _nothing_here()
-        proof.sweep(machine.paths)
+        proof.sweep(machine.paths, machine.now())
         findings += recover(machine, request.verb)
         actions, found = apply(machine, request.verb)
         findings += found
