@@ -146,6 +146,50 @@ def test_whoever_answers_without_a_name_of_its_own_has_the_servers() -> None:
     assert sockets(named["main.example"]) == [("0.0.0.0", 80, False, True), ("0.0.0.0", 81, False, True)]
 
 
+@pytest.mark.parametrize(
+    ("listen", "host", "is_mapped", "expected"),
+    [
+        ("Listen 80", "[::]:80", True, ["::", "0.0.0.0"]),
+        ("Listen 80", "[::]:80", False, ["::", "0.0.0.0"]),
+        ("Listen [::]:80", "[::]:80", True, ["::", "0.0.0.0"]),
+        ("Listen [::]:80", "[::]:80", False, ["::"]),
+        ("Listen [::]:80\nListen 0.0.0.0:80", "[::]:80", False, ["::", "0.0.0.0"]),
+        ("Listen [2001:db8::1]:80", "[::]:80", True, ["::"]),
+        ("Listen 80", "*:80 [::]:80", True, ["0.0.0.0", "::"]),
+        ("Listen 80", "[2001:db8::1]:80", True, ["2001:db8::1"]),
+        ("Listen 80", "*:80", True, ["0.0.0.0"]),
+    ],
+)
+def test_a_host_for_every_address_is_for_both_families(
+    listen: str, host: str, is_mapped: bool, expected: list[str]
+) -> None:
+    """As far as there are sockets for both: most builds take IPv4 at one for IPv6."""
+    text = f"{listen}\nServerName main.example\n<VirtualHost {host}>\nServerName a.example\n</VirtualHost>\n"
+    root = apache_text.read("/main.conf", lambda _: text, lambda _: [])
+    listed = apache_hosts.hosts(root, "/main.conf", False, lambda _: [], is_mapped)
+    assert [one["address"] for h in listed if "a.example" in h.names for one in h.listens] == expected
+
+
+@pytest.mark.parametrize(
+    ("server", "own", "expected"),
+    [
+        ("", "", [False, False, False]),
+        ("", "RemoteIPProxyProtocol On", [True, True, False]),
+        ("RemoteIPProxyProtocol On", "", [True, True, True]),
+        ("RemoteIPProxyProtocol Off", "RemoteIPProxyProtocol on", [True, True, False]),
+    ],
+)
+def test_who_wants_a_proxy_line_is_known_by_socket(server: str, own: str, expected: list[bool]) -> None:
+    """One host's word holds for all at its address and port; the server's for all."""
+    text = (
+        f"Listen 80\nListen 81\n{server}\n<VirtualHost *:80>\nServerName a.example\n{own}\n</VirtualHost>\n"
+        "<VirtualHost *:80>\nServerName b.example\n</VirtualHost>\n"
+        "<VirtualHost *:81>\nServerName c.example\n</VirtualHost>\n"
+    )
+    hosts = found(text)
+    assert [hosts[f"{n}.example"].listens[0]["proxy_protocol"] for n in "abc"] == expected
+
+
 MD = {
     "MDomain a.example\nMDRequireHttps temporary\n{}": ["a.example", "www.a.example"],
     "MDomain a.example manual\nMDRequireHttps permanent\n{}": ["a.example"],

@@ -394,7 +394,7 @@ def test_the_survey_of_apache(box: Box) -> None:
     assert found[("two.test", "alias.two.test")]["tls"]
     assert not found[("one.test", "*.one.test")]["tls"]
     assert found[("one.test", "*.one.test")] == {
-        "address": "0.0.0.0", "port": box.apache_port, "tls": False, "default": True
+        "address": "0.0.0.0", "port": box.apache_port, "tls": False, "default": True, "proxy_protocol": False
     }  # fmt: skip
     assert apache["trace"]
     assert {"headers_module", "rewrite_module"} <= set(apache["modules"])

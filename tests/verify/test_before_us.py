@@ -167,14 +167,17 @@ def test_mod_md_sends_to_https_before_us(
 
 
 def test_who_has_mod_md_is_known_from_the_survey(running: Campaign) -> None:
-    """Only plain HTTP of an Apache that has the module: elsewhere a redirect in the window is an error."""
+    """Only plain HTTP of a name that mod_md stands for: elsewhere a redirect in the window is an error."""
     doors = (Listen("0.0.0.0", 80, False), Listen("0.0.0.0", 443, True))
 
-    def host(name: str, provider: str, *modules: str) -> Host:
+    def host(name: str, provider: str, *first: str) -> Host:
         site = Site(f"{name}.example.org", provider, doors, True, False)  # type: ignore[arg-type]
-        facts = ServerFacts(provider, "1", None, frozenset(modules), True, "", True, variant="rules")  # type: ignore[arg-type]
+        known = {"variant": "rules", "https_first": frozenset(first)}
+        facts = ServerFacts(provider, "1", None, frozenset({"md_module"}), True, "", True, **known)  # type: ignore[arg-type]
         return Host(name, "192.0.2.1", (site,), (facts,), datetime.now(UTC), 0.0, (), (site.name,))
 
-    fleet = Fleet((host("a", "apache", "md_module"), host("b", "apache"), host("c", "nginx")))
+    fleet = Fleet(
+        (host("a", "apache", "a.example.org"), host("b", "apache", "x.example.org"), host("c", "nginx"))
+    )
     targets, _ = targets_of(fleet, make_plan(running, fleet, datetime.now(UTC)))
     assert {(t.host, t.port) for t in targets if t.may_redirect and t.phases} == {("a", 80)}

@@ -155,7 +155,8 @@ class Apache(Server):
         owners = [f for f in told.files if "/etc/piquet/" not in f and f != f"{folder}/{DROPIN}"]
         loading = apache_text.loading(map(self._text, owners))
         modules = self._owners_modules(told, loading)
-        hosts = apache_hosts.hosts(root, told.files[0], "ssl_module" in modules, _resolve)
+        is_mapped = "IPv4-mapped addresses enabled" in self.ask("-V")
+        hosts = apache_hosts.hosts(root, told.files[0], "ssl_module" in modules, _resolve, is_mapped)
         reads = list(apache_tree.walk(root))
         document: Dict[str, Any] = {
             "version": _quoted(r"Server version: Apache/(\S+)", self.ask("-V")),

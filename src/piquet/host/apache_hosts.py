@@ -61,7 +61,9 @@ class Host:
         return {"file": file, "line": line or 1, "names": self.names, "listens": self.listens}
 
 
-def hosts(root: Statement, main_file: str, has_ssl: bool, resolve: Resolve) -> List[Host]:
+def hosts(
+    root: Statement, main_file: str, has_ssl: bool, resolve: Resolve, is_mapped: bool = True
+) -> List[Host]:
     """Every virtual host in the order of reading, and the main server for ports where none of them answers.
 
     Args:
@@ -69,6 +71,7 @@ def hosts(root: Statement, main_file: str, has_ssl: bool, resolve: Resolve) -> L
         main_file: where the main server is said to be.
         has_ssl: whether mod_ssl is loaded.
         resolve: for names in the place of addresses.
+        is_mapped: whether its sockets for IPv6 take IPv4, too, as `-V` says of a build.
     """
     server = root.level()
     protocols = _protocols(server)
@@ -78,6 +81,7 @@ def hosts(root: Statement, main_file: str, has_ssl: bool, resolve: Resolve) -> L
         sockets = list(dict.fromkeys(_sockets(host, protocols, resolve)))
         _name(host, is_for_all=any(address == ANY for address, _ in sockets))
         host.listens = [_listen(host, socket, protocols, has_ssl, defaults) for socket in sockets]
+        host.listens += _over_ipv4(host.listens, server, is_mapped)
     covered = {listen["port"] for host in found for listen in host.listens if listen["address"] == ANY}
     open_ports = [port for port in protocols if port not in covered]
     main = Host(Statement("", "", main_file, 1, root.inner), server, server)
@@ -85,7 +89,54 @@ def hosts(root: Statement, main_file: str, has_ssl: bool, resolve: Resolve) -> L
     if open_ports and main.names + main.strange:
         main.listens = [_listen(main, (ANY, port), protocols, has_ssl, set()) for port in open_ports]
         found.append(main)
+    _note_proxied(found)
     return found
+
+
+def _over_ipv4(
+    listens: List[Dict[str, Any]], server: Mapping[str, List[Statement]], is_mapped: bool
+) -> List[Dict[str, Any]]:
+    """The same sockets for IPv4: a host for every address of one family is one for every address of the other.
+
+    Source: Apache 2.4 server/vhost.c, ap_fini_vhost_config (one list of defaults); server/listen.c, make_sock
+    (`AP_ENABLE_V4_MAPPED`). Tried on 2.4.71.
+    """
+    taken = {listen["port"] for listen in listens if listen["address"] == ANY}
+    open_ports = {port for port, version in _families(server, is_mapped) if version == 4} - taken
+    return [
+        {**listen, "address": ANY}
+        for listen in listens
+        if listen["address"] == "::" and listen["port"] in open_ports
+    ]
+
+
+def _families(server: Mapping[str, List[Statement]], is_mapped: bool) -> Iterator[Tuple[int, int]]:
+    """Port and version of the protocol of each socket."""
+    for row in server.get("listen", ()):
+        address, _, port = row.first.rpartition(":")
+        if not port.isdigit():
+            continue
+        if not address.startswith("["):
+            yield int(port), 4
+        if not address or address.startswith("["):
+            yield int(port), 6
+        if address == "[::]" and is_mapped:
+            yield int(port), 4
+
+
+def _note_proxied(found: List[Host]) -> None:
+    """Who wants to be told first for whom a connection is made: one host's word holds for all at its sockets.
+
+    Source: Apache 2.4 mod_remoteip, `RemoteIPProxyProtocol`; at server level it holds for every socket.
+    """
+    proxied = {
+        (listen["address"], listen["port"])
+        for host in found
+        if host.value("remoteipproxyprotocol") == "on"
+        for listen in host.listens
+    }
+    for listen in (listen for host in found for listen in host.listens):
+        listen["proxy_protocol"] = (listen["address"], listen["port"]) in proxied
 
 
 def _name(host: Host, is_for_all: bool) -> None:

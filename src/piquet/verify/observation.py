@@ -26,7 +26,7 @@ class Target:
         name: the concrete host name that is asked for; below `site` if that is a wildcard.
         phases: numbers of the phases that select the site on this host; empty if it is not selected.
         proxy_protocol: the server wants to be told first for whom a connection is made.
-        may_redirect: the server has a module that sends plain HTTP to https before anything of ours (mod_md).
+        may_redirect: the server sends its plain HTTP to https before anything of ours (mod_md).
         health_paths: what a load balancer asks of the host, doors on each of its sites.
     """
 

@@ -129,15 +129,17 @@ def _of_site(
         where, reason = _address(reach, listen)
         if where:
             door = (host.name, where, listen.port, listen.tls)
-            redirects = site.provider == "apache" and not listen.tls and _has_mod_md(host)
+            redirects = not listen.tls and site.name in _https_first(host, site)
             proxied = listen.proxy_protocol
             yield Target(*door, site.name, name, phases, proxied, redirects, host.health_paths)
         elif not (listen.address.strip("[]") in _ANY_V6 and listen.port in doors):
             yield Unreachable(host.name, site.name, _place(listen), reason)
 
 
-def _has_mod_md(host: Host) -> bool:
-    return any("md_module" in server.modules for server in host.servers if server.provider == "apache")
+def _https_first(host: Host, site: Site) -> frozenset[str]:
+    """Names whose plain requests its server sends to https before anything of ours."""
+    found = (server.https_first for server in host.servers if server.provider == site.provider)
+    return frozenset(name for names in found for name in names)
 
 
 def _place(listen: Listen) -> str:
