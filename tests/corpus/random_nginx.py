@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
+from piquet.campaign.model import Mode
+
 MODULES = (
     "ndk_http_module", "ngx_http_lua_module", "ngx_http_auth_pam_module", "ngx_http_brotli_filter_module",
     "ngx_http_brotli_static_module", "ngx_http_dav_ext_module", "ngx_http_fancyindex_module",
@@ -75,15 +77,16 @@ _ALWAYS = (
 
 @dataclass(frozen=True)
 class Made:
-    """One configuration: what http says, each site's block, and a snippet that some include."""
+    """One configuration: what http says, each site's block, a snippet that some include; and what is shown there."""
 
     http: tuple[str, ...]
     servers: tuple[tuple[str, ...], ...]
     snippet: tuple[str, ...]
+    mode: Mode = "block"
 
     def __str__(self) -> str:
         """For a report."""
-        parts = [f"http {' '.join(self.http)}", f"snippet {' '.join(self.snippet)}"]
+        parts = [self.mode, f"http {' '.join(self.http)}", f"snippet {' '.join(self.snippet)}"]
         return "\n".join([*parts, *(f"server {' '.join(lines)}" for lines in self.servers)])
 
 
@@ -100,7 +103,8 @@ def made(least: int = 2, most: int = 4) -> st.SearchStrategy[Made]:
     server = _lines((*ANYWHERE, *IN_SERVER), 8)
     http = _lines((*ANYWHERE, *IN_HTTP), 4)
     servers = st.lists(server, min_size=least, max_size=most).map(tuple)
-    return st.builds(Made, http, servers, _lines(ANYWHERE, 3))
+    modes: st.SearchStrategy[Mode] = st.sampled_from(("block", "block", "block", "occupy", "banner"))
+    return st.builds(Made, http, servers, _lines(ANYWHERE, 3), modes)
 
 
 def _lines(pool: tuple[str, ...], most: int) -> st.SearchStrategy[tuple[str, ...]]:

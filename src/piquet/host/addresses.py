@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import functools
 import socket
 
 
+@functools.lru_cache(maxsize=None)
 def is_own(address: str) -> bool:
     """Whether an IP address belongs to this machine: only then can a socket be bound to it; False for a name."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
