@@ -58,6 +58,12 @@ def _answers(rows: Sequence[Row]) -> str:
     return f"{len(rows)} kinds, {_sum(rows, 'requests'):,} requests, {_wrong(rows)} wrong answers"
 
 
+def _random(rows: Sequence[Row]) -> str:
+    counts = {name: _sum(rows, name) for name in ("examples", "sites", "requests", "differences")}
+    told = ", ".join(f"{counts[name]:,} {name}" for name in ("sites", "requests", "differences"))
+    return f"{counts['examples']} configurations, {told}"
+
+
 def _modes(rows: Sequence[Row]) -> str:
     whole = [row for row in rows if str(row["kinds"]).startswith("all ")]
     return (
@@ -153,6 +159,14 @@ SECTIONS = (
             f"{_sum(rows, 'configurations'):,} configurations, {_sum(rows, 'sites'):,} sites, "
             f"{_sum(rows, 'answers_staged'):,} staged answers, {_sum(rows, 'differences')} differences"
         ),
+    ),
+    Section(
+        "random_nginx",
+        "nginx configurations made at random",
+        "Some sites each, of what http and server blocks may say by nginx's own modules and by those that Debian "
+        "packages. Every site that the plan accepts: staged and armed byte for byte as before, in the window our "
+        "answers and no others.",
+        _random,
     ),
     Section(
         "packaged",

@@ -43,8 +43,10 @@ def _filtered(host_plan: HostPlan, server: ServerFacts) -> Iterator[Finding]:
     hint = f"{_BY_LUA}; verify --before cannot see it, only verify --during can"
     if names and server.filtered_strictly:
         message = "mod_security2 has rules that make a 403 of our 503 (core rule set above level 1)"
-        got = some(names)
-        yield Finding("error", "answers-filtered", host_plan.host, message, "SecRuleEngine Off", got, hint)
+        got, refused = some(names), tuple(names)
+        yield Finding(
+            "error", "answers-filtered", host_plan.host, message, "SecRuleEngine Off", got, hint, refused
+        )
     elif names:
         message, got = "mod_security2 judges what rules answer and may make a 403 of our 503", some(names)
         yield Finding("warning", "answers-filtered", host_plan.host, message, "SecRuleEngine Off", got, hint)
