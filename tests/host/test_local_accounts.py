@@ -104,7 +104,7 @@ def _arm(paths: Paths, bundle: Bundle) -> None:
     transaction.commit(paths)
     state.write(paths.manifest, json.loads(bundle.manifest))
     staged = manifest.Manifest(json.loads(bundle.manifest))
-    state.write(paths.armed, armed.begin(staged, "d" * 64, 0.0, "b", {}).to_json())
+    armed.write(paths, armed.begin(staged, "d" * 64, 0.0, "b", {}, {}))
     flags.put_up(paths, sorted(staged.ends()))
 
 

@@ -52,6 +52,7 @@ def _made(kind: type[World], provider: str, monkeypatch: pytest.MonkeyPatch) -> 
     (root / "host").mkdir()
     made = kind(root / "host", provider)
     made.settle_quickly(monkeypatch)
+    made.meet_another()
     yield made
     made.stop()
     shutil.rmtree(root)

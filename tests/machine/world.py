@@ -69,9 +69,8 @@ class World(Box):
         self.boots = self.saved = 0
         self.is_installed, self.units = True, "running"
         self.is_going_down = False
-        self.lives = getattr(self, "lives", 0) + 1
-        (self.root / "etc/machine-id").write_text(f"{self.lives:032x}\n")
-        self._keep_copies_of_another()
+        shutil.rmtree(self.root.with_name("copies"), ignore_errors=True)
+        self.backups = 0
         self.reboot()
         self.set_clock(EPOCH)
         self.owned = {path: path.read_bytes() for path in self._owners_files()}
@@ -164,15 +163,16 @@ class World(Box):
 
     # copies, units, packages
 
-    def _keep_copies_of_another(self) -> None:
-        """What was saved in the life before is another host's now: of the same plan, and armed, if there was one."""
-        foreign, folder = self.root.with_name("foreign"), self.root.with_name("copies")
-        armed = [path for path in self._own_copies() if (path / "var/spool/piquet/armed").exists()]
-        if armed:
-            shutil.rmtree(foreign, ignore_errors=True)
-            armed[-1].rename(foreign)
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
+    def meet_another(self) -> None:
+        """Live once as another machine that is armed with the first plan, and keep what it has."""
+        (self.root / "etc/machine-id").write_text("f" * 32 + "\n")
+        plan, survey = self.plan(0), self.machine().nginx.survey()
+        assert survey is not None
+        self.good("hook", files=survey.document["files"])
+        self.good("stage", dict(plan.members), plan_digest=plan.digest)
+        self.good("arm", plan_digest=plan.digest)
+        restores.save(self.root, self.root.with_name("foreign"))
+        self.begin()
 
     def can_be_saved(self) -> bool:
         """Not amidst a transaction: whoever restores its register later would undo what is long done."""
@@ -183,13 +183,12 @@ class World(Box):
         own = self._own_copies()
         if len(own) >= 4:
             shutil.rmtree(own[0])
-        self.backups = getattr(self, "backups", 0) + 1
+        self.backups += 1
         restores.save(self.root, self.root.with_name("copies") / f"{self.backups:06d}")
 
     def copies(self) -> list[Path]:
         """Own ones, oldest first, and another host's."""
-        foreign = self.root.with_name("foreign")
-        return self._own_copies() + ([foreign] if foreign.exists() else [])
+        return [*self._own_copies(), self.root.with_name("foreign")]
 
     def _own_copies(self) -> list[Path]:
         return sorted(self.root.with_name("copies").glob("*"))
