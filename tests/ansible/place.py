@@ -122,7 +122,7 @@ def _survey() -> dict[str, Any]:
     nginx = {
         "version": "1.22.1", "modules": MODULES, "running": True,
         "test": {"ok": True, "output": ""}, "conf": "/etc/nginx/nginx.conf", "dropin_dir": "/etc/nginx/conf.d",
-        "http": {"map_hash_max_size": None, "map_hash_bucket_size": None, "open_file_cache": False},
+        "http": {"map_hash_max_size": None, "map_hash_bucket_size": None, "flag_lag_s": 0},
         "files": {"/etc/nginx/s": "0" * 64}, "blocks": [block],
     }  # fmt: skip
     return {

@@ -26,8 +26,8 @@ CACHE = "CacheEnable disk /\nCacheQuickHandler {}"
 
 CASES: list[tuple[Provider, str, str, str]] = [
     (
-        "nginx", "open-file-cache", NGINX.format("location / { open_file_cache max=9; }"),
-        NGINX.format("open_file_cache off;"),
+        "nginx", "open-file-cache", NGINX.format("open_file_cache max=9;"),
+        NGINX.format("open_file_cache off; location / { open_file_cache max=9; }"),
     ),
     ("nginx", "hook-not-first", NGINX.format(f"return 301 /; {HOOK}"), NGINX.format(f"{HOOK} return 301 /;")),
     (

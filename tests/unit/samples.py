@@ -47,7 +47,7 @@ def block(
 
 def nginx(*blocks: dict[str, Any], **changes: Any) -> dict[str, Any]:
     """A survey's nginx without anything wrong."""
-    http = {"map_hash_max_size": None, "map_hash_bucket_size": None, "open_file_cache": False}
+    http = {"map_hash_max_size": None, "map_hash_bucket_size": None, "flag_lag_s": 0}
     return {
         "version": "1.22.1", "modules": ["http_geo", "http_map", "http_rewrite"], "running": True,
         "test": {"ok": True, "output": "ok"}, "conf": "/etc/nginx/nginx.conf", "dropin_dir": "/etc/nginx/conf.d",

@@ -171,8 +171,16 @@ def phases(*windows: str) -> dict[str, str]:
     return {"phases": f"[{listed}]"}
 
 
-CACHE_ON = {"map_hash_max_size": None, "map_hash_bucket_size": None, "open_file_cache": True}
 STARVED = {"dropin_dir": None}
+ACCEPTED = {"piquet_late_release": "accept"}
+
+
+def cached(lag_s: int, *names: str) -> Survey:
+    """A survey's nginx where the blocks of these names may see a flag that is gone, and no other."""
+    late = [block(1, name) | {"flag_lag_s": lag_s} for name in names or ("www.example.org",)]
+    return nginx(*late, block(2, "other.example.org"))
+
+
 MANDATE = {"mandate": "{decision: general-assembly, decided_on: 2026-12-12}"}
 OCCUPY = {"phases": "[{mode: occupy, start: 2026-12-17T00:00, duration: 1h, page: p, paths: [/]}]"}
 BANNER = {"phases": "[{mode: banner, start: 2026-12-17T00:00, duration: 1h, style: bar, message: m}]"}
@@ -266,7 +274,12 @@ FIRES: list[Case] = [
     ("module-missing", "error", {}, on_nginx(modules=["http_map", "http_rewrite"])),
     ("use-canonical-name", "warning", {}, on_apache(use_canonical_name=True)),
     ("quick-handler-cache", "warning", {}, on_apache(quick_handler_cache=True)),
-    ("open-file-cache", "warning", {}, on_nginx(http=CACHE_ON)),
+    ("open-file-cache", "warning", {}, one(nginx=cached(1))),
+    ("open-file-cache", "warning", {}, one(nginx=cached(10))),
+    ("open-file-cache", "error", {}, one(nginx=cached(11))),
+    ("open-file-cache", "error", {}, one(nginx=cached(3600, "*.example.org"))),
+    ("open-file-cache", "error", {}, one({"piquet_late_release": "refuse"}, nginx=cached(11))),
+    ("open-file-cache", "warning", {}, one(ACCEPTED, nginx=cached(3600))),
     ("timer-resolution", "warning", {}, on_nginx(http={"timer_resolution_ms": 1})),
     ("timer-resolution", "warning", {}, on_nginx(http={"timer_resolution_ms": 100})),
     ("timer-resolution", "error", {}, on_nginx(http={"timer_resolution_ms": 101})),
@@ -370,6 +383,8 @@ SILENT: list[Case] = [
     ("two-tiers-cache", "", {}, tiers()),
     ("sites-not-held", "", {},
      on_nginx(inherited=[{"name": "auth_ldap", **HANDED}], lua=LUA, _variables=BY_LUA)),
+    ("open-file-cache", "", {"sites": "{include: [other.example.org]}"}, one(nginx=cached(3600))),
+    ("open-file-cache", "", {}, one({"piquet_nginx": "lua"}, nginx=cached(3600) | {"lua": LUA})),
 ]  # fmt: skip
 
 
@@ -569,7 +584,7 @@ def test_an_error_of_a_survey_weighs_where_the_plan_acts(
 def test_what_survey_and_plan_both_saw_is_said_once() -> None:
     """The plan's word, which has the hint that fits."""
     seen = Finding("warning", "open-file-cache", "nginx", "seen").to_json()
-    plan = plan_of(None, web1=survey(nginx=SITES | {"http": CACHE_ON}, findings=[seen]))
+    plan = plan_of(None, web1=survey(nginx=cached(5), findings=[seen]))
     assert [finding.subject for finding in plan.findings] == ["web1"]
 
 

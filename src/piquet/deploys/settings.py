@@ -38,6 +38,7 @@ VARIABLES: Mapping[str, Variable] = {
     "piquet_nginx": Variable("str", "auto"),
     "piquet_apache": Variable("str", "auto"),
     "piquet_health_paths": Variable("list", []),
+    "piquet_late_release": Variable("str", "refuse"),
     "piquet_canary": Variable("list", [], "stage"),
     "piquet_baseline": Variable("bool", True, "stage"),
     "piquet_install_python": Variable("bool", False, "stage"),

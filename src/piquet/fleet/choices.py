@@ -19,6 +19,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "piquet_scheduler": ("auto", "systemd", "cron"),
     "piquet_nginx": ("auto", "include", "lua"),
     "piquet_apache": ("auto", "rules", "lua"),
+    "piquet_late_release": ("refuse", "accept"),
 }
 """Host variable → what it may say; the first is the default."""
 PLAIN: Mapping[Provider, Variant] = {"nginx": "include", "apache": "rules"}
@@ -38,17 +39,18 @@ _WHAT = {
     "piquet_scheduler": ("is no schedule", "systemd where it runs, else cron"),
     "piquet_nginx": ("is no way to speak to nginx", "lua where its module is loaded and free, else include"),
     "piquet_apache": ("is no way to speak to Apache", "lua where its module is loaded, else rules"),
+    "piquet_late_release": ("is no answer to a release that is seen late", "refuse above 10 s"),
 }
 
 
 def problems(host: str, variables: Mapping[str, Any]) -> Iterator[Problem]:
     """Every variable of a host that says something else than it may."""
     for name, allowed in CHOICES.items():
-        value = variables.get(name, "auto")
+        value = variables.get(name, allowed[0])
         if value not in allowed:
             close = difflib.get_close_matches(str(value), allowed, 1)
             what, auto = _WHAT[name]
-            hint = f"did you mean {close[0]}?" if close else f"leave it out for auto: {auto}"
+            hint = f"did you mean {close[0]}?" if close else f"leave it out for {allowed[0]}: {auto}"
             yield Problem(host, 0, 0, f"`{name}` {what}", ", ".join(allowed), shown(value), hint)
 
 
@@ -66,6 +68,11 @@ def scheduler(variables: Mapping[str, Any], survey: Mapping[str, Any]) -> tuple[
     if wanted == "systemd" or (wanted == "auto" and is_systemd):
         return "systemd", None if init is None else is_systemd
     return "cron", cron
+
+
+def accepts_late_release(variables: Mapping[str, Any]) -> bool:
+    """Whether the inventory takes it that on this host a flag that is gone is seen late."""
+    return variables.get("piquet_late_release") == "accept"
 
 
 def variant(variables: Mapping[str, Any], server: ServerFacts) -> Variant:

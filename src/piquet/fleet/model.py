@@ -84,6 +84,7 @@ class Site:
         inherited: nginx, what other people's modules hand down to a location of ours there, sorted by name.
         passes: where requests go on to, sorted.
         believed: whose word about visitors' addresses is taken where, sorted.
+        flag_lag_s: nginx by the hook, for how long one of them may go on seeing a flag that is gone.
     """
 
     name: str
@@ -94,6 +95,7 @@ class Site:
     inherited: tuple[Inherited, ...] = ()
     passes: tuple[Pass, ...] = ()
     believed: tuple[Believed, ...] = ()
+    flag_lag_s: int = 0
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,6 @@ class ServerFacts:
         running: whether a main process exists.
         map_hash_max_size: nginx, if the owner sets it.
         map_hash_bucket_size: nginx, if the owner sets it.
-        open_file_cache: nginx, whether it is on anywhere.
         timer_resolution_ms: nginx, for how long its clock stands still, if the owner sets it.
         use_canonical_name: Apache, whether it is on anywhere.
         quick_handler_cache: Apache, whether mod_cache answers before everything else.
@@ -150,7 +151,6 @@ class ServerFacts:
     running: bool
     map_hash_max_size: int | None = None
     map_hash_bucket_size: int | None = None
-    open_file_cache: bool = False
     timer_resolution_ms: int | None = None
     use_canonical_name: bool = False
     quick_handler_cache: bool = False
@@ -197,6 +197,7 @@ class Host:
         idle: names of servers that do not run, sorted.
         scheduler: who looks after the window there: as the inventory says, else systemd where it is process 1.
         is_scheduler_there: whether the survey saw that one at work; None where it does not say.
+        accepts_late_release: whether the inventory takes it that a flag that is gone is seen late.
         addresses: IP addresses that the inventory names besides, at which it may be asked.
         health_paths: what a load balancer in front asks, by the inventory, sorted; doors on all sites of the host.
     """
@@ -212,6 +213,7 @@ class Host:
     idle: tuple[str, ...] = ()
     scheduler: Scheduler = "systemd"
     is_scheduler_there: bool | None = None
+    accepts_late_release: bool = False
     addresses: tuple[str, ...] = ()
     health_paths: tuple[str, ...] = ()
 

@@ -26,10 +26,10 @@ from piquet.printable import printable_line
 SURVEY_VERSION = 1
 VARIABLES = (
     "piquet_addresses", "piquet_apache", "piquet_arm_partial", "piquet_baseline", "piquet_become",
-    "piquet_campaign", "piquet_canary", "piquet_health_paths",
-    "piquet_hosts", "piquet_install_python", "piquet_max_skew_s", "piquet_nginx",
-    "piquet_plan_digest", "piquet_python", "piquet_rehearse_end", "piquet_rehearse_phase", "piquet_scheduler",
-    "piquet_sites", "piquet_verify_baseline", "piquet_verify_ca", "piquet_verify_moment", "piquet_workdir",
+    "piquet_campaign", "piquet_canary", "piquet_health_paths", "piquet_hosts", "piquet_install_python",
+    "piquet_late_release", "piquet_max_skew_s", "piquet_nginx", "piquet_plan_digest", "piquet_python",
+    "piquet_rehearse_end", "piquet_rehearse_phase", "piquet_scheduler", "piquet_sites",
+    "piquet_verify_baseline", "piquet_verify_ca", "piquet_verify_moment", "piquet_workdir",
 )  # fmt: skip
 """What an inventory may say of us: the variables of the roles, `piquet_addresses` and `piquet_sites`."""
 NOT_SERVED = "site-not-served"
@@ -46,7 +46,7 @@ def read_fleet(hosts: Mapping[str, Mapping[str, Any]], surveys: Mapping[str, Map
 
     Args:
         hosts: inventory name → host variables; `ansible_host`, `piquet_addresses`, `piquet_sites`,
-            `piquet_scheduler`, `piquet_nginx` and `piquet_apache` are used.
+            `piquet_scheduler`, `piquet_nginx`, `piquet_apache` and `piquet_late_release` are used.
         surveys: inventory name → survey document with `skew_s`; of other hosts only the names are read.
 
     Raises:
@@ -101,6 +101,7 @@ def _host(name: str, variables: Mapping[str, Any], survey: Mapping[str, Any] | N
         scheduler, is_there = choices.scheduler(variables, survey)
         servers = tuple(replace(s, variant=choices.variant(variables, s)) for s in host.servers)
         host = replace(host, scheduler=scheduler, is_scheduler_there=is_there, servers=servers)
+        host = replace(host, accepts_late_release=choices.accepts_late_release(variables))
         return replace(host, addresses=addresses, health_paths=health_paths)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as err:
         reason = f"{type(err).__name__}: {err}"
@@ -212,7 +213,6 @@ def server_facts(provider: Provider, server: Mapping[str, Any]) -> ServerFacts:
         running=_typed(server["running"], bool),
         map_hash_max_size=_optional(http.get("map_hash_max_size"), int),
         map_hash_bucket_size=_optional(http.get("map_hash_bucket_size"), int),
-        open_file_cache=_typed(http.get("open_file_cache", False), bool),
         timer_resolution_ms=_optional(http.get("timer_resolution_ms"), int),
         use_canonical_name=_typed(server.get("use_canonical_name", False), bool),
         quick_handler_cache=_typed(server.get("quick_handler_cache", False), bool),
@@ -267,6 +267,7 @@ def _site(provider: Provider, name: str, vhosts: list[Mapping[str, Any]]) -> Sit
         inherited=tuple(sorted({one for vhost in vhosts for one in _inherited(vhost)})),
         passes=tuple(sorted({_pass(record) for vhost in vhosts for record in vhost.get("passes") or ()})),
         believed=tuple(sorted({one for vhost in vhosts for one in _believed(vhost)})),
+        flag_lag_s=max(_typed(vhost.get("flag_lag_s", 0), int) for vhost in vhosts),
     )
 
 

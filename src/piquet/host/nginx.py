@@ -11,6 +11,7 @@ from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Set,
 from piquet.host import (
     commands,
     files,
+    flag_cache,
     hooks,
     nginx_config,
     nginx_inherited,
@@ -133,10 +134,12 @@ class Nginx(Server):
         """Every server block with what it hands down and where it passes requests on to."""
         http = [directive for _, directive in _owners_http(configuration, self.paths)]
         upstreams, believed = nginx_passes.upstreams(http), nginx_passes.believed(http)
+        owners = _owners_at_http(configuration, self.paths)
         for block in configuration.blocks:
             own = [directive for _, directive in block.directives]
             yield {
                 **block_record(block),
+                "flag_lag_s": flag_cache.lag_s(block, owners),
                 "inherited": [one.to_json() for one in self._inherited(block.directives)],
                 "passes": [one.to_json() for one in nginx_passes.passes(http, own, upstreams)],
                 "realip": nginx_passes.believed(own) or believed,
@@ -209,18 +212,17 @@ def dropin_folder(configuration: Configuration) -> Optional[str]:
 
 def http_facts(configuration: Configuration, paths: Paths) -> Dict[str, Any]:
     """What the owner set at http level and we must not set again; our own files do not count."""
-    owners = {d.name: d.arguments for path, d in configuration.http if _is_owners(path, paths)}
+    owners = _owners_at_http(configuration, paths)
 
     def number(name: str) -> Optional[int]:
         words = owners.get(name)
         return int(words[0]) if words and words[0].isdigit() else None
 
-    caches = [owners.get("open_file_cache"), *configuration.inner.get("open_file_cache", [])]
     fixed = _MAP_HASH_DEFAULTS if "map" in owners else (None, None)
     return {
         "map_hash_max_size": number("map_hash_max_size") or fixed[0],
         "map_hash_bucket_size": number("map_hash_bucket_size") or fixed[1],
-        "open_file_cache": any(words and words[0] != "off" for words in caches),
+        "flag_lag_s": flag_cache.longest_s(configuration, owners),
         "timer_resolution_ms": timer_resolution_ms(configuration),
     }
 
@@ -232,6 +234,16 @@ def timer_resolution_ms(configuration: Configuration) -> Optional[int]:
     """
     said = [d.arguments for d in configuration.main if d.name == "timer_resolution" and d.arguments]
     return (nginx_times.milliseconds(said[-1][0]) or None) if said else None
+
+
+def _owners_at_http(configuration: Configuration, paths: Paths) -> Dict[str, Tuple[str, ...]]:
+    """Directives of the owner's at http level, by name."""
+    return {d.name: d.arguments for _, d in _owners_http(configuration, paths)}
+
+
+def flag_lag_s(configuration: Configuration, paths: Paths) -> int:
+    """For how many seconds some block may go on seeing a flag that is gone."""
+    return flag_cache.longest_s(configuration, _owners_at_http(configuration, paths))
 
 
 def block_record(block: Block) -> Dict[str, Any]:
@@ -264,8 +276,9 @@ def _findings(configuration: Configuration, document: Dict[str, Any]) -> List[Fi
         found.append(
             Finding("error", "no-dropin-folder", document["conf"], message, "include …/conf.d/*.conf;")
         )
-    if document["http"]["open_file_cache"]:
-        message = "open_file_cache is used: a flag taken away is seen late, so rollback also reloads."
+    lag_s = document["http"]["flag_lag_s"]
+    if lag_s:
+        message = f"open_file_cache is used: a flag taken away is seen up to {lag_s} s late, so releases also reload."
         found.append(Finding("warning", "open-file-cache", "nginx", message))
     if document["http"]["timer_resolution_ms"]:
         message = "timer_resolution is set: the clock stands still for so long, and starts and ends come late by it."

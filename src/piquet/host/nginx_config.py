@@ -29,7 +29,7 @@ _ADDRESS = re.compile(r"^(?:(?P<address>\[[^]]*\]|[^:]*):)?(?P<first>\d+)(?:-(?P
 _MAX_PORTS = 64
 EARLY_LUA = "server_rewrite_by_lua"
 """Beginning of the names of directives that act before the hook, wherever the hook stands."""
-_NOTED = frozenset({"open_file_cache", "proxy_cache", "fastcgi_cache", "uwsgi_cache", "scgi_cache"})
+_NOTED = frozenset({"proxy_cache", "fastcgi_cache", "uwsgi_cache", "scgi_cache"})
 _OWN = re.compile(
     r"(server_rewrite_by_lua|header_filter_by_lua|body_filter_by_lua|sub_filter|sub_filter_last_modified|expires"
     r"|add_before_body|add_after_body|gzip_vary|more_set_input_headers|more_clear_input_headers)(?:_block|_file)?$"
@@ -114,7 +114,7 @@ class Configuration:
         main: directives at the top, includes replaced by what they hold.
         http: directives of http, without server blocks, with the file that each came from.
         includes: globs included at http level, made absolute.
-        inner: directives inside server blocks (any depth) as (name, arguments), for the caches and open_file_cache.
+        inner: directives inside server blocks (any depth) as (name, arguments), for the caches.
         own: directives of server blocks that decide what ours can do there, with `server` or `location` in front;
             of those that set headers only what tells caches to keep answers: `server add_header:cache-control`.
         findings: files that cannot be read.

@@ -134,7 +134,7 @@ def _notes(machine: Machine, staged: Manifest) -> List[Finding]:
 
 
 def _caches_files(machine: Machine) -> bool:
-    return bool(nginx.http_facts(machine.nginx.configuration(), machine.paths)["open_file_cache"])
+    return nginx.flag_lag_s(machine.nginx.configuration(), machine.paths) > 0
 
 
 def _begin(

@@ -24,6 +24,8 @@ from piquet.plan.model import HostPlan
 
 MAX_SKEW_S = 2.0
 MAX_SURVEY_AGE = timedelta(hours=24)
+MAX_LAG_S = 10
+"""For so long a flag that is gone may be seen before somebody has to have agreed to it."""
 _SURVEY_AGAIN = "piquet survey -i INVENTORY --limit {host} (or the playbook piquet.fleet.survey)"
 _HOOK = "piquet hook -i INVENTORY --limit {host} (or the playbook piquet.fleet.hook)"
 
@@ -55,6 +57,7 @@ def _gate_findings(campaign: Campaign, host: Host, host_plan: HostPlan, at: date
     yield from _health_findings(campaign, host)
     yield from _hook_findings(host, host_plan)
     yield from tier_findings(campaign, host, host_plan)
+    yield from _late_release(host, host_plan)
     shown = {entry.provider for entry in host_plan.entries}
     for server in host.servers:
         if server.provider in shown:
@@ -115,3 +118,25 @@ def _hook_findings(host: Host, host_plan: HostPlan) -> Iterator[Finding]:
         yield Finding(
             "error", "not-hooked", host.name, message, "the include line first", some(missing), hint
         )
+
+
+def _late_release(host: Host, host_plan: HostPlan) -> Iterator[Finding]:
+    """Where nginx may go on seeing a flag that is gone, a stop by hand is late until a reload; by Lua it is not."""
+    if any(server.provider == "nginx" and server.variant == "lua" for server in host.servers):
+        return
+    shown = {entry.name for entry in host_plan.entries if entry.provider == "nginx"}
+    served = {site.name: site.flag_lag_s for site in host.sites if site.provider == "nginx"}
+    lags_s = {name: served.get(match_site(name, served.keys()) or name, 0) for name in shown}
+    late = sorted(name for name, lag_s in lags_s.items() if lag_s)
+    if not late:
+        return
+    longest_s = max(lags_s.values())
+    message = f"open_file_cache hides from nginx that the flag of {sites(late)} is gone, until a reload"
+    hint = (
+        "have its owner shorten open_file_cache_valid, set piquet_nginx to lua, leave these sites out, or set "
+        "piquet_late_release to accept: the printed line then takes effect with the reload, within a minute"
+    )
+    got = f"{longest_s} s: {some(late)}"
+    found = Finding("error", "open-file-cache", host.name, message, f"at most {MAX_LAG_S} s", got, hint)
+    is_agreed = longest_s <= MAX_LAG_S or host.accepts_late_release
+    yield replace(found, severity="warning") if is_agreed else found

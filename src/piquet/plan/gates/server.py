@@ -51,12 +51,6 @@ def _canonical_name(host: str, server: ServerFacts) -> Iterator[Finding]:
         yield Finding("warning", "use-canonical-name", host, message, "UseCanonicalName Off", "On")
 
 
-def _open_file_cache(host: str, server: ServerFacts) -> Iterator[Finding]:
-    if server.open_file_cache:
-        message = "open_file_cache is on: a stop by hand can be seen seconds late, so rollback reloads"
-        yield Finding("warning", "open-file-cache", host, message)
-
-
 def _timer_resolution(host: str, server: ServerFacts) -> Iterator[Finding]:
     """The lease is asked of nginx's own clock, which then moves at ticks only."""
     if not server.timer_resolution_ms:
@@ -83,7 +77,6 @@ SERVER_GATES: tuple[Callable[[str, ServerFacts], Iterator[Finding]], ...] = (
     _dropin,
     _modules,
     _canonical_name,
-    _open_file_cache,
     _timer_resolution,
     _quick_handler,
 )
