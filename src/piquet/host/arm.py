@@ -12,6 +12,7 @@ from piquet.host import (
     armed,
     boot_mark,
     files,
+    flag_memory,
     hook_watch,
     manifest,
     proof,
@@ -52,7 +53,7 @@ def run(machine: Machine, request: Request) -> Outcome:
             return Outcome(request.is_check, "Everything is ready to be armed.", tuple(findings))
         findings += _arm(machine, request.verb, digest)
     if errors(findings):
-        return Outcome(False, "Arming failed; every site is as usual.", tuple(findings))
+        return Outcome(False, "Arming failed; what it had put up was taken away.", tuple(findings))
     return Outcome(True, "Armed.", tuple(findings))
 
 
@@ -203,6 +204,7 @@ def _arm(machine: Machine, verb: str, digest: str) -> List[Finding]:
         with contextlib.suppress(OSError):  # for later reconciles; an arm may put flags up at any time
             boot_mark.make(machine.paths)
         reconcile.put_up(machine, new, new.expected(machine.now()))
+        state.write(machine.paths.arming, new.to_json())
         files.remove(machine.paths.ended)
     except OSError as error:
         finding = Finding(
@@ -210,7 +212,13 @@ def _arm(machine: Machine, verb: str, digest: str) -> List[Finding]:
         )
         return [finding, *release.disarm(machine, verb, "arming failed")]
     machine.log(verb, "armed", campaign=new.campaign, plan_digest=digest, entries=len(new.entries))
-    return []
+    return _see_at_once(machine, staged)
+
+
+def _see_at_once(machine: Machine, staged: Manifest) -> List[Finding]:
+    """Inside of a window nginx may remember that a flag was missing; before it, it asks for none."""
+    is_inside = any(phase.start <= machine.now() < phase.end for phase in staged.phases)
+    return flag_memory.forget(machine, staged, {"forgotten": []}, "arm")[1] if is_inside else []
 
 
 def _watch(machine: Machine) -> Dict[str, Any]:

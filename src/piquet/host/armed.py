@@ -179,6 +179,15 @@ def read_ended(paths: Paths) -> Optional[Armed]:
         return None
 
 
+def read_last(paths: Paths) -> Optional[Armed]:
+    """What `arm` armed last, whatever came of it; None if that is unknown."""
+    document = state.read_or_none(paths.arming)
+    try:
+        return None if document is None else from_json(document)
+    except StateError:
+        return None
+
+
 def begin(
     manifest: Manifest,
     digest: str,

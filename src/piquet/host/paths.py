@@ -96,6 +96,11 @@ class Paths:
         return self.lib / "armed.json"
 
     @property
+    def arming(self) -> Path:
+        """What was armed last; it arms nothing, and tells what to ask for where somebody deleted all else."""
+        return self.lib / "arming.json"
+
+    @property
     def ended(self) -> Path:
         """What `armed.json` became when the host was disarmed."""
         return self.lib / "ended.json"

@@ -35,6 +35,7 @@ from piquet.host import (
     release,
     signs,
     state,
+    stop_watch,
     stops,
     token_file,
 )
@@ -196,6 +197,7 @@ def run(machine: Machine, request: Request) -> Outcome:
         if not request.options.get("boot"):  # at boot the web server is not up yet
             findings += hook_watch.look(machine, request.verb)
             findings += release.confirm(machine, request.verb)
+            findings += stop_watch.confirm(machine, request.verb)
     done = [type(action).__name__ for action in actions] + (["EndRehearsal"] if is_over else [])
     names = ", ".join(done) or "nothing to do"
     return Outcome(bool(done), f"Reconciled: {names}.", tuple(findings))
@@ -261,6 +263,7 @@ def apply(machine: Machine, verb: str) -> Tuple[Tuple[Action, ...], List[Finding
     findings: List[Finding] = []
     for action in actions:
         findings += _perform(machine, verb, action)
+    stop_watch.notice(machine, verb)
     findings += release.follow_suit(machine, verb)
     return actions, findings
 

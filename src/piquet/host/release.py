@@ -16,6 +16,7 @@ from piquet.host import (
     armed,
     boundaries,
     files,
+    flag_memory,
     flags,
     manifest,
     passes,
@@ -126,10 +127,15 @@ def confirm(machine: Machine, verb: str) -> List[Finding]:
     due = boundaries.due(current.phases, machine.now(), is_armed, seen["confirmed"])
     unconfirmed: Dict[str, Finding] = {}
     findings: List[Finding] = []
+    is_forgotten = True
+    if any(boundary.kind == boundaries.RELEASE for boundary in due):
+        is_forgotten, findings = flag_memory.forget(machine, staged, seen, boundaries.RELEASE)
     for boundary in due:
         is_confirmed, found = _look(machine, verb, boundary, current, staged, seen)
         findings += found
-        if is_confirmed:
+        if boundary.kind == boundaries.RELEASE and not is_forgotten:
+            unconfirmed[boundary.name] = findings[-1]  # other workers than the one that answered may remember
+        elif is_confirmed:
             seen["confirmed"].append(boundary.name)
         elif found:
             unconfirmed[boundary.name] = found[-1]
@@ -151,10 +157,34 @@ def unconfirmed(machine: Machine) -> List[Finding]:
     return [Finding(**records[boundary.name]) for boundary in due if boundary.name in records]
 
 
+def flags_and_sites(machine: Machine) -> str:
+    """What is known of an unarmed host, in words: never that a site is as usual without its having been asked."""
+    current, is_armed = _subject(machine)
+    begun = [phase for phase in current.phases if phase.start <= machine.now()] if current else []
+    if current is None or is_armed or not begun:
+        return "no flag is up; nothing has begun here, so no site was asked"
+    seen = state.sightings(machine.paths, current.armed_at)
+    if boundaries.due(current.phases, machine.now(), False, seen["confirmed"]):
+        return "no flag is up, but it is not confirmed by the servers; they are asked every minute"
+    return "no flag is up; sites of each server were asked and are as usual"
+
+
 def _subject(machine: Machine) -> Tuple[Optional[Armed], bool]:
     """What the host is armed with, or was last."""
-    current = armed.current(machine.paths)
-    return (current, True) if current else (armed.read_ended(machine.paths), False)
+    paths = machine.paths
+    current = armed.current(paths)
+    if current is not None:
+        return current, True
+    return armed.read_ended(paths) or armed.read_last(paths) or _unknown(machine), False
+
+
+def _unknown(machine: Machine) -> Optional[Armed]:
+    """Inside of a window and with everything deleted that would tell, the host may have been armed: so it is asked."""
+    staged, now = manifest.staged(machine.paths), machine.now()
+    if staged is None or files.is_there(machine.paths.installed):
+        return None
+    is_inside = any(phase.start <= now < phase.end for phase in staged.phases)
+    return armed.begin(staged, "", 0.0, "", {}, {}) if is_inside else None
 
 
 def _look(
@@ -169,7 +199,7 @@ def _look(
         for entry in entries:
             if wants_ours and machine.now() >= end:
                 return False, []  # an answer to this question would say nothing of the start any more
-            asked.append(_row(entry, staged, boundary.phase, wants_ours))
+            asked.append(row(entry, staged, boundary.phase, wants_ours))
             if wants_ours and asked[-1]["ours"]:
                 break
     word = _word(asked, wants_ours)
@@ -194,7 +224,7 @@ def _tell_once(
     return True
 
 
-def _row(entry: Entry, staged: Manifest, phase: int, wants_ours: bool) -> Dict[str, Any]:
+def row(entry: Entry, staged: Manifest, phase: int, wants_ours: bool) -> Dict[str, Any]:
     """What one site answered, as the journal has it."""
     answer = _ask(entry, staged, phase, wants_ours)
     is_ours = answer.is_of(staged.campaign, phase)
@@ -262,7 +292,7 @@ def _judge_end(
     if any(_is_echoed(machine, entry, staged, boundary) for entry in suspects):
         is_gone, more = _escalate_and_look(machine, verb, boundary, staged, suspects)
         return is_gone, [*findings, *more]
-    again = [_row(entry, staged, boundary.phase, wants_ours=False) for entry in suspects]
+    again = [row(entry, staged, boundary.phase, wants_ours=False) for entry in suspects]
     word = {"not-confirmed": "foreign"}.get(found := _word(again, wants_ours=False), found)
     _tell_once(machine, verb, seen, boundary, f"{boundary.kind}-{word}", answers=again)
     if word == "foreign":

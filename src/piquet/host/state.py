@@ -63,7 +63,7 @@ def sightings(paths: Paths, armed_at: float) -> Record:
     """What reconcile has seen and told since this arming; what it saw of an earlier one counts for nothing."""
     record = read_or_none(paths.boundaries) or {}
     current = record if record.get("armed_at") == armed_at else {}
-    told = {name: _list(current.get(name)) for name in ("confirmed", "told")}
+    told = {name: _list(current.get(name)) for name in ("confirmed", "told", "forgotten")}
     return {**current, **told, "armed_at": armed_at}
 
 

@@ -18,6 +18,7 @@ from piquet.host import (
     release,
     servers,
     state,
+    stop_watch,
     transaction,
 )
 from piquet.host.armed import Armed
@@ -50,6 +51,7 @@ def document(machine: Machine) -> Dict[str, Any]:
         "plan_digest": installed.get("plan_digest") if installed else None,
         "armed_at": current.armed_at if current else None,
         "live": flags.up(paths) is not None,
+        "released": _released(machine),
         "rehearsal": _rehearsal(machine),
         "entries": _entries(machine, staged, current),
         "phases": [vars(phase) for phase in staged.phases] if staged else [],
@@ -68,10 +70,10 @@ def sentence(current: Mapping[str, Any]) -> str:
     """The status in one sentence."""
     words = {
         "absent": "Nothing of piquet is staged here.",
-        "staged": "Staged, not armed: every site is as usual.",
+        "staged": f"Staged, not armed: {current['released']}.",
         "armed": f"Armed: shows {_when(current)}.",
-        "stopped": "Stopped: every site is as usual and stays so until somebody arms again.",
-        "ended": "Ended: every site is as usual.",
+        "stopped": f"Stopped until somebody arms again: {current['released']}.",
+        "ended": f"Ended: {current['released']}.",
     }
     return words[current["state"]] + _rehearsed(current.get("rehearsal"))
 
@@ -95,6 +97,11 @@ def _utc(at: int) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(at))
 
 
+def _released(machine: Machine) -> str:
+    """What is known of the sites of a host that is not armed."""
+    return "flags are up" if flags.up(machine.paths) is not None else release.flags_and_sites(machine)
+
+
 def _rehearsal(machine: Machine) -> Optional[Dict[str, Any]]:
     """Which phase is rehearsed, and until when."""
     found = passes.current(machine.paths, machine.now())
@@ -109,6 +116,9 @@ def _state(machine: Machine, installed: Optional[Mapping[str, Any]]) -> str:
     if installed is None:
         return "absent"
     last = state.read_or_none(machine.paths.ended)
+    gone = stop_watch.unrecorded(machine)
+    if gone is not None and gone.plan_digest == installed.get("plan_digest"):
+        return "stopped"
     if last is None or last.get("plan_digest") != installed.get("plan_digest"):
         return "staged"
     return "ended" if last.get("reason") == "ended" else "stopped"
@@ -177,7 +187,8 @@ def _findings(machine: Machine, current: Mapping[str, Any]) -> List[Finding]:
         found += [hook_watch.finding(record) for record in current["hooked"]["missing"]]
         found += hook_watch.unread(machine)
         found += _refused(machine, current["servers"])
-    found += [replace(f, severity="error") for f in release.unconfirmed(machine)]  # nobody may overlook that
+    unconfirmed = [*release.unconfirmed(machine), *stop_watch.unconfirmed(machine)]
+    found += [replace(f, severity="error") for f in unconfirmed]  # nobody may overlook that
     fault = machine.schedule(str(current["scheduler"])).fault(machine.now())
     if fault and current["state"] == "armed":
         found.append(_as_warning(fault))

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""After a release: have nginx forget flags that it may remember, by a reload that its own test allows."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Tuple
+
+from piquet.host import nginx
+from piquet.host.errors import AgentError
+from piquet.host.findings import Finding
+from piquet.host.machine import Machine
+from piquet.host.manifest import Manifest
+
+CODE = "open-file-cache"
+
+
+def forget(
+    machine: Machine, staged: Manifest, seen: Dict[str, Any], release: str
+) -> Tuple[bool, List[Finding]]:
+    """Once for each release; tell whether no worker remembers a flag of before it.
+
+    Args:
+        machine: this host.
+        staged: what is staged; by Lua nothing is remembered.
+        seen: what was seen since this arming, where it is noted.
+        release: its name there.
+    """
+    if release in seen["forgotten"]:
+        return True, []
+    is_done, findings = _reloaded(machine) if _remembers(machine, staged) else (True, [])
+    if is_done:
+        seen["forgotten"].append(release)
+    return is_done, findings
+
+
+def _remembers(machine: Machine, staged: Manifest) -> bool:
+    """Whether there is an nginx at work that asks for flags by way of its cache."""
+    server = machine.nginx
+    return staged.needs_hooks and server.is_present() and server.is_running() and _lag_s(machine) > 0
+
+
+def _lag_s(machine: Machine) -> int:
+    return nginx.flag_lag_s(machine.nginx.configuration(), machine.paths)
+
+
+def _reloaded(machine: Machine) -> Tuple[bool, List[Finding]]:
+    machine.nginx.forget()
+    tested = machine.nginx.test()
+    if not tested.ok:
+        lag_s = _lag_s(machine)
+        message = f"nginx could not be reloaded, and open_file_cache may show a flag for {lag_s} s after it is gone."
+        hint = "whoever changed its configuration last must mend it; it is tried again every minute"
+        return False, [Finding("warning", CODE, "nginx", message, got=tested.output[-2000:], hint=hint)]
+    try:
+        machine.nginx.reload()
+    except AgentError as error:
+        return False, list(error.findings)
+    message = "open_file_cache is used, so nginx was reloaded to make it look for flags again."
+    return True, [Finding("info", CODE, "nginx", message)]
