@@ -349,6 +349,33 @@ class DropInPurged(EndsIt):
         self.at = time.time()
 
 
+class PrintedLineRemembered(EndsIt):
+    """The printed line where nginx remembers flags for an hour: over with the first reconcile, asked, and then said."""
+
+    servers = ("nginx",)
+    says = "the printed line, with open_file_cache valid 1h"
+    file = "/etc/nginx/conf.d/owners-cache.conf"
+
+    def prepare(self, host: Host) -> None:
+        """The owner's own choice, made before anything of ours is armed; its survey is older."""
+        host.write_file(self.file, "open_file_cache max=1000;\nopen_file_cache_valid 1h;\n")
+        reload_server(host, host.provider)
+
+    def inside(self, host: Host, drill: Drill) -> None:
+        """Nothing but the line and the schedule ends it, and nobody calls it usual before it is."""
+        host.run(END_IT_NOW)
+        host.run(RECONCILE)
+        self.at = time.time()
+        assert "release-confirmed" in host.run("cat /var/lib/piquet/journal.jsonl").stdout
+        for verb in ("status", "rollback"):
+            assert "asked and are as usual" in host.run(f"piquet-host {verb}").stdout
+
+    def undo(self, host: Host, fleet: Fleet) -> None:
+        """The owner's choice leaves with them."""
+        host.run(f"rm -f {self.file}")
+        reload_server(host, host.provider)
+
+
 class StoppedByHand(EndsIt):
     """Somebody deletes flags: normal at once, still normal after three minutes and after a reboot."""
 
@@ -498,6 +525,7 @@ CATALOGUE: tuple[type[Fault], ...] = (
     AnothersState,
     UnitsStoppedThenReleased,
     RebootInside,
+    PrintedLineRemembered,
     ClockForward,
     ClockBack,
 )

@@ -58,7 +58,7 @@ def _hosts(plan: Plan, show_all: bool) -> Table:
             shown, numbers = _names(names, show_all), ", ".join(map(str, phases))
             table.add_row(host.host, variants[provider], host.scheduler, numbers, count, shown)
         if not groups:
-            table.add_row(host.host, "-", "-", "-", "0", "as usual")
+            table.add_row(host.host, "-", "-", "-", "0", "nothing of the campaign")
     return table
 
 

@@ -137,7 +137,7 @@ def place(block: Block) -> Dict[str, Any]:
 
 
 def finding(record: Dict[str, Any]) -> Finding:
-    """One selected site that stays as usual."""
-    message = "A selected site's server block has no hook, so it stays as usual."
+    """One selected site that the strike does not reach."""
+    message = "A selected site's server block has no hook, so the strike does not reach it."
     hint = "run hook (it reloads nginx)"
     return Finding("warning", "hook-missing", f"{record['file']}:{record['line']}", message, hint=hint)

@@ -34,6 +34,10 @@ from piquet.host.machine import Machine
 from piquet.host.manifest import Entry, Manifest
 from piquet.host.paths import END_IT_NOW
 
+OF_THE_LOOK = frozenset(
+    {"release-unanswered", "foreign-header", "still-ours", "not-reloaded", flag_memory.CODE}
+)
+"""Codes of what `confirm` finds where a release is not confirmed; as an `info` they say that something was done."""
 _TRIES = 4
 _PAUSE_S = 0.5
 
@@ -157,14 +161,23 @@ def unconfirmed(machine: Machine) -> List[Finding]:
     return [Finding(**records[boundary.name]) for boundary in due if boundary.name in records]
 
 
-def flags_and_sites(machine: Machine) -> str:
-    """What is known of an unarmed host, in words: never that a site is as usual without its having been asked."""
+def flags_and_sites(machine: Machine, told: Optional[Sequence[Finding]] = None) -> str:
+    """What is known of an unarmed host, in words: never that a site is as usual without its having been asked.
+
+    Args:
+        machine: this host.
+        told: what `confirm` has just found; without it what was seen earlier counts.
+    """
     current, is_armed = _subject(machine)
     begun = [phase for phase in current.phases if phase.start <= machine.now()] if current else []
     if current is None or is_armed or not begun:
         return "no flag is up; nothing has begun here, so no site was asked"
+    staged = manifest.staged(machine.paths)
+    if staged is None or staged.campaign != current.campaign:
+        return "no flag is up; no site was asked, since what was armed is not staged any more"
     seen = state.sightings(machine.paths, current.armed_at)
-    if boundaries.due(current.phases, machine.now(), False, seen["confirmed"]):
+    is_open = bool(boundaries.due(current.phases, machine.now(), False, seen["confirmed"]))
+    if any(finding.severity != "info" for finding in told) if told is not None else is_open:
         return "no flag is up, but it is not confirmed by the servers; they are asked every minute"
     return "no flag is up; sites of each server were asked and are as usual"
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import List
+from typing import List, Sequence
 
 from piquet.host import passes, recall, release, servers, stop_watch, token_file
 from piquet.host.errors import LockedError
@@ -32,17 +32,25 @@ def run(machine: Machine, request: Request) -> Outcome:
         found = error.findings if isinstance(error, LockedError) else ()
         findings += found or (Finding("warning", "no-lock", str(machine.paths.lock), str(error)),)
         findings += _release(machine, request.verb, is_changed)
-    message = _sentence(machine, is_changed, is_rehearsed, bool(errors(findings)))
+    message = _sentence(machine, is_changed, is_rehearsed, findings)
     return Outcome(is_changed or is_rehearsed, message, tuple(findings))
 
 
-def _sentence(machine: Machine, was_up: bool, was_rehearsed: bool, has_gone_wrong: bool) -> str:
-    """What was taken away, and what the servers said to it."""
+def _sentence(machine: Machine, was_up: bool, was_rehearsed: bool, told: Sequence[Finding]) -> str:
+    """What was taken away, and what the servers said to it.
+
+    Args:
+        machine: this host.
+        was_up: whether there was anything to release.
+        was_rehearsed: whether there was a rehearsal to end.
+        told: all that was found, what the look at the servers found last.
+    """
     rehearsal = "; a rehearsal was ended" if was_rehearsed and not was_up else ""
     done = "Released" if was_up else f"Nothing was armed{rehearsal}"
-    if has_gone_wrong:
+    if errors(told):
         return f"{done}: not everything could be taken away, see the problems."
-    return f"{done}: {release.flags_and_sites(machine)}."
+    asked = [finding for finding in told if finding.code in release.OF_THE_LOOK]
+    return f"{done}: {release.flags_and_sites(machine, asked)}."
 
 
 def _is_something_up(machine: Machine) -> bool:

@@ -129,7 +129,7 @@ def flags(case: Case) -> Iterator[Finding]:
     for entry in case.plan.entries:
         if entry.key not in up and case.look.at < max(ends[number] for number in entry.phases):
             got = "none; stopped by hand" if entry.key in stopped else "none"
-            message = f"{entry.name}: its flag is gone, so it is as usual though the host is armed"
+            message = f"{entry.name}: its flag is gone though the host is armed"
             expected = f"/run/piquet/live/{entry.key}"
             yield case.finding(
                 "flag-missing", message, expected, got, "what a human stopped comes back with a new arm only"
@@ -196,7 +196,7 @@ def owners_files(case: Case) -> Iterator[Finding]:
             )
     if look.state in ("staged", "armed"):
         for block in (look.status.get("hooked") or {}).get("missing") or ():
-            message = f"{', '.join(block['names'])}: its server block has no hook line, so it stays as usual"
+            message = f"{', '.join(block['names'])}: its server block has no hook line, so the strike does not reach it"
             place = f"{block['file']}:{block['line']}"
             hint = "piquet hook -i INVENTORY (it reloads nginx)"
             yield case.finding("hook-missing", message, _HOOK_LINE, f"none in the block at {place}", hint)
