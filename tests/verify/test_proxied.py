@@ -107,11 +107,13 @@ def test_who_asks_from_inside_says_the_line_too(nginx: Server) -> None:
         assert [(row[0], row[6]) for row in rows] == [(200, "")] * 2
 
 
-def test_apache_hears_it_as_well(folder: Path) -> None:
-    """mod_remoteip's RemoteIPProxyProtocol."""
+@pytest.mark.parametrize("except_us", ["", "RemoteIPProxyProtocolExceptions 127.0.0.0/8"])
+def test_apache_hears_it_as_well(folder: Path, except_us: str) -> None:
+    """mod_remoteip's RemoteIPProxyProtocol, also where our network is excepted from it."""
     ports = free_ports(1)
     modules = ("mpm_event", "authz_core", "alias", "remoteip")
-    server = start_apache(folder / "apache", VHOST.format(port=ports[0], name=NAME), ports, modules)
+    vhost = VHOST.format(port=ports[0], name=NAME)
+    server = start_apache(folder / "apache", f"{except_us}\n{vhost}", ports, modules)
     try:
         target = Target("web1", "127.0.0.1", ports[0], False, NAME, NAME, (), True)
         assert [seen.status for seen in ask(server, (target,))] == [410]

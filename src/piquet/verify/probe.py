@@ -28,6 +28,7 @@ from piquet.verify.observation import UNKNOWN_SITE, Observation, Question, Targe
 BODY_LIMIT_BYTES = 32 * 1024 * 1024
 _PARTING_S = 0.25
 """In which the other side takes leave of a TLS connection. Source: aiohttp, "Graceful Shutdown"."""
+_BAD_REQUEST = 400
 _MISDIRECTED = 421
 """Asks for another connection. Source: RFC 9110 section 15.5.20."""
 _OF_A_CONNECTION = ("closed:", "protocol:")
@@ -90,7 +91,7 @@ class Prober:
             is_last: nothing more is coming for this target, so that a TLS connection is not kept for nobody.
         """
         if target.proxy_protocol:
-            return await self._ask_proxied(target, question)
+            return await self._ask_either_way(target, question, is_last)
         self._speaks_tls = self._speaks_tls or target.tls
         door = (target.address, target.port)
         if question.method == "POST" or self._closed[door] >= _CLOSED_OFTEN:
@@ -117,6 +118,17 @@ class Prober:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return Observation(None, (), "", 0, sent_at, time.time(), _reason(error), trouble)
         return await self._ask(session, target, question, is_last)
+
+    async def _ask_either_way(self, target: Target, question: Question, is_last: bool) -> Observation:
+        """With a PROXY line; where that is refused, without one: a server may except some networks from it.
+
+        Source: mod_remoteip, `RemoteIPProxyProtocolExceptions`.
+        """
+        seen = await self._ask_proxied(target, question)
+        if seen.status != _BAD_REQUEST and not seen.error.startswith("tls:"):
+            return seen
+        plain = await self.ask(replace(target, proxy_protocol=False), question, is_last)
+        return seen if plain.error else plain
 
     async def _ask_proxied(self, target: Target, question: Question) -> Observation:
         """One question at a door that wants a PROXY line, which aiohttp cannot say."""
