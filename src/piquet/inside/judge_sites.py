@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from piquet.findings import Finding
 from piquet.inside.look import Look
+from piquet.verify.before_us import Held, before_us
 from piquet.verify.expectations import Expectations
 from piquet.verify.judge import gathered, judge
 from piquet.verify.observation import UNKNOWN_SITE, Reply
@@ -14,9 +15,10 @@ from piquet.verify.observation import UNKNOWN_SITE, Reply
 
 def site_findings(look: Look, site: str, expectations: Expectations) -> tuple[Finding, ...]:
     """What is wrong with one site's answers, judged at the instants of the host's own clock."""
-    return gathered(
-        finding for reply in look.by_site.get(site, ()) for finding in _judged(reply, expectations)
-    )
+    replies = look.by_site.get(site, ())
+    on_strike = {(r.target.host, r.target.name) for r in replies if r.target.tls and r.observation.ours}
+    held = Held(None, on_strike)
+    return gathered(finding for reply in replies for finding in _judged(reply, expectations, held))
 
 
 def unknown_name_findings(look: Look, expectations: Expectations) -> tuple[Finding, ...]:
@@ -24,7 +26,9 @@ def unknown_name_findings(look: Look, expectations: Expectations) -> tuple[Findi
     return site_findings(look, UNKNOWN_SITE, expectations)
 
 
-def _judged(reply: Reply, expectations: Expectations) -> Iterator[Finding]:
-    yield from (
-        finding for finding in judge(reply, expectations.answers(reply)) if finding.severity == "error"
-    )
+def _judged(reply: Reply, expectations: Expectations, held: Held) -> Iterator[Finding]:
+    """Errors only: a limit, such as http that is sent to https before us, is told by survey and verify."""
+    for finding in judge(reply, expectations.answers(reply)):
+        is_limit = finding.code == "not-on-strike" and before_us(reply, held) is not None
+        if finding.severity == "error" and not is_limit:
+            yield finding

@@ -132,7 +132,7 @@ def _of_site(
             redirects = not listen.tls and site.name in _https_first(host, site)
             proxied = listen.proxy_protocol
             yield Target(*door, site.name, name, phases, proxied, redirects, host.health_paths)
-        elif not (listen.address.strip("[]") in _ANY_V6 and listen.port in doors):
+        elif not (listen.address.strip("[]") in _ANY_V4 | _ANY_V6 and listen.port in doors):
             yield Unreachable(host.name, site.name, _place(listen), reason)
 
 
