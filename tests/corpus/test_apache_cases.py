@@ -13,6 +13,7 @@ import pytest
 from piquet.answers import REHEARSAL_COOKIE, REHEARSAL_PREFIX, rehearsal_cookie
 from piquet.campaign.model import Mode
 from piquet.fleet.model import Variant
+from piquet.host import passes
 
 from .cases import Case
 from .client import Response, parse
@@ -23,7 +24,11 @@ from .runner import ask
 from .servers import Server
 from .surveyed import look
 
-WORD = "1-" + "0123456789abcdef" * 2
+DAY = datetime(2026, 12, 16, 23, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+MADE_AT = int(DAY.timestamp()) - 1
+WORD = f"1-{'0123456789abcdef' * 2}{passes.moments(MADE_AT, passes.until(MADE_AT))}"
+"""Of a rehearsal that begins a second before the window."""
 HOLDER = (("Cookie", f"a=b; {REHEARSAL_COOKIE}={WORD}"),)
 LINK = Case("GET", REHEARSAL_PREFIX + WORD)
 HOME = Case("GET", "/")
@@ -35,8 +40,6 @@ WAYS: list[tuple[Variant, Mode]] = [
     ("lua", "banner"),
     ("lua", "occupy"),
 ]
-DAY = datetime(2026, 12, 16, 23, tzinfo=UTC)
-HOUR = timedelta(hours=1)
 
 
 def answer(server: Server, case: Case, host: str = "static.corpus.example", scheme: str = "http") -> Response:
