@@ -304,7 +304,7 @@ class SiteFileRewritten(EndsIt):
     servers = ("nginx",)
     says = "a vhost rewritten by configuration management, then hooked again"
     names = (SITE,)
-    verbs = 5
+    verbs = 3
     was: bytes | None = None
 
     def inside(self, host: Host, drill: Drill) -> None:

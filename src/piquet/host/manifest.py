@@ -141,10 +141,9 @@ def is_planned(paths: Paths, digest: str) -> bool:
         return True
 
 
-def are_units_touched(paths: Paths, digest: str, owns: Callable[[str], bool]) -> bool:
+def are_units_touched(paths: Paths, found: Manifest, digest: str, owns: Callable[[str], bool]) -> bool:
     """Whether somebody has changed, masked or deleted what calls reconcile, as `owns` tells its files."""
-    found = staged(paths)
-    records = [record for record in found.files if owns(str(record["path"]))] if found else []
+    records = [record for record in found.files if owns(str(record["path"]))]
     try:
         return any(_faults_of(paths, record, digest) for record in records)
     except OSError:

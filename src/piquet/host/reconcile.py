@@ -229,7 +229,7 @@ def _is_watched(machine: Machine, request: Request, current: Armed) -> bool:
     """Whether somebody will look again: as before, unless our units just begin, just end, or are not ours any more."""
     staged = manifest.staged(machine.paths)
     schedule = machine.schedule(staged.scheduler if staged else "")
-    if manifest.are_units_touched(machine.paths, current.plan_digest, schedule.owns):
+    if staged and manifest.are_units_touched(machine.paths, staged, current.plan_digest, schedule.owns):
         return False
     if request.options.get("boot"):
         return True
