@@ -129,6 +129,11 @@ class Course:
         before = inside - 1
         usual = {at: self.ask(names, at) for at in (before, inside)}
         facts, refused = self.look(names, campaign)
+        self.counted.examples += 1
+        self.counted.sites.update("refused" if name in refused else "accepted" for name in names)
+        self.counted.ways[facts.variant] += 1
+        if refused == set(names):
+            return
         strike = self.strike(names, facts, refused, case.mode)
         strike.hook(self.server)
         try:
@@ -144,9 +149,6 @@ class Course:
                 assert wrong is None, f"{name} {asked}: {wrong}\n{case}"
         finally:
             strike.withdraw(self.server)
-        self.counted.examples += 1
-        self.counted.sites.update("refused" if name in refused else "accepted" for name in names)
-        self.counted.ways[facts.variant] += 1
 
     def plant(self, case: Made, names: list[str]) -> None:
         """Write the owner's files."""
