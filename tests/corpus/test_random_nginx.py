@@ -119,19 +119,12 @@ class Course:
             AssertionError: some answer is not what it must be.
         """
         names = [f"site{number}.example" for number in range(len(case.servers))]
-        self.plant(case, names)
-        if self.server.test():
-            self.counted.invalid += 1
-            assume(False)
-        reload(self.server)
         campaign = self.campaigns[case.mode]
         inside = ms(campaign.phases[0].start_at)
-        before = inside - 1
-        usual = {at: self.ask(names, at) for at in (before, inside)}
+        self.begin(case, names)
+        usual = {at: self.ask(names, at) for at in (inside - 1, inside)}
         facts, refused = self.look(names, campaign)
-        self.counted.examples += 1
-        self.counted.sites.update("refused" if name in refused else "accepted" for name in names)
-        self.counted.ways[facts.variant] += 1
+        self.count(names, facts, refused)
         if refused == set(names):
             return
         strike = self.strike(names, facts, refused, case.mode)
@@ -139,16 +132,28 @@ class Course:
         try:
             strike.stage(self.server)
             reload(self.server)
-            assert_same("staged", usual[before], self.ask(names, before), case)
-            assert_same("released", usual[inside], self.ask(names, inside), case)
-            self.server.make_flags(strike.keys)
-            assert_same("armed", usual[before], self.ask(names, before), case)
-            active = self.ask(names, inside)
-            for (name, asked), wire in active.items():
-                wrong = strike.deviation(Ask("http", name), asked, wire, usual[inside][name, asked], None)
-                assert wrong is None, f"{name} {asked}: {wrong}\n{case}"
+            self.check_states(case, names, strike, usual)
         finally:
             strike.withdraw(self.server)
+
+    def check_states(
+        self, case: Made, names: list[str], strike: Picket, usual: Mapping[int, Answers]
+    ) -> None:
+        """Staged, released, armed: as usual; active: as the table says."""
+        before, inside = sorted(usual)
+        assert_same("staged", usual[before], self.ask(names, before), case)
+        assert_same("released", usual[inside], self.ask(names, inside), case)
+        self.server.make_flags(strike.keys)
+        assert_same("armed", usual[before], self.ask(names, before), case)
+        for (name, asked), wire in self.ask(names, inside).items():
+            wrong = strike.deviation(Ask("http", name), asked, wire, usual[inside][name, asked], None)
+            assert wrong is None, f"{name} {asked}: {wrong}\n{case}"
+
+    def count(self, names: list[str], facts: ServerFacts, refused: set[str]) -> None:
+        """Keep what an example is about."""
+        self.counted.examples += 1
+        self.counted.sites.update("refused" if name in refused else "accepted" for name in names)
+        self.counted.ways[facts.variant] += 1
 
     def plant(self, case: Made, names: list[str]) -> None:
         """Write the owner's files."""
@@ -164,6 +169,14 @@ class Course:
         for name, lines in zip(names, case.servers, strict=True):
             text = block(name, port, lines, self.upstream)
             box.write(f"/etc/nginx/sites-enabled/{name}.conf", text.encode())
+
+    def begin(self, case: Made, names: list[str]) -> None:
+        """Have the owner's files in force; a configuration that nginx refuses is no example."""
+        self.plant(case, names)
+        if self.server.test():
+            self.counted.invalid += 1
+            assume(False)
+        reload(self.server)
 
     def ask(self, names: list[str], at_ms: int) -> Answers:
         """Every case of every site at an instant."""

@@ -92,10 +92,11 @@ def test_all_hosts_that_cannot_be_read_are_told_at_once() -> None:
         "e": {"piquet_addresses": "192.0.2.7"},
         "f": {"piquet_addresses": ["web1.example.org"]},
         "g": {"piquet_addresses": [3221225985]},
+        "h": {"piquet_nginx_harmless": "waf_zone"},
     }
     with pytest.raises(FleetError) as caught:
         read_fleet(hosts, {"c": {"piquet_survey": 2}})
-    assert [problem.file for problem in caught.value.problems] == list("abcdefg")
+    assert [problem.file for problem in caught.value.problems] == list("abcdefgh")
 
 
 @given(st.data())
@@ -231,10 +232,10 @@ def test_plans_are_kept_by_digest(tmp_path: Path) -> None:
 
 
 def test_every_variable_of_ours_is_known() -> None:
-    """What an inventory may say of us is what the roles take, and the names of sites and addresses."""
+    """What an inventory may say of us is what the roles take, and the names of sites, addresses and directives."""
     specs = (resources.collection() / "roles").glob("*/meta/argument_specs.yml")
     taken = {name for spec in specs for name in re.findall(r"^\s+(piquet_[a-z_]+):", spec.read_text(), re.M)}
-    assert taken | {"piquet_addresses", "piquet_sites"} == set(VARIABLES)
+    assert taken | {"piquet_addresses", "piquet_nginx_harmless", "piquet_sites"} == set(VARIABLES)
 
 
 @pytest.mark.parametrize(

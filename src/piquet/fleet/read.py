@@ -21,17 +21,20 @@ from piquet.errors import FleetError, Problem
 from piquet.findings import Finding, by_weight
 from piquet.fleet import choices
 from piquet.fleet.model import Believed, Fleet, Host, Inherited, Listen, Pass, Provider, ServerFacts, Site
+from piquet.fleet.nginx_inherited import is_known
 from piquet.printable import printable_line
 
 SURVEY_VERSION = 1
 VARIABLES = (
     "piquet_addresses", "piquet_apache", "piquet_arm_partial", "piquet_baseline", "piquet_become",
     "piquet_campaign", "piquet_canary", "piquet_health_paths", "piquet_hosts", "piquet_install_python",
-    "piquet_late_release", "piquet_max_skew_s", "piquet_nginx", "piquet_plan_digest", "piquet_python",
+    "piquet_late_release", "piquet_max_skew_s", "piquet_nginx", "piquet_nginx_harmless",
+    "piquet_plan_digest", "piquet_python",
     "piquet_rehearse_end", "piquet_rehearse_phase", "piquet_scheduler", "piquet_sites",
     "piquet_verify_baseline", "piquet_verify_ca", "piquet_verify_moment", "piquet_workdir",
 )  # fmt: skip
-"""What an inventory may say of us: the variables of the roles, `piquet_addresses` and `piquet_sites`."""
+"""What an inventory may say of us: the variables of the roles, and `piquet_addresses`, `piquet_nginx_harmless` and
+`piquet_sites`."""
 NOT_SERVED = "site-not-served"
 """Code of the finding that a declared site is served by nobody."""
 
@@ -94,6 +97,7 @@ def _host(name: str, variables: Mapping[str, Any], survey: Mapping[str, Any] | N
     declared = _declared(variables.get("piquet_sites"))
     addresses = _addresses(variables.get("piquet_addresses"))
     health_paths = _health_paths(variables.get("piquet_health_paths"))
+    harmless = _harmless(variables.get("piquet_nginx_harmless"))
     if survey is None:
         return Host(name, address, (), (), None, None)
     try:
@@ -102,7 +106,8 @@ def _host(name: str, variables: Mapping[str, Any], survey: Mapping[str, Any] | N
         servers = tuple(replace(s, variant=choices.variant(variables, s)) for s in host.servers)
         host = replace(host, scheduler=scheduler, is_scheduler_there=is_there, servers=servers)
         host = replace(host, accepts_late_release=choices.accepts_late_release(variables))
-        return replace(host, addresses=addresses, health_paths=health_paths)
+        sites = tuple(_without(site, harmless) for site in host.sites)
+        return replace(host, sites=sites, addresses=addresses, health_paths=health_paths)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as err:
         reason = f"{type(err).__name__}: {err}"
         hint = "run the survey verb again with this version of piquet"
@@ -142,6 +147,21 @@ def _health_paths(value: Any) -> tuple[str, ...]:
         raise _FormError(
             f"`piquet_health_paths`: {err.message}", err.expected, shown(value), err.hint
         ) from err
+
+
+def _harmless(value: Any) -> frozenset[str]:
+    """Directives of which somebody has found out that they answer nothing and change nothing."""
+    found = [] if value is None else value
+    if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
+        expected = "[vhost_traffic_status_zone, …]"
+        raise _FormError("`piquet_nginx_harmless` is not a list of directives", expected, shown(value))
+    return frozenset(found)
+
+
+def _without(site: Site, harmless: frozenset[str]) -> Site:
+    """A site without the directives that nobody here can judge and somebody there has."""
+    kept = tuple(one for one in site.inherited if one.name not in harmless or is_known(one.name))
+    return site if kept == site.inherited else replace(site, inherited=kept)
 
 
 def _addresses(value: Any) -> tuple[str, ...]:

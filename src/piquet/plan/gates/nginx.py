@@ -12,20 +12,23 @@ from piquet.fleet.nginx_inherited import LINKS, is_known, stands_in_the_way
 from piquet.plan.gates.words import some
 from piquet.plan.model import HostPlan
 
-_BY_LUA = "by Lua (piquet_nginx: lua, where its module is loaded) the site can be held"
+_BY_LUA = "set piquet_nginx to lua where that module is loaded, or leave these sites out"
 _LOOK = "rehearse it, and look with piquet verify --during"
 _MEANS = {
     LINKS: (
         "disable-symlinks",
         "`disable_symlinks` keeps nginx from seeing a flag, which lies behind a link of root's",
+        f"have the owner set it to if_not_owner, {_BY_LUA}",
     ),
     "answers": (
         "inherited-answers",
         "`{name}` would answer in the place of our page, and cannot be switched off there",
+        f"have the owner move it into a location, {_BY_LUA}",
     ),
     "unknown": (
         "inherited-unknown",
         "`{name}` is of a module that we do not know: it may answer in the place of our page, or change it",
+        f"try it out and name it in piquet_nginx_harmless, {_BY_LUA}",
     ),
 }
 
@@ -52,7 +55,7 @@ def _shown(host: Host, host_plan: HostPlan) -> Iterator[tuple[str, Site]]:
 
 def _finding(host: str, server: ServerFacts, name: str, places: dict[str, str]) -> Finding:
     what = name if name in _MEANS else ("answers" if is_known(name) else "unknown")
-    code, message = _MEANS[what]
+    code, message, hint = _MEANS[what]
     stops = stands_in_the_way(Inherited(name, ""), server.variant)
     names = sorted(places)
     return Finding(
@@ -61,8 +64,6 @@ def _finding(host: str, server: ServerFacts, name: str, places: dict[str, str]) 
         host,
         message.format(name=name),
         got=some([f"{site} ({places[site]})" for site in names]),
-        hint=f"have the owner move it into a location, or leave these sites out; {_BY_LUA}"
-        if stops
-        else _LOOK,
+        hint=hint if stops else _LOOK,
         sites=tuple(names) if stops else (),
     )
