@@ -73,7 +73,7 @@ def varnish_cache(behind: int, folder: Path) -> Iterator[int]:
     (port,) = free_ports(1)
     folder.mkdir()
     (folder / "site.vcl").write_text(_VARNISH.format(address=ADDRESS, behind=behind))
-    argv = ["/usr/sbin/varnishd", "-F", "-n", str(folder / "run"), "-a", f"{ADDRESS}:{port}"]
+    argv = ["/usr/sbin/varnishd", "-F", "-j", "none", "-n", str(folder / "run"), "-a", f"{ADDRESS}:{port}"]
     with subprocess.Popen([*argv, "-f", str(folder / "site.vcl"), "-s", "malloc,16m"]) as process:
         try:
             _wait(port)
@@ -98,7 +98,7 @@ CACHES: dict[str, Cache] = {"nginx": nginx_cache, "varnish": varnish_cache}
 def get(port: int, path: str, *cookies: str) -> Response:
     """A page of the static site by the cache."""
     sent = "".join(f"Cookie: {cookie}\r\n" for cookie in cookies)
-    head = f"GET {path} HTTP/1.1\r\nHost: static.corpus.example\r\n{sent}Connection: close\r\n\r\n"
+    head = f"GET {path} HTTP/1.1\r\nHost: static.corpus.example\r\nAccept: text/html\r\n{sent}Connection: close\r\n\r\n"
     found = parse(exchange(ADDRESS, port, head.encode()).received)
     assert found
     return found
