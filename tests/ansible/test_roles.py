@@ -209,7 +209,9 @@ def test_calm_output_is_the_message_and_a_verdict(staged: Place) -> None:
     assert "NOT done" in run.text and not re.search(r"[{]|Validating|ok=|Origin", run.text), run.text
 
 
-@pytest.mark.parametrize("callback", ["piquet.fleet.calm", "ansible.builtin.default"])
+@pytest.mark.parametrize(
+    "callback", ["piquet.fleet.calm", pytest.param("ansible.builtin.default", marks=pytest.mark.long)]
+)
 def test_no_host_speaks_for_another(staged: Place, callback: str) -> None:
     """Line feeds in what a host says of its failure make no line that looks like another host's, or like an end."""
     (staged.folder / "ansible.cfg").write_text(f"[defaults]\nstdout_callback = {callback}\n")
