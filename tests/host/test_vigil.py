@@ -74,6 +74,15 @@ def test_a_reconcile_that_was_not_asked_to_does_not_wait(box: Box) -> None:
     assert time.monotonic() - began < 2
 
 
+def test_what_is_not_armed_is_not_waited_for(box: Box) -> None:
+    """Whoever stops a host, and has the service look at it, does not sit through the rest of the window."""
+    machine = armed_box(box, into_minute_s=10, start_s=-5, end_s=40)
+    box.paths.live.unlink()
+    began = time.monotonic()
+    assert "Disarm" in vigil.run(machine, WAIT).message
+    assert time.monotonic() - began < 10
+
+
 def test_a_stop_by_hand_is_seen_while_it_waits(box: Box, meanwhile: Callable[..., None]) -> None:
     """Nobody begins the service again meanwhile, so it is this one that records the stop; others can have the lock."""
     machine = armed_box(box, into_minute_s=10, start_s=-5, end_s=4)

@@ -11,7 +11,7 @@ import time
 from dataclasses import replace
 from typing import List, Optional, Tuple
 
-from piquet.host import files, manifest, reconcile
+from piquet.host import armed, files, reconcile
 from piquet.host.machine import Machine
 from piquet.host.outcome import Outcome, Request
 from piquet.host.paths import Paths
@@ -36,9 +36,9 @@ def run(machine: Machine, request: Request) -> Outcome:
 
 
 def next_boundary(machine: Machine) -> Optional[int]:
-    """The next start or end before the next full minute (epoch seconds), when the schedule looks again by itself."""
-    staged, now = manifest.staged(machine.paths), machine.now()
-    instants = [at for phase in staged.phases for at in (phase.start, phase.end)] if staged else []
+    """The next start or end of what is armed before the next full minute, when the schedule looks again by itself."""
+    current, now = armed.current(machine.paths), machine.now()
+    instants = [at for phase in current.phases for at in (phase.start, phase.end)] if current else []
     full = (now // _MINUTE_S + 1) * _MINUTE_S
     return min((at for at in instants if now < at < full), default=None)
 
