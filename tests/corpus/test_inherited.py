@@ -19,7 +19,7 @@ from piquet.host.nginx_directives import NGINX
 from .cases import Case
 from .conftest import Planter
 from .kinds import Ask, load
-from .picket import picket
+from .picket import WWW, picket
 from .runner import Tally, ask, items, run
 from .surveyed import look
 
@@ -61,7 +61,7 @@ def test_a_slow_site_does_not_slow_the_strike(planted: Planter) -> None:
         answer = ask(server, way, Case("GET", "/"))
         lasted_s = time.monotonic() - begun
     assert b"\r\nContent-Length: " in answer.received and b"Server-Timing" not in answer.received
-    assert answer.received.endswith(strike.contents["/var/lib/piquet/www/page/1/fr.html"])
+    assert answer.received.endswith(strike.contents[f"{WWW}/page/1/fr.html"])
     assert lasted_s < 1
 
 
