@@ -363,7 +363,8 @@ def test_the_survey_document(box: Box) -> None:
     survey = box.good("survey").survey
     assert survey is not None
     nginx = survey["nginx"]
-    assert nginx["http"] == {"map_hash_max_size": None, "map_hash_bucket_size": 128, "flag_lag_s": 0}
+    sizes = {"map_hash_max_size": None, "map_hash_bucket_size": 128}
+    assert nginx["http"] == {**sizes, "flag_lag_s": 0, "timer_resolution_ms": None}
     assert nginx["dropin_dir"] == str(box.root / "etc/nginx/conf.d")
     assert {"http_map", "http_rewrite", "http_auth_request", "http_ssl"} <= set(nginx["modules"])
     assert "http_geoip" not in nginx["modules"], "built as a dynamic module, but not loaded"
