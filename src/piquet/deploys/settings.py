@@ -37,6 +37,7 @@ VARIABLES: Mapping[str, Variable] = {
     "piquet_scheduler": Variable("str", "auto"),
     "piquet_nginx": Variable("str", "auto"),
     "piquet_apache": Variable("str", "auto"),
+    "piquet_allow_unloaded": Variable("bool", False),
     "piquet_health_paths": Variable("list", []),
     "piquet_late_release": Variable("str", "refuse"),
     "piquet_canary": Variable("list", [], "stage"),

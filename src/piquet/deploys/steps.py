@@ -64,6 +64,7 @@ def _agent(verb: str, **more: Any) -> Callable[[Settings, Told], Mapping[str, An
             "phase": 0,
             "end": False,
             "nginx": settings["piquet_nginx"],
+            "allow_unloaded": settings["piquet_allow_unloaded"],
             **more,
         }
 

@@ -34,6 +34,7 @@ ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "phase": {"type": "int", "default": 0},
     "end": {"type": "bool", "default": False},
     "nginx": {"type": "str", "default": "auto"},
+    "allow_unloaded": {"type": "bool", "default": False},
 }
 """What an engine may pass, in the form of Ansible's argument specs."""
 
@@ -111,10 +112,12 @@ def _needs(
 ) -> tuple[dict[str, Any], Mapping[str, bytes]]:
     """What this verb's request and payload hold besides."""
     if verb == "hook":
-        return hook_fields(host, _workdir(verb, workdir).surveys().get(host), arguments["nginx"]), {}
+        fields = hook_fields(host, _workdir(verb, workdir).surveys().get(host), arguments["nginx"])
+        return {**fields, "allow_unloaded": arguments["allow_unloaded"]}, {}
     if verb == "stage":
         digest = _digest(verb, arguments)
-        return {"plan_digest": digest}, read_members(_workdir(verb, workdir), digest, host)
+        fields = {"plan_digest": digest, "allow_unloaded": arguments["allow_unloaded"]}
+        return fields, read_members(_workdir(verb, workdir), digest, host)
     if verb == "arm":
         max_skew_s = arguments["max_skew_s"] + SLOW_WAY_S
         fields = {"only_check": arguments["only_check"], "max_skew_s": max_skew_s}

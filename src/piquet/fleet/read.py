@@ -26,7 +26,8 @@ from piquet.printable import printable_line
 
 SURVEY_VERSION = 1
 VARIABLES = (
-    "piquet_addresses", "piquet_apache", "piquet_arm_partial", "piquet_baseline", "piquet_become",
+    "piquet_addresses", "piquet_allow_unloaded", "piquet_apache", "piquet_arm_partial", "piquet_baseline",
+    "piquet_become",
     "piquet_campaign", "piquet_canary", "piquet_health_paths", "piquet_hosts", "piquet_install_python",
     "piquet_late_release", "piquet_max_skew_s", "piquet_nginx", "piquet_nginx_harmless",
     "piquet_plan_digest", "piquet_python",

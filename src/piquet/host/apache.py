@@ -10,6 +10,7 @@ from __future__ import annotations
 import glob
 import re
 import socket
+import time
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
@@ -66,6 +67,7 @@ class Apache(Server):
         super().__init__()
         self.platform = platform
         self.paths = paths
+        self._pid_file: Optional[Path] = None
         self._forget_all()
 
     def _forget_all(self) -> None:
@@ -97,8 +99,26 @@ class Apache(Server):
             return None
         pid_file = _quoted(r'PidFile: "(.*)"', self.ask("-t", "-D", "DUMP_RUN_CFG"))
         names = [p for p in [pid_file, *self._fallback_pid_files()] if p]
-        found = (processes.from_pid_file(Path(p), program) for p in names for program in _PROGRAMS)
-        return next((master for master in found if master), None)
+        for name, program in ((n, program) for n in names for program in _PROGRAMS):
+            if found := processes.from_pid_file(Path(name), program):
+                self._pid_file = Path(name)
+                return found
+        return None
+
+    def loaded_age_s(self) -> Optional[float]:
+        """By the pid file, which is written at each start and each graceful restart."""
+        master = self.master()
+        try:
+            return time.time() - self._pid_file.stat().st_mtime if master and self._pid_file else None
+        except OSError:
+            return None
+
+    def reads(self) -> List[Path]:
+        """As the server itself tells them, with the folders that they lie in but its own."""
+        read = [Path(name) for name in self.told().files]
+        own = self._main_conf().parent
+        folders = {path.parent for path in read if path.parent != own and path.parent.name != "piquet"}
+        return [*read, *sorted(folders)]
 
     def carried(self) -> List[str]:
         """Options by which the running server reads what it reads, but for those that our own command has."""

@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Set, Tuple
 
-from piquet.host import files, hook_watch, hooks, outcome, release, servers, state, stops, transaction
+from piquet.host import files, hook_watch, hooks, loaded, outcome, release, servers, state, stops, transaction
 from piquet.host.errors import AgentError
 from piquet.host.files import Change
 from piquet.host.findings import Finding, errors
@@ -36,6 +36,8 @@ def hook(machine: Machine, request: Request) -> Outcome:
         if not request.options.get("files"):
             return Outcome(False, "The survey found nothing to hook here.", tuple(found))
         changes, more = _insertions(machine, request.options.get("files", {}))
+        if changes and not errors(more):
+            more += loaded.refusals(machine, request, ["nginx"])
         return _carry_out(machine, request, changes, [*found, *more], "hooked")
 
 

@@ -93,6 +93,21 @@ class Nginx(Server):
             self._pid_file = self._find_pid_file()
         return processes.from_pid_file(self._pid_file, "nginx")
 
+    def loaded_age_s(self) -> Optional[float]:
+        """By the oldest worker that accepts connections: they are all made anew at a reload."""
+        master = self.master()
+        workers = self._workers(master) if master else []
+        return processes.uptime_s() - min(w.started_s for w in workers) if workers else None
+
+    def reads(self) -> List[Path]:
+        """By our own reader."""
+        configuration = self.configuration()
+        folders = [Path(pattern).parent for pattern in configuration.includes if "*" in pattern]
+        entries = [
+            entry for folder in folders if folder.is_dir() for entry in folder.iterdir() if entry.is_symlink()
+        ]
+        return [self.conf, *configuration.files, *folders, *entries]
+
     def _find_pid_file(self) -> Path:
         """From nginx.conf, also a broken one, else as compiled in; it stands in no included file."""
         try:

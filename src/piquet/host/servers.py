@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Set, Tuple
 
 from piquet.host import commands, processes
@@ -89,6 +90,14 @@ class Server:
         workers = self._workers(master) if master else []
         serving = workers or ([master] if master else [])
         return bool(serving) and self._judge_age([w.started_s + _TICK_S >= uptime_s for w in serving])
+
+    def loaded_age_s(self) -> Optional[float]:
+        """For how long the running server has had the configuration that it runs; None if it does not run."""
+        return None
+
+    def reads(self) -> List[Path]:
+        """Files that its configuration on disk consists of, links to them, and folders that it takes files from."""
+        return []
 
     def _test(self) -> commands.Result:
         return commands.Result(True, "")

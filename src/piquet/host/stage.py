@@ -16,6 +16,7 @@ from typing import Any, Dict, List, Mapping, Tuple
 from piquet.host import (
     armed,
     files,
+    loaded,
     manifest,
     outcome,
     processes,
@@ -48,6 +49,8 @@ def run(machine: Machine, request: Request) -> Outcome:
         changes = outcome.pending(wanted(machine, request, bundle, digest))
         is_done = not changes and is_loaded(machine, bundle) and _is_watched(machine, bundle)
         findings += refusals(machine, bundle, digest if is_done else "")
+        if not (is_done or errors(findings)):
+            findings += loaded.refusals(machine, request, bundle.providers)
         if errors(findings):
             return Outcome(False, "Nothing was staged: see the problems.", tuple(findings))
         shown = outcome.diff(changes) if request.wants_diff else ()

@@ -9,7 +9,7 @@ import socket
 import time
 from typing import Any, Dict, List
 
-from piquet.host import processes, status
+from piquet.host import loaded, processes, status
 from piquet.host.findings import Finding
 from piquet.host.machine import Machine, boot_id
 from piquet.host.outcome import Outcome, Request
@@ -32,6 +32,7 @@ def survey(machine: Machine) -> Dict[str, Any]:
     findings: List[Finding] = [f for part in found.values() if part for f in part.findings]
     caches = {cache for part in found.values() if part for cache in part.caches}
     caches |= {_CACHES[name] for name in processes.names() & set(_CACHES)}
+    findings += loaded.findings(machine, sorted(machine.servers), "warning")
     findings += _around(machine, any(part is not None for part in found.values()))
     return {
         "piquet_survey": 1,
