@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from piquet.testbed import Fleet
+from piquet.testbed import Fleet, reload_server
 from piquet.testbed.host import Host
 from piquet.verify.watch import Timeline
 from tests import drive, figures
@@ -181,6 +181,9 @@ def settle(fleet: Fleet, faults: Mapping[str, Fault]) -> None:
     """Put right what was broken; leave nothing armed."""
     for name, fault in faults.items():
         fault.undo(fleet[name], fleet)
+        reload_server(
+            fleet[name], fleet[name].provider
+        )  # its owner's, or hook and stage refuse what is not loaded
     drive.play(fleet, "rollback")
 
 

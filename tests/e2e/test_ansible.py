@@ -124,6 +124,11 @@ def test_hook_refuses_a_file_that_changed_since_the_survey(fleet: Fleet, drill: 
     assert host.read_file(FILE["nginx"]).endswith(b"# edited\n") and b"piquet" not in host.read_file(
         FILE["nginx"]
     )
+    drill.play("survey")
+    run = drill.play("hook", "--limit", host.name, check=False)
+    assert run.returncode != 0 and "unloaded-edits" in run.stdout + run.stderr
+    assert b"piquet" not in host.read_file(FILE["nginx"])
+    reload_server(host, "nginx")
 
 
 def test_one_broken_host_and_none_is_armed(fleet: Fleet, staged: Drill) -> None:
@@ -131,7 +136,7 @@ def test_one_broken_host_and_none_is_armed(fleet: Fleet, staged: Drill) -> None:
     host = fleet.of("nginx")[0]
     host.write_file(BROKEN, "this is no directive {\n")
     run = staged.play("arm", check=False)
-    host.run(f"rm {BROKEN}")
+    host.run(f"rm {BROKEN} && systemctl reload nginx")
     assert run.returncode != 0 and f"1 not ({host.name})" in run.stdout
     assert "no host was armed" in run.stdout
     assert "armed" not in states(staged).values()

@@ -148,7 +148,7 @@ def test_a_broken_host_stages_nobody_behind_it(fleet: Fleet, drill: Drill) -> No
         host.name: host.run("ls /etc/piquet 2>&1", check=False).stdout for host in fleet if host is not canary
     }
     done = deploy(fleet.folder, inventory, "stage", piquet_canary=canary.name, **campaign)
-    canary.run(f"rm {BROKEN}")
+    canary.run(f"rm {BROKEN} && systemctl reload nginx")
     assert done.returncode == 1 and "this" in done.stderr and "hint:" in done.stderr, done.stderr
     after = {
         host.name: host.run("ls /etc/piquet 2>&1", check=False).stdout for host in fleet if host is not canary

@@ -105,6 +105,8 @@ def test_before_the_start(fleet: Fleet, drill: Drill, suite: Callable[..., Run])
             host.write_file(FILE["nginx"], kept[host.name])
         third.write_file(page, kept_page)
         second.run(f"rm -f {BROKEN}")
+        for host in (first, second):
+            reload_server(host, "nginx")
     assert {case[:2] for case in run.failed} == {
         ("test_owners_files", first.name), ("test_owners_files", second.name),
         ("test_servers", second.name), ("test_staged_files", third.name),
