@@ -36,7 +36,7 @@ def hook(machine: Machine, request: Request) -> Outcome:
         if not request.options.get("files"):
             return Outcome(False, "The survey found nothing to hook here.", tuple(found))
         changes, more = _insertions(machine, request.options.get("files", {}))
-        if changes and not errors(more):
+        if changes and not errors(more) and machine.nginx.test().ok:
             more += loaded.refusals(machine, request, ["nginx"])
         return _carry_out(machine, request, changes, [*found, *more], "hooked")
 
