@@ -326,9 +326,15 @@ def _users(
 
 
 def _that_take_slashes(hosts: List[Host]) -> List[str]:
-    """Names of which every virtual host takes an encoded slash in a path."""
-    refused = names_of(hosts, lambda host: host.value("allowencodedslashes") not in ("on", "nodecode"))
+    """Names of which every virtual host takes an encoded slash in a path; each says so itself, none takes it over."""
+    refused = names_of(
+        hosts, lambda host: _last(host.own.get("allowencodedslashes", [])) not in ("on", "nodecode")
+    )
     return sorted(set(names_of(hosts, lambda _: True)) - set(refused))
+
+
+def _last(rows: List[Statement]) -> str:
+    return rows[-1].first if rows else ""
 
 
 def _is_filtering(read: Read) -> bool:
