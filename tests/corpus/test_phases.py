@@ -10,6 +10,7 @@ import pytest
 
 from piquet.answers import REHEARSAL_COOKIE, REHEARSAL_PREFIX
 from piquet.fleet.model import Variant
+from piquet.host import passes
 
 from .cases import Case
 from .client import parse
@@ -74,24 +75,32 @@ def test_a_site_shows_the_phases_that_it_agreed_to(staged: tuple[Server, Picket]
         ]
 
 
+def word_at(number: int, at: datetime) -> str:
+    """What a rehearsal of a phase that begins at an instant is called."""
+    seconds = int(at.timestamp())
+    return f"{number}-{SECRET_WORD}{passes.moments(seconds, passes.until(seconds))}"
+
+
 def test_a_rehearsal_is_for_its_holder_alone(staged: tuple[Server, Picket]) -> None:
     """Before the start and between the windows, armed or not; never without the file, never instead of a window."""
     server, strike = staged
     early, between, inside = START - HOUR, WINDOWS[0][1], WINDOWS[1][0]
     with server.serving():
         for number, expected in ((1, "banner"), (2, "2/block"), (3, "3/occupy")):
-            word = f"{number}-{SECRET_WORD}"
-            holder = (("Cookie", f"a=b; {REHEARSAL_COOKIE}={word}"),)
-            usual = seen(server, early, "/")
-            assert seen(server, early, "/", holder) == usual
-            server.box.write(f"/run/piquet/rehearse/{word}", b"")
             for at in (early, between):
+                word = word_at(number, at)
+                holder = (("Cookie", f"a=b; {REHEARSAL_COOKIE}={word}"),)
+                usual = seen(server, at, "/")
+                assert seen(server, at, "/", holder) == usual
+                server.box.write(f"/run/piquet/rehearse/{word}", b"")
                 assert seen(server, at, "/", holder)["static"] == expected
                 assert seen(server, at, "/") == usual
                 assert seen(server, at, "/", (("Cookie", f"{REHEARSAL_COOKIE}={word}0"),)) == usual
-            assert seen(server, early, "/page/plain", holder)["proxy"] == ("banner" if number == 1 else "200")
-            server.box.path(f"/run/piquet/rehearse/{word}").unlink()
-            assert seen(server, early, "/", holder) == usual
+                assert seen(server, at, "/page/plain", holder)["proxy"] == (
+                    "banner" if number == 1 else "200"
+                )
+                server.box.path(f"/run/piquet/rehearse/{word}").unlink()
+                assert seen(server, at, "/", holder) == usual
         server.make_flags(strike.keys)
         assert seen(server, inside, "/", holder)["static"] == "2/block"
 
@@ -99,7 +108,7 @@ def test_a_rehearsal_is_for_its_holder_alone(staged: tuple[Server, Picket]) -> N
 def test_the_link_of_a_rehearsal(staged: tuple[Server, Picket]) -> None:
     """It sets the cookie and leads to the front page, on sites that take part, while its file is there."""
     server, _ = staged
-    word = f"2-{SECRET_WORD}"
+    word = word_at(2, START - HOUR)
     link = REHEARSAL_PREFIX + word
     with server.serving():
         server.box.set_clock(ms(START - HOUR))
