@@ -32,7 +32,8 @@ EARLY_LUA = "server_rewrite_by_lua"
 _NOTED = frozenset({"proxy_cache", "fastcgi_cache", "uwsgi_cache", "scgi_cache"})
 _OWN = re.compile(
     r"(server_rewrite_by_lua|header_filter_by_lua|body_filter_by_lua|sub_filter|sub_filter_last_modified|expires"
-    r"|add_before_body|add_after_body|gzip_vary|more_set_input_headers|more_clear_input_headers)(?:_block|_file)?$"
+    r"|add_before_body|add_after_body|gzip_vary|more_set_input_headers|more_clear_input_headers"
+    r"|subs_filter|limit_rate|add_trailer)(?:_block|_file)?$"
 )
 """Directives that take the place of ours, or ours theirs, in the block where they stand."""
 _TELLING = frozenset({"add_header", "more_set_headers"})
