@@ -55,7 +55,9 @@ class Finding:
         """Read a finding that a host agent or an earlier run wrote; unknown keys are ignored."""
         fields = set(cls.__dataclass_fields__) - {"sites"}
         known = {name: str(record[name]) for name in fields if name in record}
-        return cls(**known, sites=tuple(map(str, record.get("sites") or ())))  # type: ignore[arg-type]
+        sites = record.get("sites")
+        names = tuple(map(str, sites)) if isinstance(sites, list) else ()
+        return cls(**known, sites=names)  # type: ignore[arg-type]
 
 
 def by_weight(findings: Iterable[Finding]) -> tuple[Finding, ...]:

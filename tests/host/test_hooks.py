@@ -164,8 +164,9 @@ def flat_crossplane(block: list[dict[str, object]]) -> list[tuple[str, int]]:
 
 SAMPLES = [
     *sorted((Path(__file__).parents[1] / "corpus/nginx").glob("*.conf")),
-    *sorted(Path("/etc/nginx").rglob("*.conf")),
+    *sorted(set(Path("/etc/nginx").rglob("*.conf")) - set(Path("/etc/nginx").rglob("modsecurity*.conf"))),
 ]
+"""Also what the machine's nginx has; the rules of a firewall beside it are not in nginx's language."""
 
 
 @pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.name)
