@@ -16,15 +16,17 @@ class OwnClock(Fault):
 
     _unit = "/run/systemd/system/{service}.d/clock.conf"
     _environment = (
-        "[Service]\nEnvironment=LD_PRELOAD={library} FAKETIME_NO_CACHE=1 FAKETIME_DISABLE_SHM=1\n"
-        "Environment=FAKETIME_DONT_FAKE_MONOTONIC=1 NO_FAKE_STAT=1 FAKETIME_TIMESTAMP_FILE=/etc/clock\n"
+        "LD_PRELOAD={library} FAKETIME_NO_CACHE=1 FAKETIME_DISABLE_SHM=1 "
+        "FAKETIME_DONT_FAKE_MONOTONIC=1 NO_FAKE_STAT=1 FAKETIME_TIMESTAMP_FILE=/etc/clock"
     )
 
     def prepare(self, host: Host) -> None:
         """By libfaketime, for the server and for reconcile."""
         library = host.run("ls /usr/lib/*/faketime/libfaketimeMT.so.1").stdout.strip()
         units = (SERVICE[host.provider], "piquet-reconcile.service")
-        text = self._environment.format(library=library)
+        environment = self._environment.format(library=library)
+        self.reconcile = f"env {environment} {RECONCILE}"
+        text = f"[Service]\nEnvironment={environment}\n"
         host.write_files({self._unit.format(service=unit): text for unit in units})
         self.set_clock(host, "+0")
         host.run(f"systemctl daemon-reload && systemctl restart {SERVICE[host.provider]}")
@@ -51,10 +53,10 @@ class ClockForward(EndsIt, OwnClock):
         """Two seconds in tomorrow, in which a reconcile runs."""
         self.set_clock(host, "+1d")
         self.at = time.time()
-        host.run(RECONCILE)
+        host.run(self.reconcile)
         time.sleep(2)
         self.set_clock(host, "+0")
-        host.run(f"{RECONCILE} && test ! -e /run/piquet/live")
+        host.run(f"{self.reconcile} && test ! -e /run/piquet/live")
 
 
 class ClockBack(OwnClock):
@@ -66,17 +68,17 @@ class ClockBack(OwnClock):
         """Before its start nothing shows, and the flags stay: nobody has stopped anything."""
         self.at = time.time()
         self.set_clock(host, "-1d")
-        host.run(RECONCILE)
+        host.run(self.reconcile)
         time.sleep(1)
         self.set_clock(host, "+0")
         self.lasted_s = time.time() - self.at
-        host.run(f"{RECONCILE} && test -e /run/piquet/live")
+        host.run(f"{self.reconcile} && test -e /run/piquet/live")
 
     def after(self, host: Host, drill: Drill) -> None:
         """Once the agent has seen the end, the window is open again by this clock, but it stays closed."""
         host.run("for try in $(seq 100); do test -e /run/piquet/live || exit 0; sleep 0.1; done; exit 1")
         self.set_clock(host, f"-{round(time.time() - drill.start_at)}")
-        host.run(f"{RECONCILE} && test ! -e /run/piquet/live")
+        host.run(f"{self.reconcile} && test ! -e /run/piquet/live")
 
     def missed_s(self, drill: Drill) -> float:
         """As long as the clock was wrong."""

@@ -15,8 +15,8 @@ Windows = list[tuple[float, float]]
 
 SERVICE = {"nginx": "nginx.service", "apache": "apache2.service"}
 
-RECONCILE = "systemctl start piquet-reconcile.service && systemctl start piquet-reconcile.service"
-"""One that begins from now on: the first start may only wait for one that the timer has begun before."""
+RECONCILE = "/usr/local/sbin/piquet-host reconcile"
+"""One that begins from now on; what the timer has begun may be waiting for a boundary."""
 
 
 class Fault:
