@@ -202,9 +202,8 @@ def test_half_armed_because_one_host_cannot(clean: Ground, tmp_path: Path) -> No
     fleet = clean.fleet
     drill = ready(clean, tmp_path, rounds.PACE["lead_s"] * 2)
     loser = fleet.of("nginx")[-1]
-    loser.run(
-        "mkdir -p /run/piquet && mount --bind /run/piquet /run/piquet && mount -o remount,bind,ro /run/piquet"
-    )
+    spool = "/var/spool/piquet"
+    loser.run(f"mkdir -p {spool} && mount --bind {spool} {spool} && mount -o remount,bind,ro {spool}")
     try:
         with looked_at(clean, "one host cannot be armed", [(drill.start_at, drill.end_at)]):
             run = drill.play("arm", check=False)
@@ -224,7 +223,7 @@ def test_half_armed_because_one_host_cannot(clean: Ground, tmp_path: Path) -> No
             assert others == on_strike(clean)
             drive.sleep_until(drill.end_at + 2.0)
     finally:
-        loser.run("umount /run/piquet")
+        loser.run(f"umount {spool}")
 
 
 def on_strike(ground: Ground) -> set[str]:
