@@ -142,7 +142,7 @@ def _server(machine: Machine, name: str, staged: Manifest) -> List[Finding]:
     server = machine.servers.get(name)
     if server is None or not server.is_present():
         return [servers.missing(name)]
-    found = [] if server.test().ok else [servers.broken(name, server.test().output)]
+    found = [] if server.test().ok else [servers.broken(server)]
     if not server.is_running():
         hint = "have its owner start it, then arm"
         found.append(Finding("error", "not-running", name, f"{name} is not running.", hint=hint))
@@ -180,14 +180,7 @@ def _hooks(machine: Machine, staged: Manifest) -> List[Finding]:
             names = ", ".join(block.names)
             found.append(Finding("error", "not-hooked", place, message, got=names, hint="run hook"))
         elif block.before_hook:
-            message = "The hook is not the first thing in its block: what stands before it wins."
-            got, hint = (
-                ", ".join(block.before_hook),
-                "unhook, then hook; a line of the owner's own they must move",
-            )
-            found.append(
-                Finding("error", "hook-not-first", place, message, "the include line first", got, hint)
-            )
+            found.append(hook_watch.not_first(block, "error"))
     return found
 
 

@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Dict, List, Tuple
 
-from piquet.host import nginx
+from piquet.host import nginx, servers
 from piquet.host.errors import AgentError
 from piquet.host.findings import Finding
 from piquet.host.machine import Machine
@@ -45,12 +46,9 @@ def _lag_s(machine: Machine) -> int:
 
 def _reloaded(machine: Machine) -> Tuple[bool, List[Finding]]:
     machine.nginx.forget()
-    tested = machine.nginx.test()
-    if not tested.ok:
-        lag_s = _lag_s(machine)
-        message = f"nginx could not be reloaded, and open_file_cache may show a flag for {lag_s} s after it is gone."
-        hint = "whoever changed its configuration last must mend it; it is tried again every minute"
-        return False, [Finding("warning", CODE, "nginx", message, got=tested.output[-2000:], hint=hint)]
+    if not machine.nginx.test().ok:
+        more = f"open_file_cache may show a flag for {_lag_s(machine)} s after it is gone; it is tried every minute."
+        return False, [replace(servers.unloaded(machine.nginx, more), code=CODE)]
     try:
         machine.nginx.reload()
     except AgentError as error:

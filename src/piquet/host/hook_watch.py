@@ -34,16 +34,18 @@ def look(machine: Machine, verb: str) -> List[Finding]:
     before = _since(seen.get("absent"))
     if stamps == seen.get("stamps", dict(current.watch)) and not before:
         return []
-    unhooked = missing_blocks(machine)
-    missing = [place(block) for block in unhooked]
-    if missing and missing != seen.get("missing"):
-        machine.log(verb, "hook-missing", blocks=missing)
+    unhooked, later = missing_blocks(machine), late_blocks(machine)
+    found = {"missing": [place(block) for block in unhooked], "late": [place(block) for block in later]}
+    for name, event in (("missing", "hook-missing"), ("late", "hook-not-first")):
+        if found[name] and found[name] != seen.get(name):
+            machine.log(verb, event, blocks=found[name])
     since = _absent_since(machine, current, before) if unhooked else {}
-    told = {**seen, "stamps": stamps, "missing": missing, "absent": since}
+    told = {**seen, **found, "stamps": stamps, "absent": since}
     with contextlib.suppress(OSError, *documents.FAULTS):
         state.write(machine.paths.boundaries, told)
     over = frozenset(key for key, at in since.items() if machine.now() - at >= _APART_S)
-    return [*(finding(record) for record in missing), *stops.unhooked(machine, verb, over)]
+    told_of = [*map(finding, found["missing"]), *map(not_first, later)]
+    return [*told_of, *stops.unhooked(machine, verb, over)]
 
 
 def _since(value: Any) -> Dict[str, float]:
@@ -70,8 +72,11 @@ def absent(machine: Machine, current: Armed) -> FrozenSet[str]:
 
 
 def unhooked_keys(machine: Machine) -> FrozenSet[str]:
-    """Entries with a server block that has no line, however it came."""
-    return frozenset(_count(machine, is_hooked=False))
+    """Entries with a server block that has no line, or not as the first, however it came."""
+    late = {name for block in late_blocks(machine) for name in block.names}
+    staged = manifest.staged(machine.paths)
+    keys = {e.key for e in staged.entries if e.provider == "nginx" and e.name in late} if staged else set()
+    return frozenset(_count(machine, is_hooked=False)) | keys
 
 
 def lines(machine: Machine) -> Dict[str, int]:
@@ -114,6 +119,13 @@ def missing_blocks(machine: Machine) -> List[Block]:
     return [block for block in blocks if block.hooked is None]
 
 
+def late_blocks(machine: Machine) -> List[Block]:
+    """Those in which something, a redirect of certbot's say, has come to stand before our line."""
+    staged = manifest.staged(machine.paths)
+    blocks = selected_blocks(machine) if staged and staged.needs_hooks else []
+    return [block for block in blocks if block.hooked and block.before_hook]
+
+
 def unread(machine: Machine) -> List[Finding]:
     """Our drop-in is there and nginx does not read it: what the hook line reads is no error then, and shows nothing."""
     staged = manifest.staged(machine.paths)
@@ -139,5 +151,14 @@ def place(block: Block) -> Dict[str, Any]:
 def finding(record: Dict[str, Any]) -> Finding:
     """One selected site that the strike does not reach."""
     message = "A selected site's server block has no hook, so the strike does not reach it."
-    hint = "run hook (it reloads nginx)"
+    hint = "run hook (it reloads nginx), then arm"
     return Finding("warning", "hook-missing", f"{record['file']}:{record['line']}", message, hint=hint)
+
+
+def not_first(block: Block, severity: str = "warning") -> Finding:
+    """One selected site where the owner's own words win over the strike."""
+    message = "The hook is not the first thing in its block: what stands before it wins."
+    got = ", ".join(block.before_hook)
+    hint = "run hook, then arm" if block.is_late else "its owner wrote that line, and must move it; then arm"
+    place = f"{block.file}:{block.line}"
+    return Finding(severity, "hook-not-first", place, message, "the include line first", got, hint)

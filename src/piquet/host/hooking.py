@@ -23,7 +23,7 @@ from piquet.host.outcome import Outcome, Request
 
 
 def hook(machine: Machine, request: Request) -> Outcome:
-    """Insert the line where it is missing, in the files that were surveyed."""
+    """Insert the line where it is missing or not the first, in the files that were surveyed."""
     with contextlib.nullcontext() if request.is_check else locked(machine.paths):
         found = [] if request.is_check else recover(machine, request.verb)
         if not machine.nginx.is_present():
@@ -83,7 +83,7 @@ def _insertions(machine: Machine, surveyed: Mapping[str, str]) -> Tuple[List[Cha
     """New texts of the surveyed files, and every reason not to write them."""
     configuration = machine.nginx.configuration()
     findings = list(configuration.findings)
-    unhooked = {block.file for block in configuration.blocks if block.hooked is None}
+    unhooked = {block.file for block in configuration.blocks if block.hooked is None or block.is_late}
     changes = []
     for path, context in sorted((p, c) for p, c in configuration.contexts.items() if p in unhooked):
         if str(path) not in surveyed:
@@ -107,6 +107,8 @@ def _insertion(
     """The change of one file, or why it is refused."""
     text = machine.nginx.configuration().files[path]
     include = machine.paths.hook_include
+    is_late = any(block.is_late for block in machine.nginx.blocks() if block.file == path)
+    put = hooks.insert_first if is_late else hooks.insert
     owners = files.sha256(hooks.remove(text, include))
     if digest != owners:
         message, hint = "It was changed since the survey.", "survey again, then hook"
@@ -117,7 +119,7 @@ def _insertion(
             "error", "hard-links", str(path), message, hint="put the include line in yourself"
         )
     try:
-        hooked, origin = hooks.insert(text, context, include), files.sha256(text)
+        hooked, origin = put(text, context, include), files.sha256(text)
         return Change(path, files.FILE, hooked, origin=origin), None
     except (ConfigSyntaxError, hooks.RemainsError) as error:  # the text was read before: remains, most likely
         message, hint = (
@@ -156,16 +158,18 @@ def _transact(machine: Machine, verb: str, changes: List[Change]) -> List[Findin
     """Write, test, reload, keep; on any failure put everything back.
 
     Where somebody had broken the configuration before, unhook still goes on (without a reload), hook does not.
+    Nor is a reload that fails in spite of a passed test a reason to undo an unhook.
     """
     before = machine.nginx.test() if machine.nginx.is_present() else None
     was_broken = before is not None and not before.ok
     if was_broken and verb == "hook":
-        return [servers.broken("nginx", before.output if before else "")]
+        return [servers.broken(machine.nginx)]
     keys = hook_watch.unhooked_keys(machine) if verb == "hook" else frozenset()
-    found, failures = stops.unhooked(machine, verb, keys), []
+    found, told, failures = stops.unhooked(machine, verb, keys), [], []
     try:
         transaction.apply(machine.paths, verb, [*changes, _list_change(machine, verb, changes)], ["nginx"])
-        failures = [] if was_broken else _test_and_reload(machine)
+        told = _take_up(machine, verb, was_broken)
+        failures = list(errors(told))
     except (OSError, AgentError) as error:
         failures = [Finding("error", "not-written", str(machine.paths.hooks), str(error))]
     if failures:
@@ -173,10 +177,7 @@ def _transact(machine: Machine, verb: str, changes: List[Change]) -> List[Findin
         return [*found, *failures, *undo(machine)]
     transaction.commit(machine.paths)
     machine.nginx.forget()
-    message = (
-        "nginx was not reloaded: somebody has broken its configuration; its workers keep the empty include."
-    )
-    return [*found, Finding("warning", "not-reloaded", "nginx", message)] if was_broken else found
+    return [*found, *told]
 
 
 def _list_change(machine: Machine, verb: str, changes: List[Change]) -> Change:
@@ -193,14 +194,16 @@ def _list_change(machine: Machine, verb: str, changes: List[Change]) -> Change:
     return Change(machine.paths.hooks, files.FILE, state.encode(record), 0o600)
 
 
-def _test_and_reload(machine: Machine) -> List[Finding]:
-    """nginx's own judgement on the new files."""
+def _take_up(machine: Machine, verb: str, was_broken: bool) -> List[Finding]:
+    """nginx's own judgement on the new files; what cannot be reloaded is no reason to put a line back."""
     machine.nginx.forget()
-    tested = machine.nginx.test()
-    if not tested.ok:
-        return [servers.broken("nginx", tested.output)]
+    if not machine.nginx.is_present():
+        return []
+    if not machine.nginx.test().ok:
+        is_kept = was_broken and verb == "unhook"
+        return [servers.left_as_it_runs(machine.nginx) if is_kept else servers.broken(machine.nginx)]
     try:
         machine.nginx.reload()
         return []
     except AgentError as error:
-        return list(error.findings)
+        return servers.kept(error.findings) if verb == "unhook" else list(error.findings)

@@ -49,6 +49,16 @@ def insert(text: bytes, context: str = "main", include: str = INCLUDE) -> bytes:
     return text
 
 
+def insert_first(text: bytes, context: str = "main", include: str = INCLUDE) -> bytes:
+    """The same, and lines of ours that something has come to stand before are put first again.
+
+    Raises:
+        ConfigSyntaxError, RemainsError: as `insert`.
+    """
+    insert(text, context, include)
+    return insert(remove(text, include), context, include)
+
+
 def remove(text: bytes, include: str = INCLUDE) -> bytes:
     """Take every line of ours out; all other bytes stay, also when the file is broken or was edited."""
     return _removal(include).sub(b"", text)

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional
 
-from piquet.host import files, hooks, journal, recall, state, transaction
+from piquet.host import files, hooks, journal, recall, servers, state, transaction
 from piquet.host.apache import Apache
 from piquet.host.errors import AgentError
 from piquet.host.findings import Finding
@@ -97,10 +97,8 @@ def settle(machine: Machine, names: Iterable[str]) -> List[Finding]:
         server.forget()
         if not server.is_running():
             continue
-        tested = server.test()
-        if not tested.ok:
-            message = f"{server.name} was not reloaded, since its configuration does not pass its own test."
-            findings.append(Finding("error", "not-reloaded", server.name, message, got=tested.output[-2000:]))
+        if not server.test().ok:
+            findings.append(servers.unloaded(server, severity="error"))
             continue
         try:
             server.reload()

@@ -103,6 +103,11 @@ class Block:
     before_hook: Tuple[str, ...]
     directives: Tuple[Placed, ...] = ()
 
+    @property
+    def is_late(self) -> bool:
+        """Whether our line is in it and something has come to stand before it, which wins."""
+        return self.hooked == "ours" and bool(self.before_hook)
+
 
 @dataclass
 class Configuration:

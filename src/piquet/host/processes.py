@@ -74,6 +74,17 @@ def children(pid: int) -> List[Process]:
     return sorted(p for p in map(process, found) if p)
 
 
+def is_replaced(pid: int) -> bool:
+    """Whether the file that the process was started from is another one by now, by an upgrade say.
+
+    Source: proc(5), /proc/PID/exe.
+    """
+    try:
+        return os.readlink(str(_PROC / str(pid) / "exe")).endswith(" (deleted)")
+    except OSError:
+        return False
+
+
 def names() -> FrozenSet[str]:
     """Names of all running programs."""
     found = set()

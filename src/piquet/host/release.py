@@ -333,15 +333,11 @@ def _reload(machine: Machine, providers: Collection[str]) -> List[Finding]:
     findings: List[Finding] = []
     for server in machine.chosen(sorted(providers)):
         server.forget()
-        tested = server.test()
         try:
-            if tested.ok:
+            if server.test().ok:
                 server.reload()
             else:
-                message = f"{server.name} was not reloaded: somebody has broken its configuration."
-                findings.append(
-                    Finding("warning", "not-reloaded", server.name, message, got=tested.output[-2000:])
-                )
+                findings.append(servers.unloaded(server))
         except AgentError as error:
             findings += error.findings
     return findings
@@ -397,9 +393,8 @@ def _refused(machine: Machine, staged: Manifest) -> Iterator[Finding]:
     """Servers that refuse their configuration without ours too: they would not start."""
     for server in machine.chosen(staged.providers):
         server.forget()
-        tested = server.test()
-        if not tested.ok:
-            yield servers.broken(server.name, tested.output)
+        if not server.test().ok:
+            yield servers.broken(server)
 
 
 def _taken_away(machine: Machine, verb: str, is_armed: bool) -> List[Finding]:

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import List
+from typing import List, Sequence
 
-from piquet.host import files, hooking, manifest, outcome, rollback, servers, state, transaction
+from piquet.host import files, hooking, manifest, nginx, outcome, rollback, servers, state, transaction
 from piquet.host.errors import AgentError
 from piquet.host.files import Change
 from piquet.host.findings import Finding, errors
@@ -42,12 +42,17 @@ def run(machine: Machine, request: Request) -> Outcome:
         schedule.forget_failures()
     left = leftovers(machine)
     findings += [Finding("error", "left", str(path), "It is still there.") for path in left]
-    return Outcome(was_there, _sentence(was_there, bool(left)), tuple(findings))
+    kept = [finding.subject for finding in failures if finding.code == "not-reloaded"]
+    return Outcome(was_there, _sentence(machine, was_there, bool(left), kept), tuple(findings))
 
 
-def _sentence(was_there: bool, is_left: bool) -> str:
+def _sentence(machine: Machine, was_there: bool, is_left: bool, kept: Sequence[str]) -> str:
+    """What is left; a server that was not reloaded has in memory what it had."""
     if is_left:
         return "Not everything could be taken back: see what is left."
+    running = [name for name in kept if machine.servers[name].is_running()]
+    if was_there and running:
+        return f"Removed: no file of piquet is left; {' and '.join(running)} must be reloaded to forget it."
     return "Removed: nothing of piquet is left." if was_there else "Nothing of piquet was here."
 
 
@@ -71,7 +76,14 @@ def _deletions(machine: Machine) -> List[Change]:
     record, staged = state.installed(machine.paths), manifest.staged(machine.paths)
     names = set(record["files"]) if record else {str(r["path"]) for r in staged.files} if staged else set()
     found = [machine.paths.at(name) for name in manifest.last_loaded_first(names)]
+    found = found or _unrecorded(machine)
     return [Change(path, files.GONE) for path in found if path != machine.paths.agent]
+
+
+def _unrecorded(machine: Machine) -> List[Path]:
+    """Our file in nginx's own folder without a record of it: a copy that somebody's tool has put back since."""
+    read = machine.nginx.configuration().files if machine.nginx.is_present() else {}
+    return [path for path, text in read.items() if path.name == nginx.DROPIN and b"piquet" in text]
 
 
 def _agent(machine: Machine) -> List[Change]:
@@ -98,21 +110,19 @@ def _transact(machine: Machine, verb: str) -> List[Finding]:
 
 
 def _take_up(server: servers.Server, was_broken: bool) -> List[Finding]:
-    """Test and reload one server; one that somebody else broke is left as it runs."""
+    """Test and reload one server; one that somebody else broke, or that cannot be reloaded, is left as it runs.
+
+    What fails its test only without our files is a failure, and they come back. One that passes it and does not reload
+    would not with our files either: they stay away.
+    """
     server.forget()
-    tested = server.test()
-    if was_broken and not tested.ok:
-        message = (
-            f"{server.name} was not reloaded: somebody has broken its configuration. What it runs is inert."
-        )
-        return [Finding("warning", "not-reloaded", server.name, message, got=tested.output[-2000:])]
-    if not tested.ok:
-        return [servers.broken(server.name, tested.output)]
+    if not server.test().ok:
+        return [servers.left_as_it_runs(server) if was_broken else servers.broken(server)]
     try:
         server.reload()
         return []
     except AgentError as error:
-        return list(error.findings)
+        return servers.kept(error.findings)
 
 
 def _delete_rest(machine: Machine) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import List, Sequence
 
 from piquet.host import passes, recall, release, servers, stop_watch, token_file
@@ -65,10 +66,9 @@ def _release(machine: Machine, verb: str, is_changed: bool) -> List[Finding]:
     findings += release.end_rehearsal(machine, verb)[1]
     stop_watch.notice(machine, verb)
     findings += release.confirm(machine, verb)
-    for name, server in machine.present().items():
+    for server in machine.present().values():
         if server.is_running() and not server.test().ok:
-            broken = servers.broken(name, server.test().output)
-            findings.append(
-                Finding("warning", broken.code, name, f"{broken.message} The release did not need it.")
-            )
+            told = servers.broken(server)
+            message = f"{told.message} The release did not need it."
+            findings.append(replace(told, severity="warning", message=message))
     return findings

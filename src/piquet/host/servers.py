@@ -7,13 +7,14 @@ Source: certbot's interfaces.py and null.py for the idea.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence, Set, Tuple
+from typing import Any, Dict, Iterable, List, Optional, Sequence, Set, Tuple
 
-from piquet.host import commands, processes
+from piquet.host import commands, complaints, processes
 from piquet.host.errors import ConfigurationError
 from piquet.host.findings import Finding
+from piquet.host.paths import Paths
 from piquet.host.processes import Process
 
 RELOAD_TIMEOUT_S = 60.0
@@ -42,6 +43,7 @@ class Server:
     def __init__(self) -> None:
         """Nothing tested yet."""
         self._tested: Optional[commands.Result] = None
+        self.paths = Paths()
 
     def is_present(self) -> bool:
         """Whether the server is installed."""
@@ -81,7 +83,7 @@ class Server:
         before = {worker.pid for worker in self._workers(master)}
         result = self._reload()
         if not result.ok:
-            raise _not_reloaded(self.name, result.output)
+            raise _not_reloaded(self.name, result.output, master)
         self._wait_for_new_workers(master, before)
 
     def is_loaded_since(self, uptime_s: float) -> bool:
@@ -120,20 +122,28 @@ class Server:
             if any(worker.pid not in before for worker in self._workers(master)):
                 break
             if time.monotonic() > deadline:
-                raise _not_reloaded(
-                    self.name, f"no new worker within {RELOAD_TIMEOUT_S:.0f} s; see its error log"
-                )
+                output = f"no new worker within {RELOAD_TIMEOUT_S:.0f} s; see its error log"
+                raise _not_reloaded(self.name, output, master)
             time.sleep(_TICK_S / 2)
         deadline = time.monotonic() + LINGER_S
         while time.monotonic() < deadline and any(w.pid in before for w in self._workers(master)):
             time.sleep(_TICK_S / 2)
 
 
-def _not_reloaded(name: str, output: str) -> ConfigurationError:
-    finding = Finding(
-        "error", "not-reloaded", name, f"{name} did not take up its configuration.", got=output.strip()
-    )
-    return ConfigurationError(f"{name} did not take up its configuration.", [finding])
+def _not_reloaded(name: str, output: str, master: Process) -> ConfigurationError:
+    message = f"{name} did not take up its configuration."
+    hint = _RESTART.format(name=name) if processes.is_replaced(master.pid) else ""
+    finding = Finding("error", "not-reloaded", name, message, got=output.strip(), hint=hint)
+    return ConfigurationError(message, [finding])
+
+
+IN_MEMORY = (
+    "What it has of ours in memory shows nothing without flags and ends with the window; its next reload or restart"
+    " forgets it."
+)
+_RESTART = (
+    "the program of {name} was replaced since it was started, by an upgrade say: have its owner restart it"
+)
 
 
 def missing(name: str) -> Finding:
@@ -142,8 +152,37 @@ def missing(name: str) -> Finding:
     return Finding("error", "server-missing", name, message, hint=hint)
 
 
-def broken(name: str, output: str) -> Finding:
-    """The finding for a configuration that its own server refuses."""
-    message = f"{name} refuses its configuration as it is on disk."
-    hint = f"whoever changed it last must mend it; `{'nginx -t' if name == 'nginx' else 'apachectl -t'}` shows where"
-    return Finding("error", "configuration-broken", name, message, got=output.strip()[-2000:], hint=hint)
+def broken(server: Server) -> Finding:
+    """The finding for a configuration that its own server refuses: where it says so, and whose file that is."""
+    output = server.test().output
+    complaint = complaints.read(output, server.paths)
+    message = f"{server.name} refuses its configuration as it is on disk{complaint.words}."
+    hint = f"{complaint.hint}; `{'nginx -t' if server.name == 'nginx' else 'apachectl -t'}` shows where"
+    return Finding(
+        "error", "configuration-broken", server.name, message, got=output.strip()[-2000:], hint=hint
+    )
+
+
+def kept(findings: Iterable[Finding]) -> List[Finding]:
+    """The findings of a reload that did not work, where that is no reason to bring our files back."""
+    return [replace(f, severity="warning", message=f"{f.message} {IN_MEMORY}") for f in findings]
+
+
+def left_as_it_runs(server: Server) -> Finding:
+    """The finding for one that refuses its configuration as it did before ours was taken out."""
+    return unloaded(server, IN_MEMORY if server.is_running() else "")
+
+
+def unloaded(server: Server, more: str = "", severity: str = "warning") -> Finding:
+    """The finding for a server that was not reloaded, since it would refuse; `more` says what that means."""
+    output = server.test().output
+    complaint = complaints.read(output, server.paths)
+    message = f"{server.name} was not reloaded, since it refuses its configuration on disk{complaint.words}."
+    return Finding(
+        severity,
+        "not-reloaded",
+        server.name,
+        f"{message} {more}".rstrip(),
+        got=output.strip()[-2000:],
+        hint=complaint.hint,
+    )

@@ -133,7 +133,7 @@ def refusals(machine: Machine, bundle: Manifest, done: str = "") -> List[Finding
         if server is None or not server.is_present():
             findings.append(servers.missing(name))
         elif not server.test().ok:
-            findings.append(servers.broken(name, server.test().output))
+            findings.append(servers.broken(server))
         elif not server.is_running():
             findings.append(
                 Finding("warning", "not-running", name, f"{name} is not running; it was not reloaded.")
@@ -229,9 +229,8 @@ def _take_up(machine: Machine, bundle: Manifest, changes: List[Change]) -> List[
     """
     for server in machine.chosen(bundle.providers):
         server.forget()
-        tested = server.test()
-        if not tested.ok:
-            return [servers.broken(server.name, tested.output)]
+        if not server.test().ok:
+            return [servers.broken(server)]
     for server in machine.chosen(bundle.providers):
         server.reload()
     return _take_up_schedule(machine, bundle, changes)

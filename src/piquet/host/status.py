@@ -185,6 +185,7 @@ def _findings(machine: Machine, current: Mapping[str, Any]) -> List[Finding]:
     if current["state"] in ("staged", "armed") and current["plan_digest"]:
         found += [_as_warning(f) for f in manifest.faults(machine.paths, str(current["plan_digest"]))]
         found += [hook_watch.finding(record) for record in current["hooked"]["missing"]]
+        found += map(hook_watch.not_first, hook_watch.late_blocks(machine))
         found += hook_watch.unread(machine)
         found += _refused(machine, current["servers"])
     unconfirmed = [*release.unconfirmed(machine), *stop_watch.unconfirmed(machine)]
@@ -202,7 +203,7 @@ def _findings(machine: Machine, current: Mapping[str, Any]) -> List[Finding]:
 def _refused(machine: Machine, said: Mapping[str, Mapping[str, Any]]) -> List[Finding]:
     """Servers that would not start again: somebody changed their configuration since."""
     names = [name for name in said if said[name]["test_ok"] is False]
-    return [_as_warning(servers.broken(name, machine.servers[name].test().output)) for name in names]
+    return [_as_warning(servers.broken(machine.servers[name])) for name in names]
 
 
 def _as_warning(finding: Finding) -> Finding:
