@@ -5,7 +5,7 @@
 #
 #   setup_tools       Python environment with locked versions, piquet itself, the collection by its full name
 #   setup_packages …  packages of the distribution
-#   setup_servers     nginx and Apache on this machine, installed but not started
+#   setup_servers     nginx, Apache, HAProxy and certbot on this machine, installed but not started
 #   setup_caches      Varnish on this machine, installed but not started
 #   setup_modules     Apache modules whose packages would switch this machine's Apache to another MPM, only unpacked
 #   setup_browser     a Chromium for the tests on pages
@@ -77,20 +77,20 @@ readonly nginx_modules=(
 # Tests start servers of their own on ports of their own. A service that was not here before must not start, now or
 # at the next boot; one that was here is not touched, and not restarted for the sake of a module either.
 setup_servers() {
-  setup_unstarted "nginx apache2 haproxy" nginx "${nginx_modules[@]}" apache2 libapache2-mod-security2 haproxy \
-    libfaketime openssl curl
+  setup_unstarted "nginx apache2 haproxy certbot.timer" nginx "${nginx_modules[@]}" apache2 libapache2-mod-security2 \
+    haproxy python3-certbot-nginx libfaketime openssl curl
 }
 
 setup_caches() {
   setup_unstarted varnish varnish
 }
 
-# setup_unstarted UNITS PACKAGE…
+# setup_unstarted UNITS PACKAGE…: a unit is called as its package, but for `.timer`.
 setup_unstarted() {
   local unit package units=$1 policy=/usr/sbin/policy-rc.d new=() is_complete=yes is_held=
   shift
   for unit in $units; do
-    is_installed "$unit" || new+=("$unit")
+    is_installed "${unit%.timer}" || new+=("$unit")
   done
   for package in "$@"; do
     is_installed "$package" || is_complete=

@@ -41,12 +41,45 @@ and knows no `sites-enabled`. Nothing has to be set: our drop-in lies in the fol
 survey finds the sites wherever they are. Tested with such a main file (`tests/corpus/main/nginx/nginx-org.conf`)
 on Debian's nginx, and with it a whole campaign; the packages themselves: not run on.
 """
+_NEIGHBOURS = """\
+
+## nginx before 1.17.6
+
+A site's own limits (`limit_req`, `limit_conn`) are suspended on our answers by `dry_run`, which older versions
+lack: there a zone of ours takes their place. That zone is defined at http level, so while something is staged such
+an nginx refuses its configuration without our drop-in: where that was deleted, `reconcile` takes the other half
+away within the minute; where its folder was taken out of nginx.conf, `status` names it (`dropin-not-read`). On any
+later version either half stands alone.
+
+## certbot's nginx plugin
+
+It rewrites the blocks that carry our line (tested with 2.1.0, `tests/host/test_certbot.py`). None of it is taken
+for a stop.
+
+- A first certificate with `--redirect` splits a block: the new one, for http, has no line and redirects. `status`
+  says `hook-missing`; https goes on showing the strike.
+- A redirect in a block that was there already, or together with `--hsts`, stands before our line: `hook-not-first`;
+  http redirects, https shows the strike.
+- In both cases: `hook`, which puts the line first (on an armed host it stops that site, and says so), then `arm`.
+- A renewal leaves every file as it was. `unhook` and `remove` leave what certbot would have written without us,
+  byte for byte.
+- `certbot rollback` puts back copies of all that nginx read, ours too. After `remove` it therefore stops in the
+  middle, with a message; what it put back is inert, and `remove` takes it away again.
+
+## Where a server refuses its owner's configuration
+
+A module of another build, a name that no name server knows, a missing certificate: `hook`, `stage` and `arm` refuse,
+`status` tells, all with the place and that it is not ours. `rollback`, the printed line and the end need no test.
+`remove` and `unhook` delete our part without a reload; what the server has of it in memory shows nothing without
+flags, and its next reload or restart forgets it. So it is where the test passes and the running server cannot take
+it up, since an upgrade has replaced its program: its owner must restart it.
+"""
 
 
 def platforms_document() -> str:
     """The whole document."""
     parts = [_HEAD, _table("nginx"), "", _table("Apache"), _SCHEDULE, *map(_schedule, FAMILIES), _NGINX_ORG]
-    return "\n".join(parts)
+    return "\n".join(parts) + _NEIGHBOURS
 
 
 def _table(server: str) -> str:
