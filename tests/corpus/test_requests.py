@@ -8,9 +8,11 @@ import re
 import socket
 import subprocess
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
+
+from piquet.answers import APART_STORE
 
 from .box import ADDRESS
 from .cases import Case
@@ -26,6 +28,7 @@ BOTH = pytest.mark.parametrize("provider", ["nginx", "apache"])
 BIG_BYTES = 50 * 1024 * 1024
 AT_ONCE_S = 2.0
 _TRIES = 5
+_MARK = f"Cache-Control: {APART_STORE}\r\n".encode()
 LIMITED = {"nginx": "small-body", "apache": "body-limit"}
 
 
@@ -216,6 +219,12 @@ def test_http_0_9_and_no_host_follow_the_default_server(provider: Provider, plan
     assert b"X-Piquet" not in unknown.received
 
 
+def without_mark(wire: Wire) -> Wire:
+    """The site's own answer to somebody who may see it, without what keeps it from caches: that, and nothing else."""
+    assert wire.received.count(_MARK) == 1, wire
+    return replace(wire, received=wire.received.replace(_MARK, b""))
+
+
 @BOTH
 def test_addresses_said_by_a_balancer_open_doors(provider: Provider, planted: Planter) -> None:
     """A network's door asks for the visitor's address as the site's own module finds it, not for the balancer's."""
@@ -231,7 +240,8 @@ def test_addresses_said_by_a_balancer_open_doors(provider: Provider, planted: Pl
 
     given = through(server, picket(server), said)
     active = check(given)
-    assert active["127.0.0.9"] == given["unhooked inside"]["127.0.0.9"]
+    came = active["127.0.0.9"]  # nginx's site has an add_header of its own, which takes the place of ours
+    assert (came if provider == "nginx" else without_mark(came)) == given["unhooked inside"]["127.0.0.9"]
     assert b"\r\nX-Piquet: " in active["192.0.2.7"].received
 
 
@@ -245,7 +255,7 @@ def test_a_network_of_ipv6_is_a_door(provider: Provider, planted: Planter) -> No
     given = through(server, strike, lambda: [ask(server, way, Case("GET", "/")) for way in ways])
     active = check(given)
     assert [b"\r\nX-Piquet: " in wire.received for wire in active] == [True, False, False]
-    assert active[1:] == given["unhooked inside"][1:]
+    assert [without_mark(wire) for wire in active[1:]] == given["unhooked inside"][1:]
 
 
 @BOTH
