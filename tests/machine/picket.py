@@ -194,7 +194,12 @@ class Picket(Outsiders, RuleBasedStateMachine):
 
     # what people do by hand
 
-    @step(when=lambda self: self.world.flags(), how=("one", "all", "link", "run"), which=(0, 1), then=THEN)
+    @step(
+        when=lambda self: self.world.flags(),
+        how=("one", "all", "link", "run"),
+        which=(0, 1),
+        then=(*THEN, "set back"),
+    )
     def stop_by_hand(self, how: str, which: int, then: str) -> None:
         """Somebody takes one flag away, all of them one by one, the link, or all of /run/piquet."""
         flags = sorted(self.world.flags())
@@ -207,7 +212,11 @@ class Picket(Outsiders, RuleBasedStateMachine):
             for key in gone:
                 (self.world.paths.live / key).unlink()
         self.will.delete(gone)
-        self._go_on(then)
+        if then == "set back":
+            self._reconcile()
+            self.set_back()
+        else:
+            self._go_on(then)
 
     @step(which=(0, 1))
     def make_a_flag(self, which: int) -> None:
