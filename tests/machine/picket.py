@@ -256,10 +256,12 @@ class Picket(Outsiders, RuleBasedStateMachine):
 
     # what owners do
 
-    @step(how=("append", "inside", "deploy", "copy", "indent"), which=(0, 1, 2))
-    def edit(self, how: str, which: int) -> None:
-        """An owner, or their configuration management, writes a file, with our line in it or without."""
+    @step(how=("append", "inside", "deploy", "copy", "indent"), which=(0, 1, 2), then=("", "", "hook"))
+    def edit(self, how: str, which: int, then: str) -> None:
+        """An owner, or their configuration management, writes a file, with our line in it or without; or hooks it."""
         self._edit(how, which)
+        if then:
+            self.carry_out("hook", self._hook)
 
     def _edit(self, how: str, which: int) -> None:
         self.count += 1
