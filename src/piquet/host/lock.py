@@ -13,6 +13,7 @@ from piquet.host import files
 from piquet.host.errors import LockedError
 from piquet.host.findings import Finding
 from piquet.host.paths import Paths
+from piquet.host.pause import pause
 
 WAIT_S = 20.0
 _POLL_S = 0.05
@@ -59,7 +60,7 @@ def _acquire(descriptor: int, paths: Paths, deadline: float, wait_s: float) -> N
         except OSError:
             if time.monotonic() >= deadline:
                 raise _refusal(paths, wait_s) from None
-            time.sleep(_POLL_S)
+            pause(_POLL_S)
         else:
             return
 

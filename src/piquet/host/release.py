@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import time
 from typing import Any, Collection, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from piquet.host import (
@@ -33,6 +32,7 @@ from piquet.host.findings import Finding
 from piquet.host.machine import Machine
 from piquet.host.manifest import Entry, Manifest
 from piquet.host.paths import END_IT_NOW
+from piquet.host.pause import pause
 
 OF_THE_LOOK = frozenset(
     {"release-unanswered", "foreign-header", "still-ours", "not-reloaded", flag_memory.CODE}
@@ -267,7 +267,7 @@ def _ask(entry: Entry, staged: Manifest, phase: int, wants_ours: bool) -> probe.
         answer = probe.ask(entry.probe or {}, staged.witness_path(phase))
         if answer.is_of(staged.campaign, phase) == wants_ours or answer.error:
             break
-        time.sleep(_PAUSE_S if attempt < _TRIES - 1 else 0)
+        pause(_PAUSE_S if attempt < _TRIES - 1 else 0)
     return answer
 
 

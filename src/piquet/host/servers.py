@@ -15,6 +15,7 @@ from piquet.host import commands, complaints, processes
 from piquet.host.errors import ConfigurationError
 from piquet.host.findings import Finding
 from piquet.host.paths import Paths
+from piquet.host.pause import pause
 from piquet.host.processes import Process
 
 RELOAD_TIMEOUT_S = 60.0
@@ -124,10 +125,10 @@ class Server:
             if time.monotonic() > deadline:
                 output = f"no new worker within {RELOAD_TIMEOUT_S:.0f} s; see its error log"
                 raise _not_reloaded(self.name, output, master)
-            time.sleep(_TICK_S / 2)
+            pause(_TICK_S / 2)
         deadline = time.monotonic() + LINGER_S
         while time.monotonic() < deadline and any(w.pid in before for w in self._workers(master)):
-            time.sleep(_TICK_S / 2)
+            pause(_TICK_S / 2)
 
 
 def _not_reloaded(name: str, output: str, master: Process) -> ConfigurationError:

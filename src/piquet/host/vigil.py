@@ -7,7 +7,6 @@ lock, and looks at once where somebody has taken a flag away: a service manager 
 
 from __future__ import annotations
 
-import select
 from dataclasses import replace
 from typing import List, Optional, Tuple
 
@@ -15,6 +14,7 @@ from piquet.host import armed, files, reconcile
 from piquet.host.machine import Machine
 from piquet.host.outcome import Outcome, Request
 from piquet.host.paths import Paths
+from piquet.host.pause import pause
 
 _MINUTE_S = 60
 _LOOK_S = 0.2
@@ -46,8 +46,7 @@ def next_boundary(machine: Machine) -> Optional[int]:
 def _waited(machine: Machine, boundary: int, seen: Tuple[object, ...]) -> bool:
     """Wait for the boundary, or until something has changed; False if piquet was taken away meanwhile."""
     while machine.now() < boundary and _stamps(machine.paths) == seen:
-        left_s = min(_LOOK_S, boundary - machine.now())
-        select.select((), (), (), max(0.0, left_s))  # `sleep` of newer Pythons fails where a clock is faked
+        pause(min(_LOOK_S, boundary - machine.now()))
     return files.is_there(machine.paths.etc)
 
 
