@@ -132,7 +132,8 @@ def confirm(machine: Machine, verb: str) -> List[Finding]:
     unconfirmed: Dict[str, Finding] = {}
     findings: List[Finding] = []
     is_forgotten = True
-    if any(boundary.kind == boundaries.RELEASE for boundary in due):
+    is_leased = machine.now() < current.end  # else no flag that a server may remember shows anything any more
+    if is_leased and any(boundary.kind == boundaries.RELEASE for boundary in due):
         is_forgotten, findings = flag_memory.forget(machine, staged, seen, boundaries.RELEASE)
     for boundary in due:
         is_confirmed, found = _look(machine, verb, boundary, current, staged, seen)
