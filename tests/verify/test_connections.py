@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[2]
 NAMES = ("a.example.org", "b.example.org", "c.example.org")
 BLOCK = """server {{ listen 127.0.0.1:{port}; listen 127.0.0.1:{tls} ssl; server_name {names};
   ssl_certificate {folder}/cert.pem; ssl_certificate_key {folder}/key.pem;
-  {own} location / {{ return 200 "$host"; }} }}
+  {own} location / {{ return 200 "$host $http_connection"; }} }}
 """
 USERS = ("www-data www-data", "daemon daemon", "nobody nogroup")
 VHOST = """<VirtualHost 127.0.0.1:{port}>

@@ -167,8 +167,8 @@ class Prober:
         is_last: bool,
     ) -> Observation:
         headers = _headers(target, question)
-        if target.tls and is_last:
-            headers["connection"] = "close"
+        # The same on a new connection as on a kept one: there are sites that show what they were asked with.
+        headers["connection"] = "close" if target.tls and is_last else "keep-alive"
         sent_at = time.time()
         async with session.request(
             question.method,
