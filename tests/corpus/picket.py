@@ -396,6 +396,9 @@ def plain_facts(provider: Provider, kinds: tuple[Kind, ...], *, server_rules: bo
     version = _nginx_version() if is_nginx else "0"
     plain = ServerFacts(provider, version, folder, frozenset(names), True, "", True, variant=PLAIN[provider])
     has_own_lua = any(re.search("^ *<?Lua", kind.text, re.MULTILINE) for kind in kinds)
+    limits = {
+        found for kind in kinds for found in re.findall("^ *(limit_req|limit_conn) ", kind.text, re.MULTILINE)
+    }
     return replace(
         plain,
         server_rules=server_rules,
@@ -403,6 +406,7 @@ def plain_facts(provider: Provider, kinds: tuple[Kind, ...], *, server_rules: bo
         recached=_users_of(kinds, apache_owners.says_lifetime, is_behind=True),
         retyped=_users_of(kinds, apache_owners.retypes),
         has_own_lua=has_own_lua,
+        inherited=frozenset(limits) if is_nginx else frozenset(),
     )
 
 

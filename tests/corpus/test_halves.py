@@ -15,6 +15,8 @@ import pytest
 
 from piquet.campaign.model import Mode
 from piquet.fleet.model import Variant
+from piquet.host import complaints
+from piquet.host.paths import Paths
 
 from .cases import Case
 from .conftest import Planter
@@ -28,8 +30,8 @@ CASES = (
     Case("GET", "/.well-known/piquet.json"),
     Case("GET", "/nowhere"),
 )
-KINDS = ("static", "limit-req", "own-headers")
-"""Their server blocks have limits, headers, and nothing at all for ours to inherit."""
+KINDS = ("static", "own-headers")
+"""Their server blocks have headers, and nothing at all for ours to inherit."""
 MAIN = "/etc/nginx/nginx.conf"
 DROPIN = "/etc/nginx/conf.d/00-piquet.conf"
 HOOK_FILE = "/etc/piquet/nginx/server/piquet.conf"
@@ -98,9 +100,11 @@ def answers(server: Server) -> dict[Item, bytes]:
     return {item: ask(server, item.ask, item.case).received for item in items(server.kinds, CASES)}
 
 
-def armed(planted: Planter, mode: Mode, variant: Variant) -> tuple[Server, Picket, dict[Item, bytes]]:
+def armed(
+    planted: Planter, mode: Mode, variant: Variant, kinds: tuple[str, ...] = KINDS
+) -> tuple[Server, Picket, dict[Item, bytes]]:
     """Servers in the window, all flags up, with what they answered before."""
-    server = planted("nginx", *KINDS, lua=variant == "lua")
+    server = planted("nginx", *kinds, lua=variant == "lua")
     strike = picket(server, mode=mode, variant=variant)
     server.box.set_clock(strike.inside_ms)
     with server.serving():
@@ -136,6 +140,22 @@ def test_one_half_alone_is_no_error_and_shows_nothing(
     server, _, usual = armed(planted, mode, variant)
     step(server)
     require_usual(server, usual, step.__name__)
+
+
+@pytest.mark.parametrize("step", HTTP_HALF, ids=lambda step: step.__name__)
+def test_where_a_site_is_limited_the_test_says_what_is_ours(step: Step, planted: Planter) -> None:
+    """The one exception: in the place of the owner's limits stands a zone of ours, which only http level can have.
+
+    Without it our answers would be counted, and a door of that site shut.
+    """
+    server, _, _ = armed(planted, "block", "include", ("static", "limit-req"))
+    step(server)
+    if step is no_etc:
+        assert server.test() == ""
+        return
+    told = complaints.read(server.test(), Paths())
+    assert (told.is_ours, told.place) == (True, "")
+    assert "remove takes it out again" in told.hint
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,11 @@ from piquet.fleet.model import Inherited, Variant
 
 _LUA_FORM = re.compile(r"_by_lua(?:_block|_file)?$")
 _NOTHING = 'subs_filter "nothing of this page is replaced" ""'
+REQUESTS, CONNECTIONS = "piquet_requests", "piquet_connections"
+"""Zones of ours that never count, which stand at http level where a site is limited."""
 SWITCHES: Mapping[str, tuple[str, ...]] = {
+    "limit_req": (f"limit_req zone={REQUESTS}",),
+    "limit_conn": (f"limit_conn {CONNECTIONS} 65535",),
     "auth_pam": ("auth_pam off",),
     "modsecurity": ("modsecurity off",),
     "brotli": ("brotli off",),

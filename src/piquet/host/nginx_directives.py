@@ -2,8 +2,8 @@
 """Names of nginx's own directives that may stand at http or server level, so that a location could inherit them.
 
 What stands in no list here belongs to a module of somebody else, or to a newer nginx: what it does to our own location
-is judged by name on the controller, or cannot be judged. `disable_symlinks` and the `*_inherit` of headers are left out
-on purpose: they are nginx's own and reach our location or its flags.
+is judged by name on the controller, or cannot be judged. `disable_symlinks`, limits and the `*_inherit` of headers are
+left out on purpose: they are nginx's own and reach our location or its flags.
 
 Source: `ngx_command_t` tables of nginx 1.31 (src/http), which still hold every name since 1.18.
 """
@@ -43,8 +43,8 @@ http2_max_header_size http2_max_requests http2_pool_size http2_push http2_push_p
 http2_recv_timeout http2_streams_index_size http3 http3_hq http3_max_concurrent_streams http3_stream_buffer_size if
 if_modified_since ignore_invalid_headers image_filter_buffer image_filter_interlace image_filter_jpeg_quality
 image_filter_sharpen image_filter_transparency image_filter_webp_quality include index keepalive_disable
-keepalive_min_timeout keepalive_requests keepalive_time keepalive_timeout large_client_header_buffers limit_conn
-limit_conn_dry_run limit_conn_log_level limit_conn_status limit_conn_zone limit_rate limit_rate_after limit_req
+keepalive_min_timeout keepalive_requests keepalive_time keepalive_timeout large_client_header_buffers
+limit_conn_dry_run limit_conn_log_level limit_conn_status limit_conn_zone limit_rate limit_rate_after
 limit_req_dry_run limit_req_log_level limit_req_status limit_req_zone lingering_close lingering_time lingering_timeout
 listen location log_format log_not_found log_subrequest map map_hash_bucket_size map_hash_max_size max_headers
 max_ranges memcached_bind memcached_buffer_size memcached_connect_timeout memcached_gzip_flag memcached_next_upstream

@@ -74,7 +74,10 @@ def _values(view: CampaignView, host: HostPlan, server: ServerFacts) -> dict[str
         "is_lua": server.variant == "lua",
         "shown": "$piquet_target" if server.variant == "lua" else "$uri",
         "modules": server.modules,
-        "has_own_zones": not _has_dry_run(server.version),
+        "limits": server.inherited & {"limit_req", "limit_conn"},
+        "requests_zone": nginx_inherited.REQUESTS,
+        "connections_zone": nginx_inherited.CONNECTIONS,
+        "has_dry_run": _has_dry_run(server.version),
         "names": (),
         "cleared": _cleared(server),
         "retyped": bool({"http more_headers:content-type", "server more_headers:content-type"} & server.own),
@@ -93,7 +96,7 @@ def _server_text(values: Mapping[str, Any]) -> str:
 
 
 def _has_dry_run(version: str) -> bool:
-    """Whether limits of a site can be suspended without a zone of ours, which has to be defined elsewhere.
+    """Whether limits that a site is given after the survey can be kept from our answers, which then count.
 
     Source: ngx_http_limit_req_module and ngx_http_limit_conn_module, `limit_…_dry_run` (1.17.1 and 1.17.6).
     """
