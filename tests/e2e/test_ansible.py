@@ -101,6 +101,25 @@ def test_check_mode_is_honest_and_a_second_run_changes_nothing(fleet: Fleet, dri
         assert not any(changed(again).values()), f"{verb} changed something the second time\n{again.stdout}"
 
 
+def test_the_baseline_is_older_than_the_first_reload(fleet: Fleet, drill: Drill) -> None:
+    """An edit that its owner never loaded comes into force with hook's reload, and the baseline is older.
+
+    Stage takes no other one, so that the comparison after the end names the edit.
+    """
+    host = fleet.of("nginx")[0]
+    before = host.read_file(FILE["nginx"])
+    drill.play("survey")
+    host.write_file(FILE["nginx"], before.replace(b"here", b"edited"))
+    drill.play("survey", check=False)
+    drill.play("hook", piquet_allow_unloaded=True)
+    drill.play("stage")
+    told = drill.play("verify", piquet_verify_moment="after", check=False).stdout
+    assert f"{name_of(host)} on {host.name}" in told and "not as it was at the baseline" in told, told
+    drill.play("remove")
+    host.write_file(FILE["nginx"], before)
+    reload_server(host, "nginx")
+
+
 def test_hook_and_unhook_are_exact(fleet: Fleet, drill: Drill) -> None:
     """The owner's file is what it was, byte for byte, and the kept survey follows."""
     host = fleet.of("nginx")[0]

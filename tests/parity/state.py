@@ -66,6 +66,7 @@ _CLOCKS = frozenset(
         "disarmed_at",
         "surveyed_at",
         "skew_s",
+        "asked_at",
         "utc",
         "until",
     }

@@ -17,6 +17,7 @@ import pytest
 from piquet.cli import run
 from piquet.cli.exit_codes import FINDINGS, FLEET, OK, USAGE
 from piquet.fleet.workdir import Workdir
+from piquet.verify.baseline import read_baseline
 from tests.ports import free_ports
 
 from .conftest import make_campaign
@@ -141,6 +142,34 @@ def test_there_and_back(box: Box, capsys: pytest.CaptureFixture[str]) -> None:
     assert {(row["site"], row["tls"], row["verdict"]) for row in certificate["rows"]} == {
         (site, tls, "identical") for site in (NGINX_SITE, APACHE_SITE) for tls in (False, True)
     }
+
+
+def test_what_was_remembered_before_a_reload_stays(box: Box, capsys: pytest.CaptureFixture[str]) -> None:
+    """`keep`: what is newer than the survey is not replaced, what is missing is added; a new survey begins anew."""
+    file = box.folder / ".piquet" / "baselines" / "greve-test.json"
+    assert box.verify("--baseline", "keep") == OK
+    first = read_baseline(file.read_text())
+    index = box.folder / "www" / "index.html"
+    index.write_text(index.read_text().replace("usual", "usuaL", 1))
+    capsys.readouterr()
+    assert box.verify("--baseline", "keep") == OK
+    assert read_baseline(file.read_text()) == first
+    assert f"baseline of {len(first.prints)} answers of " in capsys.readouterr().out
+    text = (box.folder / "campaign.yml").read_text()
+    (box.folder / "campaign.yml").write_text(text + "open: {paths: [/new/]}\n")
+    assert box.verify("--baseline", "keep") == OK
+    more = read_baseline(file.read_text())
+    assert {key: more.prints[key] for key in first.prints} == first.prints
+    assert any(key.path.startswith("/new/") for key in more.prints.keys() - first.prints.keys())
+    assert more.taken_at == first.taken_at
+    work = Workdir(box.folder / ".piquet")
+    work.write_survey("web1", work.surveys()["web1"] | {"at": time.time()})
+    assert box.verify("--baseline", "keep") == OK
+    anew = read_baseline(file.read_text())
+    fronts = [key for key in first.prints if key.path == "/"]
+    assert fronts and all(
+        anew.prints[key].fields["body"] != first.prints[key].fields["body"] for key in fronts
+    )
 
 
 def test_one_byte_on_apache(box: Box, capsys: pytest.CaptureFixture[str]) -> None:

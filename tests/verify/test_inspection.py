@@ -228,7 +228,7 @@ def test_a_site_that_changes_by_itself(start: Start, ahead: Campaign) -> None:
 
 
 def _certificate(baseline: Baseline, seen: Inspection) -> Certificate:
-    moment = datetime.fromtimestamp(baseline.taken_at, UTC)
+    moment = datetime.fromtimestamp(baseline.last_at, UTC)
     return make_certificate(baseline, seen.returned, moment, moment)
 
 

@@ -38,7 +38,9 @@ VERBS: Mapping[str, HostVerb] = {
     ),
     "hook": HostVerb(
         "Put the one include line into every nginx server block. Nothing visible changes. Apache needs no hook, nor "
-        "does nginx that is spoken to by Lua."
+        "does nginx that is spoken to by Lua. How every site answers is remembered first, if there is a "
+        "campaign file.",
+        ("campaign", "baseline"),
     ),
     "stage": HostVerb(
         "Carry the inert bundle to every host. Tested and reloaded, visitors see no change. CAMPAIGN is "

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from piquet.campaign.load import load_campaign, made_secret
-from piquet.cli.verify_run import Run, look, take
+from piquet.cli.verify_run import Run, keep, look, take
 from piquet.errors import FleetError
 from piquet.fleet.inventory import default_workdir, inventory_hosts
 from piquet.fleet.read import read_fleet
@@ -40,8 +40,9 @@ SHOWN = 20
 @click.option("--after", "moment", flag_value="after", help="All must be back, whatever the clock says.")
 @click.option(
     "--baseline",
-    type=click.Choice(["take", "compare", "ignore"]),
-    help="Take fingerprints of all sites now, or insist on comparing [compared if there are any].",
+    type=click.Choice(["take", "keep", "compare", "ignore"]),
+    help="Take fingerprints of all sites now (keep: only those that were not taken since the survey), or insist on "
+    "comparing [compared if there are any].",
 )
 @click.option("--all", "show_all", is_flag=True, help="Show every finding.")
 @click.option("--json", "is_json", is_flag=True, help="Print JSON.")
@@ -83,7 +84,8 @@ def command(
     """Ask every site on every host what it answers, without touching DNS; ends with 1 if anything is wrong."""
     loaded = load_campaign(campaign)
     work = Workdir(workdir or default_workdir(inventory))
-    fleet = read_fleet(inventory_hosts(inventory, limit), work.surveys())
+    surveys = work.surveys()
+    fleet = read_fleet(inventory_hosts(inventory, limit), surveys)
     if moment == "during" and phase_at(loaded.campaign.phases, time.time()) is None:
         raise click.UsageError("--during, but no phase of the campaign is in force at this moment")
     plan = make_plan(loaded.campaign, fleet, datetime.now(UTC))
@@ -94,5 +96,11 @@ def command(
     expectations = Expectations(loaded.campaign, made_secret(loaded), moment, slack, sources)
     file = work.baseline(loaded.campaign.name)
     max_shown = None if show_all else SHOWN
-    run = Run(expectations, targets, unreachable, file, work, concurrency, timeout, ca, max_shown)
-    return take(run, is_json) if baseline == "take" else look(run, baseline, is_json)
+    read = {host.name: surveys[host.name] for host in fleet.hosts if host.surveyed_at}
+    surveyed_at = {host: float(survey.get("asked_at", survey["at"])) for host, survey in read.items()}
+    run = Run(
+        expectations, targets, unreachable, surveyed_at, file, work, concurrency, timeout, ca, max_shown
+    )
+    if baseline in ("take", "keep"):
+        return (take if baseline == "take" else keep)(run, is_json)
+    return look(run, baseline, is_json)

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,9 +18,9 @@ from piquet.errors import FleetError
 from piquet.fleet.workdir import Workdir
 from piquet.report.certificate import Certificate, make_certificate
 from piquet.report.inspection import Report, as_text, to_json
-from piquet.verify.baseline import Baseline, merge, read_baseline, write_baseline
+from piquet.verify.baseline import Baseline, after_surveys, fill, merge, read_baseline, write_baseline
 from piquet.verify.expectations import Expectations
-from piquet.verify.inspection import Inspection, inspect, take_baseline
+from piquet.verify.inspection import Inspection, inspect, lacking, take_baseline
 from piquet.verify.observation import Target, Unreachable
 from piquet.verify.probe import Prober
 
@@ -31,6 +32,7 @@ class Run:
     expectations: Expectations
     targets: tuple[Target, ...]
     unreachable: tuple[Unreachable, ...]
+    surveyed_at: Mapping[str, float]
     file: Path
     work: Workdir
     concurrency: int
@@ -39,8 +41,32 @@ class Run:
     max_shown: int | None
 
 
-def take(run: Run, is_json: bool) -> int:
-    """Take a baseline and keep it, beside what an earlier one holds of other hosts."""
+def keep(run: Run, is_json: bool) -> int:
+    """Take what is missing of a baseline since the last survey, and replace nothing.
+
+    What was taken before the first reload of ours stays, whatever that reload brought.
+    """
+    earlier = _baseline(run.file, must_exist=False)
+    kept = after_surveys(earlier, run.surveyed_at) if earlier else None
+    if kept is None:
+        return take(run, is_json)
+    if asked := lacking(run.targets, run.expectations, kept):
+        return take(replace(run, targets=asked), is_json, kept)
+    at = datetime.fromtimestamp(min(kept.taken_at.values()), UTC)
+    when = f"{at:%Y-%m-%d %H:%M:%S} UTC, after the survey"
+    said = f"baseline of {len(kept.prints)} answers of {when}, stays as it is in {run.file}"
+    _tell(run, is_json, kept, (), said)
+    return OK
+
+
+def take(run: Run, is_json: bool, kept: Baseline | None = None) -> int:
+    """Take a baseline and keep it, beside what an earlier one holds of other hosts.
+
+    Args:
+        run: whom to ask what.
+        is_json: the form of what is printed.
+        kept: what is not replaced.
+    """
 
     async def ask() -> tuple[Baseline, tuple[Target, ...]]:
         async with _prober(run) as prober:
@@ -49,8 +75,14 @@ def take(run: Run, is_json: bool) -> int:
 
     taken, silent = asyncio.run(ask())
     earlier = _baseline(run.file, must_exist=False)
-    kept = merge(earlier, taken) if earlier else taken
-    run.work.write(f"baselines/{run.file.name}", write_baseline(kept).encode())
+    merged = merge(earlier, taken) if earlier else taken
+    whole = fill(kept, merged) if kept else merged
+    run.work.write(f"baselines/{run.file.name}", write_baseline(whole).encode())
+    _tell(run, is_json, taken, silent, f"baseline of {len(taken.prints)} answers kept in {run.file}")
+    return FINDINGS if silent else OK
+
+
+def _tell(run: Run, is_json: bool, taken: Baseline, silent: tuple[Target, ...], said: str) -> None:
     changing = sum(bool(one.volatile) for one in taken.prints.values())
     if is_json:
         figures = {
@@ -60,14 +92,13 @@ def take(run: Run, is_json: bool) -> int:
             "not_asked": [one.label for one in run.unreachable],
         }
         click.echo(json.dumps({"piquet_baseline_taken": 1, "file": str(run.file), **figures}))
-    else:
-        click.echo(f"baseline of {len(taken.prints)} answers kept in {run.file}")
-        click.echo(f"{changing} of them change by themselves and will be compared in their stable parts only")
-        for target in silent:
-            click.echo(f"unreachable, so without a baseline: {target.label}")
-        for one in run.unreachable:
-            click.echo(f"not asked, so without a baseline: {one.label}")
-    return FINDINGS if silent else OK
+        return
+    click.echo(said)
+    click.echo(f"{changing} of them change by themselves and will be compared in their stable parts only")
+    for target in silent:
+        click.echo(f"unreachable, so without a baseline: {target.label}")
+    for one in run.unreachable:
+        click.echo(f"not asked, so without a baseline: {one.label}")
 
 
 def look(run: Run, choice: str | None, is_json: bool) -> int:
@@ -98,7 +129,7 @@ def _certificate(run: Run, seen: Inspection, baseline: Baseline | None, at: date
     moment = run.expectations.moment
     if baseline is None or not (moment == "after" or (moment == "now" and is_over)):
         return None
-    taken_at = datetime.fromtimestamp(baseline.taken_at, UTC)
+    taken_at = datetime.fromtimestamp(baseline.last_at, UTC)
     hosts = {target.host for target in run.targets}
     return make_certificate(baseline, seen.returned, at, taken_at, run.unreachable, hosts)
 

@@ -99,7 +99,7 @@ def _baseline(settings: Settings, told: Told) -> Mapping[str, Any]:
         "workdir": settings["piquet_workdir"],
         "hosts": settings["piquet_hosts"],
         "moment": "now",
-        "baseline": "take",
+        "baseline": "keep",
         "ca": "",
     }
 
@@ -123,15 +123,16 @@ def _listed(verb: str, name: str, listing: str, advice: str) -> tuple[Step, ...]
 
 
 _LIST = "List the hosts and fail if one was not reached"
+_REMEMBER = Step(
+    "verify", "Remember how every site answers before any reload of ours", "baseline", _baseline,
+    when=lambda host, settings, told: bool(settings["piquet_baseline"]), is_real_only=True,
+)  # fmt: skip
 _STAGE: tuple[Step, ...] = (
     Step(
         "plan", "Plan the campaign and build the bundles", "plan",
         lambda settings, told: _plan(settings, whole=False, bundles=True),
     ),
-    Step(
-        "verify", "Remember how every site answers before anything is staged", "baseline", _baseline,
-        when=lambda host, settings, told: bool(settings["piquet_baseline"]), is_real_only=True,
-    ),
+    _REMEMBER,
     Step(
         "python", "Install Python where it is missing", "python", lambda settings, told: {},
         when=lambda host, settings, told: (
@@ -190,7 +191,7 @@ _ARM: tuple[Step, ...] = (
 
 COURSES: Mapping[str, tuple[Step, ...]] = {
     "survey": _only("survey", "Survey the host and keep what was found"),
-    "hook": _only("hook", "Hook every server block that the survey saw"),
+    "hook": (_REMEMBER, *_only("hook", "Hook every server block that the survey saw")),
     "unhook": _only("unhook", "Unhook every server block that we hooked"),
     "stage": _STAGE,
     "rehearse": (

@@ -131,10 +131,15 @@ def _needs(
 def _keep_survey(
     answer: Answer, host: str, workdir: Workdir | None, check: bool, round_trip: tuple[float, float]
 ) -> dict[str, Any]:
-    """Write down a survey that came with the answer, also after a failure: it is the host as it is now."""
+    """Write down a survey that came with the answer, also after a failure: it is the host as it is now.
+
+    `asked_at` (the controller's clock, epoch seconds) is when the survey verb looked last; hook and unhook leave it.
+    """
     if not answer.survey:
         return {}
-    survey = with_skew(answer.survey, *round_trip)
+    earlier = workdir.surveys().get(host, {}) if workdir and answer.verb != "survey" else {}
+    asked_at = earlier.get("asked_at", round_trip[0])
+    survey = {**with_skew(answer.survey, *round_trip), "asked_at": asked_at}
     if workdir is not None and not check:
         workdir.write_survey(host, survey)
     return {"survey_text": survey_text(host, survey)}

@@ -77,13 +77,18 @@ class Baseline:
 
     Attributes:
         campaign: name of the campaign.
-        taken_at: epoch seconds, UTC, when the first take began.
+        taken_at: host → epoch seconds, UTC, when the first take of it began.
         prints: by place.
     """
 
     campaign: str
-    taken_at: float
+    taken_at: Mapping[str, float]
     prints: Mapping[Key, Print] = field(default_factory=dict)
+
+    @property
+    def last_at(self) -> float:
+        """When the last host was taken, epoch seconds, UTC."""
+        return max(self.taken_at.values(), default=0.0)
 
 
 @dataclass(frozen=True)
@@ -123,14 +128,31 @@ def make_baseline(
         fields = fingerprint(told[0])
         changed = volatile_fields(fields, fingerprint(told[-1]))
         prints[key] = Print(fields, tuple(sorted(changed)))
-    return Baseline(campaign, taken_at, prints)
+    return Baseline(campaign, dict.fromkeys((key.host for key in prints), taken_at), prints)
+
+
+def after_surveys(baseline: Baseline, surveyed_at: Mapping[str, float]) -> Baseline:
+    """Of a baseline the hosts that were not surveyed again since it was taken.
+
+    Args:
+        baseline: as it was kept.
+        surveyed_at: host → epoch seconds, UTC.
+    """
+    hosts = {h: at for h, at in baseline.taken_at.items() if at >= surveyed_at.get(h, float("inf"))}
+    prints = {key: one for key, one in baseline.prints.items() if key.host in hosts}
+    return Baseline(baseline.campaign, hosts, prints)
 
 
 def merge(old: Baseline, new: Baseline) -> Baseline:
     """The new baseline, and of the old one the hosts that were not asked this time."""
     hosts = {key.host for key in new.prints}
     kept = {key: one for key, one in old.prints.items() if key.host not in hosts}
-    return Baseline(new.campaign, new.taken_at, {**kept, **new.prints})
+    return Baseline(new.campaign, {**old.taken_at, **new.taken_at}, {**kept, **new.prints})
+
+
+def fill(kept: Baseline, new: Baseline) -> Baseline:
+    """The new baseline, but nothing that was taken before is replaced."""
+    return Baseline(new.campaign, {**new.taken_at, **kept.taken_at}, {**new.prints, **kept.prints})
 
 
 def with_lines(baseline: Baseline, first: Iterable[Reply], second: Iterable[Reply]) -> Baseline:
@@ -199,7 +221,8 @@ def write_baseline(baseline: Baseline) -> str:
         )
         for key, one in sorted(baseline.prints.items())
     )
-    head = json.dumps({"campaign": baseline.campaign, "taken_at": baseline.taken_at})[1:-1]
+    when = {"taken_at": baseline.last_at, "hosts": dict(sorted(baseline.taken_at.items()))}
+    head = json.dumps({"campaign": baseline.campaign, **when})[1:-1]
     body = ",\n".join(lines)
     return f'{{"piquet_baseline": {FORMAT}, {head}, "prints": [\n{body}\n]}}\n'
 
@@ -217,8 +240,10 @@ def read_baseline(text: str) -> Baseline:
                 f"a baseline of format {document['piquet_baseline']}, this piquet reads {FORMAT}"
             )
         prints = dict(_read_print(record) for record in document["prints"])
-        return Baseline(str(document["campaign"]), float(document["taken_at"]), prints)
-    except (ValueError, KeyError, TypeError) as error:
+        hosts = document.get("hosts") or dict.fromkeys((k.host for k in prints), document["taken_at"])
+        taken_at = {host: float(at) for host, at in hosts.items()}
+        return Baseline(str(document["campaign"]), taken_at, prints)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise FleetError(f"not a baseline: {error!r}; take it again") from error
 
 

@@ -115,6 +115,17 @@ async def inspect(
     return Inspection(findings, returned, swept.pace, carrying, sites_showing(swept.replies, campaign), parts)
 
 
+def lacking(targets: Sequence[Target], expectations: Expectations, baseline: Baseline) -> tuple[Target, ...]:
+    """Of the targets those that a baseline does not tell everything of that it would be asked for."""
+    asked = jobs(targets, expectations.campaign, expectations.secret, in_window=False)
+    return tuple(
+        job.target
+        for job in asked
+        if job.target.site != UNKNOWN_SITE
+        and any(q.method == "GET" and Key.of(job.target, q) not in baseline.prints for q in job.questions)
+    )
+
+
 async def take_baseline(
     prober: Prober,
     targets: Sequence[Target],
