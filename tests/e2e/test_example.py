@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`inventory.example/` works as it comes, once the two host names are one's own."""
+"""`inventory.example/` works as it comes, once the host names, and those that it only suggests, are one's own."""
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -37,7 +38,12 @@ def test_the_example_runs(fleet: Fleet, tmp_path: Path) -> None:
     )
     (folder / "group_vars/all/piquet.yml").write_text(login, "utf-8")
     coming = dict(example_files(date.today() + timedelta(days=7)))
-    (folder / "campaign/campaign.yml").write_text(coming["campaign.yml"], "utf-8")
+    campaign = coming["campaign.yml"].replace("exclude: []", "exclude: [urgences.example.org]", 1)
+    (folder / "campaign/campaign.yml").write_text(campaign, "utf-8")
+    answers = folder / "campaign/consent.csv"
+    answers.write_text(
+        re.sub(r"^# (?=\S+\.example\.org,)", "", coming["consent.csv"], flags=re.MULTILINE), "utf-8"
+    )
     try:
         _run(folder, "piquet", "check", "campaign/campaign.yml")
         for verb in ("survey", "hook"):
@@ -45,7 +51,7 @@ def test_the_example_runs(fleet: Fleet, tmp_path: Path) -> None:
         plan = _run(folder, "piquet", "plan", "-i", "hosts.yml", "campaign/campaign.yml")
         assert "www.example.org" in plan
         assert "*.blogs.example.org" in plan
-        assert "urgences.example.org" not in plan
+        assert "urgences.example.org" not in plan and "hopital.example.org" not in plan
     finally:
         _run(folder, "ansible-playbook", "piquet.fleet.remove", "-i", "hosts.yml")
         for host in (web1, web2):

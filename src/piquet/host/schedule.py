@@ -91,7 +91,9 @@ class Systemd(Schedule):
         The boot unit is not waited for: it runs reconcile, which wants the lock that the caller holds.
         """
         self._call("daemon-reload")
-        started = self._call("restart", TIMER, WATCH)  # at once, since each of them brings the boot unit with it
+        started = self._call(
+            "restart", TIMER, WATCH
+        )  # at once, since each of them brings the boot unit with it
         if not started.ok:  # a machine out of inotify instances: the timer sees a stop too, later
             self._call("reset-failed", WATCH)
             started = self._call("restart", TIMER)
