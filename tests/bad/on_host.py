@@ -19,8 +19,8 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from piquet.findings import Finding, as_text, errors
-from piquet.host import hooks
 from piquet.host.outcome import Outcome
+from piquet.host.servers.nginx import hook_line
 from tests.bad.cases import Answer
 from tests.host.box import Box
 
@@ -77,7 +77,7 @@ class Case:
             "append": lambda files: [_append(self._at(path), text) for path, text in files.items()],
             "first": lambda files: [self._first(self._at(path), text) for path, text in files.items()],
             "append_hook": lambda path: _append(
-                self._at(path), f"{hooks.line(self.box.paths.hook_include).decode()}\n"
+                self._at(path), f"{hook_line.line(self.box.paths.hook_include).decode()}\n"
             ),
             "delete": lambda paths: [self._at(path).unlink() for path in paths],
             "mode": lambda files: [self._at(path).chmod(int(mode, 8)) for path, mode in files.items()],

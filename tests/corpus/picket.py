@@ -21,8 +21,21 @@ from piquet.campaign.model import Campaign, Doors, Limits, Mode, Phase, Selectio
 from piquet.campaign.pages import PageSource
 from piquet.fleet.choices import PLAIN
 from piquet.fleet.model import ServerFacts, Variant
-from piquet.host import apache_hosts, apache_owners, apache_text, apache_tree, hooks, nginx
-from piquet.host.nginx_config import Configuration
+from piquet.host.servers.apache import (
+    hosts as apache_hosts,
+)
+from piquet.host.servers.apache import (
+    owners as apache_owners,
+)
+from piquet.host.servers.apache import (
+    text as apache_text,
+)
+from piquet.host.servers.apache import (
+    tree as apache_tree,
+)
+from piquet.host.servers.nginx import hook_line
+from piquet.host.servers.nginx import server as nginx
+from piquet.host.servers.nginx.config import Configuration
 from piquet.plan import Entry, HostPlan, Plan
 from piquet.render.view import campaign_view
 
@@ -103,7 +116,7 @@ class Picket:
         """Put the line into the owners' server blocks by the agent's own function; only that variant needs it."""
         if self.variant == "include" and self.hooked:
             for path in server.vhost_files():
-                path.write_bytes(hooks.insert(path.read_bytes(), "http"))
+                path.write_bytes(hook_line.insert(path.read_bytes(), "http"))
 
     def stage(self, server: Server) -> None:
         """Install the bundle at its production paths.
@@ -121,7 +134,7 @@ class Picket:
         server.remove(tuple(self.contents))
         if server.provider == "nginx":
             for path in server.vhost_files():
-                path.write_bytes(hooks.remove(path.read_bytes()))
+                path.write_bytes(hook_line.remove(path.read_bytes()))
 
     def is_selected(self, host: str) -> bool:
         """Whether a host name is a selected site: exact names first, then the longest wildcard above it."""

@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from piquet.host.nginx import DROPIN
+from piquet.host.servers.nginx.server import DROPIN
 from tests.ports import free_ports
 
 from .box import ADDRESS, Box

@@ -13,7 +13,7 @@ import pytest
 from piquet.answers import REHEARSAL_COOKIE, REHEARSAL_PREFIX, rehearsal_cookie
 from piquet.campaign.model import Mode
 from piquet.fleet.model import Variant
-from piquet.host import passes
+from piquet.host.state import rehearsal_tokens
 
 from .cases import Case
 from .client import Response, parse
@@ -27,7 +27,7 @@ from .surveyed import look
 DAY = datetime(2026, 12, 16, 23, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 MADE_AT = int(DAY.timestamp()) - 1
-WORD = f"1-{'0123456789abcdef' * 2}{passes.moments(MADE_AT, passes.until(MADE_AT))}"
+WORD = f"1-{'0123456789abcdef' * 2}{rehearsal_tokens.moments(MADE_AT, rehearsal_tokens.until(MADE_AT))}"
 """Of a rehearsal that begins a second before the window."""
 HOLDER = (("Cookie", f"a=b; {REHEARSAL_COOKIE}={WORD}"),)
 LINK = Case("GET", REHEARSAL_PREFIX + WORD)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from piquet.answers import BYPASS_COOKIE
-from piquet.host import hooks
+from piquet.host.servers.nginx import hook_line
 from tests.figures import note
 
 from .cases import full, standard
@@ -61,6 +61,6 @@ def test_the_line_is_the_first_thing_in_every_block(planted: Planter) -> None:
     picket(server).hook(server)
     hooked = {path: path.read_bytes() for path in server.vhost_files()}
     for path, text in hooked.items():
-        assert text.count(hooks.line()) == owners[path].count(b"server_name "), path.name
-        assert hooks.remove(text) == owners[path], path.name
+        assert text.count(hook_line.line()) == owners[path].count(b"server_name "), path.name
+        assert hook_line.remove(text) == owners[path], path.name
     assert server.test() == ""

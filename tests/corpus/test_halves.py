@@ -15,8 +15,8 @@ import pytest
 
 from piquet.campaign.model import Mode
 from piquet.fleet.model import Variant
-from piquet.host import complaints
-from piquet.host.paths import Paths
+from piquet.host.servers import complaints
+from piquet.host.system.paths import Paths
 
 from .cases import Case
 from .conftest import Planter

@@ -14,7 +14,7 @@ from collections.abc import Callable
 import pytest
 
 from piquet.fleet.nginx_inherited import LUA_SWITCHES, is_known
-from piquet.host.nginx_directives import NGINX
+from piquet.host.servers.nginx.directives import NGINX
 
 from .cases import Case
 from .conftest import Planter

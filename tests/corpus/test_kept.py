@@ -16,8 +16,8 @@ import pytest
 from piquet.answers import TARGETED
 from piquet.campaign.model import Mode
 from piquet.fleet.model import Variant
-from piquet.host.nginx_config import own_words
-from piquet.host.nginx_tokens import parse as parse_nginx
+from piquet.host.servers.nginx.config import own_words
+from piquet.host.servers.nginx.tokens import parse as parse_nginx
 
 from .cases import Case
 from .client import Response, parse

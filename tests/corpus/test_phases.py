@@ -10,7 +10,7 @@ import pytest
 
 from piquet.answers import REHEARSAL_COOKIE, REHEARSAL_PREFIX
 from piquet.fleet.model import Variant
-from piquet.host import passes
+from piquet.host.state import rehearsal_tokens
 
 from .cases import Case
 from .client import parse
@@ -78,7 +78,7 @@ def test_a_site_shows_the_phases_that_it_agreed_to(staged: tuple[Server, Picket]
 def word_at(number: int, at: datetime) -> str:
     """What a rehearsal of a phase that begins at an instant is called."""
     seconds = int(at.timestamp())
-    return f"{number}-{SECRET_WORD}{passes.moments(seconds, passes.until(seconds))}"
+    return f"{number}-{SECRET_WORD}{rehearsal_tokens.moments(seconds, rehearsal_tokens.until(seconds))}"
 
 
 def test_a_rehearsal_is_for_its_holder_alone(staged: tuple[Server, Picket]) -> None:

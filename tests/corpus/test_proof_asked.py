@@ -7,10 +7,11 @@ import pytest
 
 from piquet.bundle import seal
 from piquet.fleet.model import Variant
-from piquet.host import probe, proof
+from piquet.host import proof
 from piquet.host.machine import this_machine
-from piquet.host.manifest import Manifest
-from piquet.host.paths import Paths
+from piquet.host.servers import probe
+from piquet.host.state.manifest import Manifest
+from piquet.host.system.paths import Paths
 
 from .conftest import Planter
 from .kinds import Provider, host_name

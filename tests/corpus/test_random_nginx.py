@@ -23,9 +23,10 @@ from hypothesis import HealthCheck, assume, given, seed, settings
 from piquet.campaign.model import Campaign, Mode
 from piquet.fleet.model import ServerFacts
 from piquet.fleet.read import read_fleet
-from piquet.host import commands, nginx
-from piquet.host.paths import Paths
-from piquet.host.platforms import Platform
+from piquet.host.servers.nginx import server as nginx
+from piquet.host.system import commands
+from piquet.host.system.paths import Paths
+from piquet.host.system.platforms import Platform
 from piquet.plan import make_plan
 from tests.figures import note
 

@@ -12,8 +12,8 @@ import pytest
 from piquet import answers
 from piquet.campaign.model import Mode
 from piquet.fleet.model import Variant
-from piquet.host import passes
-from piquet.host.paths import Paths
+from piquet.host.state import rehearsal_tokens
+from piquet.host.system.paths import Paths
 
 from .cases import Case
 from .client import Wire, parse
@@ -29,7 +29,7 @@ BEFORE, INSIDE = (int(DEFAULT_WINDOW[0].timestamp()) - shift for shift in (1, 0)
 
 def unknown(at: int) -> str:
     """A word that nobody has made, for the same time as one that is made at an instant; as long as that."""
-    return f"1-{'f' * 32}{passes.moments(at, passes.until(at))}"
+    return f"1-{'f' * 32}{rehearsal_tokens.moments(at, rehearsal_tokens.until(at))}"
 
 
 UNKNOWN = unknown(BEFORE)
@@ -72,12 +72,12 @@ def get(server: Server, cases: Iterable[Case]) -> dict[Item, Wire]:
 def issue(server: Server, at_ms: int) -> str:
     """What `piquet-host rehearse` makes; its name."""
     server.box.path("/run/piquet").mkdir(exist_ok=True)
-    return passes.issue(Paths(str(server.box.root)), 1, at_ms / 1000).name
+    return rehearsal_tokens.issue(Paths(str(server.box.root)), 1, at_ms / 1000).name
 
 
 def end(server: Server) -> None:
     """What `piquet-host rehearse --end` does."""
-    assert passes.clear(Paths(str(server.box.root)))
+    assert rehearsal_tokens.clear(Paths(str(server.box.root)))
 
 
 def as_stranger(got: dict[Item, Wire], word: str, stranger: str = UNKNOWN) -> dict[Item, Wire]:
@@ -177,9 +177,9 @@ def test_half_an_hour_is_enough(provider: Provider, planted: Planter) -> None:
     server.box.set_clock(strike.before_ms)
     with server.serving():
         word = issue(server, strike.before_ms)
-        assert not passes.sweep(paths, now + passes.LIFE_S - 61)
+        assert not rehearsal_tokens.sweep(paths, now + rehearsal_tokens.LIFE_S - 61)
         (shown,) = set(_are_ours(server, word))
-        assert passes.sweep(paths, now + passes.LIFE_S)
+        assert rehearsal_tokens.sweep(paths, now + rehearsal_tokens.LIFE_S)
         (gone,) = set(_are_ours(server, word))
         assert (shown, gone) == (True, False)
 
@@ -211,8 +211,8 @@ def test_a_pass_ends_by_itself(provider: Provider, variant: Variant, mode: Mode,
     wrong = []
     with server.serving():
         for made_at in MADE_AT:
-            word, until = issue(server, made_at * 1000), passes.until(made_at)
-            assert 1740 < until - made_at <= passes.LIFE_S
+            word, until = issue(server, made_at * 1000), rehearsal_tokens.until(made_at)
+            assert 1740 < until - made_at <= rehearsal_tokens.LIFE_S
             for at_ms, wanted in (
                 (made_at * 1000, True),
                 ((made_at + until) * 500, True),

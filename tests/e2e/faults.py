@@ -8,8 +8,8 @@ import re
 import signal
 import time
 
-from piquet.host import hooks
-from piquet.host.paths import END_IT_NOW
+from piquet.host.servers.nginx import hook_line
+from piquet.host.system.paths import END_IT_NOW
 from piquet.testbed import Fleet, reload_server
 from piquet.testbed.host import Host
 from tests import drive
@@ -293,8 +293,8 @@ class SiteFileEdited(Fault):
             return
         path = SITE_FILE[host.provider]
         drive.play(fleet, "unhook", "--limit", host.name)
-        assert host.read_file(path) == hooks.remove(self.was, hooks.INCLUDE) + self.edit
-        host.write_file(path, hooks.remove(self.was, hooks.INCLUDE))
+        assert host.read_file(path) == hook_line.remove(self.was, hook_line.INCLUDE) + self.edit
+        host.write_file(path, hook_line.remove(self.was, hook_line.INCLUDE))
         rehook(host, fleet)
 
 
@@ -310,7 +310,7 @@ class SiteFileRewritten(EndsIt):
     def inside(self, host: Host, drill: Drill) -> None:
         """Our line is gone; status and verify name the site. Hooked again it was stopped, which status says."""
         self.was = host.read_file(SITE_FILE[host.provider])
-        host.write_file(SITE_FILE[host.provider], hooks.remove(self.was, hooks.INCLUDE))
+        host.write_file(SITE_FILE[host.provider], hook_line.remove(self.was, hook_line.INCLUDE))
         reload_server(host, host.provider)
         self.at = time.time()
         said = drill.play("status", "--limit", host.name, check=False).stdout
@@ -319,7 +319,7 @@ class SiteFileRewritten(EndsIt):
         named = re.findall(r"^error: (\S+)", run.stdout, re.MULTILINE)
         assert {SITE} == set(named), run.stdout
         rehook(host, drill.fleet)
-        assert hooks.has_ours(host.read_file(SITE_FILE[host.provider]), hooks.INCLUDE)
+        assert hook_line.has_ours(host.read_file(SITE_FILE[host.provider]), hook_line.INCLUDE)
         assert host.run(f"test -e /run/piquet/live/{SITE}", check=False).returncode != 0
         run = drill.play("status", "--limit", host.name, check=False)
         assert run.returncode != 0 and "so the site was stopped" in run.stdout, run.stdout

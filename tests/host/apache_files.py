@@ -6,8 +6,8 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Mapping
 
-from piquet.host import apache_text
-from piquet.host.apache_tree import Statement
+from piquet.host.servers.apache import text as apache_text
+from piquet.host.servers.apache.tree import Statement
 
 ROOT = "/etc/apache2"
 MAIN = f"{ROOT}/apache2.conf"

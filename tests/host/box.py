@@ -22,11 +22,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from piquet.host import probe, request
+from piquet.host import request
 from piquet.host.machine import Machine, this_machine
 from piquet.host.outcome import Outcome, Request
-from piquet.host.paths import Paths
-from piquet.host.platforms import Platform
+from piquet.host.servers import probe
+from piquet.host.system.paths import Paths
+from piquet.host.system.platforms import Platform
 from tests.ports import free_ports
 
 SITES = ("www.a.test", "www.b.test")

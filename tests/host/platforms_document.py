@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from piquet.host.platforms import FAMILIES, Command, Platform
+from piquet.host.system.platforms import FAMILIES, Command, Platform
 
 PATH = Path(__file__).resolve().parents[2] / "docs/platforms.md"
 RUN_ON: Mapping[str, str] = {"debian": "Debian 12, with systemd and with cron under another init"}
@@ -15,7 +15,7 @@ RUN_ON: Mapping[str, str] = {"debian": "Debian 12, with systemd and with cron un
 _HEAD = """\
 # Platforms
 
-Generated from `src/piquet/host/platforms.py` (`pytest tests/unit/test_platforms_document.py --regenerate`).
+Generated from `src/piquet/host/system/platforms.py` (`pytest tests/unit/test_platforms_document.py --regenerate`).
 
 What differs between operating systems is one record per family; the agent has no branches. The family is what ID or
 ID_LIKE of `/etc/os-release` says. Where a server tells its own paths (`nginx -V`, `apache2ctl -V`, its configuration),

@@ -6,9 +6,16 @@ from __future__ import annotations
 import pytest
 
 from piquet import answers
-from piquet.host import apache_hosts
-from piquet.host.apache_owners import TARGETED, behind, says_lifetime, stores_no_store, substitutes, users
-from piquet.host.apache_tree import Statement, walk
+from piquet.host.servers.apache import hosts as apache_hosts
+from piquet.host.servers.apache.owners import (
+    TARGETED,
+    behind,
+    says_lifetime,
+    stores_no_store,
+    substitutes,
+    users,
+)
+from piquet.host.servers.apache.tree import Statement, walk
 from tests.host.apache_files import MAIN as MAIN_FILE
 from tests.host.apache_files import ROOT, tree
 

@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from piquet.host import apache, apache_hosts, apache_text, commands, processes
-from piquet.host.apache_hosts import Host
-from piquet.host.apache_tree import Statement, TreeError, parse, walk
+from piquet.host.servers.apache import hosts as apache_hosts
+from piquet.host.servers.apache import server as apache
+from piquet.host.servers.apache import text as apache_text
+from piquet.host.servers.apache.hosts import Host
+from piquet.host.servers.apache.tree import Statement, TreeError, parse, walk
+from piquet.host.system import commands, processes
 from tests.host.box import Box
 
 DUMP = """\

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from piquet.host import flags, probe
+from piquet.host.servers import probe
+from piquet.host.state import flags
 from tests.host.box import DROPIN, SITES, Box
 from tests.host.test_hook_stop import two_looks
 from tests.ports import free_ports

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from piquet.host import complaints
+from piquet.host.servers import complaints
 from tests.host.box import INCLUDED, SITES, Box
 from tests.host.builds import other_apache_build, other_nginx_build
 

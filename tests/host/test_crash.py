@@ -169,8 +169,8 @@ def _armable(root: Path) -> Box:
 
 def arm(box: Box) -> None:
     """Arm without the checks that need a running server."""
-    from piquet.host import arm as verb
-    from piquet.host.lock import locked
+    from piquet.host.system.lock import locked
+    from piquet.host.verbs import arm as verb
 
     digest = str((box.paths.installed).read_text().split('"plan_digest":"')[1][:64])
     with locked(box.paths):

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from piquet.host import commands, schedule
-from piquet.host.lock import locked
-from piquet.host.paths import Paths
+from piquet.host.system import commands, schedule
+from piquet.host.system.lock import locked
+from piquet.host.system.paths import Paths
 from tests.host.box import SITES, Box, make_bundle
 
 CRON_FILE = "/etc/cron.d/piquet"

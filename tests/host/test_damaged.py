@@ -13,8 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from piquet.host import armed, journal, manifest, state, status, token_file
 from piquet.host.errors import StateError
+from piquet.host.state import armed, journal, manifest, store, token_file
+from piquet.host.verbs import status
 from tests.host.box import Box
 from tests.host.test_crash import _armable, arm
 
@@ -115,7 +116,7 @@ def test_no_value_makes_reconcile_fail(host: Box, name: str, request: pytest.Fix
     """Every value of every document, replaced by what does not belong there."""
     arm(host)
     host.reconcile()
-    document = state.read(getattr(host.paths, name)) or {"armed_at": host.now, "confirmed": [], "told": []}
+    document = store.read(getattr(host.paths, name)) or {"armed_at": host.now, "confirmed": [], "told": []}
     cases = [(way, value) for way in paths_in(document) for value in VALUES]
     step = 1 if request.config.getoption("--long") else 31
     for way, value in cases[::step]:
@@ -145,7 +146,7 @@ def test_readers_give_a_value_or_say_so(tmp_path_factory: pytest.TempPathFactory
     assert armed.current(paths) is None
     armed.read_ended(paths)
     manifest.staged(paths)
-    state.sightings(paths, 1.0)
+    store.sightings(paths, 1.0)
     journal.last(paths)
 
 

@@ -14,9 +14,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from piquet.host.armed import Armed
-from piquet.host.manifest import Phase
-from piquet.host.reconcile import (
+from piquet.host.reconciliation import (
     CompleteBoot,
     Disarm,
     Facts,
@@ -26,6 +24,8 @@ from piquet.host.reconcile import (
     TakeDown,
     decide,
 )
+from piquet.host.state.armed import Armed
+from piquet.host.state.manifest import Phase
 
 KEYS = frozenset({"a", "b", "c"})
 ENDS = {"a": 60, "b": 100, "c": 100}

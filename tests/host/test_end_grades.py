@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from piquet.host import proof, release
+from piquet.host import proof, takedown
 from tests.host.box import DROPIN, HOUR_S, INCLUDED, SITES, Box
 from tests.host.test_reconcile import make_it_stay, severity
 
@@ -16,7 +16,7 @@ from tests.host.test_reconcile import make_it_stay, severity
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A switch is not milliseconds away here."""
-    monkeypatch.setattr(release, "_PAUSE_S", 0.01)
+    monkeypatch.setattr(takedown, "_PAUSE_S", 0.01)
 
 
 FORGED = {

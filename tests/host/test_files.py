@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from piquet.host import files
+from piquet.host.system import files
 
 
 def test_a_swapped_temporary_name_harms_no_other_file(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from piquet.host import nginx
+from piquet.host.servers.nginx import server as nginx
 from tests.host.box import SITES, Box
 
 ON = "open_file_cache max=100;"

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from piquet.host import armed, flags, request
+from piquet.host import request
 from piquet.host.outcome import Request
+from piquet.host.state import armed, flags
 from tests.host.box import HOUR_S, SITES, Box
 
 FIRST, OTHER = SITES

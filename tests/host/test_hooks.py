@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from piquet.host import hooks, nginx_config
-from piquet.host.nginx_tokens import ConfigSyntaxError, Directive, parse, servers
+from piquet.host.servers.nginx import config as nginx_config
+from piquet.host.servers.nginx import hook_line
+from piquet.host.servers.nginx.tokens import ConfigSyntaxError, Directive, parse, servers
 
 EOLS = ["\n", "\r\n"]
 HEADS = ["server {", "server{", "  server\t{", "server # not {\n {", "server\n{"]
@@ -58,14 +59,14 @@ def test_there_and_back(made: tuple[list[str], str]) -> None:
     """Every server block gets the line, as its first directive; removal gives the very bytes back."""
     pieces, eol = made
     text = eol.join(pieces).encode()
-    hooked = hooks.insert(text, "http")
+    hooked = hook_line.insert(text, "http")
     before, after = servers(text, "http"), servers(hooked, "http")
     assert len(after) == len(before)
     for block in after:
-        assert block.directive.children[0].arguments == (hooks.INCLUDE,)
-    assert hooks.insert(hooked, "http") == hooked
-    assert hooks.remove(hooked) == text
-    assert hooks.remove(text) == text
+        assert block.directive.children[0].arguments == (hook_line.INCLUDE,)
+    assert hook_line.insert(hooked, "http") == hooked
+    assert hook_line.remove(hooked) == text
+    assert hook_line.remove(text) == text
 
 
 @given(
@@ -77,18 +78,18 @@ def test_edits_elsewhere_survive(made: tuple[list[str], str], place: int, edit: 
     mark = "# here it goes"
     place = min(place, len(pieces))
     text = eol.join([*pieces[:place], mark, *pieces[place:]]).encode()
-    hooked = hooks.insert(text, "http").replace(mark.encode(), edit.encode())
-    assert hooks.remove(hooked) == text.replace(mark.encode(), edit.encode())
+    hooked = hook_line.insert(text, "http").replace(mark.encode(), edit.encode())
+    assert hook_line.remove(hooked) == text.replace(mark.encode(), edit.encode())
 
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_left_alone_or_come_back(text: bytes) -> None:
     """No file is too strange: it is refused, or comes back as it was."""
     try:
-        hooked = hooks.insert(text)
-    except (ConfigSyntaxError, hooks.RemainsError):
+        hooked = hook_line.insert(text)
+    except (ConfigSyntaxError, hook_line.RemainsError):
         hooked = text
-    assert hooks.remove(hooked) == text
+    assert hook_line.remove(hooked) == text
 
 
 @pytest.mark.parametrize(
@@ -103,7 +104,7 @@ def test_any_bytes_are_left_alone_or_come_back(text: bytes) -> None:
 )
 def test_the_exact_form(text: bytes, hooked: bytes) -> None:
     """Where the line goes is agreed with everything that looks for it."""
-    assert hooks.insert(text, "http") == hooked.replace(b"LINE", hooks.line())
+    assert hook_line.insert(text, "http") == hooked.replace(b"LINE", hook_line.line())
 
 
 def test_only_servers_of_http() -> None:
@@ -113,8 +114,10 @@ def test_only_servers_of_http() -> None:
       init_by_lua_block { local x = "server {" }
       log_format x 'server {'; server { } map $a $b { server 1; } }
     server { }"""
-    assert hooks.insert(text).count(hooks.MARK) == 1
-    assert hooks.insert(text, "http").count(hooks.MARK) == 1, "the last one, if the file is included in http"
+    assert hook_line.insert(text).count(hook_line.MARK) == 1
+    assert hook_line.insert(text, "http").count(hook_line.MARK) == 1, (
+        "the last one, if the file is included in http"
+    )
 
 
 @pytest.mark.parametrize(
@@ -127,15 +130,15 @@ def test_only_servers_of_http() -> None:
 )
 def test_a_reindented_line_is_taken_out_as_a_line(edited: bytes) -> None:
     """An editor that re-indents does not make our line the owner's."""
-    left = hooks.remove(edited.replace(b"LINE", hooks.line()))
+    left = hook_line.remove(edited.replace(b"LINE", hook_line.line()))
     assert left == b"".join(row for row in edited.splitlines(keepends=True) if b"LINE" not in row)
 
 
 def test_remains_are_refused() -> None:
     """Where our line stands outside any server block, inserting would make removal take out too much."""
-    text = b"\n    " + hooks.line() + b"\nserver { }\n"
-    with pytest.raises(hooks.RemainsError):
-        hooks.insert(text, "http")
+    text = b"\n    " + hook_line.line() + b"\nserver { }\n"
+    with pytest.raises(hook_line.RemainsError):
+        hook_line.insert(text, "http")
 
 
 @pytest.mark.parametrize(
@@ -174,7 +177,7 @@ def test_crossplane_reads_the_same(path: Path, tmp_path: Path) -> None:
     """An independent parser sees the same directives on the same lines, before and after the hook."""
     text = path.read_bytes()
     context = "main" if path.name == "nginx.conf" else "http"
-    for version in (text, hooks.insert(text, context)):
+    for version in (text, hook_line.insert(text, context)):
         copy = tmp_path / "copy.conf"
         copy.write_bytes(version)
         payload = crossplane.parse(

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from piquet.host import lock, rollback
+from piquet.host import stop_now
 from piquet.host.outcome import Outcome
+from piquet.host.system import lock
+from piquet.host.verbs import rollback
 from tests.host.box import DROPIN, HOUR_S, PAGE, SITES, Box
 
 
@@ -120,7 +122,7 @@ def test_arming_another_plan_is_refused(box: Box) -> None:
 
 def status(box: Box) -> dict[str, object]:
     """The status document."""
-    from piquet.host import status as verb
+    from piquet.host.verbs import status as verb
 
     return verb.document(box.machine())
 
@@ -213,9 +215,9 @@ def test_a_bundle_that_nginx_cannot_load_is_taken_back(box: Box, monkeypatch: py
     """nginx -t passes, the reload fails (a port that is taken): seen, since no new worker appears."""
     import socket
 
-    from piquet.host import servers
+    from piquet.host.servers import web_server
 
-    monkeypatch.setattr(servers, "RELOAD_TIMEOUT_S", 2.0)
+    monkeypatch.setattr(web_server, "RELOAD_TIMEOUT_S", 2.0)
     box.hook()
     before = box.tree()
     with socket.socket() as taken:
@@ -336,7 +338,7 @@ def test_rollback_goes_on_while_somebody_holds_the_lock(box: Box, monkeypatch: p
     with lock.locked(box.paths):
         machine = box.machine()
         real = lock.locked
-        monkeypatch.setattr(rollback, "locked", lambda paths: real(paths, wait_s=0.1))
+        monkeypatch.setattr(stop_now, "locked", lambda paths: real(paths, wait_s=0.1))
         from piquet.host.outcome import Request
 
         outcome = rollback.run(machine, Request("rollback"))

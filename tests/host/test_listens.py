@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from piquet.host import nginx, nginx_config
+from piquet.host.servers.nginx import config as nginx_config
+from piquet.host.servers.nginx import server as nginx
 
 ANY = nginx_config.ANY
 Heard = tuple[str, int, bool, bool]

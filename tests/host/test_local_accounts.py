@@ -17,8 +17,8 @@ import pytest
 
 from piquet.bundle import Bundle, build_bundles, pages_folder
 from piquet.fleet.model import Scheduler, ServerFacts
-from piquet.host import armed, flags, manifest, state, transaction
-from piquet.host.paths import Paths
+from piquet.host.state import armed, flags, manifest, store, transaction
+from piquet.host.system.paths import Paths
 from tests.render.samples import CAMPAIGN, KEY, PHASE, SECRET, WWW, facts, host, pages, plan
 
 SITES = ("chosen.example.org", "*.wild.example.org")
@@ -102,7 +102,7 @@ def _arm(paths: Paths, bundle: Bundle) -> None:
     changes = [manifest.change_for(paths, record, contents[record["path"]], "d" * 64) for record in records]
     transaction.apply(paths, "stage", changes, ())
     transaction.commit(paths)
-    state.write(paths.manifest, json.loads(bundle.manifest))
+    store.write(paths.manifest, json.loads(bundle.manifest))
     staged = manifest.Manifest(json.loads(bundle.manifest))
     armed.write(paths, armed.begin(staged, "d" * 64, 0.0, "b", {}, {}))
     flags.put_up(paths, sorted(staged.ends()))

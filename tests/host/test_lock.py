@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from piquet.host.lock import locked
-from piquet.host.paths import Paths
+from piquet.host.system.lock import locked
+from piquet.host.system.paths import Paths
 from tests.host.box import Box
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import pytest
 
-from piquet.host.nginx_config import own_words
-from piquet.host.nginx_tokens import parse
+from piquet.host.servers.nginx.config import own_words
+from piquet.host.servers.nginx.tokens import parse
 
 
 @pytest.mark.parametrize(

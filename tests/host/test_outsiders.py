@@ -13,9 +13,11 @@ from typing import Any
 
 import pytest
 
-from piquet.host import files, hooking, processes, remove, status, token_file, transaction
-from piquet.host.files import Change
-from piquet.host.paths import Paths
+from piquet.host.state import token_file, transaction
+from piquet.host.system import files, processes
+from piquet.host.system.files import Change
+from piquet.host.system.paths import Paths
+from piquet.host.verbs import hook, remove, status
 from tests.host.box import DROPIN, HOUR_S, INCLUDED, SITES, Box
 
 PARTS: Mapping[str, bytes] = MappingProxyType(
@@ -119,7 +121,7 @@ def test_remove_knows_its_files_without_its_record(box: Box) -> None:
     assert box.tree().keys() == before.keys()
 
 
-@pytest.mark.parametrize(("verb", "module"), [("hook", hooking), ("unhook", hooking), ("remove", remove)])
+@pytest.mark.parametrize(("verb", "module"), [("hook", hook), ("unhook", hook), ("remove", remove)])
 def test_what_the_owner_saves_meanwhile_stays(
     box: Box, monkeypatch: pytest.MonkeyPatch, verb: str, module: Any
 ) -> None:
@@ -227,7 +229,7 @@ def test_a_stop_on_a_read_only_disk_stops_the_host(box: Box, read_only: Callable
 
 def test_what_is_included_has_its_order() -> None:
     """Never a user of a variable before its definition."""
-    from piquet.host.manifest import last_loaded_first
+    from piquet.host.state.manifest import last_loaded_first
 
     assert last_loaded_first([DROPIN, *PARTS, INCLUDED])[:2] == (INCLUDED, DROPIN)
 

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from piquet.host import servers
 from piquet.host.outcome import Outcome
+from piquet.host.servers import web_server
 from tests.host.box import SITES, Box
 from tests.host.builds import NGINX_MODULES, other_apache_build, other_nginx, other_nginx_build
 from tests.host.test_complaints import NO_NAME
@@ -113,7 +113,7 @@ def test_nothing_needs_the_owners_test(box: Box, happen: Break, way: Callable[[B
     assert not any(map(box.is_ours, SITES)) and not box.paths.armed.exists()
     if way is by_remove:
         (kept,) = (finding for finding in outcome.findings if finding.code == KEPT)
-        assert file in kept.message and "not ours" in kept.message and servers.IN_MEMORY in kept.message
+        assert file in kept.message and "not ours" in kept.message and web_server.IN_MEMORY in kept.message
         assert outcome.message == "Removed: no file of piquet is left; nginx must be reloaded to forget it."
         assert not [
             path for path in files(box) if b"piquet" in path.read_bytes().replace(bytes(box.root), b"")
@@ -161,7 +161,7 @@ def upgraded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Box]:
         nginx=(str(program), *made.platform.nginx[1:]),
         nginx_reload=(str(program), *made.platform.nginx_reload[1:]),
     )
-    monkeypatch.setattr(servers, "RELOAD_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(web_server, "RELOAD_TIMEOUT_S", 0.5)
     made.start()
     yield made
     made.stop()
@@ -186,7 +186,7 @@ def test_an_upgrade_that_nobody_restarted(upgraded: Box, way: Callable[[Box], Ou
     outcome = way(box)
     assert outcome.is_ok, outcome.findings
     (told,) = (finding for finding in outcome.findings if finding.code == KEPT)
-    assert servers.IN_MEMORY in told.message and "restart" in told.hint
+    assert web_server.IN_MEMORY in told.message and "restart" in told.hint
     assert not box.is_ours() and not box.paths.hooks.exists()
     assert not [path for path in files(box) if b"piquet hook" in path.read_bytes()]
     box.stop()

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from piquet.host import apache_passes, nginx_passes
-from piquet.host.apache_hosts import hosts
-from piquet.host.apache_tree import Statement
-from piquet.host.apache_tree import parse as parse_tree
-from piquet.host.nginx_tokens import parse
+from piquet.host.servers.apache import passes as apache_passes
+from piquet.host.servers.apache.hosts import hosts
+from piquet.host.servers.apache.tree import Statement
+from piquet.host.servers.apache.tree import parse as parse_tree
+from piquet.host.servers.nginx import passes as nginx_passes
+from piquet.host.servers.nginx.tokens import parse
 
 HERE = {"address": "127.0.0.1", "port": 8080, "host": "", "cached": False}
 NAMED = {**HERE, "host": "127.0.0.1"}

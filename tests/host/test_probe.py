@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from threading import Thread
 
-from piquet.host.probe import Answer, ask
+from piquet.host.servers.probe import Answer, ask
 
 
 @contextmanager

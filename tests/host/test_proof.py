@@ -14,10 +14,12 @@ from typing import Any
 import pytest
 
 from piquet import answers
-from piquet.host import boundaries, manifest, probe, proof, proof_causes
+from piquet.host import proof, proof_causes
 from piquet.host.findings import Finding
-from piquet.host.manifest import Entry, Manifest
 from piquet.host.outcome import Outcome
+from piquet.host.servers import probe
+from piquet.host.state import boundaries, manifest
+from piquet.host.state.manifest import Entry, Manifest
 from tests.corpus.servers import make_certificate
 from tests.host.box import HOUR_S, SITES, Box
 from tests.ports import free_ports

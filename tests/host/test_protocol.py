@@ -17,9 +17,9 @@ import pytest
 import piquet.host
 from piquet import bundle, findings
 from piquet.host import findings as twin
-from piquet.host import platforms, processes, schedule
-from piquet.host.boundaries import Boundary, due
-from piquet.host.manifest import Phase
+from piquet.host.state.boundaries import Boundary, due
+from piquet.host.state.manifest import Phase
+from piquet.host.system import platforms, processes, schedule
 from tests.host.box import Box
 
 FOLDER = Path(piquet.host.__file__).parent
@@ -202,7 +202,9 @@ def test_the_end_comes_even_if_somebody_hangs_with_the_lock(
     still: Box, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After the end, flags go without the lock; before it, they are the holder's business."""
-    from piquet.host import flags, lock, reconcile
+    from piquet.host.state import flags
+    from piquet.host.system import lock
+    from piquet.host.verbs import reconcile
     from tests.host.test_crash import arm
 
     still.hook()

@@ -8,9 +8,12 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from piquet.host import arm, flags, lock, reconcile, rollback
+from piquet.host import reconciliation, stop_now
 from piquet.host.outcome import Request
-from piquet.host.paths import Paths
+from piquet.host.state import flags
+from piquet.host.system import lock
+from piquet.host.system.paths import Paths
+from piquet.host.verbs import arm, reconcile
 from tests.host.box import SITES, Box
 
 
@@ -25,7 +28,7 @@ def is_released(box: Box) -> bool:
 def rolled_back(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     """As somebody does who does not wait for a hanging arm."""
     real = lock.locked
-    monkeypatch.setattr(rollback, "locked", lambda paths: real(paths, wait_s=0.0))
+    monkeypatch.setattr(stop_now, "locked", lambda paths: real(paths, wait_s=0.0))
     box.ask("rollback")
 
 
@@ -58,14 +61,14 @@ def test_a_boot_that_hung_does_not_go_on_after_a_rollback(box: Box, monkeypatch:
     """The other one that puts flags up."""
     box.arm()
     box.reboot()
-    hanging, real = box.machine("boot"), reconcile.gather
+    hanging, real = box.machine("boot"), reconciliation.gather
 
-    def hangs(machine: object) -> reconcile.Facts:
+    def hangs(machine: object) -> reconciliation.Facts:
         facts = real(hanging)
         rolled_back(box, monkeypatch)
         return facts
 
-    monkeypatch.setattr(reconcile, "gather", hangs)
+    monkeypatch.setattr(reconciliation, "gather", hangs)
     reconcile.run(hanging, Request("reconcile", options={"boot": True}))
     monkeypatch.undo()
     assert is_released(box)
@@ -82,7 +85,7 @@ def test_a_rollback_that_waited_for_an_arm_takes_it_back(box: Box, monkeypatch: 
         with real(paths):
             yield
 
-    monkeypatch.setattr(rollback, "locked", waits)
+    monkeypatch.setattr(stop_now, "locked", waits)
     outcome = box.good("rollback")
     assert outcome.is_changed
     assert outcome.message.startswith("Released")

@@ -11,14 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from piquet.host import lock, reconcile, state
 from piquet.host.outcome import Outcome
+from piquet.host.state import store
+from piquet.host.system import lock
+from piquet.host.verbs import reconcile
 from tests.host.box import DROPIN, HOUR_S, INCLUDED, PAGE, SITES, Box
 
 
 def armed(box: Box) -> dict[str, object]:
     """What armed.json says."""
-    return state.read(box.paths.armed) or {}
+    return store.read(box.paths.armed) or {}
 
 
 def remove_live(box: Box) -> None:
@@ -111,7 +113,7 @@ def test_a_stop_that_cannot_be_recorded_stops_the_host(box: Box, monkeypatch: py
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(state, "write", full)
+    monkeypatch.setattr(store, "write", full)
     assert not box.reconcile().is_ok
     monkeypatch.undo()
     assert not box.is_ours(SITES[1])
@@ -141,7 +143,7 @@ def test_it_does_not_come_back_after_the_end(box: Box) -> None:
     box.reconcile(boot=True)
     assert not box.is_ours()
     assert not box.paths.armed.exists()
-    assert state.read(box.paths.ended)["reason"] == "ended"  # type: ignore[index]
+    assert store.read(box.paths.ended)["reason"] == "ended"  # type: ignore[index]
 
 
 def test_the_end_belongs_to_no_window(box: Box) -> None:
@@ -153,7 +155,7 @@ def test_the_end_belongs_to_no_window(box: Box) -> None:
     box.now += 1
     box.reconcile()
     assert not box.paths.live.is_symlink()
-    assert state.read(box.paths.ended)["reason"] == "ended"  # type: ignore[index]
+    assert store.read(box.paths.ended)["reason"] == "ended"  # type: ignore[index]
 
 
 def test_the_end_waits_for_no_lock(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,7 +187,7 @@ def test_an_arm_that_died_half_way_is_a_release(box: Box) -> None:
     record = armed(box)
     record["boot"]["complete"] = False  # type: ignore[index]
     box.paths.live.unlink()
-    state.write(box.paths.armed, record)
+    store.write(box.paths.armed, record)
     box.reboot()
     box.reconcile(boot=True)
     assert not box.is_ours()

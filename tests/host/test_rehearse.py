@@ -15,24 +15,16 @@ import pytest
 
 from piquet import answers
 from piquet.host import __main__ as command_line
-from piquet.host import (
-    arm,
-    hooks,
-    lock,
-    manifest,
-    passes,
-    processes,
-    recall,
-    reconcile,
-    rehearse,
-    request,
-    status,
-)
+from piquet.host import readiness, request
 from piquet.host.outcome import Outcome, Request
+from piquet.host.servers.nginx import hook_line
+from piquet.host.state import manifest, rehearsal_tokens, rollback_stamp
+from piquet.host.system import lock, processes
+from piquet.host.verbs import reconcile, rehearse, status
 from tests.host.box import PAGE, SITES, Box
 from tests.host.test_lifecycle import codes
 
-LATER = 2 * passes.LIFE_S
+LATER = 2 * rehearsal_tokens.LIFE_S
 
 
 @pytest.fixture(scope="module")
@@ -86,10 +78,12 @@ def test_one_pass_is_made_and_told(ready: Box) -> None:
 
 def test_the_agents_words_are_those_of_the_table() -> None:
     """What the agent makes is what the configuration looks for, and the cookie lives as long as the file at most."""
-    made = f"12-{'0af' * 10}b1{passes.moments(1_795_880_456, passes.until(1_795_880_456))}"
+    made = (
+        f"12-{'0af' * 10}b1{rehearsal_tokens.moments(1_795_880_456, rehearsal_tokens.until(1_795_880_456))}"
+    )
     assert rehearse.PREFIX == answers.REHEARSAL_PREFIX
-    assert passes._NAME.match(made) and re.fullmatch(answers.REHEARSAL_WORD, made)
-    assert f"Max-Age={passes.LIFE_S};" in answers.rehearsal_cookie(made)
+    assert rehearsal_tokens._NAME.match(made) and re.fullmatch(answers.REHEARSAL_WORD, made)
+    assert f"Max-Age={rehearsal_tokens.LIFE_S};" in answers.rehearsal_cookie(made)
     when = "-1795880456"
     for wrong in (
         f"0-{'a' * 32}{when}",
@@ -101,7 +95,7 @@ def test_the_agents_words_are_those_of_the_table() -> None:
         f"{made}\n",
         f"{made}/..",
     ):
-        assert not passes._NAME.match(wrong) and not re.fullmatch(answers.REHEARSAL_WORD, wrong)
+        assert not rehearsal_tokens._NAME.match(wrong) and not re.fullmatch(answers.REHEARSAL_WORD, wrong)
 
 
 def test_a_new_rehearsal_replaces_the_old_one(ready: Box) -> None:
@@ -313,7 +307,7 @@ def _spoil(box: Box) -> None:
 
 def _unhook(box: Box) -> None:
     path = box.root / f"etc/nginx/sites-available/{SITES[1]}"
-    path.write_bytes(hooks.remove(path.read_bytes(), box.paths.hook_include))
+    path.write_bytes(hook_line.remove(path.read_bytes(), box.paths.hook_include))
 
 
 def _past(box: Box) -> None:
@@ -383,7 +377,7 @@ def test_a_failure_does_not_name_the_secret(ready: Box, monkeypatch: pytest.Monk
     def stays(path: Path) -> bool:
         raise OSError(30, "Read-only file system", str(path))
 
-    monkeypatch.setattr(passes, "_remove", stays)
+    monkeypatch.setattr(rehearsal_tokens, "_remove", stays)
     ready.now += LATER
     for outcome in (ready.reconcile(), ready.ask("rehearse", end=True), ready.ask("rollback")):
         assert "rehearsal-stays" in codes(outcome) and not outcome.is_ok
@@ -395,7 +389,7 @@ def test_a_rollback_meanwhile_wins(ready: Box) -> None:
     """A rehearsal that hung and goes on afterwards makes nothing that stays."""
     hanging = ready.machine()
     time.sleep(0.01)
-    recall.stamp(ready.paths)
+    rollback_stamp.stamp(ready.paths)
     outcome = rehearse.run(hanging, Request("rehearse"))
     assert codes(outcome) == {"not-begun"} and outcome.rehearsal is None
     assert files(ready) == []
@@ -411,7 +405,7 @@ def test_it_ends_while_somebody_holds_the_lock(ready: Box, monkeypatch: pytest.M
         assert codes(ready.ask("rehearse", end=True)) == {"locked"}
         assert files(ready) == []
     begin(ready)
-    ready.now += passes.LIFE_S
+    ready.now += rehearsal_tokens.LIFE_S
     with real(ready.paths):
         ready.reconcile()
         assert files(ready) == []
@@ -484,7 +478,7 @@ def test_a_window_that_begins_within_half_an_hour_is_told(ready: Box) -> None:
 def test_a_phase_in_which_nobody_takes_part(ready: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing to see on this host, which is no failure of the fleet."""
     monkeypatch.setattr(manifest.Manifest, "entries", ())
-    monkeypatch.setattr(arm, "readiness", lambda *_: [])
+    monkeypatch.setattr(readiness, "readiness", lambda *_: [])
     outcome: Outcome = ready.good("rehearse")
     assert (outcome.is_changed, outcome.rehearsal, files(ready)) == (False, None, [])
     assert outcome.message == "No site of this host takes part in phase 1: there is nothing to see."

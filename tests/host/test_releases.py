@@ -10,9 +10,9 @@ from collections.abc import Callable
 
 import pytest
 
-from piquet.host import state
 from piquet.host.outcome import Outcome
-from piquet.host.paths import END_IT_NOW
+from piquet.host.state import store
+from piquet.host.system.paths import END_IT_NOW
 from tests.host.box import SITES, Box
 
 CACHE = "open_file_cache max=100;\nopen_file_cache_valid 1h;\nopen_file_cache_errors on;\n"
@@ -79,7 +79,7 @@ def events(box: Box) -> list[str]:
 
 def confirmed(box: Box) -> list[str]:
     """What the servers were seen to do."""
-    return list((state.read(box.paths.boundaries) or {})["confirmed"])
+    return list((store.read(box.paths.boundaries) or {})["confirmed"])
 
 
 def codes(outcome: Outcome) -> set[str]:
@@ -100,7 +100,7 @@ def test_a_stop_is_recorded_and_asked_for(box: Box, release: Release) -> None:
     if release is not everything_known:
         assert "release-confirmed" in events(box)
         assert [e for e in events(box) if e == "disarmed"] == ["disarmed"]
-        assert (state.read(box.paths.ended) or {})["reason"] == "stopped by hand"
+        assert (store.read(box.paths.ended) or {})["reason"] == "stopped by hand"
         told = box.good("status").message
         assert told.startswith("Stopped") and USUAL in told
     before = events(box)

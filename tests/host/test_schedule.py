@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from piquet.host import commands, schedule
-from piquet.host.paths import Paths
+from piquet.host.system import commands, schedule
+from piquet.host.system.paths import Paths
 
 
 @pytest.mark.parametrize(("broken", "is_ok"), [(schedule.WATCH, True), (schedule.TIMER, False)])

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from piquet.host import commands
-from piquet.host.apache_hosts import has_server_rules
-from piquet.host.apache_tree import parse
+from piquet.host.servers.apache.hosts import has_server_rules
+from piquet.host.servers.apache.tree import parse
+from piquet.host.system import commands
 from tests.host.apache_files import tree
 from tests.host.box import Box
 

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from piquet.host import armed, request, schedule, signs
+from piquet.host import request
 from piquet.host.outcome import Request
+from piquet.host.state import armed, signs
+from piquet.host.system import schedule
 from tests.host.box import Box
 from tests.host.test_crash import _armable, arm
 

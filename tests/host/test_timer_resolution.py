@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from piquet.host.nginx_times import milliseconds
+from piquet.host.servers.nginx.times import milliseconds
 from tests.host.box import Box
 
 VALUES = {

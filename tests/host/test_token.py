@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from piquet.host import armed, birth, boot_mark, state
-from piquet.host.paths import END_IT_NOW
+from piquet.host.state import armed, birth, boot_mark, store
+from piquet.host.system.paths import END_IT_NOW
 from tests.host.box import HOUR_S, SITES, Box
 from tests.host.test_crash import _armable, arm
 
@@ -260,7 +260,7 @@ def test_a_token_that_does_not_agree_is_a_stop(host: Box, spoil: str) -> None:
     """At the next look, for good, and it is journalled as one."""
     SPOILS[spoil](host)
     host.reconcile()
-    record = state.read(host.paths.ended) or {}
+    record = store.read(host.paths.ended) or {}
     assert record["reason"] == "stopped by hand"
     assert_stays_down(host, is_cut=True)
 
@@ -285,9 +285,9 @@ def test_flags_go_up_in_the_first_look_of_a_boot_only(host: Box, is_complete: bo
     shutil.rmtree(host.paths.run)
     if not is_complete:
         host.paths.boot_mark.unlink()
-    record = state.read(host.paths.armed) or {}
+    record = store.read(host.paths.armed) or {}
     record["boot"]["id"] = "an earlier one"
-    state.write(host.paths.armed, record)
+    store.write(host.paths.armed, record)
     host.reconcile(boot=True)
     assert not host.paths.live.is_symlink()
     assert_stays_down(host, is_cut=True)

@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from piquet.host import files, flags, vigil
-from piquet.host.lock import locked
 from piquet.host.machine import Machine
 from piquet.host.outcome import Request
+from piquet.host.state import flags
+from piquet.host.system import files
+from piquet.host.system.lock import locked
+from piquet.host.verbs import reconcile
 
 from .box import SITES, Box
 
@@ -50,7 +52,7 @@ def test_it_looks_again_when_the_end_has_come(box: Box) -> None:
     """The end lies within the minute: disarmed at that second, not at the next full minute."""
     machine = armed_box(box, into_minute_s=10, start_s=-5, end_s=2)
     began = time.monotonic()
-    outcome = vigil.run(machine, WAIT)
+    outcome = reconcile.run(machine, WAIT)
     assert 1.5 < time.monotonic() - began < 2 + TICK_S + 5
     assert outcome.is_changed and not box.paths.armed.exists() and box.paths.ended.exists()
     assert "Disarm" in outcome.message
@@ -61,7 +63,7 @@ def test_it_does_not_wait_for_what_the_next_minute_sees(box: Box, second: float,
     """A boundary on or behind the next full minute is the schedule's own."""
     machine = armed_box(box, into_minute_s=second, start_s=-5, end_s=end)
     began = time.monotonic()
-    vigil.run(machine, WAIT)
+    reconcile.run(machine, WAIT)
     assert time.monotonic() - began < 2
     assert box.paths.armed.exists()
 
@@ -70,7 +72,7 @@ def test_a_reconcile_that_was_not_asked_to_does_not_wait(box: Box) -> None:
     """Whoever calls it by hand, or before another verb, goes on at once."""
     machine = armed_box(box, into_minute_s=10, start_s=-5, end_s=30)
     began = time.monotonic()
-    vigil.run(machine, Request("reconcile"))
+    reconcile.run(machine, Request("reconcile"))
     assert time.monotonic() - began < 2
 
 
@@ -79,7 +81,7 @@ def test_what_is_not_armed_is_not_waited_for(box: Box) -> None:
     machine = armed_box(box, into_minute_s=10, start_s=-5, end_s=40)
     box.paths.live.unlink()
     began = time.monotonic()
-    assert "Disarm" in vigil.run(machine, WAIT).message
+    assert "Disarm" in reconcile.run(machine, WAIT).message
     assert time.monotonic() - began < 10
 
 
@@ -100,7 +102,7 @@ def test_a_stop_by_hand_is_seen_while_it_waits(box: Box, meanwhile: Callable[...
 
     meanwhile(0.5, stop)
     meanwhile(2.5, look)
-    vigil.run(machine, WAIT)
+    reconcile.run(machine, WAIT)
     assert seen == [True]
 
 
@@ -115,5 +117,5 @@ def test_it_goes_when_piquet_goes(box: Box, meanwhile: Callable[..., None]) -> N
 
     meanwhile(1.0, remove)
     began = time.monotonic()
-    vigil.run(machine, WAIT)
+    reconcile.run(machine, WAIT)
     assert time.monotonic() - began < 10

@@ -10,25 +10,11 @@ from typing import Any
 
 import pytest
 
-from piquet.host import (
-    arm,
-    armed,
-    flags,
-    hooking,
-    hooks,
-    machine,
-    passes,
-    reconcile,
-    rehearse,
-    release,
-    remove,
-    rollback,
-    stage,
-    stops,
-    token_file,
-    transaction,
-)
-from piquet.host.reconcile import Disarm, PutUp, RecordStop, TakeDown
+from piquet.host import machine, reconciliation, stop_now, stops, takedown
+from piquet.host.reconciliation import Disarm, PutUp, RecordStop, TakeDown
+from piquet.host.servers.nginx import hook_line
+from piquet.host.state import armed, flags, rehearsal_tokens, token_file, transaction
+from piquet.host.verbs import arm, hook, reconcile, rehearse, remove, stage
 from tests.machine.test_machine import _made, run
 from tests.machine.world import World
 
@@ -51,25 +37,25 @@ QUICK = (
 
 def _same_boot(patch: Patch) -> None:
     """A flag that somebody took away is put up again."""
-    real = reconcile._same_boot
+    real = reconciliation._same_boot
 
     def healing(facts: Any, current: Any) -> Any:
         missing = current.expected(facts.now) - (facts.flags or frozenset())
         return (PutUp(current.expected(facts.now)),) if missing else real(facts, current)
 
-    patch.setattr(reconcile, "_same_boot", healing)
+    patch.setattr(reconciliation, "_same_boot", healing)
 
 
 def _without(action: type) -> Callable[[Patch], None]:
     """Reconcile decides it, and nobody does it."""
 
     def plant(patch: Patch) -> None:
-        real = reconcile._perform
+        real = reconciliation._perform
 
         def lazy(host: Any, verb: str, decided: Any) -> Any:
             return [] if isinstance(decided, action) else real(host, verb, decided)
 
-        patch.setattr(reconcile, "_perform", lazy)
+        patch.setattr(reconciliation, "_perform", lazy)
 
     return plant
 
@@ -81,7 +67,7 @@ def _flags_after_a_failure(patch: Patch) -> None:
 
 def _end_not_noticed(patch: Patch) -> None:
     """Nobody looks at the clock."""
-    real = reconcile.gather
+    real = reconciliation.gather
 
     def timeless(host: Any) -> Any:
         facts = real(host)
@@ -89,33 +75,33 @@ def _end_not_noticed(patch: Patch) -> None:
             facts, now=min(facts.now, facts.armed.end - 1) if facts.armed else facts.now
         )
 
-    patch.setattr(reconcile, "gather", timeless)
+    patch.setattr(reconciliation, "gather", timeless)
 
 
 def _no_recovery(patch: Patch) -> None:
     """Whoever comes next does not undo what a death left."""
-    for module in (arm, hooking, reconcile, rehearse, remove, rollback, stage):
+    for module in (arm, hook, reconcile, rehearse, remove, stop_now, stage):
         patch.setattr(module, "recover", lambda *_: [])
 
 
 def _a_byte(patch: Patch) -> None:
     """The removal of the line takes the owner's next byte with it."""
-    real = hooks.remove
+    real = hook_line.remove
 
-    def greedy(text: bytes, include: str = hooks.INCLUDE) -> bytes:
-        place = text.find(hooks.line(include))
+    def greedy(text: bytes, include: str = hook_line.INCLUDE) -> bytes:
+        place = text.find(hook_line.line(include))
         return (
             real(text, include)
             if place < 0
             else real(text, include)[:place] + real(text, include)[place + 1 :]
         )
 
-    patch.setattr(hooks, "remove", greedy)
+    patch.setattr(hook_line, "remove", greedy)
 
 
 def _released_only_until_the_boot(patch: Patch) -> None:
     """A rollback takes the flags down and leaves the host armed."""
-    patch.setattr(release.state, "disarm", lambda *_: None)
+    patch.setattr(takedown.store, "disarm", lambda *_: None)
 
 
 def _staged_over_armed(patch: Patch) -> None:
@@ -126,12 +112,12 @@ def _staged_over_armed(patch: Patch) -> None:
 
 def _not_intact(patch: Patch) -> None:
     """A boot puts flags up whatever was done to what was staged."""
-    patch.setattr(reconcile, "_is_intact", lambda *_: True)
+    patch.setattr(reconciliation, "_is_intact", lambda *_: True)
 
 
 def _never_after_a_boot(patch: Patch) -> None:
     """A boot ends every picket: safe, and useless."""
-    patch.setattr(reconcile, "_after_boot", lambda *_: (Disarm("boot"),))
+    patch.setattr(reconciliation, "_after_boot", lambda *_: (Disarm("boot"),))
 
 
 def _other_plan(patch: Patch) -> None:
@@ -173,8 +159,8 @@ def _something_left(patch: Patch) -> None:
 
 def _unreadable_is_ignored(patch: Patch) -> None:
     """A state that cannot be read leaves everything as it is."""
-    real = reconcile.decide
-    patch.setattr(reconcile, "decide", lambda facts: () if facts.is_unreadable else real(facts))
+    real = reconciliation.decide
+    patch.setattr(reconciliation, "decide", lambda facts: () if facts.is_unreadable else real(facts))
 
 
 def _edits_lost(patch: Patch) -> None:
@@ -184,51 +170,51 @@ def _edits_lost(patch: Patch) -> None:
 
 def _stop_of_all_ignored(patch: Patch) -> None:
     """All flags gone in the same boot is taken for nothing."""
-    real = reconcile._same_boot
+    real = reconciliation._same_boot
 
     def blind(facts: Any, current: Any) -> Any:
         actions = real(facts, current)
         return () if actions[:1] == (Disarm("stopped by hand"),) else actions
 
-    patch.setattr(reconcile, "_same_boot", blind)
+    patch.setattr(reconciliation, "_same_boot", blind)
 
 
 def _rehearsal_outlives_the_picket(patch: Patch) -> None:
     """Neither a rollback nor another plan ends it."""
-    real = release.end_rehearsal
+    real = takedown.end_rehearsal
 
     def lazy(host: Any, verb: str, **how: Any) -> Any:
         return real(host, verb, **how) if how or verb == "rehearse" else (False, [])
 
-    patch.setattr(release, "end_rehearsal", lazy)
+    patch.setattr(takedown, "end_rehearsal", lazy)
 
 
 def _rehearsal_is_endless(patch: Patch) -> None:
     """Reconcile never looks for one that is over."""
-    patch.setattr(passes, "sweep", lambda *_: False)
+    patch.setattr(rehearsal_tokens, "sweep", lambda *_: False)
 
 
 def _rehearsal_shows_everybody(patch: Patch) -> None:
     """It puts up the flags of what it shows."""
-    real = passes.issue
+    real = rehearsal_tokens.issue
 
     def loud(paths: Any, phase: int, now: float) -> Any:
         staged = rehearse.manifest.staged(paths)
         flags.put_up(paths, [entry.key for entry in staged.entries])
         return real(paths, phase, now)
 
-    patch.setattr(passes, "issue", loud)
+    patch.setattr(rehearsal_tokens, "issue", loud)
 
 
 def _rehearsal_clears_flags_away(patch: Patch) -> None:
     """What it finds in `/run/piquet` it clears away, the link that switches everybody with it."""
-    real = passes.issue
+    real = rehearsal_tokens.issue
 
     def tidy(paths: Any, phase: int, now: float) -> Any:
         paths.live.unlink(missing_ok=True)
         return real(paths, phase, now)
 
-    patch.setattr(passes, "issue", tidy)
+    patch.setattr(rehearsal_tokens, "issue", tidy)
 
 
 def _bearer_token(patch: Patch) -> None:

@@ -23,14 +23,16 @@ from typing import Any
 
 import pytest
 
-from piquet.host import commands, probe, processes, proof, release, request
-from piquet.host.apache import Apache
-from piquet.host.commands import Result
+from piquet.host import proof, request, takedown
 from piquet.host.findings import Finding
 from piquet.host.machine import Machine
-from piquet.host.nginx import Nginx
 from piquet.host.outcome import Outcome, Request
-from piquet.host.schedule import Schedule
+from piquet.host.servers import probe
+from piquet.host.servers.apache.server import Apache
+from piquet.host.servers.nginx.server import Nginx
+from piquet.host.system import commands, processes
+from piquet.host.system.commands import Result
+from piquet.host.system.schedule import Schedule
 from tests.corpus.box import faketime_library
 from tests.host.box import Box
 from tests.machine import restores
@@ -299,7 +301,7 @@ class World(Box):
 
     def settle_quickly(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """No pauses between questions to a server that answers at once; a told one is not asked over HTTP."""
-        monkeypatch.setattr(release, "_PAUSE_S", 0.0)
+        monkeypatch.setattr(takedown, "_PAUSE_S", 0.0)
         if not self.is_live:
             monkeypatch.setattr(probe, "ask", told_answer(self))
 

@@ -11,7 +11,8 @@ import pytest
 
 from piquet.campaign.model import Campaign
 from piquet.fleet.read import read_fleet
-from piquet.host import nginx, nginx_config
+from piquet.host.servers.nginx import config as nginx_config
+from piquet.host.servers.nginx import server as nginx
 from piquet.plan import make_plan
 from piquet.verify.observation import UNKNOWN_SITE, Observation
 from piquet.verify.probe import Prober

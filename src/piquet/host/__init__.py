@@ -3,14 +3,13 @@
 
 The order in which to read it, which is also the direction of the imports:
 
-* values and texts, without file or clock: `findings`, `errors`, `nginx_tokens`, `hooks`, `reconcile.decide`,
-  `boundaries.due`
-* the machine's edges: `paths`, `platforms`, `commands`, `files`, `processes`, `lock`, `journal`, `state`,
-  `flags`, `passes`, `probe`, `schedule`, `transaction`
-* the web servers: `servers` (what a provider is, and the null one), `nginx_config`, `nginx`; `apache_tree`
-  (what the server understood), `apache_text` (what only texts tell), `apache_hosts`, `apache_owners`,
-  `apache_findings`, `apache`
-* the verbs: `survey`, `status`, `hooking`, `stage`, `arm`, `rehearse`, `release`, `reconcile`, `rollback`,
-  `remove`
+* `findings`, `errors`: what is said, and what is raised
+* `system/`: the machine's edges: paths, files, processes, the lock, what calls us again
+* `state/`: what is kept here: bundle, armed state, token, flags, journal, transactions
+* `servers/`: the web servers, a room each
+* `machine`: all of these together, as one host
+* what verbs are made of: `proof`, `takedown`, `stop_now`, `reconciliation` (`decide` is its rule), `readiness`,
+  `loaded`, `hooked_files`, `status_document`; what is noticed between them: `hook_watch`, `stop_watch`, `stops`
+* `verbs/`: a module a verb
 * the way in: `request` (one JSON document out), `__main__` (command line)
 """

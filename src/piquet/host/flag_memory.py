@@ -6,11 +6,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Dict, List, Tuple
 
-from piquet.host import nginx, servers
 from piquet.host.errors import AgentError
 from piquet.host.findings import Finding
 from piquet.host.machine import Machine
-from piquet.host.manifest import Manifest
+from piquet.host.servers import web_server
+from piquet.host.servers.nginx import server as nginx
+from piquet.host.state.manifest import Manifest
 
 CODE = "open-file-cache"
 
@@ -48,7 +49,7 @@ def _reloaded(machine: Machine) -> Tuple[bool, List[Finding]]:
     machine.nginx.forget()
     if not machine.nginx.test().ok:
         more = f"open_file_cache may show a flag for {_lag_s(machine)} s after it is gone; it is tried every minute."
-        return False, [replace(servers.unloaded(machine.nginx, more), code=CODE)]
+        return False, [replace(web_server.unloaded(machine.nginx, more), code=CODE)]
     try:
         machine.nginx.reload()
     except AgentError as error:

@@ -15,11 +15,13 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Dict, FrozenSet, Iterable, List, Mapping
 
-from piquet.host import armed, documents, manifest, nginx, state, stops
-from piquet.host.armed import Armed
+from piquet.host import stops
 from piquet.host.findings import Finding
 from piquet.host.machine import Machine
-from piquet.host.nginx_config import Block
+from piquet.host.servers.nginx import server as nginx
+from piquet.host.servers.nginx.config import Block
+from piquet.host.state import armed, documents, manifest, store
+from piquet.host.state.armed import Armed
 
 _APART_S = 50.0
 """Between two looks; the timer's minutes are some seconds longer or shorter on a busy machine."""
@@ -30,7 +32,7 @@ def look(machine: Machine, verb: str) -> List[Finding]:
     current = armed.current(machine.paths)
     if current is None:
         return []
-    stamps, seen = stamp(current.watch), state.sightings(machine.paths, current.armed_at)
+    stamps, seen = stamp(current.watch), store.sightings(machine.paths, current.armed_at)
     before = _since(seen.get("absent"))
     if stamps == seen.get("stamps", dict(current.watch)) and not before:
         return []
@@ -42,7 +44,7 @@ def look(machine: Machine, verb: str) -> List[Finding]:
     since = _absent_since(machine, current, before) if unhooked else {}
     told = {**seen, **found, "stamps": stamps, "absent": since}
     with contextlib.suppress(OSError, *documents.FAULTS):
-        state.write(machine.paths.boundaries, told)
+        store.write(machine.paths.boundaries, told)
     over = frozenset(key for key, at in since.items() if machine.now() - at >= _APART_S)
     told_of = [*map(finding, found["missing"]), *map(not_first, later)]
     return [*told_of, *stops.unhooked(machine, verb, over)]

@@ -18,9 +18,11 @@ from pathlib import Path
 from typing import Iterator, List, Sequence, Tuple
 
 from piquet.host.findings import Finding
-from piquet.host.machine import Machine
+from piquet.host.machine import Machine, boot_id
 from piquet.host.outcome import Request
-from piquet.host.servers import Server
+from piquet.host.servers.web_server import Server
+from piquet.host.state import store
+from piquet.host.state.manifest import Manifest
 
 OPTION = "allow_unloaded"
 TOLERANCE_S = 0.1
@@ -95,3 +97,18 @@ def _finding(name: str, edits: List[Tuple[float, Path]], severity: str) -> Findi
 
 def _clock(at: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(at))
+
+
+def is_loaded(machine: Machine, bundle: Manifest) -> bool:
+    """Whether every running server has taken up what was staged last."""
+    return not not_loaded(machine, bundle)
+
+
+def not_loaded(machine: Machine, bundle: Manifest) -> Tuple[str, ...]:
+    """Running servers whose workers are older than what was staged."""
+    record = store.installed(machine.paths) or {}
+    staged = record.get("staged", {})
+    if staged.get("boot_id") != boot_id(machine):
+        return ()
+    running = [server for server in machine.chosen(bundle.providers) if server.is_running()]
+    return tuple(s.name for s in running if not s.is_loaded_since(float(staged["uptime_s"])))

@@ -9,15 +9,18 @@ import time
 from dataclasses import dataclass, replace
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional
 
-from piquet.host import files, hooks, journal, recall, servers, state, transaction
-from piquet.host.apache import Apache
 from piquet.host.errors import AgentError
 from piquet.host.findings import Finding
-from piquet.host.nginx import Nginx
-from piquet.host.paths import Paths
-from piquet.host.platforms import Platform, parse_os_release, platform_of
-from piquet.host.schedule import Schedule, schedules
-from piquet.host.servers import Server
+from piquet.host.servers import web_server
+from piquet.host.servers.apache.server import Apache
+from piquet.host.servers.nginx import hook_line
+from piquet.host.servers.nginx.server import Nginx
+from piquet.host.servers.web_server import Server
+from piquet.host.state import journal, rollback_stamp, store, transaction
+from piquet.host.system import files
+from piquet.host.system.paths import Paths
+from piquet.host.system.platforms import Platform, parse_os_release, platform_of
+from piquet.host.system.schedule import Schedule, schedules
 
 
 @dataclass
@@ -78,13 +81,13 @@ def this_machine(
         os_release = {}
     platform = platform or platform_of(os_release)
     nginx, apache = Nginx(platform, paths), Apache(platform, paths)
-    known, recalled = schedules(platform, paths), recall.stamped(paths)
+    known, recalled = schedules(platform, paths), rollback_stamp.stamped(paths)
     return Machine(paths, platform, os_release, nginx, apache, known, role, clock, recalled)
 
 
 def boot_id(machine: Machine) -> str:
     """This boot's name."""
-    return state.boot_id(machine.paths)
+    return store.boot_id(machine.paths)
 
 
 def settle(machine: Machine, names: Iterable[str]) -> List[Finding]:
@@ -98,7 +101,7 @@ def settle(machine: Machine, names: Iterable[str]) -> List[Finding]:
         if not server.is_running():
             continue
         if not server.test().ok:
-            findings.append(servers.unloaded(server, severity="error"))
+            findings.append(web_server.unloaded(server, severity="error"))
             continue
         try:
             server.reload()
@@ -113,7 +116,7 @@ def undo(machine: Machine) -> List[Finding]:
     include = machine.paths.hook_include
     is_hook = record.get("verb") == "hook"
     findings = transaction.undo(
-        machine.paths, (lambda _, text: hooks.remove(text, include)) if is_hook else None
+        machine.paths, (lambda _, text: hook_line.remove(text, include)) if is_hook else None
     )
     findings += settle(machine, record.get("servers", []))
     if not any(finding.code == "not-restored" for finding in findings):

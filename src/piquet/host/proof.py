@@ -13,12 +13,14 @@ import os
 from pathlib import Path
 from typing import Iterator, List, Sequence, Tuple
 
-from piquet.host import boundaries, files, probe
 from piquet.host.findings import Finding
 from piquet.host.machine import Machine
-from piquet.host.manifest import Entry, Manifest
-from piquet.host.paths import Paths
 from piquet.host.proof_causes import cause
+from piquet.host.servers import probe
+from piquet.host.state import boundaries
+from piquet.host.state.manifest import Entry, Manifest
+from piquet.host.system import files
+from piquet.host.system.paths import Paths
 
 PREFIX = "/.well-known/piquet/proof/"
 """Below it lies what is asked for; the twin of `piquet.answers.PROOF_PREFIX`."""

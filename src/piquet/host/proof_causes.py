@@ -10,9 +10,10 @@ import os
 from pathlib import Path
 from typing import Iterator, Optional, Sequence, Tuple
 
-from piquet.host import probe, processes
-from piquet.host.processes import Process
-from piquet.host.servers import Server
+from piquet.host.servers import probe
+from piquet.host.servers.web_server import Server
+from piquet.host.system import processes
+from piquet.host.system.processes import Process
 
 _PROC = Path("/proc")
 _ENFORCE = Path("/sys/fs/selinux/enforce")

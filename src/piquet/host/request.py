@@ -21,17 +21,17 @@ from piquet.host.outcome import Outcome, Request
 
 VERBS: Mapping[str, Tuple[str, str]] = {
     "survey": ("survey", "run"),
-    "hook": ("hooking", "hook"),
-    "unhook": ("hooking", "unhook"),
+    "hook": ("hook", "hook"),
+    "unhook": ("hook", "unhook"),
     "stage": ("stage", "run"),
     "arm": ("arm", "run"),
     "rehearse": ("rehearse", "run"),
     "status": ("status", "run"),
     "rollback": ("rollback", "run"),
     "remove": ("remove", "run"),
-    "reconcile": ("vigil", "run"),
+    "reconcile": ("reconcile", "run"),
 }
-"""Verb → module and function. Loaded when asked for: on a host every start compiles what it imports."""
+"""Verb → module in `verbs/` and function. Loaded when asked for: on a host every start compiles what it imports."""
 
 
 def from_payload(path: Path) -> Request:
@@ -92,13 +92,17 @@ def carry_out(machine: Machine, request: Request) -> Outcome:
 
 def _verb(name: str) -> Callable[[Machine, Request], Outcome]:
     module, function = VERBS[name]
-    found: Callable[[Machine, Request], Outcome] = getattr(import_module(f"piquet.host.{module}"), function)
+    found: Callable[[Machine, Request], Outcome] = getattr(
+        import_module(f"piquet.host.verbs.{module}"), function
+    )
     return found
 
 
 def respond(machine: Machine, request: Request) -> Dict[str, Any]:
     """Carry a request out and make the response of the agent protocol."""
-    import_module("piquet.host.status")  # before the work: remove deletes the file that modules come from
+    import_module(
+        "piquet.host.verbs.status"
+    )  # before the work: remove deletes the file that modules come from
     outcome = _looked_again(machine, request, carry_out(machine, request))
     response: Dict[str, Any] = {
         "piquet": 1,
@@ -122,7 +126,7 @@ def _looked_again(machine: Machine, request: Request, outcome: Outcome) -> Outco
     """Survey again after a verb that rewrites the owner's files, so that the controller's survey is true."""
     if request.verb not in ("hook", "unhook") or request.is_check:
         return outcome
-    from piquet.host import survey
+    from piquet.host.verbs import survey
 
     try:
         return replace(outcome, survey=survey.survey(machine))
@@ -135,10 +139,10 @@ def _looked_again(machine: Machine, request: Request, outcome: Outcome) -> Outco
 
 def _status(machine: Machine) -> Dict[str, Any]:
     """The status, or why there is none; never an exception after the work is done."""
-    from piquet.host import status
+    from piquet.host import status_document
 
     try:
-        return status.document(machine)
+        return status_document.document(machine)
     except Exception as error:
         return {"state": "unknown", "error": repr(error)}
 

@@ -10,11 +10,13 @@ from __future__ import annotations
 import contextlib
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional
 
-from piquet.host import armed, files, flag_memory, manifest, release, state
-from piquet.host.armed import Armed
+from piquet.host import flag_memory, takedown
 from piquet.host.findings import Finding
 from piquet.host.machine import Machine
-from piquet.host.manifest import Entry, Manifest
+from piquet.host.state import armed, manifest, store
+from piquet.host.state.armed import Armed
+from piquet.host.state.manifest import Entry, Manifest
+from piquet.host.system import files
 
 REASON = "stopped by hand"
 _AT_ONCE = 20
@@ -47,7 +49,7 @@ def notice(machine: Machine, verb: str) -> None:
         return
     record = {**last.to_json(), "reason": REASON, "ended_at": machine.now()}
     with contextlib.suppress(OSError):
-        state.write(machine.paths.ended, record)
+        store.write(machine.paths.ended, record)
         machine.log(verb, "disarmed", reason=REASON, found="the armed state is gone")
 
 
@@ -56,7 +58,7 @@ def confirm(machine: Machine, verb: str) -> List[Finding]:
     current, staged = armed.current(machine.paths), manifest.staged(machine.paths)
     if current is None or staged is None or staged.campaign != current.campaign:
         return []
-    seen = state.sightings(machine.paths, current.armed_at)
+    seen = store.sightings(machine.paths, current.armed_at)
     due = [stop for stop in _stops(machine, current, staged) if stop.name not in seen["confirmed"]][:_AT_ONCE]
     if not due:
         return []
@@ -67,7 +69,7 @@ def confirm(machine: Machine, verb: str) -> List[Finding]:
     findings += [finding for finding in told.values() if finding is not None]
     seen["unconfirmed_stops"] = {name: f.to_json() for name, f in told.items() if f is not None}
     with contextlib.suppress(OSError):
-        state.write(machine.paths.boundaries, seen)
+        store.write(machine.paths.boundaries, seen)
     return findings
 
 
@@ -76,7 +78,7 @@ def unconfirmed(machine: Machine) -> List[Finding]:
     current, staged = armed.current(machine.paths), manifest.staged(machine.paths)
     if current is None or staged is None:
         return []
-    seen = state.sightings(machine.paths, current.armed_at)
+    seen = store.sightings(machine.paths, current.armed_at)
     records: Dict[str, Any] = seen.get("unconfirmed_stops") or {}
     due = (stop.name for stop in _stops(machine, current, staged) if stop.name not in seen["confirmed"])
     return [Finding(**records[name]) for name in due if name in records]
@@ -109,7 +111,7 @@ def _look(
     machine: Machine, verb: str, staged: Manifest, seen: Dict[str, Any], stop: Stop
 ) -> Optional[Finding]:
     """Ask one site; tell the journal once for each outcome."""
-    answer = release.row(stop.entry, staged, stop.phase, wants_ours=False)
+    answer = takedown.row(stop.entry, staged, stop.phase, wants_ours=False)
     word = "not-confirmed" if answer["ours"] else "unanswered" if answer["is_unasked"] else "confirmed"
     if f"{stop.name}/{word}" not in seen["told"]:
         seen["told"].append(f"{stop.name}/{word}")

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from typing import FrozenSet, List
 
-from piquet.host import armed, documents, flags, release
+from piquet.host import takedown
 from piquet.host.errors import AgentError
 from piquet.host.findings import Finding
 from piquet.host.machine import Machine
+from piquet.host.state import armed, documents, flags
 
 
 def record(machine: Machine, verb: str, keys: FrozenSet[str], *, is_unhooked: bool = False) -> None:
@@ -31,7 +32,7 @@ def unhooked(machine: Machine, verb: str, keys: FrozenSet[str]) -> List[Finding]
         return []
     found = [finding(key) for key in sorted(keys)]
     if not current.expected(machine.now()) - keys:
-        return [*found, *release.disarm(machine, verb, "stopped by hand")]
+        return [*found, *takedown.disarm(machine, verb, "stopped by hand")]
     try:
         flags.take_down(machine.paths, keys)
         record(machine, verb, keys, is_unhooked=True)
@@ -44,7 +45,7 @@ def not_written(machine: Machine, verb: str, error: BaseException) -> List[Findi
     """What cannot be recorded stops the host: too little rather than too much."""
     message = "The state could not be written, so the host was released."
     told = Finding("error", "state-not-written", str(machine.paths.armed), message, got=str(error))
-    return [told, *release.disarm(machine, verb, "state not written")]
+    return [told, *takedown.disarm(machine, verb, "state not written")]
 
 
 def finding(key: str) -> Finding:

@@ -1,0 +1,363 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""nginx's configuration as the files hold it: includes followed, each file once, server blocks with their bytes.
+
+`nginx -T` prints texts that are not the files' bytes and gives no offsets, so the files themselves are read. Includes
+are globs relative to the folder of nginx.conf; symlinks are resolved, since the file behind them is what a hook must
+change. Snippets included inside a server block are read for names and listens as if they stood there.
+
+Source: nginx documentation, core module, `include`; ngx_http_core_module, `listen` and `server_name`.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import glob
+import os
+import re
+import socket
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Dict, Iterable, Iterator, List, Optional, Set, Tuple
+
+from piquet.host.findings import Finding
+from piquet.host.servers.nginx import hook_line
+from piquet.host.servers.nginx.inherited import Placed
+from piquet.host.servers.nginx.tokens import ConfigSyntaxError, Directive, Server, parse
+
+_HOST_NAME = re.compile(r"^(\*\.)?([a-z0-9_]([a-z0-9_-]*[a-z0-9_])?\.)*[a-z0-9]([a-z0-9-]*[a-z0-9])?$")
+_ADDRESS = re.compile(r"^(?:(?P<address>\[[^]]*\]|[^:]*):)?(?P<first>\d+)(?:-(?P<last>\d+))?$")
+_MAX_PORTS = 64
+EARLY_LUA = "server_rewrite_by_lua"
+"""Beginning of the names of directives that act before the hook, wherever the hook stands."""
+_NOTED = frozenset({"proxy_cache", "fastcgi_cache", "uwsgi_cache", "scgi_cache"})
+_OWN = re.compile(
+    r"(server_rewrite_by_lua|header_filter_by_lua|body_filter_by_lua|sub_filter|sub_filter_last_modified|expires"
+    r"|add_before_body|add_after_body|gzip_vary|more_set_input_headers|more_clear_input_headers"
+    r"|subs_filter|limit_rate|add_trailer)(?:_block|_file)?$"
+)
+"""Directives that take the place of ours, or ours theirs, in the block where they stand."""
+_TELLING = frozenset({"add_header", "more_set_headers"})
+_TO_CACHES = re.compile(r"(?:[a-z-]+-)?cache-control|surrogate-control|edge-control|x-accel-expires")
+"""Headers, in lower case, by which caches are told how long to keep an answer."""
+_OURS = (
+    "content-language",
+    "content-type",
+    "etag",
+    "last-modified",
+    "retry-after",
+    "x-piquet",
+    "x-robots-tag",
+)
+"""Headers, in lower case, that our answers have, or must not have, besides those that caches are told by."""
+_VARY = "vary"
+"""Whatever it says: beside it, the star of our own is overlooked by some caches."""
+_LIFETIME = re.compile(r"\$|[1-9]")
+"""In the value of one: a number of seconds that is not zero, or nobody knows."""
+ANY = "0.0.0.0"  # noqa: S104 - what a survey writes for every IPv4 address
+
+
+@dataclass(frozen=True)
+class Listen:
+    """One address that a block answers at.
+
+    Attributes:
+        address: 0.0.0.0 or :: for all.
+        port: TCP.
+        tls: whether it speaks TLS.
+        is_default: whether the block answers there for names that nobody serves.
+        proxy_protocol: a client must say first for whom it connects.
+        is_dual: of `::`, whether its socket takes IPv4, too.
+    """
+
+    address: str
+    port: int
+    tls: bool
+    is_default: bool
+    proxy_protocol: bool = False
+    is_dual: bool = False
+
+
+@dataclass(frozen=True)
+class Block:
+    """One server block of http.
+
+    Attributes:
+        file: with symlinks resolved.
+        line: of the word `server`, 1-based.
+        offset: of the byte after its brace.
+        names: host names and `*.` wildcards, lower case.
+        others: names that no campaign can select (regular expressions, `www.*`).
+        listens: TCP addresses.
+        hooked: `ours`, `owner` or None.
+        before_hook: names of directives that act before a misplaced hook.
+        directives: what stands in it, snippets in the place of their includes, with the file of each.
+    """
+
+    file: Path
+    line: int
+    offset: int
+    names: Tuple[str, ...]
+    others: Tuple[str, ...]
+    listens: Tuple[Listen, ...]
+    hooked: Optional[str]
+    before_hook: Tuple[str, ...]
+    directives: Tuple[Placed, ...] = ()
+
+    @property
+    def is_late(self) -> bool:
+        """Whether our line is in it and something has come to stand before it, which wins."""
+        return self.hooked == "ours" and bool(self.before_hook)
+
+
+@dataclass
+class Configuration:
+    """What was read.
+
+    Attributes:
+        files: bytes of every file, by real path.
+        contexts: `main` or `http`, by real path, for files that hold server blocks.
+        blocks: server blocks in the order of reading.
+        main: directives at the top, includes replaced by what they hold.
+        http: directives of http, without server blocks, with the file that each came from.
+        includes: globs included at http level, made absolute.
+        inner: directives inside server blocks (any depth) as (name, arguments), for the caches.
+        own: directives of server blocks that decide what ours can do there, with `server` or `location` in front;
+            of those that set headers only what tells caches to keep answers: `server add_header:cache-control`.
+        findings: files that cannot be read.
+    """
+
+    files: Dict[Path, bytes] = field(default_factory=dict)
+    contexts: Dict[Path, str] = field(default_factory=dict)
+    blocks: List[Block] = field(default_factory=list)
+    main: List[Directive] = field(default_factory=list)
+    http: List[Tuple[Path, Directive]] = field(default_factory=list)
+    includes: List[str] = field(default_factory=list)
+    inner: Dict[str, List[Tuple[str, ...]]] = field(default_factory=dict)
+    own: Set[str] = field(default_factory=set)
+    findings: List[Finding] = field(default_factory=list)
+
+
+def read(conf: Path, include: str = hook_line.INCLUDE) -> Configuration:
+    """Read nginx.conf and all that it includes; faults become findings, reading goes on."""
+    reader = _Reader(conf, include)
+    reader.file(conf, "main")
+    reader.configuration.blocks = _sharing_sockets(reader.configuration.blocks)
+    return reader.configuration
+
+
+class _Reader:
+    """Follows includes and remembers every parsed file."""
+
+    def __init__(self, conf: Path, include: str) -> None:
+        self.folder = conf.parent
+        self.include = include
+        self.configuration = Configuration()
+        self.parsed: Dict[Path, Tuple[Directive, ...]] = {}
+        self.visited: Set[Tuple[Path, str]] = set()
+        self.began_in: Dict[Path, str] = {}
+
+    def file(self, path: Path, context: str) -> None:
+        """Read a file included in `main` or `http`, unless it was already."""
+        real = Path(os.path.realpath(str(path)))
+        if (real, context) not in self.visited:
+            self.visited.add((real, context))
+            self.began_in.setdefault(real, context)
+            self.directives(self.load(real), real, context)
+
+    def load(self, real: Path) -> Tuple[Directive, ...]:
+        """The file's directives; none if it cannot be read."""
+        if real not in self.parsed:
+            self.parsed[real] = ()
+            try:
+                text = real.read_bytes()
+                self.configuration.files[real] = text
+                self.parsed[real] = parse(text)
+            except (OSError, ConfigSyntaxError) as error:
+                message = "This part of nginx's configuration cannot be read."
+                self.configuration.findings.append(
+                    Finding("error", "nginx-unreadable", str(real), message, got=str(error))
+                )
+        return self.parsed[real]
+
+    def directives(self, directives: Iterable[Directive], real: Path, context: str) -> None:
+        """Sort directives into main, http and server blocks."""
+        for directive in directives:
+            if directive.name == "include" and directive.arguments:
+                self.included(directive.arguments[0], context)
+            elif context == "main" and directive.name == "http":
+                self.directives(directive.children, real, "http")
+            elif context == "http" and directive.name == "server" and directive.body is not None:
+                self.configuration.contexts[real] = self.began_in[real]
+                self.configuration.blocks.append(self.block(Server(directive, directive.body), real))
+            elif context == "main":
+                self.configuration.main.append(directive)
+            else:
+                self.configuration.http.append((real, directive))
+
+    def included(self, pattern: str, context: str) -> None:
+        """Follow an include in main or http."""
+        if context == "http":
+            self.configuration.includes.append(self.absolute(pattern))
+        for path in self.matches(pattern):
+            self.file(path, context)
+
+    def absolute(self, pattern: str) -> str:
+        return str(self.folder / pattern)
+
+    def matches(self, pattern: str) -> List[Path]:
+        """Files that a glob names, sorted as nginx sorts them."""
+        names = sorted(glob.glob(self.absolute(pattern)))  # noqa: PTH207 - the pattern may be absolute
+        return [Path(name) for name in names]
+
+    def inside(self, directives: Iterable[Directive], real: Path, depth: int = 0) -> Iterator[Placed]:
+        """Directives of a server block, snippets in place of their includes; our own files are not followed."""
+        for directive in directives:
+            if directive.name != "include" or not directive.arguments or depth > 8:
+                yield real, directive
+                continue
+            if directive.arguments[0].startswith(self.include.rpartition("/")[0]):
+                yield real, directive
+                continue
+            for path in self.matches(directive.arguments[0]):
+                snippet = Path(os.path.realpath(str(path)))
+                yield from self.inside(self.load(snippet), snippet, depth + 1)
+
+    def block(self, server: Server, real: Path) -> Block:
+        """Read one server block."""
+        text = self.configuration.files[real]
+        placed = tuple(self.inside(server.directive.children, real))
+        directives = [directive for _, directive in placed]
+        self.note(directives)
+        names, others = _names(d.arguments for d in directives if d.name == "server_name")
+        hooked, before = self.hook(server, text, directives)
+        listens, line = _listens(directives), server.directive.line
+        return Block(real, line, server.body, names, others, listens, hooked, before, placed)
+
+    def hook(
+        self, server: Server, text: bytes, directives: List[Directive]
+    ) -> Tuple[Optional[str], Tuple[str, ...]]:
+        """Whose hook the block carries, and what stands before it."""
+        folder = self.include.rpartition("/")[0]
+        place = next(
+            (
+                i
+                for i, d in enumerate(directives)
+                if d.name == "include" and d.arguments[0].startswith(folder)
+            ),
+            None,
+        )
+        if place is None:
+            return None, ()
+        acting = {"return", "rewrite", "if", "set", "break"}
+        before = tuple(d.name for d in directives[:place] if d.name in acting)
+        return ("ours" if hook_line.is_ours(text, server, self.include) else "owner"), before
+
+    def note(self, directives: Iterable[Directive], level: str = "server") -> None:
+        """Remember what is used inside server blocks."""
+        for directive in directives:
+            if directive.name in _NOTED:
+                self.configuration.inner.setdefault(directive.name, []).append(directive.arguments)
+            self.configuration.own |= own_words(directive, level)
+            if directive.children:
+                self.note(directive.children, "location")
+
+
+def own_words(directive: Directive, level: str) -> Set[str]:
+    """The directive as the survey names it, if it decides what ours can do there."""
+    match = _OWN.match(directive.name)
+    is_off = directive.arguments in (("off",), ("0",))
+    ours = {f"{level} more_headers:{name}" for name in _of_ours(directive)}
+    if directive.name in _TELLING:
+        return ours | {f"{level} {directive.name}:{name}" for name in _told(directive)}
+    if ours:
+        return ours
+    return {f"{level} {match.group(1)}"} if match and not is_off else set()
+
+
+def _of_ours(directive: Directive) -> Iterator[str]:
+    """Names, in lower case, of headers of our answers that a headers-more of the owner's sets or clears."""
+    if directive.name in ("more_set_headers", "more_clear_headers"):
+        said = [word.partition(":")[0].strip().lower() for word in directive.arguments]
+        yield from (name for name in _OURS if any(fnmatch.fnmatchcase(name, word) for word in said))
+
+
+def _told(directive: Directive) -> Iterator[str]:
+    """Names, in lower case, of headers that the directive sets and by which a cache could keep an answer of ours."""
+    words = directive.arguments
+    pairs = [words[:2]] if directive.name == "add_header" else [tuple(word.split(":", 1)) for word in words]
+    for pair in (pair for pair in pairs if len(pair) == 2):
+        name = pair[0].strip().lower()
+        if name == _VARY or (_TO_CACHES.fullmatch(name) and _LIFETIME.search(pair[1])):
+            yield name
+
+
+def _names(arguments: Iterable[Tuple[str, ...]]) -> Tuple[Tuple[str, ...], Tuple[str, ...]]:
+    """Names that can be selected, and those that cannot; `.x` is `x` and `*.x`, `_` and "" are nothing."""
+    names: List[str] = []
+    others: List[str] = []
+    for word in (word for words in arguments for word in words):
+        name = socket.gethostname().lower() if word == "$hostname" else word.lower()
+        if name.startswith(".") and _HOST_NAME.match(name[1:]):
+            names += [name[1:], "*" + name]
+        elif name not in ("", "_"):
+            (names if _HOST_NAME.match(name) else others).append(name)
+    return tuple(dict.fromkeys(names)), tuple(dict.fromkeys(others))
+
+
+def _listens(directives: Iterable[Directive]) -> Tuple[Listen, ...]:
+    """TCP addresses; without `listen`, *:80. Sockets and QUIC are left out."""
+    directives = list(directives)
+    is_all_tls = any(d.name == "ssl" and d.arguments == ("on",) for d in directives)
+    found = [d.arguments for d in directives if d.name == "listen" and d.arguments]
+    listens = [listen for words in found or [("80",)] for listen in _listen(words, is_all_tls)]
+    return tuple(dict.fromkeys(listens))
+
+
+def _sharing_sockets(blocks: List[Block]) -> List[Block]:
+    """What one block says of a socket holds for all blocks on it; one for both families is there for IPv4 as well.
+
+    Source: nginx, src/http/ngx_http.c, ngx_http_add_addresses; ngx_http_core_module, `listen`: `ipv6only` is on
+    unless somebody says otherwise, since 1.3.4.
+    """
+    sockets: Dict[Tuple[str, int], List[Listen]] = {}
+    for listen in (listen for block in blocks for listen in block.listens):
+        sockets.setdefault((listen.address, listen.port), []).append(listen)
+    whole = {
+        place: {
+            "tls": any(one.tls for one in said),
+            "proxy_protocol": any(one.proxy_protocol for one in said),
+            "is_dual": place[0] == "::" and any(one.is_dual for one in said),
+        }
+        for place, said in sockets.items()
+    }
+    return [replace(block, listens=tuple(dict.fromkeys(_as_heard(block.listens, whole)))) for block in blocks]
+
+
+def _as_heard(listens: Iterable[Listen], whole: Dict[Tuple[str, int], Dict[str, bool]]) -> Iterator[Listen]:
+    for listen in listens:
+        heard = replace(listen, **whole[listen.address, listen.port])  # type: ignore[arg-type]
+        yield heard
+        if heard.is_dual:
+            yield replace(heard, address=ANY, is_dual=False)
+
+
+def _listen(words: Tuple[str, ...], is_all_tls: bool) -> Iterator[Listen]:
+    """One `listen` directive, with a range of ports as many."""
+    options = set(words[1:])
+    place = (
+        words[0] if re.search(r"[:\]]?\d+$", words[0]) and not words[0].endswith("]") else words[0] + ":80"
+    )
+    if place.startswith("unix:") or "quic" in options:
+        return
+    if re.match(r"^\d+(\.\d+){3}$", place):
+        place += ":80"
+    match = _ADDRESS.match(place)
+    if match is None:
+        return
+    address = (match.group("address") or "").strip("[]*")
+    first = int(match.group("first"))
+    last = min(int(match.group("last") or first), first + _MAX_PORTS)
+    for port in range(first, last + 1):
+        is_default = bool(options & {"default_server", "default"})
+        is_tls, is_dual = is_all_tls or "ssl" in options, "ipv6only=off" in options
+        yield Listen(address or ANY, port, is_tls, is_default, "proxy_protocol" in options, is_dual)

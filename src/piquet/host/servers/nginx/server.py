@@ -1,0 +1,353 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""nginx as a provider: test, reload, and a survey of its modules, names, hooks and what stands in our way."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple
+
+from piquet.host.findings import Finding
+from piquet.host.servers.nginx import (
+    config as nginx_config,
+)
+from piquet.host.servers.nginx import (
+    flag_cache,
+    hook_line,
+)
+from piquet.host.servers.nginx import (
+    inherited as nginx_inherited,
+)
+from piquet.host.servers.nginx import (
+    passes as nginx_passes,
+)
+from piquet.host.servers.nginx import (
+    times as nginx_times,
+)
+from piquet.host.servers.nginx.config import Block, Configuration
+from piquet.host.servers.nginx.inherited import Placed
+from piquet.host.servers.web_server import Server, Survey
+from piquet.host.system import commands, files, processes
+from piquet.host.system.commands import Result
+from piquet.host.system.paths import Paths
+from piquet.host.system.platforms import Platform
+
+DROPIN = "00-piquet.conf"
+_DEFAULT_MODULES = (
+    "access auth_basic autoindex browser charset empty_gif fastcgi geo grpc gzip limit_conn limit_req map memcached"
+    " mirror proxy referer rewrite scgi split_clients ssi upstream_hash upstream_ip_hash upstream_keepalive"
+    " upstream_least_conn upstream_random upstream_zone userid uwsgi"
+)
+HEADERS_MORE = "http_headers_more_filter"
+"""By this module our own configuration may change what the visitor asked for."""
+
+_MAP_HASH_DEFAULTS = (2048, 64)
+"""What nginx settles on at an owner's first `map`; setting sizes after it would be a duplicate."""
+
+
+class Nginx(Server):
+    """The nginx of this machine."""
+
+    name = "nginx"
+
+    def __init__(self, platform: Platform, paths: Paths) -> None:
+        """Nothing is read yet."""
+        super().__init__()
+        self.platform = platform
+        self.paths = paths
+        self._read: Optional[Configuration] = None
+        self._version: Optional[str] = None
+        self._pid_file: Optional[Path] = None
+
+    def is_present(self) -> bool:
+        """Whether it is installed and has a configuration."""
+        return commands.exists(self.platform.nginx) and self.conf.is_file()
+
+    def version_text(self) -> str:
+        """What `nginx -V` prints."""
+        if self._version is None:
+            self._version = commands.run([self.platform.nginx[0], "-V"]).output
+        return self._version
+
+    @property
+    def conf(self) -> Path:
+        """The main configuration file: `-c` of the platform's command, else compiled in."""
+        command = self.platform.nginx
+        if "-c" in command:
+            return Path(command[command.index("-c") + 1])
+        return Path(_option(self.version_text(), "conf-path") or self.platform.nginx_conf)
+
+    def configuration(self) -> Configuration:
+        """The files as they are; read once until `forget`."""
+        if self._read is None:
+            self._read = nginx_config.read(self.conf, self.paths.hook_include)
+        return self._read
+
+    def forget(self) -> None:
+        """Files have changed."""
+        super().forget()
+        self._read = None
+
+    def blocks(self) -> List[Block]:
+        """Server blocks of http."""
+        return self.configuration().blocks
+
+    def master(self) -> Optional[processes.Process]:
+        """The process that its pid file names."""
+        if self._pid_file is None:
+            self._pid_file = self._find_pid_file()
+        return processes.from_pid_file(self._pid_file, "nginx")
+
+    def loaded_age_s(self) -> Optional[float]:
+        """By the oldest worker that accepts connections: they are all made anew at a reload."""
+        master = self.master()
+        workers = self._workers(master) if master else []
+        return processes.uptime_s() - min(w.started_s for w in workers) if workers else None
+
+    def reads(self) -> List[Path]:
+        """By our own reader."""
+        configuration = self.configuration()
+        folders = [Path(pattern).parent for pattern in configuration.includes if "*" in pattern]
+        entries = [
+            entry for folder in folders if folder.is_dir() for entry in folder.iterdir() if entry.is_symlink()
+        ]
+        return [self.conf, *configuration.files, *folders, *entries]
+
+    def _find_pid_file(self) -> Path:
+        """From nginx.conf, also a broken one, else as compiled in; it stands in no included file."""
+        try:
+            text = self.conf.read_text("utf-8", "replace")
+        except OSError:
+            text = ""
+        names: List[str] = re.findall(r"^[ \t]*pid\s+[\"']?([^\s;\"']+)[\"']?\s*;", text, re.MULTILINE)
+        name = (names or [_option(self.version_text(), "pid-path") or self.platform.nginx_pid])[-1]
+        return Path(_option(self.version_text(), "prefix") or "/") / name
+
+    def survey(self) -> Optional[Survey]:
+        """Everything of the survey's `nginx` part."""
+        if not self.is_present():
+            return None
+        configuration, tested = self.configuration(), self.test()
+        document: Dict[str, Any] = {
+            "version": _first(r"nginx version: \S+?/(\S+)", self.version_text()),
+            "modules": sorted(modules(self.version_text(), configuration)),
+            "running": self.is_running(),
+            "test": {"ok": tested.ok, "output": tested.output[-4000:]},
+            "conf": str(self.conf),
+            "dropin_dir": dropin_folder(configuration),
+            "http": http_facts(configuration, self.paths),
+            "lua": {"usable": self._is_lua_usable(configuration)},
+            "own": sorted(configuration.own | _own_at_http(configuration, self.paths)),
+            "files": {
+                str(file): self._owners_digest(configuration, file)
+                for file in dict.fromkeys(block.file for block in configuration.blocks)
+            },
+            "inherited": [one.to_json() for one in self._inherited(_owners_http(configuration, self.paths))],
+            "blocks": [*self._block_records(configuration)],
+        }
+        return Survey(document, tuple(_findings(configuration, document)), _caches(configuration))
+
+    def _inherited(self, directives: Iterable[Placed]) -> Tuple[nginx_inherited.Inherited, ...]:
+        return nginx_inherited.inherited(directives, (self.paths.live, self.paths.rehearse))
+
+    def _block_records(self, configuration: Configuration) -> Iterator[Dict[str, Any]]:
+        """Every server block with what it hands down and where it passes requests on to."""
+        http = [directive for _, directive in _owners_http(configuration, self.paths)]
+        upstreams, believed = nginx_passes.upstreams(http), nginx_passes.believed(http)
+        owners = _owners_at_http(configuration, self.paths)
+        for block in configuration.blocks:
+            own = [directive for _, directive in block.directives]
+            yield {
+                **block_record(block),
+                "flag_lag_s": flag_cache.lag_s(block, owners),
+                "inherited": [one.to_json() for one in self._inherited(block.directives)],
+                "passes": [one.to_json() for one in nginx_passes.passes(http, own, upstreams)],
+                "realip": nginx_passes.believed(own) or believed,
+            }
+
+    def _is_lua_usable(self, configuration: Configuration) -> bool:
+        """Whether a Lua module that knows `server_rewrite_by_lua` is loaded, or compiled in (OpenResty)."""
+        prefix = Path(_option(self.version_text(), "prefix") or "/")
+        names = [d.arguments[0] for d in configuration.main if d.name == "load_module" and d.arguments]
+        carriers = [prefix / name for name in names if name.endswith("ngx_http_lua_module.so")]
+        if re.search(r"--add-module=\S*lua", self.version_text()):
+            carriers.append(Path(shutil.which(self.platform.nginx[0]) or self.platform.nginx[0]))
+        return any(_holds(carrier, nginx_config.EARLY_LUA.encode()) for carrier in carriers)
+
+    def _owners_digest(self, configuration: Configuration, file: Path) -> str:
+        """Of a file without our line: what counts is what its owner wrote, hooked or not."""
+        return files.sha256(hook_line.remove(configuration.files[file], self.paths.hook_include))
+
+    def _test(self) -> Result:
+        return commands.run(self.platform.nginx_test)
+
+    def _reload(self) -> Result:
+        return commands.run(self.platform.nginx_reload)
+
+    def _workers(self, master: processes.Process) -> List[processes.Process]:
+        return [p for p in super()._workers(master) if p.title.endswith("worker process")]
+
+
+def modules(version_text: str, configuration: Configuration) -> Set[str]:
+    """Modules that can be used: compiled in, or dynamic and loaded; names such as `http_ssl`."""
+    found = {f"http_{name}" for name in _DEFAULT_MODULES.split()}
+    found |= set(re.findall(r"--with-((?:http|stream|mail)_\w+?)_module(?=\s|$)", version_text))
+    found -= set(re.findall(r"--without-((?:http|stream|mail)_\w+?)_module", version_text))
+    found |= {HEADERS_MORE} if re.search(r"--add-module=\S*headers-more", version_text) else set()
+    loaded = (d.arguments[0] for d in configuration.main if d.name == "load_module" and d.arguments)
+    return found | {name for path in loaded for name in re.findall(r"ngx_(\w+?)_module\.so$", path)}
+
+
+def _holds(file: Path, word: bytes) -> bool:
+    """Whether a program or module knows a directive."""
+    try:
+        return word in file.read_bytes()
+    except OSError:
+        return False
+
+
+def _owners_http(configuration: Configuration, paths: Paths) -> List[Placed]:
+    """The owner's own directives of http, without the server blocks."""
+    return [(path, directive) for path, directive in configuration.http if _is_owners(path, paths)]
+
+
+def _own_at_http(configuration: Configuration, paths: Paths) -> Set[str]:
+    """What the owner set at http level that decides what ours can do there."""
+    found = (nginx_config.own_words(d, "http") for _, d in _owners_http(configuration, paths))
+    return {word for words in found for word in words}
+
+
+def _is_owners(path: Path, paths: Paths) -> bool:
+    return path.name != DROPIN and paths.etc.resolve() not in path.parents
+
+
+def dropin_folder(configuration: Configuration) -> Optional[str]:
+    """The folder of files that http includes as `…/conf.d/*.conf` (or `http.d`)."""
+    for pattern in configuration.includes:
+        folder, _, name = pattern.rpartition("/")
+        if name in ("*.conf", "*") and folder.endswith((".d",)) and Path(folder).is_dir():
+            return folder
+    return None
+
+
+def http_facts(configuration: Configuration, paths: Paths) -> Dict[str, Any]:
+    """What the owner set at http level and we must not set again; our own files do not count."""
+    owners = _owners_at_http(configuration, paths)
+
+    def number(name: str) -> Optional[int]:
+        words = owners.get(name)
+        return int(words[0]) if words and words[0].isdigit() else None
+
+    fixed = _MAP_HASH_DEFAULTS if "map" in owners else (None, None)
+    return {
+        "map_hash_max_size": number("map_hash_max_size") or fixed[0],
+        "map_hash_bucket_size": number("map_hash_bucket_size") or fixed[1],
+        "flag_lag_s": flag_cache.longest_s(configuration, owners),
+        "timer_resolution_ms": timer_resolution_ms(configuration),
+    }
+
+
+def timer_resolution_ms(configuration: Configuration) -> Optional[int]:
+    """For how long the server's clock stands still at most; None where it is looked at before every event.
+
+    Source: nginx documentation, core module, `timer_resolution`; ngx_time_update is called at its ticks only.
+    """
+    said = [d.arguments for d in configuration.main if d.name == "timer_resolution" and d.arguments]
+    return (nginx_times.milliseconds(said[-1][0]) or None) if said else None
+
+
+def _owners_at_http(configuration: Configuration, paths: Paths) -> Dict[str, Tuple[str, ...]]:
+    """Directives of the owner's at http level, by name."""
+    return {d.name: d.arguments for _, d in _owners_http(configuration, paths)}
+
+
+def flag_lag_s(configuration: Configuration, paths: Paths) -> int:
+    """For how many seconds some block may go on seeing a flag that is gone."""
+    return flag_cache.longest_s(configuration, _owners_at_http(configuration, paths))
+
+
+def block_record(block: Block) -> Dict[str, Any]:
+    """A block as the survey writes it."""
+    listens = [
+        {
+            "address": x.address,
+            "port": x.port,
+            "tls": x.tls,
+            "default": x.is_default,
+            "proxy_protocol": x.proxy_protocol,
+        }
+        for x in block.listens
+    ]
+    return {
+        "file": str(block.file),
+        "line": block.line,
+        "offset": block.offset,
+        "names": list(block.names),
+        "listens": listens,
+        "hooked": block.hooked,
+    }
+
+
+def _findings(configuration: Configuration, document: Dict[str, Any]) -> List[Finding]:
+    """What stands in the way."""
+    found = list(configuration.findings)
+    if document["dropin_dir"] is None:
+        message = "http includes no folder of *.conf files in which ours could lie."
+        found.append(
+            Finding("error", "no-dropin-folder", document["conf"], message, "include …/conf.d/*.conf;")
+        )
+    lag_s = document["http"]["flag_lag_s"]
+    if lag_s:
+        message = f"open_file_cache is used: a flag taken away is seen up to {lag_s} s late, so releases also reload."
+        found.append(Finding("warning", "open-file-cache", "nginx", message))
+    if document["http"]["timer_resolution_ms"]:
+        message = "timer_resolution is set: the clock stands still for so long, and starts and ends come late by it."
+        got = f"{document['http']['timer_resolution_ms']} ms"
+        found.append(Finding("warning", "timer-resolution", "nginx", message, got=got))
+    if any(word.endswith(nginx_config.EARLY_LUA) for word in document["own"]):
+        message = (
+            "server_rewrite_by_lua is used: it runs before the hook, so what it answers wins over a block."
+        )
+        found.append(Finding("warning", "own-server-rewrite", "nginx", message))
+    for name in ("http_map", "http_rewrite", "http_geo"):
+        if name not in document["modules"]:
+            found.append(Finding("error", "module-missing", "nginx", f"nginx was built without {name}."))
+    for block in configuration.blocks:
+        found += _block_findings(block)
+    return found
+
+
+def _block_findings(block: Block) -> List[Finding]:
+    place, found = f"{block.file}:{block.line}", []
+    if block.before_hook:
+        message = "The hook is not the first thing in its block: what stands before it wins."
+        found.append(Finding("error", "hook-not-first", place, message, got=", ".join(block.before_hook)))
+    if block.others:
+        message = "Names that no campaign can select are served here."
+        found.append(Finding("info", "name-not-selectable", place, message, got=", ".join(block.others)))
+    if not block.listens:
+        found.append(Finding("info", "no-tcp-listen", place, "The block listens on no TCP address."))
+    return found
+
+
+def _caches(configuration: Configuration) -> Tuple[str, ...]:
+    """Caches of nginx itself."""
+    used = {d.name for _, d in configuration.http} | set(configuration.inner)
+    return tuple(
+        sorted(n for n in ("proxy_cache", "fastcgi_cache", "uwsgi_cache", "scgi_cache") if n in used)
+    )
+
+
+def _option(version_text: str, name: str) -> Optional[str]:
+    return _first(rf"--{name}=(\S+)", version_text) or None
+
+
+def _first(pattern: str, text: str) -> str:
+    match = re.search(pattern, text)
+    return match.group(1) if match else ""
+
+
+def covering(blocks: Sequence[Block], names: Set[str]) -> List[Block]:
+    """Blocks that serve one of the names (wildcards as they are written)."""
+    return [block for block in blocks if names.intersection(block.names)]

@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a web server is to the agent: five verbs, and a provider that does nothing.
+
+Source: certbot's interfaces.py and null.py for the idea.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Dict, Iterable, List, Optional, Sequence, Set, Tuple
+
+from piquet.host.errors import ConfigurationError
+from piquet.host.findings import Finding
+from piquet.host.servers import complaints
+from piquet.host.system import commands, processes
+from piquet.host.system.paths import Paths
+from piquet.host.system.pause import pause
+from piquet.host.system.processes import Process
+
+RELOAD_TIMEOUT_S = 60.0
+LINGER_S = 3.0
+_TICK_S = 0.05
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What a provider found: its part of the survey document, findings, caches."""
+
+    document: Dict[str, Any]
+    findings: Tuple[Finding, ...] = ()
+    caches: Tuple[str, ...] = ()
+
+
+class Server:
+    """One kind of web server on this machine; this base class is the one that is not there.
+
+    The verbs: `survey` · `test` · `reload` · `is_running` · `is_loaded_since`. A test result is remembered until
+    `forget` or a reload, since testing thousands of virtual hosts takes a second.
+    """
+
+    name = "null"
+
+    def __init__(self) -> None:
+        """Nothing tested yet."""
+        self._tested: Optional[commands.Result] = None
+        self.paths = Paths()
+
+    def is_present(self) -> bool:
+        """Whether the server is installed."""
+        return False
+
+    def survey(self) -> Optional[Survey]:
+        """What it serves and what stands in our way; None if it is not there."""
+        return None
+
+    def test(self) -> commands.Result:
+        """Test the whole configuration as it is on disk."""
+        if self._tested is None:
+            self._tested = self._test()
+        return self._tested
+
+    def forget(self) -> None:
+        """Files have changed: the next `test` really tests."""
+        self._tested = None
+
+    def master(self) -> Optional[Process]:
+        """The process that holds the listening sockets."""
+        return None
+
+    def is_running(self) -> bool:
+        """Whether it serves."""
+        return self.master() is not None
+
+    def reload(self) -> None:
+        """Let the running server take up its configuration, and wait until new workers serve.
+
+        Raises:
+            ConfigurationError: it did not; the old workers go on serving what they had.
+        """
+        master = self.master()
+        if master is None:
+            return
+        before = {worker.pid for worker in self._workers(master)}
+        result = self._reload()
+        if not result.ok:
+            raise _not_reloaded(self.name, result.output, master)
+        self._wait_for_new_workers(master, before)
+
+    def is_loaded_since(self, uptime_s: float) -> bool:
+        """Whether the serving workers started after that moment of this boot."""
+        master = self.master()
+        workers = self._workers(master) if master else []
+        serving = workers or ([master] if master else [])
+        return bool(serving) and self._judge_age([w.started_s + _TICK_S >= uptime_s for w in serving])
+
+    def loaded_age_s(self) -> Optional[float]:
+        """For how long the running server has had the configuration that it runs; None if it does not run."""
+        return None
+
+    def reads(self) -> List[Path]:
+        """Files that its configuration on disk consists of, links to them, and folders that it takes files from."""
+        return []
+
+    def _test(self) -> commands.Result:
+        return commands.Result(True, "")
+
+    def _reload(self) -> commands.Result:
+        return commands.Result(True, "")
+
+    def _judge_age(self, are_new: Sequence[bool]) -> bool:
+        """Whether workers of these ages mean that the configuration is loaded."""
+        return all(are_new)
+
+    def _workers(self, master: Process) -> List[Process]:
+        """Children that accept new connections."""
+        return processes.children(master.pid)
+
+    def _wait_for_new_workers(self, master: Process, before: Set[int]) -> None:
+        """Until a new worker is there, then a little until no old one accepts connections any more."""
+        deadline = time.monotonic() + RELOAD_TIMEOUT_S
+        while before:
+            if any(worker.pid not in before for worker in self._workers(master)):
+                break
+            if time.monotonic() > deadline:
+                output = f"no new worker within {RELOAD_TIMEOUT_S:.0f} s; see its error log"
+                raise _not_reloaded(self.name, output, master)
+            pause(_TICK_S / 2)
+        deadline = time.monotonic() + LINGER_S
+        while time.monotonic() < deadline and any(w.pid in before for w in self._workers(master)):
+            pause(_TICK_S / 2)
+
+
+def _not_reloaded(name: str, output: str, master: Process) -> ConfigurationError:
+    message = f"{name} did not take up its configuration."
+    hint = _RESTART.format(name=name) if processes.is_replaced(master.pid) else ""
+    finding = Finding("error", "not-reloaded", name, message, got=output.strip(), hint=hint)
+    return ConfigurationError(message, [finding])
+
+
+IN_MEMORY = (
+    "What it has of ours in memory shows nothing without flags and ends with the window; its next reload or restart"
+    " forgets it."
+)
+_RESTART = (
+    "the program of {name} was replaced since it was started, by an upgrade say: have its owner restart it"
+)
+
+
+def missing(name: str) -> Finding:
+    """The finding for a server that a bundle needs and that is not there."""
+    message, hint = f"{name} is not installed here.", "survey this host again, then plan and stage"
+    return Finding("error", "server-missing", name, message, hint=hint)
+
+
+def broken(server: Server) -> Finding:
+    """The finding for a configuration that its own server refuses: where it says so, and whose file that is."""
+    output = server.test().output
+    complaint = complaints.read(output, server.paths)
+    message = f"{server.name} refuses its configuration as it is on disk{complaint.words}."
+    hint = f"{complaint.hint}; `{'nginx -t' if server.name == 'nginx' else 'apachectl -t'}` shows where"
+    return Finding(
+        "error", "configuration-broken", server.name, message, got=output.strip()[-2000:], hint=hint
+    )
+
+
+def kept(findings: Iterable[Finding]) -> List[Finding]:
+    """The findings of a reload that did not work, where that is no reason to bring our files back."""
+    return [replace(f, severity="warning", message=f"{f.message} {IN_MEMORY}") for f in findings]
+
+
+def left_as_it_runs(server: Server) -> Finding:
+    """The finding for one that refuses its configuration as it did before ours was taken out."""
+    return unloaded(server, IN_MEMORY if server.is_running() else "")
+
+
+def unloaded(server: Server, more: str = "", severity: str = "warning") -> Finding:
+    """The finding for a server that was not reloaded, since it would refuse; `more` says what that means."""
+    output = server.test().output
+    complaint = complaints.read(output, server.paths)
+    message = f"{server.name} was not reloaded, since it refuses its configuration on disk{complaint.words}."
+    return Finding(
+        severity,
+        "not-reloaded",
+        server.name,
+        f"{message} {more}".rstrip(),
+        got=output.strip()[-2000:],
+        hint=complaint.hint,
+    )

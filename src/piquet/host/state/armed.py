@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What `armed.json` says, as a value, and whether its token agrees: a host is armed only while both say so.
+
+It holds all that reconcile needs, so that nothing else must be readable.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any, Dict, FrozenSet, Mapping, Optional, Tuple
+
+from piquet.host.errors import StateError
+from piquet.host.state import documents, store, token_file
+from piquet.host.state.manifest import Manifest, Phase
+from piquet.host.system.paths import Paths
+
+
+@dataclass(frozen=True)
+class Armed:
+    """An armed host.
+
+    Attributes:
+        plan_digest: of the plan that was armed.
+        campaign: its name.
+        armed_at: epoch seconds.
+        boot_id: of the boot in which flags were last put up.
+        is_complete: False from before flags are put up until they are.
+        stopped: when single entries were stopped by hand, by key.
+        entries: the end of each entry's last phase, by key.
+        phases: of this host.
+        watch: stamps of the files that carry the hook, to notice cheaply when one changes.
+        hooks: how many server blocks with our line serve an entry, by key; none where no line is needed.
+        unhooked: those of the stopped entries whose line was taken out.
+        unwatched_at: when somebody stopped our units by hand, None while they run; the token has it alone.
+        arming: random name of this arming, which the token has too.
+        changed_ns: when the token was last changed, None where its birth is known.
+    """
+
+    plan_digest: str
+    campaign: str
+    armed_at: float
+    boot_id: str
+    is_complete: bool
+    stopped: Mapping[str, float]
+    entries: Mapping[str, int]
+    phases: Tuple[Phase, ...]
+    watch: Mapping[str, Any]
+    hooks: Mapping[str, int] = field(default_factory=dict)
+    unhooked: FrozenSet[str] = frozenset()
+    unwatched_at: Optional[float] = None
+    arming: str = ""
+    changed_ns: Optional[int] = None
+
+    @property
+    def end(self) -> int:
+        """End of the last phase; 0 if there is none, so that nothing can be armed for ever."""
+        return max((phase.end for phase in self.phases), default=0)
+
+    def expected(self, now: float) -> FrozenSet[str]:
+        """Keys whose flag should be up."""
+        return frozenset(k for k, end in self.entries.items() if now < end and k not in self.stopped)
+
+    def in_boot(self, boot_id: str, is_complete: bool) -> Armed:
+        """The same, with flags (being) put up in this boot."""
+        return replace(self, boot_id=boot_id, is_complete=is_complete)
+
+    def without(self, keys: FrozenSet[str], at: float, *, is_unhooked: bool = False) -> Armed:
+        """The same, with entries stopped."""
+        unhooked = self.unhooked | keys if is_unhooked else self.unhooked
+        return replace(self, stopped={**self.stopped, **{key: at for key in keys}}, unhooked=unhooked)
+
+    def to_json(self) -> Dict[str, Any]:
+        """The state file's document."""
+        return {
+            "piquet_armed": 1,
+            "plan_digest": self.plan_digest,
+            "campaign": self.campaign,
+            "armed_at": self.armed_at,
+            "boot": {"id": self.boot_id, "complete": self.is_complete},
+            "stopped": dict(self.stopped),
+            "entries": dict(self.entries),
+            "phases": [vars(phase) for phase in self.phases],
+            "watch": dict(self.watch),
+            "hooks": dict(self.hooks),
+            "unhooked": sorted(self.unhooked),
+            "token": {"arming": self.arming, "changed_ns": self.changed_ns},
+        }
+
+
+def from_json(document: Mapping[str, Any]) -> Armed:
+    """Read `armed.json` or `ended.json`.
+
+    Raises:
+        StateError: something is missing or has the wrong type.
+    """
+    try:
+        token = document["token"]
+        return Armed(
+            documents.text(document["plan_digest"]),
+            documents.text(document["campaign"]),
+            documents.instant(document["armed_at"]),
+            documents.text(document["boot"]["id"]),
+            document["boot"]["complete"] is True,
+            documents.instants(document["stopped"]),
+            documents.whole_instants(document["entries"]),
+            tuple(_phase(phase) for phase in document["phases"]),
+            dict(document["watch"]),
+            {documents.key(name): documents.count(number) for name, number in document["hooks"].items()},
+            frozenset(documents.key(name) for name in document["unhooked"]),
+            arming=documents.text(token["arming"]),
+            changed_ns=documents.count_or_none(token["changed_ns"]),
+        )
+    except documents.FAULTS as error:
+        raise StateError(f"armed.json cannot be used: {error!r}.") from error
+
+
+def _phase(record: Mapping[str, Any]) -> Phase:
+    """One phase, with instants that are dates."""
+    start, end = documents.instant(record["start"]), documents.instant(record["end"])
+    return Phase(documents.count(record["number"]), documents.text(record["mode"]), int(start), int(end))
+
+
+def read(paths: Paths) -> Optional[Armed]:
+    """What `armed.json` says, None if there is none; the host is armed with it only if the token agrees.
+
+    Raises:
+        StateError: there is one that cannot be read.
+    """
+    document = store.read(paths.armed)
+    return None if document is None else from_json(document)
+
+
+def agreed(paths: Paths, said: Armed) -> Optional[Armed]:
+    """What the token says to it as well, None if it says otherwise: then this is an old state, or another host's.
+
+    The token is the younger one: what it says of stops and of the boot counts. A record of the end of this very arming
+    contradicts both.
+    """
+    try:
+        token = token_file.read(paths)
+    except StateError:
+        return None
+    ended = read_ended(paths)
+    if token is None or token.arming != said.arming or token.changed_ns != said.changed_ns:
+        return None
+    if ended is not None and ended.arming == said.arming:
+        return None
+    stopped = {**said.stopped, **token.stopped}
+    return replace(said, boot_id=token.boot_id, stopped=stopped, unwatched_at=token.unwatched_at)
+
+
+def current(paths: Paths) -> Optional[Armed]:
+    """What this host is armed with, None if it is not, or no more with anything that counts."""
+    try:
+        said = read(paths)
+    except StateError:
+        return None
+    return None if said is None else agreed(paths, said)
+
+
+def write(paths: Paths, current: Armed) -> Armed:
+    """Make both anew, the token first: whoever dies in between leaves the younger stops in it, or two that disagree.
+
+    Raises:
+        OSError: they could not be written.
+    """
+    token = token_file.write(paths, current.arming, current.boot_id, current.stopped, current.unwatched_at)
+    kept = replace(current, changed_ns=token.changed_ns)
+    store.write(paths.armed, kept.to_json())
+    return kept
+
+
+def read_ended(paths: Paths) -> Optional[Armed]:
+    """What this host was armed with last, None if that is unknown."""
+    document = store.read_or_none(paths.ended)
+    try:
+        return None if document is None else from_json(document)
+    except StateError:
+        return None
+
+
+def read_last(paths: Paths) -> Optional[Armed]:
+    """What `arm` armed last, whatever came of it; None if that is unknown."""
+    document = store.read_or_none(paths.arming)
+    try:
+        return None if document is None else from_json(document)
+    except StateError:
+        return None
+
+
+def begin(
+    manifest: Manifest,
+    digest: str,
+    at: float,
+    boot_id: str,
+    watch: Mapping[str, Any],
+    hooks: Mapping[str, int],
+) -> Armed:
+    """A new armed state, before any flag is up."""
+    ends = manifest.ends()
+    phases, arming = manifest.phases, token_file.new_arming()
+    return Armed(digest, manifest.campaign, at, boot_id, False, {}, ends, phases, watch, hooks, arming=arming)

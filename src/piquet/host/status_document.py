@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The STATUS of the agent protocol: what this host is in. Part of every answer. Reads, never writes."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Mapping, Optional
+
+from piquet.host import hook_watch, stop_watch, takedown
+from piquet.host.machine import Machine, boot_id
+from piquet.host.state import armed, flags, journal, manifest, rehearsal_tokens, store
+from piquet.host.state.armed import Armed
+from piquet.host.state.manifest import Manifest
+from piquet.host.system import files
+
+MANDATE = "record only, signatures not checked"
+
+
+def document(machine: Machine) -> Dict[str, Any]:
+    """The STATUS of the agent protocol."""
+    paths, staged = machine.paths, manifest.staged(machine.paths)
+    installed = store.installed(paths)
+    current = armed.current(machine.paths)
+    schedule = machine.schedule(staged.scheduler if staged else "")
+    active, next_at = schedule.timer(machine.now())
+    return {
+        "state": _state(machine, installed),
+        "campaign": staged.campaign if staged else None,
+        "plan_digest": installed.get("plan_digest") if installed else None,
+        "armed_at": current.armed_at if current else None,
+        "live": flags.up(paths) is not None,
+        "released": _released(machine),
+        "rehearsal": _rehearsal(machine),
+        "entries": _entries(machine, staged, current),
+        "phases": [vars(phase) for phase in staged.phases] if staged else [],
+        "now": machine.now(),
+        "boot_id": boot_id(machine),
+        "hooked": _hooked(machine, staged),
+        "scheduler": schedule.name if staged else None,
+        "timer": {"active": active, "next": next_at},
+        "servers": _servers(machine),
+        "journal": journal.last(paths),
+        "mandate": MANDATE,
+    }
+
+
+def _released(machine: Machine) -> str:
+    """What is known of the sites of a host that is not armed."""
+    return "flags are up" if flags.up(machine.paths) is not None else takedown.flags_and_sites(machine)
+
+
+def _rehearsal(machine: Machine) -> Optional[Dict[str, Any]]:
+    """Which phase is rehearsed, and until when."""
+    found = rehearsal_tokens.current(machine.paths, machine.now())
+    return {"phase": found.phase, "until": found.until} if found else None
+
+
+def _state(machine: Machine, installed: Optional[Mapping[str, Any]]) -> str:
+    """One of absent, staged, armed, stopped, ended."""
+    if machine.paths.armed.exists():
+        is_armed = armed.current(machine.paths) is not None and not files.is_there(machine.paths.stopped)
+        return "armed" if is_armed else "stopped"
+    if installed is None:
+        return "absent"
+    last = store.read_or_none(machine.paths.ended)
+    gone = stop_watch.unrecorded(machine)
+    if gone is not None and gone.plan_digest == installed.get("plan_digest"):
+        return "stopped"
+    if last is None or last.get("plan_digest") != installed.get("plan_digest"):
+        return "staged"
+    return "ended" if last.get("reason") == "ended" else "stopped"
+
+
+def _entries(machine: Machine, staged: Optional[Manifest], current: Optional[Armed]) -> List[Dict[str, Any]]:
+    up, stopped = flags.up(machine.paths) or frozenset(), current.stopped if current else {}
+    entries = staged.entries if staged else ()
+    return [{"key": e.key, "flag": e.key in up, "stopped": e.key in stopped} for e in entries]
+
+
+def _hooked(machine: Machine, staged: Optional[Manifest]) -> Dict[str, Any]:
+    """Blocks of selected sites, or of all sites while nothing is staged."""
+    if not machine.nginx.is_present():
+        return {"blocks": 0, "hooked": 0, "missing": []}
+    blocks = hook_watch.selected_blocks(machine) if staged else machine.nginx.blocks()
+    unhooked = [hook_watch.place(block) for block in blocks if block.hooked is None]
+    missing = [] if staged and not staged.needs_hooks else unhooked
+    return {"blocks": len(blocks), "hooked": len(blocks) - len(unhooked), "missing": missing}
+
+
+def _servers(machine: Machine) -> Dict[str, Any]:
+    """Whether each server runs, and passes its test; None for one that does not run: its test says nothing of sites."""
+    present = machine.present().items()
+    running = {name: server.is_running() for name, server in present}
+    return {
+        name: {"running": running[name], "test_ok": server.test().ok if running[name] else None}
+        for name, server in present
+    }

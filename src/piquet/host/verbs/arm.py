@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Arm: the point of commitment. Every check first, all reasons at once; then flags, in steps that end in a release."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import Any, Dict, List, Optional
+
+from piquet.host import flag_memory, hook_watch, proof, readiness, reconciliation, takedown
+from piquet.host.findings import Finding, errors
+from piquet.host.machine import Machine, boot_id, recover
+from piquet.host.outcome import Outcome, Request
+from piquet.host.state import armed, boot_mark, manifest, store
+from piquet.host.state.armed import Armed
+from piquet.host.state.manifest import Manifest
+from piquet.host.system import files
+from piquet.host.system.lock import locked
+
+MAX_SKEW_S = 2.0
+
+
+def run(machine: Machine, request: Request) -> Outcome:
+    """Check; unless only that was asked for, arm."""
+    received_at = machine.now()
+    is_dry = request.is_check or bool(request.options.get("only_check"))
+    with contextlib.nullcontext() if request.is_check else locked(machine.paths):
+        findings = [] if request.is_check else recover(machine, request.verb)
+        if not request.is_check:
+            findings += reconciliation.apply(machine, request.verb)[1]
+        digest = str(request.options.get("plan_digest", ""))
+        current = armed.current(machine.paths)
+        is_stopped = files.is_there(machine.paths.stopped)
+        is_same = current is not None and current.plan_digest == digest and not current.stopped
+        if is_same and not is_stopped:
+            return Outcome(False, "Armed with this plan already.", tuple(findings))
+        findings += refusals(machine, request, digest, current, received_at)
+        if errors(findings):
+            return Outcome(False, "Not armed", tuple(findings))
+        if is_dry:
+            return Outcome(request.is_check, "Everything is ready to be armed.", tuple(findings))
+        findings += _arm(machine, request.verb, digest)
+    if errors(findings):
+        return Outcome(False, "Arming failed; what it had put up was taken away.", tuple(findings))
+    return Outcome(True, "Armed.", tuple(findings))
+
+
+def refusals(
+    machine: Machine, request: Request, digest: str, current: Optional[Armed], received_at: float
+) -> List[Finding]:
+    """Every reason not to arm, and what somebody should know."""
+    if files.is_there(machine.paths.armed) and _is_stopped(machine, request, current):
+        place, message = (
+            str(machine.paths.armed),
+            "It was stopped, and the record of that arming cannot be deleted.",
+        )
+        hint = "make that file system writable, then arm"
+        return [Finding("error", "stopped-elsewhere", place, message, hint=hint)]
+    if current is not None and current.plan_digest != digest:
+        message = f"The host is armed with another plan, of {current.campaign}."
+        return [
+            Finding("error", "armed", "armed.json", message, digest, current.plan_digest, "rollback first")
+        ]
+    installed, staged = store.installed(machine.paths), manifest.staged(machine.paths)
+    if installed is None or staged is None:
+        return [Finding("error", "not-staged", "/etc/piquet", "Nothing is staged here.", hint="stage first")]
+    if installed.get("plan_digest") != digest:
+        message, got = "Another plan is staged here.", str(installed.get("plan_digest"))
+        return [Finding("error", "other-plan", "/etc/piquet", message, digest, got, "stage this plan")]
+    found = [*manifest.faults(machine.paths, digest), *_clock(machine, request, staged, received_at)]
+    found += readiness.readiness(machine, staged)
+    found += [] if errors(found) else proof.faults(machine, staged)  # whose cause would be one of those
+    return [*found, *_stops(machine, digest, current)]
+
+
+def _is_stopped(machine: Machine, request: Request, current: Optional[Armed]) -> bool:
+    """Whether what lies there is over, and could not be deleted; check mode has not tried to."""
+    is_over = current is None and not request.is_check
+    return is_over or files.is_there(machine.paths.stopped)
+
+
+def _stops(machine: Machine, digest: str, current: Optional[Armed]) -> List[Finding]:
+    """What somebody stopped here by hand: a new arm starts it again, and whoever types that should know."""
+    last, record = armed.read_ended(machine.paths), store.read_or_none(machine.paths.ended) or {}
+    if current is not None:
+        last, record = current, {}
+    if last is None or last.plan_digest != digest:
+        return []
+    whole = "every site" if record.get("reason") == "stopped by hand" else ""
+    what = whole or ", ".join(sorted(last.stopped))
+    if not what:
+        return []
+    message, hint = "Somebody stopped this by hand; arming starts it again.", "ask whoever stopped it first"
+    return [Finding("warning", "was-stopped", "ended.json", message, got=what, hint=hint)]
+
+
+def _clock(machine: Machine, request: Request, staged: Manifest, received_at: float) -> List[Finding]:
+    """The window is measured by this host's own clock."""
+    found = []
+    if machine.now() >= staged.end:
+        message = "The last phase has ended already."
+        expected, got = f"an end after {_utc(machine.now())}", _utc(staged.end)
+        hint = "look at this host's clock; else plan new dates, then stage"
+        found.append(Finding("error", "past", staged.campaign, message, expected, got, hint))
+    skew = received_at - request.at if request.at is not None else 0.0
+    limit = float(request.options.get("max_skew_s", MAX_SKEW_S))
+    if abs(skew) > limit:
+        message = "This host's clock differs from the controller's."
+        expected, hint = f"at most {limit:g} s", "start time synchronisation (chrony, systemd-timesyncd)"
+        got = f"{abs(skew):.1f} s {'ahead' if skew > 0 else 'behind'}"
+        found.append(Finding("error", "clock-skew", "clock", message, expected, got, hint))
+    return found
+
+
+def _utc(at: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(at))
+
+
+def _arm(machine: Machine, verb: str, digest: str) -> List[Finding]:
+    """Put the flags up; any failure takes them down again."""
+    staged = manifest.staged(machine.paths)
+    if staged is None:
+        return [Finding("error", "not-staged", "/etc/piquet", "Nothing is staged here.")]
+    watch, hooks = _watch(machine), hook_watch.lines(machine)
+    new = armed.begin(staged, digest, machine.now(), boot_id(machine), watch, hooks)
+    try:
+        store.forget_stop(machine.paths)
+        files.remove(machine.paths.boundaries)
+        with contextlib.suppress(OSError):  # for later reconciles; an arm may put flags up at any time
+            boot_mark.make(machine.paths)
+        reconciliation.put_up(machine, new, new.expected(machine.now()))
+        store.write(machine.paths.arming, new.to_json())
+        files.remove(machine.paths.ended)
+    except OSError as error:
+        finding = Finding(
+            "error", "not-armed", str(machine.paths.armed), "It could not be armed.", got=str(error)
+        )
+        return [finding, *takedown.disarm(machine, verb, "arming failed")]
+    machine.log(verb, "armed", campaign=new.campaign, plan_digest=digest, entries=len(new.entries))
+    return _see_at_once(machine, staged)
+
+
+def _see_at_once(machine: Machine, staged: Manifest) -> List[Finding]:
+    """Inside of a window nginx may remember that a flag was missing; before it, it asks for none."""
+    is_inside = any(phase.start <= machine.now() < phase.end for phase in staged.phases)
+    return flag_memory.forget(machine, staged, {"forgotten": []}, "arm")[1] if is_inside else []
+
+
+def _watch(machine: Machine) -> Dict[str, Any]:
+    """Stamps of the files that carry the hook."""
+    return hook_watch.stamp(sorted({str(block.file) for block in hook_watch.selected_blocks(machine)}))

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Survey: what this host serves and what stands in the way. Reads, never writes."""
+
+from __future__ import annotations
+
+import os
+import platform as python_platform
+import socket
+import time
+from typing import Any, Dict, List
+
+from piquet.host import loaded, status_document
+from piquet.host.findings import Finding
+from piquet.host.machine import Machine, boot_id
+from piquet.host.outcome import Outcome, Request
+from piquet.host.system import processes
+from piquet.host.system.schedule import is_booted_with_systemd
+
+_CACHES = {"varnishd": "varnish", "squid": "squid", "haproxy": "haproxy"}
+
+
+def run(machine: Machine, request: Request) -> Outcome:
+    """Ask every server, look around."""
+    document = survey(machine)
+    parts = [f"nginx with {len(document['nginx']['blocks'])} server blocks"] if document["nginx"] else []
+    parts += [f"Apache with {len(document['apache']['vhosts'])} virtual hosts"] if document["apache"] else []
+    return Outcome(False, f"Found {' and '.join(parts) or 'no web server'}.", survey=document)
+
+
+def survey(machine: Machine) -> Dict[str, Any]:
+    """The SURVEY of the agent protocol. Findings are part of it; they do not fail the verb."""
+    found = {name: server.survey() for name, server in machine.servers.items()}
+    findings: List[Finding] = [f for part in found.values() if part for f in part.findings]
+    caches = {cache for part in found.values() if part for cache in part.caches}
+    caches |= {_CACHES[name] for name in processes.names() & set(_CACHES)}
+    findings += loaded.findings(machine, sorted(machine.servers), "warning")
+    findings += _around(machine, any(part is not None for part in found.values()))
+    return {
+        "piquet_survey": 1,
+        "at": machine.now(),
+        "boot_id": boot_id(machine),
+        "hostname": socket.gethostname(),
+        "timezone": timezone(),
+        "os": {"id": machine.os_release.get("ID", ""), "version": machine.os_release.get("VERSION_ID", "")},
+        "init": init(machine),
+        "cron": machine.schedule("cron").is_usable(),
+        "python": python_platform.python_version(),
+        "platform": machine.platform.name,
+        "caches": sorted(caches),
+        "findings": [finding.to_json() for finding in findings],
+        "status": status_document.document(machine),
+        "nginx": found["nginx"].document if found["nginx"] else None,
+        "apache": found["apache"].document if found["apache"] else None,
+    }
+
+
+def init(machine: Machine) -> str:
+    """What process 1 is."""
+    return "systemd" if is_booted_with_systemd(machine.paths) else "other"
+
+
+def timezone() -> str:
+    """The machine's IANA zone if it says one, else the abbreviation in use."""
+    link = os.path.realpath("/etc/localtime")
+    name = link.partition("/zoneinfo/")[2]
+    return name or time.tzname[0]
+
+
+def _around(machine: Machine, has_server: bool) -> List[Finding]:
+    """What is missing on the machine itself."""
+    found = []
+    if not has_server:
+        found.append(
+            Finding("error", "no-web-server", socket.gethostname(), "Neither nginx nor Apache is installed.")
+        )
+    if not any(schedule.is_usable() for schedule in machine.schedules.values()):
+        message = (
+            "Neither systemd nor a cron that reads /etc/cron.d runs here: nothing would watch the window."
+        )
+        found.append(Finding("warning", "cron-not-running", socket.gethostname(), message, hint="start cron"))
+    return found
