@@ -13,9 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from piquet.host import status_document
 from piquet.host.errors import StateError
 from piquet.host.state import armed, journal, manifest, store, token_file
-from piquet.host.verbs import status
 from tests.host.box import Box
 from tests.host.test_crash import _armable, arm
 
@@ -76,7 +76,7 @@ def assert_sound(host: Box, name: str, data: bytes) -> None:
         for is_boot in (False, True):
             if is_boot:
                 host.reboot()
-            status.document(host.machine())
+            status_document.document(host.machine())
             outcome = host.reconcile(boot=is_boot)
             assert "internal" not in {finding.code for finding in outcome.findings}, outcome.findings
             is_up = host.paths.live.is_symlink()

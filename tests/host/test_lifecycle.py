@@ -122,9 +122,9 @@ def test_arming_another_plan_is_refused(box: Box) -> None:
 
 def status(box: Box) -> dict[str, object]:
     """The status document."""
-    from piquet.host.verbs import status as verb
+    from piquet.host import status_document
 
-    return verb.document(box.machine())
+    return status_document.document(box.machine())
 
 
 def tamper(box: Box) -> None:

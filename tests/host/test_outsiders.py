@@ -13,11 +13,12 @@ from typing import Any
 
 import pytest
 
+from piquet.host import status_document
 from piquet.host.state import token_file, transaction
 from piquet.host.system import files, processes
 from piquet.host.system.files import Change
 from piquet.host.system.paths import Paths
-from piquet.host.verbs import hook, remove, status
+from piquet.host.verbs import hook, remove
 from tests.host.box import DROPIN, HOUR_S, INCLUDED, SITES, Box
 
 PARTS: Mapping[str, bytes] = MappingProxyType(
@@ -198,7 +199,7 @@ def test_a_stop_on_a_read_only_disk_is_final(
         box.paths.live.unlink()
         box.reconcile()
     assert box.paths.armed.exists()
-    assert status.document(box.machine())["state"] == "stopped"
+    assert status_document.document(box.machine())["state"] == "stopped"
     again = box.ask("arm", plan_digest=digest)
     assert (again.is_ok, {f.code for f in again.findings} >= {"stopped-elsewhere"}) == (False, True)
     assert not box.is_ours(), "a picket that cannot be armed is not called armed already"

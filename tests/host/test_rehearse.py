@@ -15,12 +15,12 @@ import pytest
 
 from piquet import answers
 from piquet.host import __main__ as command_line
-from piquet.host import readiness, request
+from piquet.host import readiness, request, status_document
 from piquet.host.outcome import Outcome, Request
 from piquet.host.servers.nginx import hook_line
 from piquet.host.state import manifest, rehearsal_tokens, rollback_stamp
 from piquet.host.system import lock, processes
-from piquet.host.verbs import reconcile, rehearse, status
+from piquet.host.verbs import reconcile, rehearse
 from tests.host.box import PAGE, SITES, Box
 from tests.host.test_lifecycle import codes
 
@@ -242,7 +242,7 @@ def test_ways_to_end_it(ready: Box, how: str) -> None:
     begin(ready)
     ENDS[how](ready)
     assert files(ready) == []
-    assert status.document(ready.machine())["rehearsal"] is None
+    assert status_document.document(ready.machine())["rehearsal"] is None
 
 
 def test_ends_say_whether_there_was_one(ready: Box) -> None:
@@ -288,7 +288,7 @@ def test_it_disturbs_no_rule_of_flags(ready: Box) -> None:
     assert not ready.paths.live.exists()
     ready.reconcile()
     assert not ready.paths.armed.exists() and files(ready) == []
-    assert status.document(ready.machine())["state"] == "stopped"
+    assert status_document.document(ready.machine())["state"] == "stopped"
 
 
 def test_a_boot_is_taken_up_behind_a_rehearsal(ready: Box) -> None:

@@ -62,7 +62,7 @@ def _without(action: type) -> Callable[[Patch], None]:
 
 def _flags_after_a_failure(patch: Patch) -> None:
     """An arm that fails does not take down what it put up."""
-    patch.setattr(arm, "release", types.SimpleNamespace(disarm=lambda *_: []))
+    patch.setattr(arm, "takedown", types.SimpleNamespace(disarm=lambda *_: []))
 
 
 def _end_not_noticed(patch: Patch) -> None:
@@ -125,7 +125,7 @@ def _other_plan(patch: Patch) -> None:
     real = arm.refusals
 
     def careless(host: Any, request: Any, digest: str, current: Any, at: float) -> Any:
-        return real(host, request, arm.state.read(host.paths.installed)["plan_digest"], current, at)
+        return real(host, request, arm.store.read(host.paths.installed)["plan_digest"], current, at)
 
     patch.setattr(arm, "refusals", careless)
 
