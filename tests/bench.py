@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 from piquet.bundle import Bundle
-from piquet.engine.prepare import Prepared, prepare
+from piquet.controller.prepare import Prepared, prepare
 from piquet.fleet.inventory import inventory_hosts
 from piquet.fleet.workdir import Workdir
 from piquet.testbed import Fleet

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who is what after a step over all hosts; the work is done by `piquet.engine.tally`."""
+"""Who is what after a step over all hosts; the work is done by `piquet.controller.host_results`."""
 
 from __future__ import annotations
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.piquet.fleet.plugins.plugin_utils.inventory import hosts_of_run, registered
-from ansible_collections.piquet.fleet.plugins.plugin_utils.package import engine, preload, tell
+from ansible_collections.piquet.fleet.plugins.plugin_utils.package import controller, preload, tell
 
 preload("tally")
 
@@ -19,7 +19,7 @@ class ActionModule(ActionBase):
     def run(self, tmp=None, task_vars=None):
         """Count, show the table, fail when asked to and somebody failed."""
         result = super().run(tmp, task_vars)
-        tally = engine("tally")
+        tally = controller("host_results")
         _, arguments = self.validate_argument_spec(argument_spec=tally.ARGUMENTS)
         hosts = hosts_of_run(task_vars)
         steps = [registered(task_vars, hosts, name) for name in arguments["of"]]

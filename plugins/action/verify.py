@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Ask every site from the controller, once for all hosts; the work is done by `piquet.engine.verify`."""
+"""Ask every site from the controller, once for all hosts; the work is done by `piquet.controller.verify`."""
 
 from __future__ import annotations
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.piquet.fleet.plugins.plugin_utils.inventory import host_variables
-from ansible_collections.piquet.fleet.plugins.plugin_utils.package import engine, tell
+from ansible_collections.piquet.fleet.plugins.plugin_utils.package import controller, tell
 
 
 class ActionModule(ActionBase):
@@ -17,7 +17,7 @@ class ActionModule(ActionBase):
     def run(self, tmp=None, task_vars=None):
         """Run the command, show what it says, fail when it does."""
         result = super().run(tmp, task_vars)
-        verify = engine("verify")
+        verify = controller("verify")
         _, arguments = self.validate_argument_spec(argument_spec=verify.ARGUMENTS)
         hosts = host_variables(self._loader, task_vars, arguments["hosts"])
         result |= verify.attempt(arguments, hosts)

@@ -12,10 +12,10 @@ from types import ModuleType
 from ansible.errors import AnsibleError
 
 
-def engine(module: str) -> ModuleType:
-    """Import `piquet.engine.<module>`, or say how to make it importable."""
+def controller(module: str) -> ModuleType:
+    """Import `piquet.controller.<module>`, or say how to make it importable."""
     try:
-        return import_module(f"piquet.engine.{module}")
+        return import_module(f"piquet.controller.{module}")
     except ImportError as err:
         raise AnsibleError(
             f"The Python package piquet cannot be imported by Ansible's own Python ({sys.executable}): {err}. "
@@ -27,7 +27,7 @@ def engine(module: str) -> ModuleType:
 def preload(module: str) -> None:
     """Import early, in the process that Ansible forks its workers from, so that not each of them has to."""
     with suppress(ImportError):
-        import_module(f"piquet.engine.{module}")
+        import_module(f"piquet.controller.{module}")
 
 
 def tell(display, result):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Ansible's connection as `piquet.engine.transport.Remote` wants it."""
+"""Ansible's connection as `piquet.controller.transport.Remote` wants it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ansible.errors import AnsibleError
-from ansible_collections.piquet.fleet.plugins.plugin_utils.package import engine
+from ansible_collections.piquet.fleet.plugins.plugin_utils.package import controller
 
 
 class AnsibleRemote:
@@ -33,7 +33,7 @@ class AnsibleRemote:
 
     def run(self, command, data, as_root):
         """Run one shell command; `become` applies when `as_root`."""
-        outcome = engine("answer").Outcome
+        outcome = controller("answer").Outcome
         try:
             raw = self._action._low_level_execute_command(command, in_data=data, sudoable=as_root)
         except (

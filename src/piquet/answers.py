@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a site answers: the one table.
 
-Configuration (`piquet.render`), probes (`piquet.verify`) and tests all take their truth from here: the
+Configuration (`piquet.servers`), probes (`piquet.verify`) and tests all take their truth from here: the
 paths that are ours, the doors, the headers of each answer, the order of the rules. Nothing here opens a
 file, asks the network or reads a clock.
 """

@@ -22,11 +22,14 @@ from typing import Any, Literal
 
 from piquet import __version__
 from piquet.campaign.model import Phase
-from piquet.campaign.pages import PageSource
 from piquet.fleet.model import Scheduler
+from piquet.pages import page
+from piquet.pages.source import PageSource
 from piquet.plan import Entry, HostPlan, Plan, canonical
-from piquet.render import apache, nginx, page, schedule
-from piquet.render.view import CampaignView, campaign_view
+from piquet.servers import schedule
+from piquet.servers.apache import files as apache
+from piquet.servers.nginx import files as nginx
+from piquet.servers.view import CampaignView, campaign_view
 
 AGENT_PATH = schedule.AGENT_PATH
 _STATE = "/var/lib/piquet"

@@ -11,16 +11,16 @@ from typing import Any
 import pytest
 from tests.unit.samples import block, nginx
 
-from piquet.engine.answer import Answer, Change, Outcome, parse_answer
-from piquet.engine.clock import judged_by_clock
-from piquet.engine.rehearsal import links_text
-from piquet.engine.request import hook_fields, make_request
-from piquet.engine.result import as_result
-from piquet.engine.store import read_members, write_members
-from piquet.engine.survey import survey_text, with_skew
-from piquet.engine.tally import as_table, attempt, bad, good, tally
-from piquet.engine.verify import attempt as verify_attempt
-from piquet.engine.verify import verify_command
+from piquet.controller.answer import Answer, Change, Outcome, parse_answer
+from piquet.controller.clock import judged_by_clock
+from piquet.controller.host_results import as_table, attempt, bad, good, tally
+from piquet.controller.rehearsal import links_text
+from piquet.controller.request import hook_fields, make_request
+from piquet.controller.result import as_result
+from piquet.controller.store import read_members, write_members
+from piquet.controller.survey import survey_text, with_skew
+from piquet.controller.verify import attempt as verify_attempt
+from piquet.controller.verify import verify_command
 from piquet.errors import BundleError, FleetError, HostError
 from piquet.findings import Finding
 from piquet.fleet.workdir import Workdir

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from piquet.engine import prepare, step, tally, verify
-from piquet.engine.request import VERBS
+from piquet.controller import host_results, prepare, step, verify
+from piquet.controller.request import VERBS
 
 ROOT = Path(__file__).resolve().parents[2]
 ROLES = sorted(path.name for path in (ROOT / "roles").iterdir() if path.is_dir())
 VERB_ROLES = sorted({*VERBS, "verify"})
 SKELETON = ("defaults/main.yml", "meta/argument_specs.yml", "meta/main.yml", "tasks/main.yml", "README.md")
-ACTIONS = {"agent": step, "plan": prepare, "tally": tally, "verify": verify}
+ACTIONS = {"agent": step, "plan": prepare, "tally": host_results, "verify": verify}
 KEYWORDS = {
     "name", "become", "register", "when", "run_once", "any_errors_fatal", "ignore_errors", "ignore_unreachable",
     "changed_when", "failed_when", "delegate_to", "vars", "block", "check_mode",

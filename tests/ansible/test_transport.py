@@ -11,8 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from piquet.engine.answer import Outcome
-from piquet.engine.transport import COPIED, PIPED, TYPED, deliver, piped_command, typed_command, typed_outcome
+from piquet.controller.answer import Outcome
+from piquet.controller.transport import (
+    COPIED,
+    PIPED,
+    TYPED,
+    deliver,
+    piped_command,
+    typed_command,
+    typed_outcome,
+)
 from piquet.errors import HostError
 
 ECHO = b"import json, os, sys\nprint(json.dumps([sys.argv, os.stat(sys.argv[0]).st_mode & 0o777]))\nsys.exit(3)\n"

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from piquet.bundle import build_bundles
-from piquet.campaign.load import LoadedCampaign, load_campaign
 from piquet.fleet.model import Variant
+from piquet.load import LoadedCampaign, load_campaign
 from piquet.plan import Entry, HostPlan, Plan
+from piquet.preview.rendered_campaign import SECRET
 from piquet.preview.sample import PATHS
 from piquet.preview.server import PreviewServer, serving
-from piquet.preview.show import SECRET
 from piquet.preview.view import Moment
 from piquet.resources import templates
 from tests.corpus.kinds import Ask, Kind, Provider, host_name

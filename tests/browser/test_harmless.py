@@ -7,7 +7,7 @@ import random
 
 from playwright.sync_api import Browser
 
-from piquet.render.harmless import faults
+from piquet.pages.html_allowlist import faults
 
 OWN = "/.well-known/piquet/icon.png"
 SOUND = (

@@ -9,7 +9,7 @@ import pytest
 
 from piquet import answers
 from piquet.banner import MARK
-from piquet.campaign.theme_files import ICON
+from piquet.pages.theme_files import ICON
 from piquet.preview.view import Moment
 from tests.preview.campaigns import BLOCK, LANGUAGES, MODAL, OCCUPY
 

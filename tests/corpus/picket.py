@@ -18,7 +18,6 @@ from types import MappingProxyType
 from piquet import answers
 from piquet.bundle import File, build_bundles, pages_folder
 from piquet.campaign.model import Campaign, Doors, Limits, Mode, Phase, Selection
-from piquet.campaign.pages import PageSource
 from piquet.fleet.choices import PLAIN
 from piquet.fleet.model import ServerFacts, Variant
 from piquet.host.servers.apache import (
@@ -36,8 +35,9 @@ from piquet.host.servers.apache import (
 from piquet.host.servers.nginx import hook_line
 from piquet.host.servers.nginx import server as nginx
 from piquet.host.servers.nginx.config import Configuration
+from piquet.pages.source import PageSource
 from piquet.plan import Entry, HostPlan, Plan
-from piquet.render.view import campaign_view
+from piquet.servers.view import campaign_view
 
 from . import bannered
 from .cases import Case

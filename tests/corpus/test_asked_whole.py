@@ -11,7 +11,7 @@ import re
 
 import pytest
 
-from piquet.render.nginx_banner import momentary_type
+from piquet.servers.nginx.banner import momentary_type
 
 from . import bannered
 from .cases import Case

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from piquet.answers import BYPASS_COOKIE
-from piquet.render.lease import window_pattern
+from piquet.servers.lease import window_pattern
 
 from .cases import Case
 from .conftest import Planter

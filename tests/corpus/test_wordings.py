@@ -9,7 +9,7 @@ import pytest
 
 from piquet.campaign.model import Theme
 from piquet.fleet.model import Variant
-from piquet.render.words import words
+from piquet.pages.words import words
 
 from .cases import Case
 from .client import parse

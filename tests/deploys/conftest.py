@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from piquet.engine.events import Event
+from piquet.controller.events import Event
 from tests.ansible.place import Place, new_place
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from piquet.engine.events import Event
+from piquet.controller.events import Event
 from tests.ansible.place import HOSTS, STAND_IN, Place
 from tests.ansible.test_policy import ROOT
 from tests.deploys.conftest import environment, job, pyinfra

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from piquet.controller.answer import Outcome
 from piquet.deploys.install import install
-from piquet.engine.answer import Outcome
 
 
 class Shell:

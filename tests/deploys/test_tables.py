@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
+from piquet.controller.request import VERBS
 from piquet.deploys import facts
 from piquet.deploys.install import SCRIPT
 from piquet.deploys.settings import IN_FOLDER, VARIABLES, read_settings
 from piquet.deploys.steps import COURSES, Step
-from piquet.engine.request import VERBS
 from piquet.errors import FleetError
 from tests.ansible.test_policy import ROOT, module_of, read, tasks_of
 

@@ -20,8 +20,8 @@ import pexpect
 import pytest
 
 from piquet.cli import exit_codes
-from piquet.cli.course import ARM_CHECK
-from piquet.engine.drive import ENGINES
+from piquet.cli.run_summary import ARM_CHECK
+from piquet.engines import ENGINES
 from piquet.testbed import Fleet, reload_server
 from piquet.testbed.host import Host
 from tests.drive import write_campaign

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from piquet.campaign.load import bypass_secret, load_campaign
 from piquet.campaign.model import Phase
+from piquet.load import bypass_secret, load_campaign
 from piquet.testbed import Fleet
 from piquet.testbed.host import Host
 from tests import drive

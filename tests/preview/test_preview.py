@@ -17,9 +17,9 @@ import pytest
 from piquet import answers, banner
 from piquet.cli import exit_codes, run
 from piquet.preview import chromium
+from piquet.preview.rendered_campaign import SECRET
 from piquet.preview.sample import POLICY
 from piquet.preview.server import PreviewServer, serving
-from piquet.preview.show import SECRET
 from piquet.preview.view import MOMENTS
 
 from .campaigns import BAR, BLOCK, LANGUAGES, MODAL, OCCUPY, write_campaign

@@ -9,9 +9,9 @@ from typing import Any
 
 from piquet.bundle import pages_folder
 from piquet.campaign.model import Campaign, Doors, Limits, Phase, Selection
-from piquet.campaign.pages import PageSource
 from piquet.fleet.choices import PLAIN
 from piquet.fleet.model import Provider, Scheduler, ServerFacts
+from piquet.pages.source import PageSource
 from piquet.plan import Entry, HostPlan, Plan, entry_key
 
 START = datetime(2026, 12, 17, tzinfo=UTC)

@@ -16,9 +16,9 @@ from markupsafe import Markup
 
 from piquet import banner as rule
 from piquet.campaign.model import Campaign, Phase
-from piquet.campaign.pages import PageSource
 from piquet.errors import BundleError
-from piquet.render import banner
+from piquet.pages import banner
+from piquet.pages.source import PageSource
 from tests.render.samples import CAMPAIGN, PHASE
 from tests.render.test_page import HOSTILE, Seen
 

@@ -13,7 +13,7 @@ import pytest
 
 from piquet.bundle import AGENT_PATH, agent_zipapp, build_bundles, payload
 from piquet.errors import BundleError
-from piquet.render.nginx_sites import site_rows
+from piquet.servers.nginx.sites import site_rows
 from tests.render.samples import CAMPAIGN, KEY, PHASE, SECRET, WWW, facts, host, pages, plan
 
 LONG = "a-name-that-does-not-fit-the-usual-table." + "x" * 20 + ".example.org"

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from piquet import answers
-from piquet.render import banner
-from piquet.render.harmless import faults
+from piquet.pages import banner
+from piquet.pages.html_allowlist import faults
 
 HERE = Path(__file__).parent
 TRICKS = [

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from piquet.render.lease import number_pattern, window_pattern
+from piquet.servers.lease import number_pattern, window_pattern
 
 
 @given(first=st.integers(0, 10**11), width=st.integers(0, 10**10), asked=st.integers(0, 2 * 10**11))

@@ -12,8 +12,8 @@ from piquet.bundle import build_bundles
 from piquet.campaign.model import Phase
 from piquet.errors import BundleError
 from piquet.fleet.model import Variant
-from piquet.render import quoting
-from piquet.render.nginx_banner import PIECE_BYTES
+from piquet.servers import quoting
+from piquet.servers.nginx.banner import PIECE_BYTES
 from tests.render.samples import CAMPAIGN, KEY, PHASE, SECRET, facts, host, pages, plan
 
 DAY = timedelta(days=1)

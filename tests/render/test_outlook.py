@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 
 from piquet import answers, outlook
 from piquet.campaign.model import Campaign, Mode, Phase, Theme
-from piquet.campaign.pages import PageSource
+from piquet.pages import machine_readable, page
+from piquet.pages.source import PageSource
+from piquet.pages.words import words
 from piquet.plan.selection import Selector
-from piquet.render import note, page
-from piquet.render.view import fragments
-from piquet.render.words import words
+from piquet.servers.view import fragments
 
 from .samples import CAMPAIGN, START
 
@@ -166,7 +166,7 @@ def test_programs_are_told_the_truth(campaign: Campaign) -> None:
         if phase.mode != "block":
             continue
         told = parsedate_to_datetime(answers.retry_after(campaign, phase))
-        problem = json.loads(note.problem(campaign, phase, language))
+        problem = json.loads(machine_readable.problem(campaign, phase, language))
         assert datetime.fromisoformat(problem["end"]) == told
         assert kind(campaign, told, ANY_PATH) != "page"
         for at in instants(campaign):

@@ -9,10 +9,10 @@ from dataclasses import replace
 import pytest
 
 from piquet import answers
-from piquet.campaign.load import load_campaign
 from piquet.campaign.model import BUILT_IN_THEMES, Emergency, Theme
-from piquet.campaign.pages import PageSource
-from piquet.render import note, page
+from piquet.load import load_campaign
+from piquet.pages import machine_readable, page
+from piquet.pages.source import PageSource
 from piquet.resources import example_campaign
 from tests.render.samples import CAMPAIGN, PHASE, pages
 
@@ -98,9 +98,9 @@ def test_pages_are_small_and_load_nothing_from_others() -> None:
 
 def test_json_for_machines() -> None:
     """problem+json of the strike, and the note of what this is; the digest is filled in on the host."""
-    problem = json.loads(note.problem(CAMPAIGN, PHASE, "en"))
+    problem = json.loads(machine_readable.problem(CAMPAIGN, PHASE, "en"))
     assert (problem["status"], problem["title"], problem["end"]) == (503, "On strike", "2026-12-18T00:00:00Z")
-    about = json.loads(note.about(CAMPAIGN, PHASE))
+    about = json.loads(machine_readable.about(CAMPAIGN, PHASE))
     assert (about["mode"], about["plan"]) == ("block", "@PIQUET_PLAN_DIGEST@")
 
 
@@ -221,7 +221,7 @@ def test_template_syntax_stays_text() -> None:
 
 def test_the_note_tells_languages_and_pages() -> None:
     """Where each page is; a banner has none."""
-    about = json.loads(note.about(CAMPAIGN, PHASE))
+    about = json.loads(machine_readable.about(CAMPAIGN, PHASE))
     assert about["languages"] == ["fr", "en"]
     assert about["pages"] == {"fr": "/.well-known/piquet/fr.html", "en": "/.well-known/piquet/en.html"}
-    assert json.loads(note.about(CAMPAIGN, replace(PHASE, mode="banner")))["pages"] == {}
+    assert json.loads(machine_readable.about(CAMPAIGN, replace(PHASE, mode="banner")))["pages"] == {}

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from piquet.errors import BundleError
-from piquet.render import quoting
+from piquet.servers import quoting
 
 printable = st.text(alphabet=st.characters(min_codepoint=32, max_codepoint=126))
 

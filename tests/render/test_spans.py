@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from piquet.campaign.model import Theme
-from piquet.render.spans import capitalised, promise, window
-from piquet.render.text import plain
-from piquet.render.words import words
+from piquet.pages.dates import capitalised, promise, window
+from piquet.pages.text import plain
+from piquet.pages.words import words
 from tests.render.samples import CAMPAIGN, PHASE
 
 NIGHT = replace(

@@ -13,11 +13,11 @@ import pytest
 
 from piquet import answers, resources
 from piquet.bundle import build_bundles, pages_folder
-from piquet.campaign.load import load_campaign
 from piquet.campaign.model import BUILT_IN_THEMES, Emergency, Mode, Phase, Theme
-from piquet.campaign.pages import PageSource, Pick
 from piquet.errors import BundleError
-from piquet.render import page, theme
+from piquet.load import load_campaign
+from piquet.pages import page, theme
+from piquet.pages.source import PageSource, Pick
 from tests.render.samples import CAMPAIGN, KEY, PHASE, host, pages, plan
 from tests.unit.samples import campaign_text
 

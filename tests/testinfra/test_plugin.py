@@ -16,7 +16,15 @@ from piquet.inside.moments import MOMENTS, STATES, Moment
 from tests.unit.test_policy import ROOT as PACKAGE
 
 BASE = Path(__file__).resolve().parents[1] / "bad" / "base"
-LATE = ("piquet.campaign", "piquet.verify", "piquet.inside.picket", "ansible", "pyinfra", "aiohttp", "jinja2")
+LATE = (
+    "piquet.campaign",
+    "piquet.verify",
+    "piquet.inside.session",
+    "ansible",
+    "pyinfra",
+    "aiohttp",
+    "jinja2",
+)
 _TEST = "def test_nothing():\n    pass\n"
 _LOADED = """\
 import sys

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from piquet import resources
-from piquet.campaign.banner_sheets import ELEMENT, reach_problems
+from piquet.pages.banner_sheets import ELEMENT, reach_problems
 
 
 def said(sheet: str) -> list[str]:

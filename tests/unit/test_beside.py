@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from piquet.campaign.banner_sheets import ELEMENT
-from piquet.campaign.load import load_campaign
 from piquet.campaign.model import Theme
-from piquet.campaign.pages import Pick
 from piquet.errors import CampaignError
+from piquet.load import load_campaign
+from piquet.pages.banner_sheets import ELEMENT
+from piquet.pages.source import Pick
 
 from .picture_files import png
 from .samples import campaign_text

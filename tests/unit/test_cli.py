@@ -13,7 +13,6 @@ import click
 import pytest
 
 import piquet.cli
-from piquet.campaign.load import load_campaign
 from piquet.cli import COMMANDS, exit_codes, run
 from piquet.errors import (
     BundleError,
@@ -25,6 +24,7 @@ from piquet.errors import (
     PlanError,
 )
 from piquet.fleet.workdir import Workdir
+from piquet.load import load_campaign
 from piquet.plan import plan_digest
 
 from .samples import block, campaign_text, nginx, survey

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from piquet.cli import course_json, course_text, exit_codes
-from piquet.cli.course import ARM_CHECK, Course
-from piquet.engine.events import Event
+from piquet.cli import exit_codes, run_summary_json, run_summary_text
+from piquet.cli.run_summary import ARM_CHECK, Course
+from piquet.controller.events import Event
 from piquet.errors import EngineError
 
 ARM, UNDO = "Arm", "Undo the arming of this run where it must not stay"
@@ -108,7 +108,7 @@ def test_json_is_json_and_says_the_same(case: str) -> None:
     """Each host's word, each error's kind, one code."""
     verb, events, words, code = CASES[case]
     course = course_of(verb, events)
-    document = json.loads(json.dumps(course_json.document(course, "ansible", 1.25, code)))
+    document = json.loads(json.dumps(run_summary_json.document(course, "ansible", 1.25, code)))
     assert words == {host: value["result"] for host, value in document["hosts"].items()}
     assert (document["exit_code"], document["done"]) == (code, code == 0)
     assert len(document["errors"]) == len(course.losses)
@@ -116,7 +116,7 @@ def test_json_is_json_and_says_the_same(case: str) -> None:
 
 def test_json_of_an_engine_that_could_not_run() -> None:
     """The reason is in it, and nothing is called done."""
-    document = course_json.document(Course("arm"), "pyinfra", 0.1, 70, EngineError("no engine"))
+    document = run_summary_json.document(Course("arm"), "pyinfra", 0.1, 70, EngineError("no engine"))
     assert document["errors"] == [{"kind": "engine", "message": "no engine"}]
     assert (document["done"], document["hosts"], document["digest"]) == (False, {}, None)
 
@@ -125,7 +125,10 @@ def test_the_order_of_hosts_in_which_they_answer_does_not_matter() -> None:
     """Both engines print the same."""
     events = [ended("H", "a", changed=True), ended("H", "b"), lost("H", "c")]
     there, back = course_of("hook", events), course_of("hook", events[::-1])
-    for text in (lambda c: course_text.summary(c, 1.0), lambda c: course_text.table(c.rows(), False)):
+    for text in (
+        lambda c: run_summary_text.summary(c, 1.0),
+        lambda c: run_summary_text.table(c.rows(), False),
+    ):
         assert text(there) == text(back)
 
 
@@ -151,7 +154,7 @@ def test_the_order_of_hosts_in_which_they_answer_does_not_matter() -> None:
 )
 def test_the_last_line(events: list[Event], check: bool, expected: str) -> None:
     """Done, or not done and by whom."""
-    assert expected == course_text.summary(course_of("hook", events, check=check), 4.2)
+    assert expected == run_summary_text.summary(course_of("hook", events, check=check), 4.2)
 
 
 HALF_ARMED = [
@@ -167,7 +170,7 @@ def test_interrupted_while_arming() -> None:
     """Who is armed, who may be, and the two commands that come next; inventory and engine as given, quoted."""
     course = course_of("arm", [*HALF_ARMED, ended(ARM, "a", changed=True)], is_interrupted=True)
     assert course.exit_code() == exit_codes.INTERRUPTED
-    assert course_text.where(course, "my hosts.yml", "pyinfra") == (
+    assert run_summary_text.where(course, "my hosts.yml", "pyinfra") == (
         "interrupted in the step: Arm\n"
         "  done: a\n"
         "  unknown: b\n"
@@ -192,8 +195,8 @@ def test_interrupted_before_anything_is_armed() -> None:
     checking = course_of(
         "arm", [PLAN, begin(ARM_CHECK, "a", "b"), ended(ARM_CHECK, "a")], is_interrupted=True
     )
-    assert "\nthis run has armed no host\n" in course_text.where(checking, "i", "ansible")
-    nothing = course_text.where(course_of("arm", [], is_interrupted=True), "i", "ansible")
+    assert "\nthis run has armed no host\n" in run_summary_text.where(checking, "i", "ansible")
+    nothing = run_summary_text.where(course_of("arm", [], is_interrupted=True), "i", "ansible")
     assert nothing.startswith("interrupted before the first step\n  no host was begun\n")
 
 
@@ -201,7 +204,7 @@ def test_interrupted_before_anything_is_armed() -> None:
 def test_an_interrupted_look_needs_no_advice(verb: str) -> None:
     """Nothing was to be changed."""
     course = course_of(verb, [begin("S", "a")], is_interrupted=True)
-    assert course_text.where(course, "i", "ansible").endswith(
+    assert run_summary_text.where(course, "i", "ansible").endswith(
         "nothing was to be changed; run it again whenever you like"
     )
 
@@ -209,13 +212,13 @@ def test_an_interrupted_look_needs_no_advice(verb: str) -> None:
 def test_a_failure_names_its_host_once_and_hides_nothing() -> None:
     """In full, with its hint; what a host wrote is never obeyed by a terminal."""
     assert (
-        course_text.failure("a", {"failed": True, "msg": "a: no\n\n  hint: mend"})
+        run_summary_text.failure("a", {"failed": True, "msg": "a: no\n\n  hint: mend"})
         == "failed: a: no\n\n  hint: mend"
     )
-    assert course_text.failure("a", {"unreachable": True, "msg": "no \x1b[31mroute"}) == (
+    assert run_summary_text.failure("a", {"unreachable": True, "msg": "no \x1b[31mroute"}) == (
         "unreachable: a: no \\x1b[31mroute"
     )
-    assert course_text.failure("a", {"failed": True}) == "failed: a: no reason was given"
+    assert run_summary_text.failure("a", {"failed": True}) == "failed: a: no reason was given"
 
 
 @pytest.mark.parametrize(
@@ -235,10 +238,10 @@ def test_a_failure_names_its_host_once_and_hides_nothing() -> None:
 )
 def test_diffs(change: dict[str, str], expected: str) -> None:
     """As `diff -u` writes them, the host in the files' names."""
-    assert expected == course_text.diff("a", [change])
+    assert expected == run_summary_text.diff("a", [change])
 
 
 @pytest.mark.parametrize("changes", [None, "x", {}, [1], ["x"]])
 def test_what_is_no_diff_is_none(changes: object) -> None:
     """An engine that tells nonsense spoils nothing."""
-    assert course_text.diff("a", changes) == ""
+    assert run_summary_text.diff("a", changes) == ""

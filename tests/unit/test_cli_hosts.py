@@ -12,9 +12,9 @@ import click
 import pytest
 
 from piquet.cli import COMMANDS, cli, exit_codes, host_variables, hosts, run
-from piquet.cli.course import ARM_CHECK
-from piquet.engine.drive import ENGINES
-from piquet.engine.request import VERBS
+from piquet.cli.run_summary import ARM_CHECK
+from piquet.controller.request import VERBS
+from piquet.engines import ENGINES
 from piquet.resources import root
 
 HEAVY = (

@@ -16,12 +16,12 @@ from pathlib import Path
 
 import pytest
 
-from piquet.engine.drive import Request, start
-from piquet.engine.drive.ansible_events import Translator
-from piquet.engine.drive.base import PATIENCE_S
-from piquet.engine.drive.processes import family, kill, mentioning
-from piquet.engine.drive.pyinfra import PyinfraDrive
-from piquet.engine.events import Event
+from piquet.controller.events import Event
+from piquet.engines import Request, start
+from piquet.engines.ansible_events import Translator
+from piquet.engines.base import PATIENCE_S
+from piquet.engines.processes import family, kill, mentioning
+from piquet.engines.pyinfra import PyinfraDrive
 from piquet.errors import EngineError
 
 REQUEST = Request("hosts.yml", "web*", {"piquet_become": False}, check=True)

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from piquet.cli import course_text
-from piquet.cli.course import Course
+from piquet.cli import run_summary_text
+from piquet.cli.run_summary import Course
+from piquet.controller.answer import Outcome, parse_answer
+from piquet.controller.events import Event
+from piquet.controller.rehearsal import links_text
+from piquet.controller.result import as_result
+from piquet.controller.survey import survey_text
 from piquet.deploys.telling import lines_of
-from piquet.engine.answer import Outcome, parse_answer
-from piquet.engine.drive.ansible_events import Translator
-from piquet.engine.events import Event
-from piquet.engine.rehearsal import links_text
-from piquet.engine.result import as_result
-from piquet.engine.survey import survey_text
+from piquet.engines.ansible_events import Translator
 from piquet.errors import HostError, Problem
 from piquet.findings import Finding, as_text, as_texts
 from piquet.printable import continued, in_one_line
@@ -73,7 +73,11 @@ def answer(**more: Any) -> Outcome:
 def test_an_answer_of_a_host(is_ok: bool) -> None:
     """Its message, its problems with all their fields, and the names of its files."""
     result = as_result(parse_answer(answer(ok=is_ok), "arm", "web1", "python3"), "", True)
-    shown = [result["msg"], course_text.failure("web1", result), course_text.diff("web1", result["diff"])]
+    shown = [
+        result["msg"],
+        run_summary_text.failure("web1", result),
+        run_summary_text.diff("web1", result["diff"]),
+    ]
     shown += [
         "\n".join(lines_of(Event("result", "agent", "Arm", "web1", result=result | {"show": result["msg"]})))
     ]
@@ -88,7 +92,7 @@ def test_a_row_of_a_table() -> None:
     course = Course("arm")
     parsed = parse_answer(answer(ok=True, status={"state": EVIL}), "arm", "web1", "python3")
     course.feed(Event("result", "agent", "Arm", "web1", result=as_result(parsed, "", False)))
-    table = course_text.table(course.rows(), check=False)
+    table = run_summary_text.table(course.rows(), check=False)
     assert len(table.splitlines()) == 2 and forged(table) == []
 
 
@@ -134,7 +138,7 @@ def test_what_ssh_or_another_module_says(kind: str, action: str) -> None:
     """A banner of sshd, the output of a package manager: by ansible-runner's events."""
     detail = {"host": "web1", "resolved_action": action, "task": "Arm", "res": {"msg": EVIL}}
     events = list(Translator().events({"event": kind, "event_data": detail}))
-    assert events and forged(course_text.failure("web1", events[-1].result)) == []
+    assert events and forged(run_summary_text.failure("web1", events[-1].result)) == []
 
 
 def test_the_two_ways_to_write_a_text_of_others() -> None:

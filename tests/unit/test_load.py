@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from piquet.campaign.load import bypass_secret, load_campaign, pages_key
-from piquet.campaign.pages import PageSource
 from piquet.errors import CampaignError
+from piquet.load import bypass_secret, load_campaign, pages_key
+from piquet.pages.source import PageSource
 
 from .samples import campaign_text
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import pytest
 
-from piquet.campaign.page_text import page_problems
-from piquet.campaign.pages import PageKind, PageSource
+from piquet.pages.page_text import page_problems
+from piquet.pages.source import PageKind, PageSource
 
 
 def found(kind: PageKind, text: str) -> list[tuple[int, int, str]]:

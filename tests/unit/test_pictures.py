@@ -5,8 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from piquet.campaign.pages import PageKind, PageSource
-from piquet.campaign.pictures import (
+from piquet.pages.pictures import (
     MAX_ALL_BYTES,
     MAX_PICTURE_BYTES,
     Reference,
@@ -15,6 +14,7 @@ from piquet.campaign.pictures import (
     references,
     sum_problem,
 )
+from piquet.pages.source import PageKind, PageSource
 
 from .picture_files import SMALL
 

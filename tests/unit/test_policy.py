@@ -17,30 +17,32 @@ MODULES = {
     for file in sorted(ROOT.rglob("*.py"))
 }
 WAY = (
-    "piquet.printable", "piquet.errors", "piquet.findings", "piquet.campaign", "piquet.fleet", "piquet.plan",
-    "piquet.outlook", "piquet.answers", "piquet.banner", "piquet.style_policy", "piquet.resources", "piquet.render",
-    "piquet.bundle", "piquet.engine",
+    "piquet.printable", "piquet.errors", "piquet.findings", "piquet.campaign", "piquet.outlook", "piquet.answers",
+    "piquet.banner", "piquet.style_policy", "piquet.resources", "piquet.pages", "piquet.load", "piquet.fleet",
+    "piquet.plan", "piquet.servers", "piquet.bundle", "piquet.controller", "piquet.engines",
     "piquet.deploys", "piquet.verify", "piquet.report", "piquet.preview", "piquet.inside", "piquet.suite",
     "piquet.testbed", "piquet.cli", "piquet.__main__",
 )  # fmt: skip
 """A module may import from its own folder and from those to its left."""
+ON_THE_HOST = ("findings", "errors", "system", "state", "servers", "", "verbs", "request", "__main__")
+"""The same for the agent; "" is what verbs are made of, beside the rooms."""
 
 CONSTANTS = {
     "piquet.bundle": {".read_bytes"},
-    "piquet.render.words": {".read_text"},
-    "piquet.render.theme": {".read_bytes"},
-    "piquet.render.banner": {".read_bytes"},
+    "piquet.pages.words": {".read_text"},
+    "piquet.pages.theme": {".read_bytes"},
+    "piquet.pages.banner": {".read_bytes"},
 }
 """Modules that read files of the package itself: the agent's source, the words of the pages."""
 
 EDGES = frozenset(
     {
         "piquet.campaign.folder",
-        "piquet.campaign.load",
+        "piquet.load",
         "piquet.campaign.schema",
         "piquet.fleet.inventory",
         "piquet.fleet.workdir",
-        "piquet.render.confined",
+        "piquet.pages.confined",
     }
 )
 """Where the core meets disk and processes; `schema` reads one constant of the package."""
@@ -48,7 +50,7 @@ EDGES = frozenset(
 CORE = sorted(
     name
     for name in MODULES
-    if name.startswith(("piquet.campaign", "piquet.fleet", "piquet.plan", "piquet.render"))
+    if name.startswith(("piquet.campaign", "piquet.fleet", "piquet.pages", "piquet.plan", "piquet.servers"))
     or name
     in (
         "piquet.printable",
@@ -157,6 +159,21 @@ def test_no_import_goes_against_the_way(name: str) -> None:
     else:
         assert [other for other in ours if (place(other) or 0) > (place(name) or 0)] == []
         assert [other for other in ours if other.startswith("piquet.host")] == []
+
+
+def place_on_the_host(name: str) -> int:
+    """Where a module of the agent stands."""
+    room = name.removeprefix("piquet.host").removeprefix(".").partition(".")[0]
+    return ON_THE_HOST.index(room if room in ON_THE_HOST else "")
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if name.startswith("piquet.host.")])
+def test_the_agents_rooms_are_read_in_one_order(name: str) -> None:
+    """A room knows those before it; no verb knows another verb."""
+    ours = {other for other in imports(name) if other in MODULES and other.startswith("piquet.host.")}
+    assert [other for other in ours if place_on_the_host(other) > place_on_the_host(name)] == []
+    if name.startswith("piquet.host.verbs."):
+        assert [other for other in ours if other.startswith("piquet.host.verbs.")] == []
 
 
 @pytest.mark.parametrize("name", CORE)

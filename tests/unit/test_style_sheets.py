@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from piquet import resources
-from piquet.campaign.style_sheets import style_problems
+from piquet.pages.style_sheets import style_problems
 
 NAMES = frozenset({"hand.woff2", "paper.png", "hand 2.woff2"})
 SHEETS = [

@@ -12,7 +12,7 @@ import pytest
 from piquet.answers import sign
 from piquet.campaign.model import Campaign
 from piquet.cli.plan_text import as_json
-from piquet.engine.tally import state_text
+from piquet.controller.host_results import state_text
 from piquet.findings import Finding
 from piquet.fleet.model import Fleet, Host, Listen, ServerFacts, Site
 from piquet.fleet.sites import sites_on_hosts

@@ -10,12 +10,12 @@ from pathlib import Path
 import click
 
 from piquet.answers import STYLE_ASSET
-from piquet.campaign.load import LoadedCampaign, load_campaign
 from piquet.cli.exit_codes import OK, PLAN
 from piquet.cli.window_text import window_lines
 from piquet.findings import Finding, as_texts, by_weight, errors
+from piquet.load import LoadedCampaign, load_campaign
+from piquet.pages import banner, page
 from piquet.plan.gates import campaign_findings
-from piquet.render import banner, page
 from piquet.resources import example_campaign
 
 MAX_LIGHT_BYTES = 50_000

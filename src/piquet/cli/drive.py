@@ -14,12 +14,12 @@ from typing import Any
 
 import click
 
-from piquet.cli import course_json, course_text
-from piquet.cli.course import Course
+from piquet.cli import run_summary_json, run_summary_text
 from piquet.cli.exit_codes import OK, code_of
 from piquet.cli.live import Live
-from piquet.engine.drive import Drive, Request, start
-from piquet.engine.events import Event
+from piquet.cli.run_summary import Course
+from piquet.controller.events import Event
+from piquet.engines import Drive, Request, start
 from piquet.errors import EngineError, FleetError, PiquetError
 from piquet.fleet.inventory import inventory_hosts, require_inventory
 
@@ -74,7 +74,7 @@ def drive_verb(verb: str, engine: str, request: Request, is_json: bool) -> int:
 
     Args:
         verb: one of the agent's.
-        engine: one of `piquet.engine.drive.ENGINES`.
+        engine: one of `piquet.engines.ENGINES`.
         request: for the engine.
         is_json: one document on standard output, and nothing else there.
 
@@ -93,9 +93,9 @@ def drive_verb(verb: str, engine: str, request: Request, is_json: bool) -> int:
     code = code_of(error) if error and not course.is_interrupted else course.exit_code()
     seconds = time.monotonic() - begun_at
     if course.is_interrupted or (error and course.hosts):
-        click.echo(f"\n{course_text.where(course, request.inventory, engine)}", err=True)
+        click.echo(f"\n{run_summary_text.where(course, request.inventory, engine)}", err=True)
     if is_json:
-        document = course_json.document(course, engine, seconds, code, error)
+        document = run_summary_json.document(course, engine, seconds, code, error)
         click.echo(json.dumps(document, ensure_ascii=False, indent=1))
     elif course.hosts or course.losses:
         _print_end(course, seconds, error)
@@ -163,15 +163,15 @@ def _signals(run: Run, drive: Drive) -> Iterator[None]:
 def _print_data(host: str, result: Mapping[str, Any]) -> None:
     if shown := str(result.get("show") or ""):
         click.echo(f"{shown}\n" if not host else shown)
-    if host and (text := course_text.diff(host, result.get("diff"))):
+    if host and (text := run_summary_text.diff(host, result.get("diff"))):
         click.echo(text)
 
 
 def _print_end(course: Course, seconds: float, error: PiquetError | None) -> None:
     rows = course.rows()
     if rows and course.verb in _OWN_TABLE:
-        click.echo(course_text.table(rows, course.check))
+        click.echo(run_summary_text.table(rows, course.check))
     if rows and course.verb in _WITHOUT_GAP:
         click.echo()
-    line = course_text.summary(course, seconds)
+    line = run_summary_text.summary(course, seconds)
     click.echo(f"NOT {line}" if error and line.startswith("done") else line)

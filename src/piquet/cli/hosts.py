@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from piquet.engine.drive import ENGINES, Request
+from piquet.engines import ENGINES, Request
 
 Decorator = Callable[[Callable[..., int]], Callable[..., int]]
 

@@ -19,8 +19,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from piquet.cli.course import Course
-from piquet.cli.course_text import failure
+from piquet.cli.run_summary import Course
+from piquet.cli.run_summary_text import failure
 
 _WAITS_S = (10, 30, 60, 120, 300, 600)
 """When somebody without a terminal is told that a step still waits, seconds after its last news."""

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import click
 
-from piquet.campaign.load import LoadedCampaign, load_campaign
 from piquet.cli.plan_text import as_json, print_plan
-from piquet.engine.prepare import build, keep
+from piquet.controller.prepare import build, keep
 from piquet.findings import errors
 from piquet.fleet.inventory import default_workdir, inventory_hosts
 from piquet.fleet.read import read_fleet
 from piquet.fleet.workdir import Workdir
+from piquet.load import LoadedCampaign, load_campaign
 from piquet.plan import Plan, make_plan, raise_if_unsafe
 
 

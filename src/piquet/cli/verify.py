@@ -9,12 +9,12 @@ from pathlib import Path
 
 import click
 
-from piquet.campaign.load import load_campaign, made_secret
 from piquet.cli.verify_run import Run, keep, look, take
 from piquet.errors import FleetError
 from piquet.fleet.inventory import default_workdir, inventory_hosts
 from piquet.fleet.read import read_fleet
 from piquet.fleet.workdir import Workdir
+from piquet.load import load_campaign, made_secret
 from piquet.plan import make_plan
 from piquet.verify.expectations import Expectations, Moment, phase_at
 from piquet.verify.probe import resolved, source_addresses

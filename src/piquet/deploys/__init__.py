@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """piquet as pyinfra deploys: `from piquet.deploys import stage`, then `stage()` in a deploy file.
 
-Thin wrappers of `piquet.engine`, as Ansible's plugins are:
+Thin wrappers of `piquet.controller`, as Ansible's plugins are:
 
 * `settings`  the variables, one table
 * `steps`     the verbs' steps, by the names of the roles' tasks

@@ -10,7 +10,7 @@ from typing import Any
 
 from pyinfra.api.facts import FactBase
 
-from piquet.engine.step import DEFAULT_PYTHON
+from piquet.controller.step import DEFAULT_PYTHON
 from piquet.printable import printable_document
 
 _AGENT = "/usr/local/sbin/piquet-host"

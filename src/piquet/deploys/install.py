@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import shlex
 
+from piquet.controller.transport import Remote
 from piquet.deploys.steps import Result
-from piquet.engine.transport import Remote
 from piquet.printable import printable
 
 INSTALLED = "piquet-installed"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""pyinfra's connection as `piquet.engine.transport.Remote` wants it."""
+"""pyinfra's connection as `piquet.controller.transport.Remote` wants it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pyinfra.api.host import Host
 from pyinfra.api.state import State
 from pyinfra.connectors.local import LocalConnector
 
-from piquet.engine.answer import Outcome
+from piquet.controller.answer import Outcome
 
 _BECOMING = ("_sudo", "_su_user", "_doas", "_dzdo")
 _NO_PASSWORD = "sudo: a password is required"  # noqa: S105 - what sudo says

@@ -19,14 +19,14 @@ from pyinfra.api.exceptions import DeployError
 from pyinfra.api.host import Host
 from pyinfra.api.state import State
 
+from piquet.controller.events import Event
+from piquet.controller.step import attempt
 from piquet.deploys import inventory, telling
-from piquet.deploys.course import Course, Presence, World
 from piquet.deploys.install import install
 from piquet.deploys.remote import ConnectionLostError, PyinfraRemote, global_arguments
 from piquet.deploys.settings import read_settings
 from piquet.deploys.steps import COURSES, Result, Step
-from piquet.engine.events import Event
-from piquet.engine.step import attempt
+from piquet.deploys.strategy import Course, Presence, World
 from piquet.errors import PiquetError
 from piquet.printable import continued, in_one_line
 

@@ -22,11 +22,11 @@ from pyinfra.api.operations import run_ops
 from pyinfra.api.state import BaseStateCallback, State, StateStage
 from pyinfra.connectors import util as connector_util
 
+from piquet.controller.events import Event
 from piquet.deploys.job import Job, make_state, read_job
 from piquet.deploys.remote import connecting
 from piquet.deploys.run import Runs, runs_of
 from piquet.deploys.verbs import VERBS
-from piquet.engine.events import Event
 from piquet.errors import PiquetError
 from piquet.printable import continued, printable
 

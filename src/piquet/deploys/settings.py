@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from piquet.engine.step import DEFAULT_PYTHON
+from piquet.controller.step import DEFAULT_PYTHON
 from piquet.errors import FleetError, Problem
 
 Kind = Literal["str", "bool", "int", "float", "list"]

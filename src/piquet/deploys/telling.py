@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from pyinfra import logger
 
-from piquet.engine.events import Event
+from piquet.controller.events import Event
 from piquet.printable import printable
 
 

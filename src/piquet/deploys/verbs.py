@@ -13,9 +13,9 @@ from pyinfra.api.operation import operation
 from pyinfra.api.state import State
 from pyinfra.context import ctx_host, ctx_state
 
-from piquet.deploys.course import is_bad
 from piquet.deploys.run import VerbRun, runs_of
 from piquet.deploys.steps import Result, Step
+from piquet.deploys.strategy import is_bad
 
 
 @deploy("piquet survey")

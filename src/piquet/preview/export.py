@@ -10,8 +10,8 @@ from pathlib import Path
 
 from piquet.preview import chromium
 from piquet.preview.index import WIDTHS
+from piquet.preview.rendered_campaign import Show
 from piquet.preview.server import PreviewServer
-from piquet.preview.show import Show
 from piquet.preview.view import View
 
 SCHEMES = ("light", "dark")

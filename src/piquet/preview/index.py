@@ -9,10 +9,10 @@ from piquet import answers, resources
 from piquet.answers import Request
 from piquet.campaign.windows import duration_text, local_text
 from piquet.preview import sample
+from piquet.preview.rendered_campaign import SECRET, Show
 from piquet.preview.sample import Reply
-from piquet.preview.show import SECRET, Show
 from piquet.preview.view import HOME, MOMENTS, View
-from piquet.render.environment import render
+from piquet.servers.environment import render
 
 WIDTHS: dict[str, tuple[int, int]] = {"phone": (390, 844), "desktop": (1280, 800)}
 """Name → width and height of a window, CSS pixels."""

@@ -19,8 +19,8 @@ from socketserver import ThreadingTCPServer
 from piquet.answers import Request
 from piquet.errors import EngineError, PiquetError
 from piquet.preview import index
+from piquet.preview.rendered_campaign import load_show
 from piquet.preview.sample import Reply
-from piquet.preview.show import load_show
 from piquet.preview.view import HOME, label_of
 
 ADDRESS = "127.0.0.1"

@@ -9,8 +9,8 @@ from piquet.findings import as_text
 from piquet.inside import judge_host
 from piquet.inside.judge_host import Case
 from piquet.inside.judge_sites import unknown_name_findings
-from piquet.inside.picket import Picket
 from piquet.inside.places import LOGS
+from piquet.inside.session import Picket
 
 testinfra_hosts = ["ansible://all"]
 """Where nothing is said with `--hosts`: all of the inventory."""

@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Set
 
 from piquet.campaign.model import Campaign, Mode
-from piquet.campaign.theme_files import ICON, TEXTS
 from piquet.findings import Finding
 from piquet.fleet.choices import altering, is_taken, keeping
 from piquet.fleet.model import ServerFacts
+from piquet.pages.theme_files import ICON, TEXTS
 from piquet.plan.gates.apache import apache_findings, shown_of
 from piquet.plan.model import HostPlan
 

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One agent verb on one host, from the engine's arguments to its result: the edge that reads clock and workdir."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from piquet.bundle import payload
+from piquet.controller.answer import Answer, parse_answer
+from piquet.controller.clock import SLOW_WAY_S, judged_by_clock
+from piquet.controller.rehearsal import links_text
+from piquet.controller.request import VERBS, hook_fields, make_request
+from piquet.controller.result import as_result
+from piquet.controller.store import read_members
+from piquet.controller.survey import survey_text, with_skew
+from piquet.controller.transport import Remote, deliver
+from piquet.errors import HostError, PiquetError
+from piquet.fleet.workdir import Workdir
+from piquet.printable import in_one_line
+
+_BROKEN = (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
+"""What a hostile or broken answer can raise where it is worked with; no host may end the run of the others."""
+DEFAULT_PYTHON = "/usr/bin/python3"
+ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
+    "verb": {"type": "str", "required": True, "choices": list(VERBS)},
+    "python": {"type": "str", "default": DEFAULT_PYTHON},
+    "workdir": {"type": "str"},
+    "plan_digest": {"type": "str"},
+    "only_check": {"type": "bool", "default": False},
+    "max_skew_s": {"type": "float", "default": 2.0},
+    "phase": {"type": "int", "default": 0},
+    "end": {"type": "bool", "default": False},
+    "nginx": {"type": "str", "default": "auto"},
+    "allow_unloaded": {"type": "bool", "default": False},
+}
+"""What an engine may pass, in the form of Ansible's argument specs."""
+
+
+def run_verb(
+    remote: Remote,
+    host: str,
+    arguments: Mapping[str, Any],
+    *,
+    check: bool,
+    diff: bool,
+    clock: Callable[[], float] = time.time,
+) -> dict[str, Any]:
+    """Ask one host's agent for one verb.
+
+    Args:
+        remote: the connection.
+        host: inventory name.
+        arguments: as in `ARGUMENTS`.
+        check: change nothing on the host.
+        diff: have texts before and after in the result.
+        clock: the controller's clock, epoch seconds.
+
+    Returns:
+        An Ansible result; for a verb that looks at the host again also `survey_text`.
+
+    Raises:
+        HostError: the verb lacks what it needs, or the host gave no answer in the agreed form.
+    """
+    verb, python = arguments["verb"], arguments["python"]
+    workdir = Workdir(Path(arguments["workdir"])) if arguments.get("workdir") else None
+    fields, members = _needs(verb, host, arguments, workdir)
+    sent_at = clock()
+    request = make_request(verb, host, sent_at, check=check, diff=diff, **fields)
+    outcome, transport = deliver(remote, payload(request, members), python)
+    received_at = clock()
+    answer = parse_answer(outcome, verb, host, python)
+    if verb == "arm":
+        answer = judged_by_clock(answer, sent_at, received_at, arguments["max_skew_s"])
+    result = as_result(answer, transport, diff)
+    return result | _keep_survey(answer, host, workdir, check, (sent_at, received_at))
+
+
+def attempt(
+    remote: Remote, host: str, arguments: Mapping[str, Any], *, check: bool, diff: bool
+) -> dict[str, Any]:
+    """`run_verb` for an engine: an error of ours becomes a failed result.
+
+    `show` is what people should read of a success; Ansible itself shows a failure's `msg`.
+    """
+    try:
+        result = run_verb(remote, host, arguments, check=check, diff=diff)
+    except PiquetError as err:
+        return {"failed": True, "changed": False, "msg": _named(host, str(err))}
+    except _BROKEN as err:
+        reason = in_one_line(f"{type(err).__name__}: {err}")
+        text = f"{host}: its answer cannot be used ({reason}); what the host did is unknown: run status"
+        return {"failed": True, "changed": False, "msg": text}
+    if result["failed"]:
+        return result | {"msg": _named(host, result["msg"])}
+    if arguments["verb"] == "survey":
+        return result | {"show": result["survey_text"]}
+    if told := result["piquet"].get("rehearsal"):
+        return result | {"show": f"{host}: {result['msg']}\n{links_text(told)}"}
+    return result | ({"show": f"{host}: {result['msg']}"} if result["piquet"]["problems"] else {})
+
+
+def _named(host: str, text: str) -> str:
+    """A message that begins with the host, once."""
+    return text if text.startswith((f"{host}: ", f"{host} ")) else f"{host}: {text}"
+
+
+def _needs(
+    verb: str, host: str, arguments: Mapping[str, Any], workdir: Workdir | None
+) -> tuple[dict[str, Any], Mapping[str, bytes]]:
+    """What this verb's request and payload hold besides."""
+    if verb == "hook":
+        fields = hook_fields(host, _workdir(verb, workdir).surveys().get(host), arguments["nginx"])
+        return {**fields, "allow_unloaded": arguments["allow_unloaded"]}, {}
+    if verb == "stage":
+        digest = _digest(verb, arguments)
+        fields = {"plan_digest": digest, "allow_unloaded": arguments["allow_unloaded"]}
+        return fields, read_members(_workdir(verb, workdir), digest, host)
+    if verb == "arm":
+        max_skew_s = arguments["max_skew_s"] + SLOW_WAY_S
+        fields = {"only_check": arguments["only_check"], "max_skew_s": max_skew_s}
+        return {"plan_digest": _digest(verb, arguments), **fields}, {}
+    if verb == "rehearse":
+        digest = arguments.get("plan_digest") or ""
+        return {"plan_digest": digest, "phase": arguments["phase"], "end": arguments["end"]}, {}
+    return {}, {}
+
+
+def _keep_survey(
+    answer: Answer, host: str, workdir: Workdir | None, check: bool, round_trip: tuple[float, float]
+) -> dict[str, Any]:
+    """Write down a survey that came with the answer, also after a failure: it is the host as it is now.
+
+    `asked_at` (the controller's clock, epoch seconds) is when the survey verb looked last; hook and unhook leave it.
+    """
+    if not answer.survey:
+        return {}
+    earlier = workdir.surveys().get(host, {}) if workdir and answer.verb != "survey" else {}
+    asked_at = earlier.get("asked_at", round_trip[0])
+    survey = {**with_skew(answer.survey, *round_trip), "asked_at": asked_at}
+    if workdir is not None and not check:
+        workdir.write_survey(host, survey)
+    return {"survey_text": survey_text(host, survey)}
+
+
+def _workdir(verb: str, workdir: Workdir | None) -> Workdir:
+    if workdir is None:
+        raise HostError(f"{verb} needs the controller's working directory\n\n  hint: set piquet_workdir")
+    return workdir
+
+
+def _digest(verb: str, arguments: Mapping[str, Any]) -> str:
+    digest = arguments.get("plan_digest")
+    if not digest:
+        raise HostError(
+            f"{verb} needs a plan digest\n\n  hint: run piquet.fleet.plan first, or set plan_digest"
+        )
+    return str(digest)

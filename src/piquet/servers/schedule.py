@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The schedule as systemd unit files or as one cron file, and the note that lies beside everything on the host."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from piquet.fleet.model import Scheduler
+from piquet.servers.environment import render
+from piquet.servers.view import CampaignView
+
+AGENT_PATH = "/usr/local/sbin/piquet-host"
+CRON_FILE = "/etc/cron.d/piquet"
+"""A name without a dot, or cron passes it over; root's, and nobody else may write it, or cron refuses it."""
+
+_UNIT_DIR = "/etc/systemd/system"
+_PURPOSES = {
+    "piquet-reconcile.service": "Only ever takes flags away.",
+    "piquet-reconcile.timer": "When to look.",
+    "piquet-watch.path": "Notices a stop by hand.",
+    "piquet-boot.service": "The first look after a boot, and the last before a shutdown.",
+}
+LINKS: Mapping[Scheduler, Mapping[str, str]] = {
+    "systemd": {
+        f"{_UNIT_DIR}/timers.target.wants/piquet-reconcile.timer": f"{_UNIT_DIR}/piquet-reconcile.timer",
+        f"{_UNIT_DIR}/paths.target.wants/piquet-watch.path": f"{_UNIT_DIR}/piquet-watch.path",
+        f"{_UNIT_DIR}/multi-user.target.wants/piquet-boot.service": f"{_UNIT_DIR}/piquet-boot.service",
+    },
+    "cron": {},
+}
+"""What `systemctl enable` would make: path → target; part of the bundle, so that they leave with it."""
+
+Texts = Mapping[str, tuple[str, str]]
+
+
+def files(view: CampaignView, scheduler: Scheduler) -> Texts:
+    """Path → (mode, text) of the schedule's own files."""
+    return _FILES[scheduler](view)
+
+
+def readme(view: CampaignView) -> str:
+    """`/etc/piquet/README`: what an administrator who was not told finds."""
+    return render("host/README.j2", purpose="Start here.", **view.values())
+
+
+def _units(view: CampaignView) -> Texts:
+    """The units: everybody on a machine may read them, or ask systemd for what they hold, so no campaign is in them.
+
+    Source: systemd.timer(5), `OnCalendar=` with a trailing `UTC`; systemd.unit(5) of files that are not readable.
+    """
+    return {
+        f"{_UNIT_DIR}/{name}": (
+            "0644",
+            render(f"systemd/{name}.j2", purpose=purpose, is_public=True, **view.values()),
+        )
+        for name, purpose in _PURPOSES.items()
+    }
+
+
+def _cron(view: CampaignView) -> Texts:
+    """The one file.
+
+    Source: crontab(5) for `@reboot`, MAILTO and the user field; cron(8) of Debian for what it accepts in /etc/cron.d.
+    """
+    purpose = "After a boot and every minute: takes away what is over."
+    return {CRON_FILE: ("0600", render("cron/piquet.j2", purpose=purpose, agent=AGENT_PATH, **view.values()))}
+
+
+_FILES: Mapping[Scheduler, Callable[[CampaignView], Texts]] = {"systemd": _units, "cron": _cron}
