@@ -18,14 +18,18 @@ from typing import Literal
 
 from piquet import outlook
 from piquet.campaign.model import Campaign, Doors, Phase
-
-SIGN_HEADER = "X-Piquet"
-"""Header by which an answer is recognised as ours, never by its status alone."""
+from piquet.protocol.http import (
+    ABOUT_PATH,
+    ASSET_PREFIX,
+    NONCE_HEADER,
+    PROOF_PREFIX,
+    REHEARSAL_WORD,
+    SIGN_HEADER,
+    TARGETED,
+)
 
 BYPASS_COOKIE = "piquet_bypass"
-ABOUT_PATH = "/.well-known/piquet.json"
 ABOUT_FILE = "piquet.json"
-ASSET_PREFIX = "/.well-known/piquet/"
 BYPASS_PREFIX = "/.well-known/piquet/bypass/"
 STYLE_ASSET = "strike.css"
 BANNER_STYLE_ASSET = "banner.css"
@@ -36,30 +40,10 @@ USUAL_QUERY = "piquet=usual"
 """An occupied path with exactly this query is the link to the usual page: it works without a script, from any page."""
 
 REHEARSAL_COOKIE = "piquet_rehearsal"
-REHEARSAL_PREFIX = "/.well-known/piquet/rehearse/"
-REHEARSAL_WORD = r"[1-9][0-9]?-[0-9a-f]{32}(?:-[0-9]{8,17}){1,3}(?:_[0-9]{9,17})?"
-"""What the cookie holds: number of the phase, the secret, and when it is good; a file of this name makes it so.
-
-When: of seconds since the epoch the first seven digits and each eighth that may follow (`-1795880456`), and for what
-is left before the last full hundred the first eight and each ninth (`_1795882201`). Servers hold their own clock
-against that, so that a pass ends by itself.
-
-It is good outside of every window of the site. Inside, armed or not, it changes nothing: that window's phase is what a
-flag shows to everybody, and a rehearsal of it would say that something is shown where nothing is.
-"""
 
 ROBOTS: Mapping[str, str] = {"block": "noindex", "occupy": "noarchive, nosnippet"}
 """A front page that is occupied for a day stays in the index, but none of the strikers' words are kept there."""
 
-PROOF_PREFIX = "/.well-known/piquet/proof/"
-"""Below it a host asks its own servers, before it is armed, whether they see what it does."""
-
-PROOF_WORD = "[0-9a-f]{32}"
-"""Names a file of root's in `/run/piquet/proof`; while that is there, it is answered whatever the hour and the door."""
-
-NONCE_HEADER = "X-Piquet-Nonce"
-"""A request's word of that kind; answers of ours repeat it while a file of that word and the campaign's seal is there,
-and nobody else's configuration can know whether it is."""
 
 BUILT_IN_DOORS = ("/.well-known/acme-challenge/", "/robots.txt")
 """Always open, so that certificates renew (RFC 8555 §8.3) and crawlers keep their rules (RFC 9309 §2.3.1)."""
@@ -89,15 +73,6 @@ WANTS_JSON = r"^(?!.*text/html).*application/(?:[a-z0-9.-]+\+)?json"
 EMBEDDING = ("iframe", "frame", "embed", "object")
 """`Sec-Fetch-Dest` of a page in a frame; from another origin (`Sec-Fetch-Site`) it carries no banner."""
 
-TARGETED = (
-    "CDN-Cache-Control", "Cloudflare-CDN-Cache-Control", "Netlify-CDN-Cache-Control", "Vercel-CDN-Cache-Control",
-    "Surrogate-Control", "Edge-Control", "X-Accel-Expires", "X-LiteSpeed-Cache-Control",
-)  # fmt: skip
-"""Headers that tell some caches to keep an answer, whatever Cache-Control says to all others.
-
-Source: RFC 9213 and the documents of Cloudflare, Netlify, Vercel, Fastly (Surrogate-Control), Akamai (Edge-Control),
-nginx (ngx_http_proxy_module, `proxy_cache_valid`) and LiteSpeed.
-"""
 
 _PLAIN = frozenset(string.ascii_letters + string.digits + "/_-~")
 _VALIDATORS = ("ETag", "Last-Modified", "Accept-Ranges", "Content-Range", "Content-Encoding", *TARGETED)

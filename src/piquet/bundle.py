@@ -23,15 +23,14 @@ from typing import Any, Literal
 from piquet import __version__
 from piquet.campaign.model import Phase
 from piquet.fleet.model import Scheduler
-from piquet.pages import page
 from piquet.pages.source import PageSource
 from piquet.plan import Entry, HostPlan, Plan, canonical
+from piquet.protocol.places import AGENT_PATH, DIGEST_MARK
 from piquet.servers import schedule
 from piquet.servers.apache import files as apache
 from piquet.servers.nginx import files as nginx
 from piquet.servers.view import CampaignView, campaign_view
 
-AGENT_PATH = schedule.AGENT_PATH
 _STATE = "/var/lib/piquet"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _UNCHECKED_PYC = importlib.util.MAGIC_NUMBER + b"\x01\0\0\0" + bytes(8)
@@ -72,7 +71,7 @@ class File:
             "mode": self.mode,
             "sha256": self.sha256,
             "size": len(self.content),
-            "fill": page.DIGEST_MARK.encode() in self.content and self.path != AGENT_PATH,
+            "fill": DIGEST_MARK.encode() in self.content and self.path != AGENT_PATH,
         }
 
 
@@ -227,7 +226,9 @@ def _agent_modules() -> dict[str, bytes]:
     head = f'"""piquet-host."""\n\n__version__ = "{__version__}"\n'
     start = '"""Start piquet-host."""\n\nfrom piquet.host.__main__ import main\n\nraise SystemExit(main())\n'
     modules = {"piquet/__init__.py": head.encode(), "__main__.py": start.encode()}
-    return {**modules, **dict(_sources(package_files("piquet.host"), "piquet/host"))}
+    for part in ("protocol", "host"):
+        modules.update(_sources(package_files(f"piquet.{part}"), f"piquet/{part}"))
+    return modules
 
 
 @cache

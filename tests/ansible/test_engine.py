@@ -22,8 +22,8 @@ from piquet.controller.survey import survey_text, with_skew
 from piquet.controller.verify import attempt as verify_attempt
 from piquet.controller.verify import verify_command
 from piquet.errors import BundleError, FleetError, HostError
-from piquet.findings import Finding
 from piquet.fleet.workdir import Workdir
+from piquet.protocol.findings import Finding
 
 PYTHON = "/usr/bin/python3"
 FILES = {"/etc/nginx/nginx.conf": "ab"}

@@ -18,9 +18,10 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from piquet.findings import Finding, as_text, errors
+from piquet.findings import as_text
 from piquet.host.outcome import Outcome
 from piquet.host.servers.nginx import hook_line
+from piquet.protocol.findings import Finding, errors
 from tests.bad.cases import Answer
 from tests.host.box import Box
 

@@ -11,6 +11,7 @@ from piquet import answers
 from piquet.banner import MARK
 from piquet.pages.theme_files import ICON
 from piquet.preview.view import Moment
+from piquet.protocol.http import ASSET_PREFIX
 from tests.preview.campaigns import BLOCK, LANGUAGES, MODAL, OCCUPY
 
 from .conftest import Opener, on
@@ -79,7 +80,7 @@ def test_no_browser_keeps_it_beyond_the_end(opened: Opener, site: Site, number: 
     assert isinstance(site, Real)
     tab, usual = opened(site.plain(number), java_script_enabled=False), []
     # Which a browser may ask for when the moment is another already.
-    tab.allowed = re.escape(answers.ASSET_PREFIX + ICON)
+    tab.allowed = re.escape(ASSET_PREFIX + ICON)
     moments: tuple[Moment, ...] = ("during", "after")
     for moment in moments:
         site.visit(number, moment=moment)

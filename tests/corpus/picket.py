@@ -37,6 +37,8 @@ from piquet.host.servers.nginx import server as nginx
 from piquet.host.servers.nginx.config import Configuration
 from piquet.pages.source import PageSource
 from piquet.plan import Entry, HostPlan, Plan
+from piquet.protocol.http import ASSET_PREFIX, SIGN_HEADER, TARGETED
+from piquet.protocol.modules import HEADERS_MORE
 from piquet.servers.view import campaign_view
 
 from . import bannered
@@ -67,7 +69,7 @@ Mutation = Callable[[str, bytes], bytes]
 
 
 _LIFETIMES = re.compile(
-    rf"(?im)^(?:{'|'.join(('Cache-Control', 'Expires', *answers.TARGETED))}):[^\r\n]*\r\n".encode()
+    rf"(?im)^(?:{'|'.join(('Cache-Control', 'Expires', *TARGETED))}):[^\r\n]*\r\n".encode()
 )
 """Headers by which caches are told what to keep."""
 
@@ -262,7 +264,7 @@ class Picket:
         return wrong
 
     def _body(self, answer: answers.Answer, case: Case) -> bytes | None:
-        number = answer.headers[answers.SIGN_HEADER].split("/")[1]
+        number = answer.headers[SIGN_HEADER].split("/")[1]
         if answer.kind == "front":
             return self.contents[f"{_WWW}front/{number}/{answer.language}.html"]
         if answer.kind in ("page", "json"):
@@ -273,7 +275,7 @@ class Picket:
             return self.contents[f"{_WWW}asset/{number}/piquet.json"]
         if answer.kind == "asset":
             path = (case.meaning or "").partition("?")[0]
-            return self.contents[f"{_WWW}asset/{number}/{path.removeprefix(answers.ASSET_PREFIX)}"]
+            return self.contents[f"{_WWW}asset/{number}/{path.removeprefix(ASSET_PREFIX)}"]
         return None
 
 
@@ -398,7 +400,7 @@ def facts(server: Server) -> ServerFacts:
     has_rules = not is_nginx and apache_hosts.has_server_rules(apache_tree.parse(server.tree()))
     plain = plain_facts(server.provider, server.kinds, server_rules=has_rules)
     is_there = is_nginx and "headers_more" in server.read_text("/etc/nginx/nginx.conf")
-    return replace(plain, modules=plain.modules | {nginx.HEADERS_MORE}) if is_there else plain
+    return replace(plain, modules=plain.modules | {HEADERS_MORE}) if is_there else plain
 
 
 def plain_facts(provider: Provider, kinds: tuple[Kind, ...], *, server_rules: bool = False) -> ServerFacts:

@@ -10,10 +10,10 @@ from typing import Any
 
 from piquet.bundle import payload
 from piquet.campaign.model import Campaign
-from piquet.findings import Finding
 from piquet.fleet.model import ServerFacts
 from piquet.fleet.read import read_fleet
 from piquet.plan import make_plan
+from piquet.protocol.findings import Finding
 
 from .servers import Server
 

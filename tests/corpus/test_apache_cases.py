@@ -10,10 +10,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from piquet.answers import REHEARSAL_COOKIE, REHEARSAL_PREFIX, rehearsal_cookie
+from piquet.answers import REHEARSAL_COOKIE, rehearsal_cookie
 from piquet.campaign.model import Mode
 from piquet.fleet.model import Variant
 from piquet.host.state import rehearsal_tokens
+from piquet.protocol.http import REHEARSAL_PREFIX
 
 from .cases import Case
 from .client import Response, parse

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from piquet.answers import ABOUT_PATH, ASSET_PREFIX, STYLE_ASSET, TARGETED
+from piquet.answers import STYLE_ASSET
 from piquet.fleet.model import Variant
+from piquet.protocol.http import ABOUT_PATH, ASSET_PREFIX, TARGETED
 
 from .cases import Case
 from .client import Response, parse

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from piquet.answers import SIGN_HEADER, retry_after
+from piquet.answers import retry_after
+from piquet.protocol.http import SIGN_HEADER
 from tests.ports import free_ports
 
 from .conftest import Planter

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from piquet.answers import TARGETED
 from piquet.campaign.model import Mode
 from piquet.fleet.model import Variant
 from piquet.host.servers.nginx.config import own_words
 from piquet.host.servers.nginx.tokens import parse as parse_nginx
+from piquet.protocol.http import TARGETED
 
 from .cases import Case
 from .client import Response, parse

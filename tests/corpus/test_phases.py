@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from piquet.answers import REHEARSAL_COOKIE, REHEARSAL_PREFIX
+from piquet.answers import REHEARSAL_COOKIE
 from piquet.fleet.model import Variant
 from piquet.host.state import rehearsal_tokens
+from piquet.protocol.http import REHEARSAL_PREFIX
 
 from .cases import Case
 from .client import parse

@@ -15,6 +15,7 @@ import pytest
 from piquet import answers
 from piquet.bundle import seal
 from piquet.fleet.model import Variant
+from piquet.protocol.http import ASSET_PREFIX, NONCE_HEADER, PROOF_PREFIX
 
 from .cases import Case
 from .client import Wire, parse
@@ -26,20 +27,20 @@ from .servers import Server
 from .test_release import CASES, STATELESS, VARIANTS
 
 WORD, OTHER = "0123456789abcdef" * 2, "f" * 32
-DOORS = {"door": "/robots.txt", "occupied": "/", "asset": f"{answers.ASSET_PREFIX}strike.css"}
+DOORS = {"door": "/robots.txt", "occupied": "/", "asset": f"{ASSET_PREFIX}strike.css"}
 WAYS = pytest.mark.parametrize(("provider", "variant"), VARIANTS)
 
 
 def proving(word: str) -> tuple[Case, ...]:
     """The address with a word, by every method and from an open network too."""
-    path = answers.PROOF_PREFIX + word
+    path = PROOF_PREFIX + word
     methods = tuple(Case(method, path) for method in ("GET", "HEAD", "POST", "PUT", "OPTIONS"))
     return (*methods, Case("GET", path, source="127.0.0.9"))
 
 
 def beside(word: str) -> tuple[Case, ...]:
     """What is not the address."""
-    path = answers.PROOF_PREFIX + word
+    path = PROOF_PREFIX + word
     others = (
         f"{path}/",
         f"{path}?x",
@@ -54,7 +55,7 @@ def beside(word: str) -> tuple[Case, ...]:
 
 def naming(word: str, cases: Iterable[Case] = CASES) -> tuple[Case, ...]:
     """The same requests with a word to repeat."""
-    return tuple(replace(case, headers=(*case.headers, (answers.NONCE_HEADER, word))) for case in cases)
+    return tuple(replace(case, headers=(*case.headers, (NONCE_HEADER, word))) for case in cases)
 
 
 def get(server: Server, cases: Iterable[Case]) -> dict[Item, Wire]:
@@ -169,7 +170,7 @@ def test_only_answers_of_ours_repeat_a_word_whose_file_is_there(
     strike.hook(server)
     strike.stage(server)
     server.make_flags(strike.keys)
-    header = f"\r\n{answers.NONCE_HEADER}: {WORD}\r\n".lower().encode()
+    header = f"\r\n{NONCE_HEADER}: {WORD}\r\n".lower().encode()
     own = (*CASES, *(Case("GET", path) for path in DOORS.values()))
     wrong, repeated = [], 0
     make(server)

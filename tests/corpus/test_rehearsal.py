@@ -14,6 +14,7 @@ from piquet.campaign.model import Mode
 from piquet.fleet.model import Variant
 from piquet.host.state import rehearsal_tokens
 from piquet.host.system.paths import Paths
+from piquet.protocol.http import REHEARSAL_PREFIX
 
 from .cases import Case
 from .client import Wire, parse
@@ -60,7 +61,7 @@ def holding(word: str, cases: Iterable[Case] = CASES) -> tuple[Case, ...]:
 
 def opening(word: str) -> tuple[Case, ...]:
     """The link, as it is told and as it is not."""
-    link = answers.REHEARSAL_PREFIX + word
+    link = REHEARSAL_PREFIX + word
     return tuple(Case(method, path) for method, path in (("GET", link), ("POST", link), ("GET", f"{link}/")))
 
 

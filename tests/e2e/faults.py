@@ -9,7 +9,7 @@ import signal
 import time
 
 from piquet.host.servers.nginx import hook_line
-from piquet.host.system.paths import END_IT_NOW
+from piquet.protocol.places import END_IT_NOW
 from piquet.testbed import Fleet, reload_server
 from piquet.testbed.host import Host
 from tests import drive

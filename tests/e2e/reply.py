@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from piquet.answers import SIGN_HEADER
+from piquet.protocol.http import SIGN_HEADER
 
 _CHANGING = frozenset({b"date", b"connection", b"keep-alive", b"upgrade"})
 """Headers that differ between two answers which are the same; Apache offers an upgrade once per connection."""

@@ -5,17 +5,10 @@ from __future__ import annotations
 
 import pytest
 
-from piquet import answers
 from piquet.host.servers.apache import hosts as apache_hosts
-from piquet.host.servers.apache.owners import (
-    TARGETED,
-    behind,
-    says_lifetime,
-    stores_no_store,
-    substitutes,
-    users,
-)
+from piquet.host.servers.apache.owners import behind, says_lifetime, stores_no_store, substitutes, users
 from piquet.host.servers.apache.tree import Statement, walk
+from piquet.protocol.http import TARGETED
 from tests.host.apache_files import MAIN as MAIN_FILE
 from tests.host.apache_files import ROOT, tree
 
@@ -154,4 +147,4 @@ def test_others_are_judged_alike() -> None:
 
 def test_the_names_are_those_of_the_table() -> None:
     """The agent knows the same headers for some caches as the table of answers."""
-    assert {name.lower() for name in answers.TARGETED} == set(TARGETED)
+    assert {name.lower() for name in TARGETED} == set(TARGETED)

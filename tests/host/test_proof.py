@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from piquet import answers
 from piquet.host import proof, proof_causes
-from piquet.host.findings import Finding
 from piquet.host.outcome import Outcome
 from piquet.host.servers import probe
 from piquet.host.state import boundaries, manifest
 from piquet.host.state.manifest import Entry, Manifest
+from piquet.protocol.findings import Finding
+from piquet.protocol.http import PROOF_PREFIX, PROOF_WORD
 from tests.corpus.servers import make_certificate
 from tests.host.box import HOUR_S, SITES, Box
 from tests.ports import free_ports
@@ -50,9 +50,7 @@ def own_run(box: Box) -> None:
 
 def test_the_agents_words_are_those_of_the_table() -> None:
     """What the agent asks is what the configuration answers."""
-    assert proof.PREFIX == answers.PROOF_PREFIX
-    assert probe.NONCE_HEADER == answers.NONCE_HEADER
-    assert len(proof.word()) == 32 and set(proof.word()) <= set("0123456789abcdef")
+    assert re.fullmatch(PROOF_WORD, proof.word())
 
 
 @pytest.mark.parametrize("options", [{}, {"only_check": True}, {"check": True}], ids=["arm", "only", "check"])
@@ -126,7 +124,7 @@ def test_the_file_is_there_for_one_question(box: Box, monkeypatch: pytest.Monkey
     def fails(target: object, path: str, *_: object) -> probe.Answer:
         (file,) = box.paths.proof.iterdir()
         modes = [stat.S_IMODE(entry.lstat().st_mode) for entry in (box.paths.proof, file)]
-        seen.append((path == proof.PREFIX + file.name, modes))
+        seen.append((path == PROOF_PREFIX + file.name, modes))
         raise KeyboardInterrupt
 
     box.hook()

@@ -14,16 +14,16 @@ from pathlib import Path
 
 import pytest
 
-import piquet.host
-from piquet import bundle, findings
-from piquet.host import findings as twin
+import piquet
+from piquet import bundle
 from piquet.host.state.boundaries import Boundary, due
 from piquet.host.state.manifest import Phase
 from piquet.host.system import platforms, processes, schedule
+from piquet.protocol.findings import Finding
 from tests.host.box import Box
 
-FOLDER = Path(piquet.host.__file__).parent
-MODULES = sorted(FOLDER.glob("*.py"))
+PACKAGE = Path(piquet.__file__).parent
+MODULES = sorted(file for room in ("host", "protocol") for file in (PACKAGE / room).rglob("*.py"))
 
 
 def answer(payload: bytes, folder: Path) -> tuple[int, dict[str, object]]:
@@ -120,7 +120,7 @@ def test_the_installed_agent_is_one_file(tmp_path: Path) -> None:
     assert json.loads(done.stdout)["state"] in ("absent", "staged", "armed", "stopped", "ended")
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
 def test_old_python_and_nothing_but_its_library(path: Path) -> None:
     """Python 3.8 can parse it; it imports the standard library and itself."""
     tree = ast.parse(path.read_text(), feature_version=(3, 8))
@@ -136,28 +136,27 @@ def test_old_python_and_nothing_but_its_library(path: Path) -> None:
         )
     ]
     for name in names:
-        assert name.startswith("piquet.host") or name.split(".")[0] in sys.stdlib_module_names, name
+        assert (
+            name.startswith(("piquet.host", "piquet.protocol"))
+            or name.split(".")[0] in sys.stdlib_module_names
+        ), name
     later = {"removeprefix", "removesuffix", "is_relative_to", "readlink", "zoneinfo"}
     used = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     assert not used & (later - {"readlink"}), "Python 3.9"
     assert path.name == "__init__.py" or "from __future__ import annotations" in path.read_text()
 
 
-def test_findings_are_the_same_on_both_sides() -> None:
+def test_a_finding_is_read_as_it_was_written() -> None:
     """The controller reads what the agent writes, field by field."""
-    made = twin.Finding("error", "a-code", "host", "Message.", "this", "that", "do it")
-    assert findings.Finding.from_json(made.to_json()).to_json() == made.to_json()
-    of_plans_alone = {"sites"}
-    assert list(twin.Finding.__dataclass_fields__) == [
-        name for name in findings.Finding.__dataclass_fields__ if name not in of_plans_alone
-    ]
+    made = Finding("error", "a-code", "host", "Message.", "this", "that", "do it", ("a.example",))
+    assert Finding.from_json(made.to_json()) == made
 
 
 def test_names_that_are_no_list_are_none() -> None:
     """A host writes what it likes."""
     record = {"severity": "error", "code": "a-code", "subject": "host", "message": "Message."}
     for sites in (5, "a.example", {"a.example": 1}, None):
-        assert findings.Finding.from_json({**record, "sites": sites}).sites == ()
+        assert Finding.from_json({**record, "sites": sites}).sites == ()
 
 
 def test_boundaries_are_due_until_confirmed() -> None:

@@ -21,6 +21,7 @@ from piquet.host.servers.nginx import hook_line
 from piquet.host.state import manifest, rehearsal_tokens, rollback_stamp
 from piquet.host.system import lock, processes
 from piquet.host.verbs import reconcile, rehearse
+from piquet.protocol.http import REHEARSAL_PREFIX, REHEARSAL_WORD
 from tests.host.box import PAGE, SITES, Box
 from tests.host.test_lifecycle import codes
 
@@ -69,9 +70,9 @@ def test_one_pass_is_made_and_told(ready: Box) -> None:
     assert told == {
         "phase": 1,
         "until": 1_001_760,
-        "path": answers.REHEARSAL_PREFIX + name,
+        "path": REHEARSAL_PREFIX + name,
         "sites": 2,
-        "links": [f"http://{site}:{ready.port}{answers.REHEARSAL_PREFIX}{name}" for site in SITES],
+        "links": [f"http://{site}:{ready.port}{REHEARSAL_PREFIX}{name}" for site in SITES],
     }
     assert not ready.paths.live.exists()
 
@@ -81,8 +82,7 @@ def test_the_agents_words_are_those_of_the_table() -> None:
     made = (
         f"12-{'0af' * 10}b1{rehearsal_tokens.moments(1_795_880_456, rehearsal_tokens.until(1_795_880_456))}"
     )
-    assert rehearse.PREFIX == answers.REHEARSAL_PREFIX
-    assert rehearsal_tokens._NAME.match(made) and re.fullmatch(answers.REHEARSAL_WORD, made)
+    assert rehearsal_tokens._NAME.match(made) and re.fullmatch(REHEARSAL_WORD, made)
     assert f"Max-Age={rehearsal_tokens.LIFE_S};" in answers.rehearsal_cookie(made)
     when = "-1795880456"
     for wrong in (
@@ -95,14 +95,14 @@ def test_the_agents_words_are_those_of_the_table() -> None:
         f"{made}\n",
         f"{made}/..",
     ):
-        assert not rehearsal_tokens._NAME.match(wrong) and not re.fullmatch(answers.REHEARSAL_WORD, wrong)
+        assert not rehearsal_tokens._NAME.match(wrong) and not re.fullmatch(REHEARSAL_WORD, wrong)
 
 
 def test_a_new_rehearsal_replaces_the_old_one(ready: Box) -> None:
     """There is one secret at a time, and never the same twice."""
     first, second = begin(ready), begin(ready)
     assert first["path"] != second["path"]
-    assert [answers.REHEARSAL_PREFIX + name for name in files(ready)] == [second["path"]]
+    assert [REHEARSAL_PREFIX + name for name in files(ready)] == [second["path"]]
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff", b"[" * 4096, b'{"boot_id": 1}'], ids=range(6))
@@ -173,7 +173,7 @@ def test_what_is_no_pass_of_ours_is_taken_away(ready: Box) -> None:
     (folder / "folder").mkdir()
     (folder / "folder/file").touch()
     ready.reconcile()
-    assert [answers.REHEARSAL_PREFIX + name for name in files(ready)] == [told["path"]]
+    assert [REHEARSAL_PREFIX + name for name in files(ready)] == [told["path"]]
 
 
 @pytest.mark.parametrize("which", ["run", "rehearse", "both"])

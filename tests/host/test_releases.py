@@ -12,7 +12,7 @@ import pytest
 
 from piquet.host.outcome import Outcome
 from piquet.host.state import store
-from piquet.host.system.paths import END_IT_NOW
+from piquet.protocol.places import END_IT_NOW
 from tests.host.box import SITES, Box
 
 CACHE = "open_file_cache max=100;\nopen_file_cache_valid 1h;\nopen_file_cache_errors on;\n"

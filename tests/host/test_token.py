@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from piquet.host.state import armed, birth, boot_mark, store
-from piquet.host.system.paths import END_IT_NOW
+from piquet.protocol.places import END_IT_NOW
 from tests.host.box import HOUR_S, SITES, Box
 from tests.host.test_crash import _armable, arm
 

@@ -23,8 +23,7 @@ from typing import Any
 
 import pytest
 
-from piquet.host import proof, request, takedown
-from piquet.host.findings import Finding
+from piquet.host import request, takedown
 from piquet.host.machine import Machine
 from piquet.host.outcome import Outcome, Request
 from piquet.host.servers import probe
@@ -33,6 +32,8 @@ from piquet.host.servers.nginx.server import Nginx
 from piquet.host.system import commands, processes
 from piquet.host.system.commands import Result
 from piquet.host.system.schedule import Schedule
+from piquet.protocol.findings import Finding
+from piquet.protocol.http import PROOF_PREFIX
 from tests.corpus.box import faketime_library
 from tests.host.box import Box
 from tests.machine import restores
@@ -426,7 +427,7 @@ def told_answer(world: World) -> Any:
     def ask(target: Any, path: str = "/", timeout_s: float = 0.0, nonce: str = "") -> probe.Answer:
         if not world.is_running():
             return probe.Answer(None, None, "ConnectionRefusedError: nobody listens")
-        if path.startswith(proof.PREFIX) and world.proves(target["host"], path[len(proof.PREFIX) :]):
+        if path.startswith(PROOF_PREFIX) and world.proves(target["host"], path[len(PROOF_PREFIX) :]):
             return probe.Answer(204, "test/proof")
         number = world.phase_shown(target["host"])
         repeated = nonce if (world.paths.proof / f"{nonce}-{SEAL}").is_file() else None

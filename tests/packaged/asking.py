@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from piquet import answers
 from piquet.campaign.model import Campaign, Phase
+from piquet.protocol.http import ASSET_PREFIX, SIGN_HEADER
 from piquet.testbed.host import Host
 from tests.corpus.cases import Case
 from tests.corpus.client import Response, Wire, exchange, parse, settled
@@ -164,8 +165,8 @@ class Judge:
         return wrong
 
     def _body(self, answer: answers.Answer, case: Case) -> bytes | None:
-        number = answer.headers[answers.SIGN_HEADER].split("/")[1]
-        path = case.target.partition("?")[0].removeprefix(answers.ASSET_PREFIX)
+        number = answer.headers[SIGN_HEADER].split("/")[1]
+        path = case.target.partition("?")[0].removeprefix(ASSET_PREFIX)
         names = {
             "page": f"page/{number}/{answer.language}.html",
             "json": f"page/{number}/{answer.language}.problem",

@@ -21,6 +21,7 @@ from piquet.preview.rendered_campaign import SECRET
 from piquet.preview.sample import POLICY
 from piquet.preview.server import PreviewServer, serving
 from piquet.preview.view import MOMENTS
+from piquet.protocol.http import SIGN_HEADER
 
 from .campaigns import BAR, BLOCK, LANGUAGES, MODAL, OCCUPY, write_campaign
 
@@ -122,7 +123,7 @@ def test_block_is_a_real_503_in_the_language_of_the_view(preview: PreviewServer,
 def test_the_moment_decides(preview: PreviewServer, moment: str, number: int, kind: str) -> None:
     """At the instant of an end the next phase is there if it begins then, as on a site."""
     status, headers, body = ask(preview, view(moment, number), "/")
-    sign = headers.get(answers.SIGN_HEADER, "")
+    sign = headers.get(SIGN_HEADER, "")
     found = sign.rpartition("/")[2] or ("banner" if banner.MARK in body else "usual")
     assert (kind, 503 if kind == "block" else 200) == (found, status)
 
@@ -134,9 +135,9 @@ def test_an_occupied_page_opens_by_its_link_and_nothing_else_does(preview: Previ
     assert (303, "/") == (status, headers["Location"])
     cookie = headers["Set-Cookie"].partition(";")[0]
     _, usual, page = ask(preview, host, "/", Cookie=cookie)
-    assert answers.SIGN_HEADER not in usual and "The Meadow Review" in page
-    assert answers.SIGN_HEADER in ask(preview, host, "/?x=1")[1]
-    assert answers.SIGN_HEADER not in ask(preview, host, "/article")[1]
+    assert SIGN_HEADER not in usual and "The Meadow Review" in page
+    assert SIGN_HEADER in ask(preview, host, "/?x=1")[1]
+    assert SIGN_HEADER not in ask(preview, host, "/article")[1]
 
 
 @pytest.mark.parametrize("number", [BAR, MODAL])

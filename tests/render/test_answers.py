@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from piquet import answers
 from piquet.answers import Request, expect
 from piquet.campaign.model import Doors
+from piquet.protocol.http import ABOUT_PATH
 from tests.render import samples
 from tests.render.samples import PHASE, SECRET
 
@@ -78,7 +79,7 @@ def test_kind_by_everything_else() -> None:
 
 def test_nothing_of_ours_outside_a_window() -> None:
     """Before, between and after, even our own addresses belong to the site."""
-    assert expect(CAMPAIGN, None, Request("GET", answers.ABOUT_PATH, "x"), SECRET, ()) == answers.USUAL
+    assert expect(CAMPAIGN, None, Request("GET", ABOUT_PATH, "x"), SECRET, ()) == answers.USUAL
 
 
 def parsed(accept_language: str) -> str:

@@ -11,8 +11,9 @@ from datetime import timedelta
 
 import pytest
 
-from piquet.bundle import AGENT_PATH, agent_zipapp, build_bundles, payload
+from piquet.bundle import agent_zipapp, build_bundles, payload
 from piquet.errors import BundleError
+from piquet.protocol.places import AGENT_PATH
 from piquet.servers.nginx.sites import site_rows
 from tests.render.samples import CAMPAIGN, KEY, PHASE, SECRET, WWW, facts, host, pages, plan
 

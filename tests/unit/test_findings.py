@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from piquet.findings import Finding, as_text, as_texts
+from piquet.findings import as_text, as_texts
+from piquet.protocol.findings import Finding
 
 
 def of(*subjects: str, got: str = "", code: str = "c") -> list[Finding]:

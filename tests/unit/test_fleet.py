@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from piquet import resources
 from piquet.errors import FleetError, PlanError
-from piquet.findings import Finding
 from piquet.fleet.inventory import default_workdir, inventory_hosts
 from piquet.fleet.model import Listen, Site
 from piquet.fleet.read import VARIABLES, read_fleet
 from piquet.fleet.workdir import Workdir
+from piquet.protocol.findings import Finding
 
 from .samples import apache, block, fleet, nginx, survey
 

@@ -18,8 +18,9 @@ from piquet.controller.survey import survey_text
 from piquet.deploys.telling import lines_of
 from piquet.engines.ansible_events import Translator
 from piquet.errors import HostError, Problem
-from piquet.findings import Finding, as_text, as_texts
+from piquet.findings import as_text, as_texts
 from piquet.printable import continued, in_one_line
+from piquet.protocol.findings import Finding
 from piquet.verify.observation import Unreachable
 
 FORGED = (

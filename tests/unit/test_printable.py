@@ -6,8 +6,9 @@ from __future__ import annotations
 import pytest
 
 from piquet.errors import FleetError, Problem
-from piquet.findings import Finding, as_text
+from piquet.findings import as_text
 from piquet.printable import printable, printable_document, printable_line
+from piquet.protocol.findings import Finding
 
 TRICKS = "\x1b]0;title\x07\x1b[2J\x9b31m\u202e\r\x00\ud800"
 SHOWN = r"\x1b]0;title\x07\x1b[2J\x9b31m\u202e\r\x00\ud800"

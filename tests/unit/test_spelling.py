@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from piquet.errors import CampaignError
-from piquet.findings import Finding
 from piquet.plan import make_plan
 from piquet.plan.gates.spelling import likely_spelling
+from piquet.protocol.findings import Finding
 
 from .samples import AT, apache, block, campaign, fleet, nginx, survey
 

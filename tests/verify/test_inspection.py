@@ -13,7 +13,7 @@ import pytest
 
 from piquet.campaign.model import Campaign
 from piquet.errors import FleetError
-from piquet.findings import Finding
+from piquet.protocol.findings import Finding
 from piquet.report.certificate import Certificate, as_text, make_certificate
 from piquet.verify.baseline import Baseline, compare, make_baseline, read_baseline, write_baseline
 from piquet.verify.expectations import Expectations

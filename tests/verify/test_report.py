@@ -13,10 +13,10 @@ from piquet.answers import sign
 from piquet.campaign.model import Campaign
 from piquet.cli.plan_text import as_json
 from piquet.controller.host_results import state_text
-from piquet.findings import Finding
 from piquet.fleet.model import Fleet, Host, Listen, ServerFacts, Site
 from piquet.fleet.sites import sites_on_hosts
 from piquet.plan import make_plan
+from piquet.protocol.findings import Finding
 from piquet.report.inspection import Report, as_text, to_json
 from piquet.report.paragraphs import by_cause, paragraph
 from piquet.verify.expectations import Expectations

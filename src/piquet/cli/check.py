@@ -12,10 +12,11 @@ import click
 from piquet.answers import STYLE_ASSET
 from piquet.cli.exit_codes import OK, PLAN
 from piquet.cli.window_text import window_lines
-from piquet.findings import Finding, as_texts, by_weight, errors
+from piquet.findings import as_texts, by_weight
 from piquet.load import LoadedCampaign, load_campaign
 from piquet.pages import banner, page
 from piquet.plan.gates import campaign_findings
+from piquet.protocol.findings import Finding, errors
 from piquet.resources import example_campaign
 
 MAX_LIGHT_BYTES = 50_000

@@ -10,12 +10,12 @@ import click
 
 from piquet.cli.plan_text import as_json, print_plan
 from piquet.controller.prepare import build, keep
-from piquet.findings import errors
 from piquet.fleet.inventory import default_workdir, inventory_hosts
 from piquet.fleet.read import read_fleet
 from piquet.fleet.workdir import Workdir
 from piquet.load import LoadedCampaign, load_campaign
 from piquet.plan import Plan, make_plan, raise_if_unsafe
+from piquet.protocol.findings import errors
 
 
 @click.command("plan")

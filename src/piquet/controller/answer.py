@@ -11,8 +11,9 @@ from typing import Any
 
 from piquet.controller import rehearsal
 from piquet.errors import HostError
-from piquet.findings import Finding, as_text
+from piquet.findings import as_text
 from piquet.printable import continued, in_one_line, printable, printable_document
+from piquet.protocol.findings import Finding
 
 PROTOCOL = 1
 _MKTEMP_FAILED = 9

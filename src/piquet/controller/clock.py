@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from piquet.controller.answer import Answer
-from piquet.findings import Finding
+from piquet.protocol.findings import Finding
 
 SLOW_WAY_S = 20.0
 """The agent cannot tell a slow way to it from a clock that is ahead, so its own limit is larger by this."""

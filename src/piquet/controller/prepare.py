@@ -12,12 +12,13 @@ from typing import Any
 from piquet.bundle import Bundle, build_bundles
 from piquet.controller.store import write_members
 from piquet.errors import PiquetError, PlanError, kind_of
-from piquet.findings import Finding, as_text, as_texts, by_weight
+from piquet.findings import as_text, as_texts, by_weight
 from piquet.fleet.read import read_fleet
 from piquet.fleet.sites import sites_on_hosts
 from piquet.fleet.workdir import Workdir
 from piquet.load import LoadedCampaign, bypass_secret, load_campaign, pages_key
 from piquet.plan import HostPlan, Plan, make_plan, plan_digest, plan_document, raise_if_unsafe
+from piquet.protocol.findings import Finding
 
 ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "campaign": {"type": "path", "required": True},

@@ -20,10 +20,10 @@ from piquet.controller.transport import Remote, deliver
 from piquet.errors import HostError, PiquetError
 from piquet.fleet.workdir import Workdir
 from piquet.printable import in_one_line
+from piquet.protocol.places import DEFAULT_PYTHON
 
 _BROKEN = (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
 """What a hostile or broken answer can raise where it is worked with; no host may end the run of the others."""
-DEFAULT_PYTHON = "/usr/bin/python3"
 ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "verb": {"type": "str", "required": True, "choices": list(VERBS)},
     "python": {"type": "str", "default": DEFAULT_PYTHON},

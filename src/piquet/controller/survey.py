@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from piquet.controller.clock import proven_skew_s
-from piquet.findings import Finding, as_text, by_weight
+from piquet.findings import as_text, by_weight
 from piquet.fleet import choices
 from piquet.fleet.model import Provider, Variant
 from piquet.fleet.read import server_facts
 from piquet.printable import in_one_line
+from piquet.protocol.findings import Finding
 
 _WAYS: Mapping[tuple[Provider, Variant], str] = {
     ("nginx", "include"): "by the include line",

@@ -10,8 +10,8 @@ from typing import Any
 
 from pyinfra.api.facts import FactBase
 
-from piquet.controller.step import DEFAULT_PYTHON
 from piquet.printable import printable_document
+from piquet.protocol.places import DEFAULT_PYTHON
 
 _AGENT = "/usr/local/sbin/piquet-host"
 

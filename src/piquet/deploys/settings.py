@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from piquet.controller.step import DEFAULT_PYTHON
 from piquet.errors import FleetError, Problem
+from piquet.protocol.places import DEFAULT_PYTHON
 
 Kind = Literal["str", "bool", "int", "float", "list"]
 Settings = Mapping[str, Any]

@@ -14,6 +14,7 @@ from typing import Any
 from piquet.campaign.document import shown
 from piquet.errors import Problem
 from piquet.fleet.model import Provider, Scheduler, ServerFacts, Variant
+from piquet.protocol.modules import EARLY_LUA
 
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "piquet_scheduler": ("auto", "systemd", "cron"),
@@ -24,8 +25,6 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
 """Host variable → what it may say; the first is the default."""
 PLAIN: Mapping[Provider, Variant] = {"nginx": "include", "apache": "rules"}
 """What needs no Lua module."""
-EARLY_LUA = "server_rewrite_by_lua"
-"""Directive of the owner's that takes the place of ours (or ours of it), so that `auto` leaves it its place."""
 
 _ALTERING = re.compile(
     r"(?:http|server) (?:sub_filter|subs_filter|add_before_body|add_after_body|header_filter_by_lua|body_filter_by_lua"

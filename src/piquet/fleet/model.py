@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from piquet.findings import Finding
+from piquet.protocol.findings import Finding
 
 Provider = Literal["nginx", "apache"]
 Scheduler = Literal["systemd", "cron"]

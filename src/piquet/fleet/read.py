@@ -18,11 +18,12 @@ from piquet.campaign.document import shown
 from piquet.campaign.matching import match_site
 from piquet.campaign.names import Refusal, health_path, site_name
 from piquet.errors import FleetError, Problem
-from piquet.findings import Finding, by_weight
+from piquet.findings import by_weight
 from piquet.fleet import choices
 from piquet.fleet.model import Believed, Fleet, Host, Inherited, Listen, Pass, Provider, ServerFacts, Site
 from piquet.fleet.nginx_inherited import is_known
 from piquet.printable import printable_line
+from piquet.protocol.findings import Finding
 
 SURVEY_VERSION = 1
 VARIABLES = (

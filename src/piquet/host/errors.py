@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Iterable, Tuple
 
-from piquet.host.findings import Finding
+from piquet.protocol.findings import Finding
 
 
 class AgentError(Exception):

@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import Any, Dict, List, Tuple
 
 from piquet.host.errors import AgentError
-from piquet.host.findings import Finding
 from piquet.host.machine import Machine
 from piquet.host.servers import web_server
 from piquet.host.servers.nginx import server as nginx
 from piquet.host.state.manifest import Manifest
+from piquet.protocol.findings import Finding
 
 CODE = "open-file-cache"
 

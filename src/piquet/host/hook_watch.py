@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any, Dict, FrozenSet, Iterable, List, Mapping
 
 from piquet.host import stops
-from piquet.host.findings import Finding
 from piquet.host.machine import Machine
 from piquet.host.servers.nginx import server as nginx
 from piquet.host.servers.nginx.config import Block
 from piquet.host.state import armed, documents, manifest, store
 from piquet.host.state.armed import Armed
+from piquet.protocol.findings import Finding, Severity
 
 _APART_S = 50.0
 """Between two looks; the timer's minutes are some seconds longer or shorter on a busy machine."""
@@ -157,7 +157,7 @@ def finding(record: Dict[str, Any]) -> Finding:
     return Finding("warning", "hook-missing", f"{record['file']}:{record['line']}", message, hint=hint)
 
 
-def not_first(block: Block, severity: str = "warning") -> Finding:
+def not_first(block: Block, severity: Severity = "warning") -> Finding:
     """One selected site where the owner's own words win over the strike."""
     message = "The hook is not the first thing in its block: what stands before it wins."
     got = ", ".join(block.before_hook)

@@ -17,12 +17,12 @@ import time
 from pathlib import Path
 from typing import Iterator, List, Sequence, Tuple
 
-from piquet.host.findings import Finding
 from piquet.host.machine import Machine, boot_id
 from piquet.host.outcome import Request
 from piquet.host.servers.web_server import Server
 from piquet.host.state import store
 from piquet.host.state.manifest import Manifest
+from piquet.protocol.findings import Finding, Severity
 
 OPTION = "allow_unloaded"
 TOLERANCE_S = 0.1
@@ -30,7 +30,7 @@ TOLERANCE_S = 0.1
 _SHOWN = 5
 
 
-def findings(machine: Machine, names: Sequence[str], severity: str) -> List[Finding]:
+def findings(machine: Machine, names: Sequence[str], severity: Severity) -> List[Finding]:
     """For each of these servers that runs something older than what lies on disk: which files, and since when."""
     found = []
     for name in names:
@@ -79,7 +79,7 @@ def _is_ours(path: Path, own: Tuple[str, ...]) -> bool:
     return path.name.endswith("piquet.conf") or f"{path}/".startswith(own)
 
 
-def _finding(name: str, edits: List[Tuple[float, Path]], severity: str) -> Finding:
+def _finding(name: str, edits: List[Tuple[float, Path]], severity: Severity) -> Finding:
     now = time.time()
     shown = ", ".join(f"{path} ({_clock(now - age)})" for age, path in edits[:_SHOWN])
     more = f" and {len(edits) - _SHOWN} more" if len(edits) > _SHOWN else ""

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional
 
 from piquet.host.errors import AgentError
-from piquet.host.findings import Finding
 from piquet.host.servers import web_server
 from piquet.host.servers.apache.server import Apache
 from piquet.host.servers.nginx import hook_line
@@ -21,6 +20,7 @@ from piquet.host.system import files
 from piquet.host.system.paths import Paths
 from piquet.host.system.platforms import Platform, parse_os_release, platform_of
 from piquet.host.system.schedule import Schedule, schedules
+from piquet.protocol.findings import Finding
 
 
 @dataclass

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
-from piquet.host.findings import Finding, errors
 from piquet.host.system import files
 from piquet.host.system.files import Change
+from piquet.protocol.findings import Finding, errors
 
 _MAX_SHOWN_BYTES = 200_000
 

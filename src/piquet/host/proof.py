@@ -13,7 +13,6 @@ import os
 from pathlib import Path
 from typing import Iterator, List, Sequence, Tuple
 
-from piquet.host.findings import Finding
 from piquet.host.machine import Machine
 from piquet.host.proof_causes import cause
 from piquet.host.servers import probe
@@ -21,9 +20,8 @@ from piquet.host.state import boundaries
 from piquet.host.state.manifest import Entry, Manifest
 from piquet.host.system import files
 from piquet.host.system.paths import Paths
-
-PREFIX = "/.well-known/piquet/proof/"
-"""Below it lies what is asked for; the twin of `piquet.answers.PROOF_PREFIX`."""
+from piquet.protocol.findings import Finding
+from piquet.protocol.http import PROOF_PREFIX
 
 _STATUS = 204
 _ASKED_S = 120
@@ -122,10 +120,10 @@ def _faults_of(machine: Machine, staged: Manifest, provider: str) -> Iterator[Fi
 
 def _show(entry: Entry, campaign: str, name: str) -> Tuple[bool, probe.Answer]:
     """Whether a site answers the name of the file as ours, and a name of no file not."""
-    answer = probe.ask(entry.probe or {}, PREFIX + name)
+    answer = probe.ask(entry.probe or {}, PROOF_PREFIX + name)
     if not _is_ours(answer, campaign):
         return False, answer
-    return not _is_ours(probe.ask(entry.probe or {}, PREFIX + word()), campaign), answer
+    return not _is_ours(probe.ask(entry.probe or {}, PROOF_PREFIX + word()), campaign), answer
 
 
 def _is_ours(answer: probe.Answer, campaign: str) -> bool:

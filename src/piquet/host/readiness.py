@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import List
 
 from piquet.host import hook_watch, loaded
-from piquet.host.findings import Finding
 from piquet.host.machine import Machine
 from piquet.host.servers import web_server
 from piquet.host.state.manifest import Manifest
+from piquet.protocol.findings import Finding
 
 
 def readiness(machine: Machine, staged: Manifest) -> List[Finding]:

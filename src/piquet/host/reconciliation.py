@@ -23,7 +23,6 @@ from typing import FrozenSet, List, Optional, Tuple, Union
 
 from piquet.host import stop_watch, stops, takedown
 from piquet.host.errors import AgentError, StateError
-from piquet.host.findings import Finding
 from piquet.host.machine import Machine, boot_id
 from piquet.host.state import (
     armed,
@@ -38,6 +37,7 @@ from piquet.host.state import (
 )
 from piquet.host.state.armed import Armed
 from piquet.host.system import files
+from piquet.protocol.findings import Finding
 
 
 @dataclass(frozen=True)

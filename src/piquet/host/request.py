@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Mapping, Optional, Tuple
 
 from piquet.host.errors import AgentError, PayloadError
-from piquet.host.findings import Finding
 from piquet.host.machine import Machine
 from piquet.host.outcome import Outcome, Request
+from piquet.protocol.findings import Finding
 
 VERBS: Mapping[str, Tuple[str, str]] = {
     "survey": ("survey", "run"),

@@ -8,11 +8,11 @@ from typing import List, Tuple
 
 from piquet.host import stop_watch, takedown
 from piquet.host.errors import LockedError
-from piquet.host.findings import Finding
 from piquet.host.machine import Machine, recover
 from piquet.host.servers import web_server
 from piquet.host.state import rehearsal_tokens, rollback_stamp, token_file
 from piquet.host.system.lock import locked
+from piquet.protocol.findings import Finding
 
 
 @dataclass(frozen=True)

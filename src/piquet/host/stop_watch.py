@@ -11,12 +11,12 @@ import contextlib
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional
 
 from piquet.host import flag_memory, takedown
-from piquet.host.findings import Finding
 from piquet.host.machine import Machine
 from piquet.host.state import armed, manifest, store
 from piquet.host.state.armed import Armed
 from piquet.host.state.manifest import Entry, Manifest
 from piquet.host.system import files
+from piquet.protocol.findings import Finding
 
 REASON = "stopped by hand"
 _AT_ONCE = 20

@@ -7,9 +7,9 @@ from typing import FrozenSet, List
 
 from piquet.host import takedown
 from piquet.host.errors import AgentError
-from piquet.host.findings import Finding
 from piquet.host.machine import Machine
 from piquet.host.state import armed, documents, flags
+from piquet.protocol.findings import Finding
 
 
 def record(machine: Machine, verb: str, keys: FrozenSet[str], *, is_unhooked: bool = False) -> None:

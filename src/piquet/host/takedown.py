@@ -13,7 +13,6 @@ from typing import Any, Collection, Dict, Iterator, List, Optional, Sequence, Tu
 
 from piquet.host import flag_memory, proof
 from piquet.host.errors import AgentError
-from piquet.host.findings import Finding
 from piquet.host.machine import Machine
 from piquet.host.servers import probe, web_server
 from piquet.host.state import armed, boundaries, flags, manifest, rehearsal_tokens, store, token_file
@@ -21,8 +20,9 @@ from piquet.host.state.armed import Armed
 from piquet.host.state.boundaries import Boundary
 from piquet.host.state.manifest import Entry, Manifest
 from piquet.host.system import files
-from piquet.host.system.paths import END_IT_NOW
 from piquet.host.system.pause import pause
+from piquet.protocol.findings import Finding
+from piquet.protocol.places import END_IT_NOW
 
 OF_THE_LOOK = frozenset(
     {"release-unanswered", "foreign-header", "still-ours", "not-reloaded", flag_memory.CODE}

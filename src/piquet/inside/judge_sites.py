@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from piquet.findings import Finding
 from piquet.inside.look import Look
+from piquet.protocol.findings import Finding
 from piquet.verify.before_us import Held, before_us
 from piquet.verify.expectations import Expectations
 from piquet.verify.judge import gathered, judge

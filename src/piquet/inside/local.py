@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from piquet.answers import ABOUT_PATH, BUILT_IN_DOORS
+from piquet.answers import BUILT_IN_DOORS
 from piquet.fleet.model import Fleet, Host
 from piquet.plan import HostPlan, Plan
+from piquet.protocol.http import ABOUT_PATH
 from piquet.verify.observation import ACCEPT_HTML, UNKNOWN_SITE, Job, Question, Target, Unreachable
 from piquet.verify.questions import FRONT
 from piquet.verify.targets import targets_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from piquet.bundle import AGENT_PATH
+from piquet.protocol.places import AGENT_PATH
 
 LOGS: Mapping[str, tuple[str, ...]] = {
     "nginx": ("/var/log/nginx/error.log",),

@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from piquet.bundle import AGENT_PATH, build_bundles
+from piquet.bundle import build_bundles
 from piquet.campaign.model import Campaign
 from piquet.errors import FleetError, HostError
 from piquet.fleet.inventory import default_workdir, inventory_hosts
@@ -28,10 +28,10 @@ from piquet.inside.moments import Moment, verify_moment, words
 from piquet.inside.places import FOLDERS, HOOK_MARK, LOGS, TESTS
 from piquet.load import LoadedCampaign, load_campaign, made_secret
 from piquet.plan import HostPlan, Plan, make_plan
+from piquet.protocol.places import AGENT_PATH, DEFAULT_PYTHON
 from piquet.verify.expectations import Expectations, phase_at
 from piquet.verify.observation import UNKNOWN_SITE, Target, Unreachable
 
-DEFAULT_PYTHON = "/usr/bin/python3"
 _AT_ONCE = 16
 _NO_KEY = "0" * 32
 """In the place of a key: only the paths of a bundle outside of our own folders are wanted here."""

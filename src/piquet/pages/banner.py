@@ -21,6 +21,7 @@ from piquet.pages.html_allowlist import faults
 from piquet.pages.source import PageSource
 from piquet.pages.theme import BANNER_STYLE
 from piquet.pages.words import Words, direction, words
+from piquet.protocol.http import ASSET_PREFIX
 
 SCRIPT = "banner.js"
 MAX_BYTES = 6656
@@ -104,7 +105,7 @@ def _refuse(source: PageSource, line: str) -> None:
     if len(line) > MAX_BYTES:
         got = f"{len(line)} bytes where {MAX_BYTES} fit"
         raise BundleError(f"{source.file}: this message is too long for a banner: {got}")
-    problems = [Problem(source.file, 0, 0, fault) for fault in faults(line, {answers.ASSET_PREFIX + SCRIPT})]
+    problems = [Problem(source.file, 0, 0, fault) for fault in faults(line, {ASSET_PREFIX + SCRIPT})]
     if problems:
         raise BundleError("this banner cannot be shown", problems)
 
@@ -116,7 +117,7 @@ def script() -> bytes:
 
 
 def _head() -> Markup:
-    return _HEAD.format(prefix=answers.ASSET_PREFIX, style=BANNER_STYLE, script=SCRIPT)
+    return _HEAD.format(prefix=ASSET_PREFIX, style=BANNER_STYLE, script=SCRIPT)
 
 
 def _window(campaign: Campaign, strike: Phase, spoken: Words) -> Markup:

@@ -17,8 +17,8 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from html import unescape
 
-from piquet.answers import ASSET_PREFIX
 from piquet.campaign.document import shown
+from piquet.protocol.http import ASSET_PREFIX
 
 _SHOWN = 40
 _DATA = "application/ld+json"

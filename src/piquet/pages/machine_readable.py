@@ -9,12 +9,11 @@ from typing import Any
 
 from markupsafe import Markup
 
-from piquet import answers, outlook
+from piquet import outlook
 from piquet.campaign.model import Campaign, Phase
 from piquet.pages.words import words
-
-DIGEST_MARK = "@PIQUET_PLAN_DIGEST@"
-"""Stands where the agent writes the plan digest, which cannot be known while the plan is being made."""
+from piquet.protocol.http import ASSET_PREFIX
+from piquet.protocol.places import DIGEST_MARK
 
 
 def about(campaign: Campaign, phase: Phase) -> str:
@@ -74,7 +73,7 @@ def linked_data(campaign: Campaign, phase: Phase, language: str, title: str, tex
 def _pages(campaign: Campaign, phase: Phase) -> dict[str, str]:
     if phase.mode == "banner":
         return {}
-    return {language: f"{answers.ASSET_PREFIX}{language}.html" for language in campaign.languages}
+    return {language: f"{ASSET_PREFIX}{language}.html" for language in campaign.languages}
 
 
 def _emergency(campaign: Campaign) -> dict[str, Any]:

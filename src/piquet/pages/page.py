@@ -17,9 +17,9 @@ from piquet.campaign.model import Campaign, Phase
 from piquet.errors import BundleError
 from piquet.pages import banner, dates, machine_readable, text, theme
 from piquet.pages.html_allowlist import faults
-from piquet.pages.machine_readable import DIGEST_MARK as DIGEST_MARK
 from piquet.pages.source import PageSource
 from piquet.pages.words import direction, native_name, words
+from piquet.protocol.http import ABOUT_PATH, ASSET_PREFIX
 
 _SUMMARY_LENGTH = 300
 
@@ -108,7 +108,7 @@ def _values(campaign: Campaign, phase: Phase, source: PageSource, usual: str) ->
     """What a theme's template may use; described in `docs/themes.md`."""
     spoken = words(source.language, campaign.theme)
     addresses = {
-        name: answers.ASSET_PREFIX + picture_name(name, content) for name, content in source.pictures.items()
+        name: ASSET_PREFIX + picture_name(name, content) for name, content in source.pictures.items()
     }
     title, body = text.page_parts(source, addresses)
     is_front = phase.mode == "occupy"
@@ -134,9 +134,9 @@ def _values(campaign: Campaign, phase: Phase, source: PageSource, usual: str) ->
         "contact": _contact(campaign, spoken.texts),
         "emergency": _emergency(campaign, source.language),
         "robots": answers.ROBOTS[phase.mode],
-        "style": answers.ASSET_PREFIX + theme.PAGE_STYLE,
-        "assets": answers.ASSET_PREFIX,
-        "about": answers.ABOUT_PATH,
+        "style": ASSET_PREFIX + theme.PAGE_STYLE,
+        "assets": ASSET_PREFIX,
+        "about": ABOUT_PATH,
         "linked_data": machine_readable.linked_data(
             campaign, phase, source.language, title_text, text.plain(body)[:_SUMMARY_LENGTH]
         ),
@@ -153,7 +153,7 @@ def _languages(campaign: Campaign, current: str) -> list[dict[str, Any]]:
         {
             "tag": tag,
             "name": native_name(tag, campaign.theme),
-            "address": f"{answers.ASSET_PREFIX}{tag}.html",
+            "address": f"{ASSET_PREFIX}{tag}.html",
             "direction": direction(tag),
             "is_current": tag == current,
         }

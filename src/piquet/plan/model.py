@@ -6,8 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from piquet.campaign.model import Campaign
-from piquet.findings import Finding
 from piquet.fleet.model import Provider, Scheduler, ServerFacts
+from piquet.protocol.findings import Finding
 
 
 @dataclass(frozen=True)

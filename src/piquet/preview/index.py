@@ -12,13 +12,14 @@ from piquet.preview import sample
 from piquet.preview.rendered_campaign import SECRET, Show
 from piquet.preview.sample import Reply
 from piquet.preview.view import HOME, MOMENTS, View
+from piquet.protocol.http import SIGN_HEADER
 from piquet.servers.environment import render
 
 WIDTHS: dict[str, tuple[int, int]] = {"phone": (390, 844), "desktop": (1280, 800)}
 """Name → width and height of a window, CSS pixels."""
 
 _PAGES = {"front page": "/", "article": "/article"}
-_TOLD = ("Retry-After", "Cache-Control", "X-Robots-Tag", "Content-Language", answers.SIGN_HEADER)
+_TOLD = ("Retry-After", "Cache-Control", "X-Robots-Tag", "Content-Language", SIGN_HEADER)
 
 
 def reply(show: Show, port: int, request: Request, visit: int = 0) -> Reply:

@@ -19,6 +19,8 @@ from piquet.pages import page
 from piquet.preview import sample
 from piquet.preview.sample import Reply
 from piquet.preview.view import View, views
+from piquet.protocol.http import ASSET_PREFIX
+from piquet.protocol.places import DIGEST_MARK
 from piquet.servers.view import fragments
 
 SECRET = "0" * 32
@@ -76,9 +78,9 @@ class Show:
         if answer.kind in _FILES:
             return files[_FILES[answer.kind].format(number, answer.language)]
         if answer.kind == "about":
-            return files[f"asset/{number}/piquet.json"].replace(page.DIGEST_MARK.encode(), b"preview")
+            return files[f"asset/{number}/piquet.json"].replace(DIGEST_MARK.encode(), b"preview")
         if answer.kind == "asset":
-            return files[f"asset/{number}/{_path(request).removeprefix(answers.ASSET_PREFIX)}"]
+            return files[f"asset/{number}/{_path(request).removeprefix(ASSET_PREFIX)}"]
         return b""
 
 

@@ -7,8 +7,9 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from piquet.findings import Finding, as_text
+from piquet.findings import as_text
 from piquet.fleet.sites import counted
+from piquet.protocol.findings import Finding
 
 _PLACES = 3
 _QUESTION = re.compile(r"^(?:GET|HEAD|POST) \S+(?: \[[^\]]*\])*:? ")

@@ -6,14 +6,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from piquet.fleet.model import Scheduler
+from piquet.protocol.places import AGENT_PATH, CRON_FILE, UNIT_DIR
 from piquet.servers.environment import render
 from piquet.servers.view import CampaignView
 
-AGENT_PATH = "/usr/local/sbin/piquet-host"
-CRON_FILE = "/etc/cron.d/piquet"
-"""A name without a dot, or cron passes it over; root's, and nobody else may write it, or cron refuses it."""
-
-_UNIT_DIR = "/etc/systemd/system"
 _PURPOSES = {
     "piquet-reconcile.service": "Only ever takes flags away.",
     "piquet-reconcile.timer": "When to look.",
@@ -22,9 +18,9 @@ _PURPOSES = {
 }
 LINKS: Mapping[Scheduler, Mapping[str, str]] = {
     "systemd": {
-        f"{_UNIT_DIR}/timers.target.wants/piquet-reconcile.timer": f"{_UNIT_DIR}/piquet-reconcile.timer",
-        f"{_UNIT_DIR}/paths.target.wants/piquet-watch.path": f"{_UNIT_DIR}/piquet-watch.path",
-        f"{_UNIT_DIR}/multi-user.target.wants/piquet-boot.service": f"{_UNIT_DIR}/piquet-boot.service",
+        f"{UNIT_DIR}/timers.target.wants/piquet-reconcile.timer": f"{UNIT_DIR}/piquet-reconcile.timer",
+        f"{UNIT_DIR}/paths.target.wants/piquet-watch.path": f"{UNIT_DIR}/piquet-watch.path",
+        f"{UNIT_DIR}/multi-user.target.wants/piquet-boot.service": f"{UNIT_DIR}/piquet-boot.service",
     },
     "cron": {},
 }
@@ -49,7 +45,7 @@ def _units(view: CampaignView) -> Texts:
     Source: systemd.timer(5), `OnCalendar=` with a trailing `UTC`; systemd.unit(5) of files that are not readable.
     """
     return {
-        f"{_UNIT_DIR}/{name}": (
+        f"{UNIT_DIR}/{name}": (
             "0644",
             render(f"systemd/{name}.j2", purpose=purpose, is_public=True, **view.values()),
         )

@@ -15,6 +15,7 @@ from piquet.fleet.model import Provider
 from piquet.pages import banner, page
 from piquet.pages.source import PageSource
 from piquet.plan import HostPlan
+from piquet.protocol.http import NONCE_HEADER, SIGN_HEADER, TARGETED
 from piquet.servers.lease import window_pattern
 
 
@@ -94,9 +95,9 @@ class CampaignView:
             "html_type": answers.HTML_TYPE,
             "bypass_prefix": answers.BYPASS_PREFIX,
             "cookie_name": answers.BYPASS_COOKIE,
-            "sign_header": answers.SIGN_HEADER,
-            "nonce_header": answers.NONCE_HEADER,
-            "targeted": answers.TARGETED,
+            "sign_header": SIGN_HEADER,
+            "nonce_header": NONCE_HEADER,
+            "targeted": TARGETED,
             "has_bypass": self.secret is not None,
             "secret": self.secret,
             "www": self.www,

@@ -13,7 +13,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from piquet.findings import Finding
+from piquet.protocol.findings import Finding
 from piquet.verify.baseline import Baseline, Key, Print
 from piquet.verify.observation import Question, Reply
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
-from piquet.answers import TARGETED
+from piquet.protocol.http import TARGETED
 from piquet.verify.observation import Observation
 
 _LEFT_OUT = frozenset(

@@ -12,11 +12,13 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from piquet.answers import ABOUT_PATH, ASSET_PREFIX, Answer, sign
+from piquet.answers import Answer, sign
 from piquet.campaign.model import Campaign, Mode, Phase
 from piquet.errors import FleetError
-from piquet.findings import Finding, by_weight
+from piquet.findings import by_weight
 from piquet.fleet.sites import count_sites
+from piquet.protocol.findings import Finding
+from piquet.protocol.http import ABOUT_PATH, ASSET_PREFIX
 from piquet.verify.baseline import (
     Baseline,
     Key,

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from piquet.answers import Answer
-from piquet.findings import Finding, Severity
+from piquet.protocol.findings import Finding, Severity
 from piquet.verify.fingerprint import Difference
 from piquet.verify.observation import OURS, UNKNOWN_SITE, Observation, Reply
 

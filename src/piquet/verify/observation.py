@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from piquet.answers import BYPASS_PREFIX, SIGN_HEADER
+from piquet.answers import BYPASS_PREFIX
 from piquet.printable import in_one_line
+from piquet.protocol.http import SIGN_HEADER
 
 OURS = SIGN_HEADER.lower()
 ACCEPT_HTML = ("accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8")

@@ -21,7 +21,8 @@ import aiohttp
 from yarl import URL
 
 from piquet import __version__, banner, style_policy
-from piquet.answers import ASSET_PREFIX, BANNER_STYLE_ASSET
+from piquet.answers import BANNER_STYLE_ASSET
+from piquet.protocol.http import ASSET_PREFIX
 from piquet.verify import proxied
 from piquet.verify.observation import UNKNOWN_SITE, Observation, Question, Target
 

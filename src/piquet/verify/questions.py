@@ -12,8 +12,6 @@ from dataclasses import replace
 from functools import cache
 
 from piquet.answers import (
-    ABOUT_PATH,
-    ASSET_PREFIX,
     BUILT_IN_DOORS,
     BYPASS_COOKIE,
     BYPASS_PREFIX,
@@ -23,6 +21,7 @@ from piquet.answers import (
     usual_cookie_name,
 )
 from piquet.campaign.model import Campaign
+from piquet.protocol.http import ABOUT_PATH, ASSET_PREFIX
 from piquet.verify.baseline import Key
 from piquet.verify.observation import ACCEPT_HTML, UNKNOWN_SITE, Job, Question, Target
 

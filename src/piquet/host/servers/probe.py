@@ -13,9 +13,7 @@ import time
 from dataclasses import dataclass
 from typing import Any, Mapping, Optional
 
-HEADER = "X-Piquet"
-NONCE_HEADER = "X-Piquet-Nonce"
-"""Twins of `piquet.answers.SIGN_HEADER` and `NONCE_HEADER`."""
+from piquet.protocol.http import NONCE_HEADER, SIGN_HEADER
 
 TIMEOUT_S = 5.0
 _MAX_HEAD_BYTES = 65536
@@ -62,7 +60,9 @@ def ask(target: Mapping[str, Any], path: str = "/", timeout_s: float = TIMEOUT_S
         connection.request("GET", path, headers={**headers, **({NONCE_HEADER: nonce} if nonce else {})})
         response = http.client.HTTPResponse(_Said(_head(connection.sock, timeout_s)))  # type: ignore[arg-type]
         response.begin()
-        return Answer(response.status, response.getheader(HEADER), nonce=response.getheader(NONCE_HEADER))
+        return Answer(
+            response.status, response.getheader(SIGN_HEADER), nonce=response.getheader(NONCE_HEADER)
+        )
     except (OSError, ValueError, http.client.HTTPException) as error:
         is_unasked = isinstance(error, OSError) and not isinstance(error, ConnectionResetError)
         return Answer(None, None, f"{type(error).__name__}: {error}", is_unasked)

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any, Dict, Iterable, List, Optional, Sequence, Set, Tuple
 
 from piquet.host.errors import ConfigurationError
-from piquet.host.findings import Finding
 from piquet.host.servers import complaints
 from piquet.host.system import commands, processes
 from piquet.host.system.paths import Paths
 from piquet.host.system.pause import pause
 from piquet.host.system.processes import Process
+from piquet.protocol.findings import Finding, Severity
 
 RELOAD_TIMEOUT_S = 60.0
 LINGER_S = 3.0
@@ -175,7 +175,7 @@ def left_as_it_runs(server: Server) -> Finding:
     return unloaded(server, IN_MEMORY if server.is_running() else "")
 
 
-def unloaded(server: Server, more: str = "", severity: str = "warning") -> Finding:
+def unloaded(server: Server, more: str = "", severity: Severity = "warning") -> Finding:
     """The finding for a server that was not reloaded, since it would refuse; `more` says what that means."""
     output = server.test().output
     complaint = complaints.read(output, server.paths)

@@ -8,14 +8,15 @@ import stat
 from dataclasses import dataclass
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Tuple
 
-from piquet.host.findings import Finding
 from piquet.host.state import documents, store
 from piquet.host.system import files
 from piquet.host.system.files import Change
-from piquet.host.system.paths import PLACEHOLDER, Paths
+from piquet.host.system.paths import Paths
+from piquet.protocol.findings import Finding
+from piquet.protocol.http import ABOUT_PATH
+from piquet.protocol.places import DIGEST_MARK
 
 _NOT_SERVERS = ("/var/lib/piquet/", "/usr/local/sbin/", "/etc/systemd/", "/etc/cron.d/")
-ABOUT_PATH = "/.well-known/piquet.json"
 _BY_DROPIN, _BY_HOOK = "/etc/piquet/", "/etc/piquet/nginx/server/"
 
 
@@ -191,7 +192,7 @@ def _require_entry(entry: Entry, ends: Mapping[int, float]) -> None:
 
 def fill(data: bytes, digest: str) -> bytes:
     """Put the plan digest where the bundle leaves room for it (the bundle cannot know it)."""
-    return data.replace(PLACEHOLDER, digest.encode("ascii"))
+    return data.replace(DIGEST_MARK.encode(), digest.encode("ascii"))
 
 
 def change_for(paths: Paths, record: Mapping[str, Any], data: bytes, digest: str) -> Change:
@@ -238,7 +239,7 @@ def _faults_of(paths: Paths, record: Mapping[str, Any], digest: str) -> List[str
         return ["The file is missing."]
     data, status = path.read_bytes(), path.stat()
     if record["fill"]:
-        data = data.replace(digest.encode("ascii"), PLACEHOLDER)
+        data = data.replace(digest.encode("ascii"), DIGEST_MARK.encode())
     found = [] if files.sha256(data) == record["sha256"] else ["Its content was changed."]
     if stat.S_IMODE(status.st_mode) != int(record["mode"], 8) or status.st_uid != os.geteuid():
         found.append("Its mode or owner was changed.")

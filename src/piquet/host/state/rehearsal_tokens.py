@@ -19,14 +19,14 @@ from typing import Dict, List, NamedTuple, Optional
 from piquet.host.state import documents, store
 from piquet.host.system import files, processes
 from piquet.host.system.paths import Paths
+from piquet.protocol.http import REHEARSAL_WORD
 
 LIFE_S = 30 * 60
 """At most; it ends at a full minute, since that is when somebody looks."""
 
 _MINUTE_S = 60
 _SECRET_BYTES = 16
-_NAME = re.compile(r"([1-9][0-9]?)-[0-9a-f]{32}(?:-[0-9]{8,17}){1,3}(?:_[0-9]{9,17})?\Z")
-"""The twin of `piquet.answers.REHEARSAL_WORD`."""
+_NAME = re.compile(REHEARSAL_WORD + r"\Z")
 
 
 class Pass(NamedTuple):
@@ -155,8 +155,7 @@ def _write(paths: Paths, name: str, now: float) -> None:
 
 def _good(paths: Paths, name: str, now: float) -> Optional[Pass]:
     """The pass of that name, if it is one and is not over by either clock."""
-    match = _NAME.match(name)
-    if match is None:
+    if not _NAME.match(name):
         return None
     try:
         descriptor = os.open(str(paths.rehearse / name), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -171,7 +170,7 @@ def _good(paths: Paths, name: str, now: float) -> Optional[Pass]:
     except (OSError, *documents.FAULTS):
         return None
     is_good = is_now and is_this_boot and is_yet
-    return Pass(name, int(match.group(1)), until(made_at)) if is_good else None
+    return Pass(name, int(name.partition("-")[0]), until(made_at)) if is_good else None
 
 
 def _remove(path: Path) -> None:

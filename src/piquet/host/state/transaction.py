@@ -18,11 +18,11 @@ import stat
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence
 
-from piquet.host.findings import Finding
 from piquet.host.state import store
 from piquet.host.system import files
 from piquet.host.system.files import FILE, GONE, LINK, Change
 from piquet.host.system.paths import Paths
+from piquet.protocol.findings import Finding
 
 Merge = Callable[[Path, bytes], Optional[bytes]]
 FOLDER_MODES = {"checkpoint": 0o700}

@@ -10,10 +10,10 @@ import time
 from typing import Iterator
 
 from piquet.host.errors import LockedError
-from piquet.host.findings import Finding
 from piquet.host.system import files
 from piquet.host.system.paths import Paths
 from piquet.host.system.pause import pause
+from piquet.protocol.findings import Finding
 
 WAIT_S = 20.0
 _POLL_S = 0.05

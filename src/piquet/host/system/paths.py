@@ -12,10 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Tuple
 
-END_IT_NOW = "rm -rf /run/piquet/live /var/spool/piquet /var/lib/piquet/armed.json; sync"
-"""The printed line: the whole release, for somebody who has nothing of ours but the paper."""
-
-PLACEHOLDER = b"@PIQUET_PLAN_DIGEST@"
+from piquet.protocol import places
 
 
 @dataclass(frozen=True)
@@ -38,17 +35,17 @@ class Paths:
     @property
     def etc(self) -> Path:
         """What was staged: configuration, manifest, plan (0700); the servers' parent processes read it."""
-        return self.at("/etc/piquet")
+        return self.at(places.ETC)
 
     @property
     def lib(self) -> Path:
         """Pages, and the agent's state."""
-        return self.at("/var/lib/piquet")
+        return self.at(places.LIB)
 
     @property
     def run(self) -> Path:
         """Flags and passes; gone after a reboot."""
-        return self.at("/run/piquet")
+        return self.at(places.RUN)
 
     @property
     def live(self) -> Path:

@@ -11,10 +11,10 @@ import re
 import time
 from typing import Mapping, Optional, Tuple
 
-from piquet.host.findings import Finding
 from piquet.host.system import commands, processes
 from piquet.host.system.paths import Paths
 from piquet.host.system.platforms import Command, Platform
+from piquet.protocol.findings import Finding
 
 TIMER = "piquet-reconcile.timer"
 WATCH = "piquet-watch.path"

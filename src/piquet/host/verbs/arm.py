@@ -8,7 +8,6 @@ import time
 from typing import Any, Dict, List, Optional
 
 from piquet.host import flag_memory, hook_watch, proof, readiness, reconciliation, takedown
-from piquet.host.findings import Finding, errors
 from piquet.host.machine import Machine, boot_id, recover
 from piquet.host.outcome import Outcome, Request
 from piquet.host.state import armed, boot_mark, manifest, store
@@ -16,6 +15,7 @@ from piquet.host.state.armed import Armed
 from piquet.host.state.manifest import Manifest
 from piquet.host.system import files
 from piquet.host.system.lock import locked
+from piquet.protocol.findings import Finding, errors
 
 MAX_SKEW_S = 2.0
 

@@ -13,7 +13,6 @@ from typing import Any, Dict, List, Mapping, Tuple
 
 from piquet.host import hook_watch, hooked_files, loaded, outcome, stops, takedown
 from piquet.host.errors import AgentError
-from piquet.host.findings import Finding, errors
 from piquet.host.machine import Machine, recover, undo
 from piquet.host.outcome import Outcome, Request
 from piquet.host.servers import web_server
@@ -23,6 +22,7 @@ from piquet.host.state import store, transaction
 from piquet.host.system import files
 from piquet.host.system.files import Change
 from piquet.host.system.lock import locked
+from piquet.protocol.findings import Finding, errors
 
 
 def hook(machine: Machine, request: Request) -> Outcome:

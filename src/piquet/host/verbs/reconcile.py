@@ -15,7 +15,6 @@ from typing import List, Optional, Tuple
 
 from piquet.host import hook_watch, proof, reconciliation, stop_watch, stops, takedown
 from piquet.host.errors import LockedError
-from piquet.host.findings import Finding
 from piquet.host.machine import Machine, recover
 from piquet.host.outcome import Outcome, Request
 from piquet.host.state import armed, manifest, signs
@@ -24,6 +23,7 @@ from piquet.host.system import files
 from piquet.host.system.lock import locked
 from piquet.host.system.paths import Paths
 from piquet.host.system.pause import pause
+from piquet.protocol.findings import Finding
 
 _MINUTE_S = 60
 _LOOK_S = 0.2

@@ -13,16 +13,14 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from piquet.host import readiness, takedown
 from piquet.host.errors import LockedError, StateError
-from piquet.host.findings import Finding, errors
 from piquet.host.machine import Machine, recover
 from piquet.host.outcome import Outcome, Request
 from piquet.host.servers.nginx import server as nginx
 from piquet.host.state import armed, manifest, rehearsal_tokens, rollback_stamp, store
 from piquet.host.state.manifest import Entry, Manifest, Phase
 from piquet.host.system.lock import locked
-
-PREFIX = "/.well-known/piquet/rehearse/"
-"""Whoever opens this with the pass behind it gets the cookie; the twin of `piquet.answers.REHEARSAL_PREFIX`."""
+from piquet.protocol.findings import Finding, Severity, errors
+from piquet.protocol.http import REHEARSAL_PREFIX
 
 _SHOWN_PER_SERVER = 3
 
@@ -118,7 +116,7 @@ def _begun(staged: Manifest, phase: Phase, total: int, shown: int) -> Finding:
     )
     got = f"open until {_utc(phase.end)} UTC"
     hint = "on an armed host everybody sees that phase; to look first, wait for its end or plan a later start"
-    severity = "warning" if shown else "error"
+    severity: Severity = "warning" if shown else "error"
     return Finding(severity, "in-window", staged.campaign, message, "no open window", got, hint)
 
 
@@ -160,7 +158,7 @@ def _begin(
 
 def _document(made: rehearsal_tokens.Pass, entries: List[Entry]) -> Dict[str, Any]:
     """What the caller needs to look at it: the one place that holds the secret."""
-    path = PREFIX + made.name
+    path = REHEARSAL_PREFIX + made.name
     sample: Dict[str, List[str]] = {}
     for entry in entries:
         links = sample.setdefault(entry.provider, [])

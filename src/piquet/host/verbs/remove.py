@@ -14,7 +14,6 @@ from typing import List, Sequence
 
 from piquet.host import hooked_files, outcome, stop_now
 from piquet.host.errors import AgentError
-from piquet.host.findings import Finding, errors
 from piquet.host.machine import Machine, recover, undo
 from piquet.host.outcome import Outcome, Request
 from piquet.host.servers import web_server
@@ -23,6 +22,7 @@ from piquet.host.state import manifest, store, transaction
 from piquet.host.system import files
 from piquet.host.system.files import Change
 from piquet.host.system.lock import locked
+from piquet.protocol.findings import Finding, errors
 
 
 def run(machine: Machine, request: Request) -> Outcome:

@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 from piquet.host import stop_now, takedown
-from piquet.host.findings import errors
 from piquet.host.machine import Machine
 from piquet.host.outcome import Outcome, Request
 from piquet.host.state import rehearsal_tokens
+from piquet.protocol.findings import errors
 
 
 def run(machine: Machine, request: Request) -> Outcome:

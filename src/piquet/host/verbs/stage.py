@@ -15,7 +15,6 @@ from typing import Any, Dict, List, Mapping
 
 from piquet.host import loaded, outcome, reconciliation, takedown
 from piquet.host.errors import AgentError, PayloadError
-from piquet.host.findings import Finding, errors
 from piquet.host.machine import Machine, boot_id, recover, undo
 from piquet.host.outcome import Outcome, Request
 from piquet.host.servers import web_server
@@ -25,6 +24,7 @@ from piquet.host.system import files, processes
 from piquet.host.system.files import Change
 from piquet.host.system.lock import locked
 from piquet.host.system.schedule import Schedule
+from piquet.protocol.findings import Finding, errors
 
 _STAGE_AGAIN = "stage again; if it stays so, plan again with one version of piquet everywhere"
 

@@ -8,12 +8,12 @@ from dataclasses import replace
 from typing import Any, List, Mapping, Optional
 
 from piquet.host import hook_watch, status_document, stop_watch, takedown
-from piquet.host.findings import Finding
 from piquet.host.machine import Machine
 from piquet.host.outcome import Outcome, Request
 from piquet.host.servers import web_server
 from piquet.host.state import armed, manifest, transaction
 from piquet.host.state.armed import Armed
+from piquet.protocol.findings import Finding
 
 
 def run(machine: Machine, request: Request) -> Outcome:

@@ -10,11 +10,11 @@ import time
 from typing import Any, Dict, List
 
 from piquet.host import loaded, status_document
-from piquet.host.findings import Finding
 from piquet.host.machine import Machine, boot_id
 from piquet.host.outcome import Outcome, Request
 from piquet.host.system import processes
 from piquet.host.system.schedule import is_booted_with_systemd
+from piquet.protocol.findings import Finding
 
 _CACHES = {"varnishd": "varnish", "squid": "squid", "haproxy": "haproxy"}
 

@@ -17,12 +17,12 @@ clock.
 """
 
 from piquet.errors import PlanError, Problem
-from piquet.findings import Finding, errors
 from piquet.plan.gates.campaign import campaign_findings
 from piquet.plan.gates.host import host_findings
 from piquet.plan.gates.selection import selection_findings
 from piquet.plan.gates.unheld import unheld_findings
 from piquet.plan.model import Plan
+from piquet.protocol.findings import Finding, errors
 
 __all__ = ["campaign_findings", "host_findings", "raise_if_unsafe", "selection_findings", "unheld_findings"]
 

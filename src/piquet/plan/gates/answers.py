@@ -6,12 +6,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Set
 
 from piquet.campaign.model import Campaign, Mode
-from piquet.findings import Finding
 from piquet.fleet.choices import altering, is_taken, keeping
 from piquet.fleet.model import ServerFacts
 from piquet.pages.theme_files import ICON, TEXTS
 from piquet.plan.gates.apache import apache_findings, shown_of
 from piquet.plan.model import HostPlan
+from piquet.protocol.findings import Finding
 
 BANNER_MODULES = ("filter_module", "substitute_module")
 """What Apache puts a banner into a page with."""

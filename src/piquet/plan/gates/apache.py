@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Set
 
 from piquet.campaign.matching import match_site
-from piquet.findings import Finding
 from piquet.fleet.model import ServerFacts
 from piquet.plan.gates.words import some
 from piquet.plan.model import HostPlan
+from piquet.protocol.findings import Finding
 
 BROKEN_CONDITIONS: Mapping[str, str] = {"2.4.64": "CVE-2025-54090: every RewriteCond expr is true"}
 """Version → why no rule of ours may stand in it. Whatever a distribution has mended under that number, nobody can tell

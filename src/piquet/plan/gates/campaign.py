@@ -8,7 +8,7 @@ from datetime import datetime
 
 from piquet.campaign.model import Campaign, Phase
 from piquet.campaign.windows import duration_text, local_text, overlaps
-from piquet.findings import Finding
+from piquet.protocol.findings import Finding
 
 
 def campaign_findings(campaign: Campaign, at: datetime) -> Iterator[Finding]:

@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 
 from piquet.campaign.matching import match_site
 from piquet.campaign.model import Campaign
-from piquet.findings import Finding
 from piquet.fleet.model import Host
 from piquet.fleet.read import NOT_SERVED
 from piquet.plan.gates.answers import answer_findings
@@ -21,6 +20,7 @@ from piquet.plan.gates.server import SERVER_GATES
 from piquet.plan.gates.tiers import tier_findings
 from piquet.plan.gates.words import sites, some
 from piquet.plan.model import HostPlan
+from piquet.protocol.findings import Finding
 
 MAX_SKEW_S = 2.0
 MAX_SURVEY_AGE = timedelta(hours=24)

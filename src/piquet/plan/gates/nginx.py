@@ -6,11 +6,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from piquet.campaign.matching import match_site
-from piquet.findings import Finding
 from piquet.fleet.model import Host, Inherited, ServerFacts, Site
 from piquet.fleet.nginx_inherited import LINKS, is_known, stands_in_the_way
 from piquet.plan.gates.words import some
 from piquet.plan.model import HostPlan
+from piquet.protocol.findings import Finding
 
 _BY_LUA = "set piquet_nginx to lua where that module is loaded, or leave these sites out"
 _LOOK = "rehearse it, and look with piquet verify --during"

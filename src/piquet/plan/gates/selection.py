@@ -10,12 +10,12 @@ from collections.abc import Iterator
 
 from piquet.campaign.matching import match_pattern
 from piquet.campaign.model import Campaign
-from piquet.findings import Finding
 from piquet.fleet.model import Fleet
 from piquet.plan.gates.spelling import fleet_names, likely_spelling, spelling_findings
 from piquet.plan.gates.words import sites, some
 from piquet.plan.model import HostPlan
 from piquet.plan.selection import Selector
+from piquet.protocol.findings import Finding
 
 
 def selection_findings(selector: Selector, fleet: Fleet, hosts: tuple[HostPlan, ...]) -> Iterator[Finding]:

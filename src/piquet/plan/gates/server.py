@@ -3,19 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 
-from piquet.findings import Finding
-from piquet.fleet.model import Provider, ServerFacts
+from piquet.fleet.model import ServerFacts
+from piquet.protocol.findings import Finding
+from piquet.protocol.modules import NEEDED
 
 MAX_LATE_MS = 100
 """All hosts of a fleet begin and end within so much of each other."""
-
-NEEDED_MODULES: Mapping[Provider, tuple[str, ...]] = {
-    "nginx": ("http_geo", "http_map", "http_rewrite"),
-    "apache": ("alias_module", "headers_module"),
-}
-"""What our configuration cannot do without."""
 
 
 def _config(host: str, server: ServerFacts) -> Iterator[Finding]:
@@ -35,7 +30,7 @@ def _dropin(host: str, server: ServerFacts) -> Iterator[Finding]:
 
 
 def _modules(host: str, server: ServerFacts) -> Iterator[Finding]:
-    missing = [name for name in NEEDED_MODULES[server.provider] if name not in server.modules]
+    missing = [name for name in NEEDED[server.provider] if name not in server.modules]
     if missing:
         enable = " ".join(name.removesuffix("_module") for name in missing)
         hint = "use a build that has them"

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from piquet.campaign.matching import match_pattern
-from piquet.findings import Finding
 from piquet.fleet.model import Fleet
 from piquet.plan.model import HostPlan
 from piquet.plan.selection import Selector
+from piquet.protocol.findings import Finding
 
 _ALIKE = 0.75
 """Ratio of difflib from which one name is taken for another's likely spelling: one letter in four differs."""

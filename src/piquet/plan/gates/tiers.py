@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 from piquet.campaign.matching import match_site
 from piquet.campaign.model import Campaign
-from piquet.findings import Finding
 from piquet.fleet.model import Host, Pass, Provider, Site
 from piquet.plan.gates.words import some
 from piquet.plan.model import HostPlan
+from piquet.protocol.findings import Finding
 
 _EVERY = frozenset({"0.0.0.0", "*", "", "_default_", "::"})  # noqa: S104 - compared with, never bound to
 

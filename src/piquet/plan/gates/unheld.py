@@ -8,9 +8,9 @@ import textwrap
 from collections.abc import Iterable, Iterator
 
 from piquet.campaign.model import Campaign
-from piquet.findings import Finding, errors
 from piquet.plan.gates.words import sites
 from piquet.plan.model import HostPlan
+from piquet.protocol.findings import Finding, errors
 
 _WIDTH = 90
 """Characters in a line of the list, before its indent."""

@@ -15,6 +15,7 @@ from typing import Literal
 
 from piquet import answers
 from piquet.plan import Entry, HostPlan, match_site
+from piquet.protocol.http import NONCE_HEADER, PROOF_PREFIX, PROOF_WORD, REHEARSAL_PREFIX, REHEARSAL_WORD
 from piquet.servers.quoting import apache_regex
 from piquet.servers.view import CampaignView, PhaseView
 
@@ -107,7 +108,7 @@ class Conditions:
     def rehearsal_link(self, phase: PhaseView, clock: Clock) -> str:
         """Whether a request is the link by which a rehearsal of a phase begins, and one is on."""
         word = f"({_word(phase.number)})"
-        asked = gets(answers.pcre_literal(answers.REHEARSAL_PREFIX) + word, end=" ")
+        asked = gets(answers.pcre_literal(REHEARSAL_PREFIX) + word, end=" ")
         return f"{ASKED_FIRST} && {asked} && {self._rehearsable(phase, clock)}"
 
     def bypass_link(self) -> str:
@@ -197,18 +198,18 @@ class Conditions:
 
 def proof() -> str:
     """Whether a request is the host's own question, and its file is there: whatever the site, the hour and the door."""
-    path = f"{answers.pcre_literal(answers.PROOF_PREFIX)}({answers.PROOF_WORD})"
+    path = f"{answers.pcre_literal(PROOF_PREFIX)}({PROOF_WORD})"
     return f"%{{THE_REQUEST}} =~ m#{REQUEST_LINE}{path} # && -f '/run/piquet/proof/$1' && {ASKED_FIRST}"
 
 
 def nonce(seal: str) -> str:
     """Whether an answer of ours repeats the word of a request: the file of word and seal is there."""
-    named = f"req_novary('{answers.NONCE_HEADER}') =~ m#^({answers.PROOF_WORD})$#"
+    named = f"req_novary('{NONCE_HEADER}') =~ m#^({PROOF_WORD})$#"
     return f"{named} && -f '/run/piquet/proof/$1-{seal}'"
 
 
 def _word(number: int) -> str:
-    return answers.REHEARSAL_WORD.replace("[1-9][0-9]?", str(number), 1)
+    return REHEARSAL_WORD.replace("[1-9][0-9]?", str(number), 1)
 
 
 def gets(path_pattern: str, end: str = _END_OF_PATH) -> str:

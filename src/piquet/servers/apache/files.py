@@ -17,6 +17,7 @@ from piquet import answers
 from piquet.fleet.model import ServerFacts
 from piquet.plan import HostPlan
 from piquet.plan.gates.answers import BANNER_MODULES, may_load
+from piquet.protocol.http import ABOUT_PATH, ASSET_PREFIX, NONCE_HEADER, REHEARSAL_PREFIX
 from piquet.servers.apache import banner as apache_banner
 from piquet.servers.apache.conditions import (
     ASKED_FIRST,
@@ -114,7 +115,7 @@ def _values(conditions: Conditions, server: ServerFacts) -> dict[str, Any]:
     proving = {
         "proof": proof(),
         "proof_sign": answers.proof_sign(conditions.view.campaign),
-        "nonce_header": answers.NONCE_HEADER,
+        "nonce_header": NONCE_HEADER,
     }
     return {**conditions.view.values(), **proving, **own}
 
@@ -126,11 +127,11 @@ def _lua_values(conditions: Conditions, server: ServerFacts) -> dict[str, Any]:
         "phases": [_lua_phase(conditions, phase) for phase in view.phases],
         "keeps_state": not server.has_own_lua,
         "spoken_pattern": answers.language_pattern(view.campaign.languages).replace("(?P<language>", "("),
-        "about_path": answers.ABOUT_PATH,
+        "about_path": ABOUT_PATH,
         "about_file": answers.ABOUT_FILE,
-        "asset_prefix": answers.ASSET_PREFIX,
+        "asset_prefix": ASSET_PREFIX,
         "usual_query": answers.USUAL_QUERY,
-        "rehearsal_prefix": answers.REHEARSAL_PREFIX,
+        "rehearsal_prefix": REHEARSAL_PREFIX,
         "rehearsal_cookie": (before, after),
     }
 
@@ -155,7 +156,7 @@ def _rule_values(conditions: Conditions, server: ServerFacts) -> dict[str, Any]:
         "bypass_link": conditions.bypass_link(),
         "hands_rules_down": not server.server_rules,
         "nonce": nonce(view.seal),
-        "rehearsal_line": f"{REQUEST_LINE}{answers.pcre_literal(answers.REHEARSAL_PREFIX)}([^ ]+) .*$",
+        "rehearsal_line": f"{REQUEST_LINE}{answers.pcre_literal(REHEARSAL_PREFIX)}([^ ]+) .*$",
         "rehearsal_cookie": answers.rehearsal_cookie("$1"),
     }
 
@@ -176,10 +177,8 @@ def _rule_phase(conditions: Conditions, phase: PhaseView) -> dict[str, Any]:
 
 
 def _own_addresses(phase: PhaseView) -> Iterator[dict[str, str]]:
-    named = [
-        (answers.ASSET_PREFIX + name, name) for name in phase.assets if name.rpartition(".")[2] in _TEXTS
-    ]
-    for path, name in [(answers.ABOUT_PATH, answers.ABOUT_FILE), *named]:
+    named = [(ASSET_PREFIX + name, name) for name in phase.assets if name.rpartition(".")[2] in _TEXTS]
+    for path, name in [(ABOUT_PATH, answers.ABOUT_FILE), *named]:
         condition = gets(answers.pcre_literal(path))
         yield {"name": name, "condition": condition, "content_type": answers.content_type(name)}
 

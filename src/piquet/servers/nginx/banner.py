@@ -13,6 +13,8 @@ from typing import Any
 from piquet import answers, banner, outlook
 from piquet.fleet.model import ServerFacts
 from piquet.plan import HostPlan
+from piquet.protocol.http import TARGETED
+from piquet.protocol.modules import HEADERS_MORE
 from piquet.servers.view import CampaignView, shares
 
 PIECE_BYTES = 2000
@@ -42,7 +44,6 @@ _KEPT = rf"^(?!.*no-store)(?:(?!.*no-cache(?!=))|{_LIFETIME}|{_LATER})"
 
 A `no-cache` with names is about these headers alone. Source: RFC 9111, 5.2.2.4.
 """
-HEADERS_MORE = "http_headers_more_filter"
 _INPUT = frozenset({"more_set_input_headers", "more_clear_input_headers"})
 
 
@@ -64,8 +65,8 @@ def banner_values(view: CampaignView, host: HostPlan, server: ServerFacts) -> di
         "piece_numbers": range(count),
         "pieces": [_row(texts, number) for number in range(count)],
         "kept": _KEPT,
-        "targets": answers.TARGETED,
-        "targeted": "".join("$sent_http_" + name.lower().replace("-", "_") for name in answers.TARGETED),
+        "targets": TARGETED,
+        "targeted": "".join("$sent_http_" + name.lower().replace("-", "_") for name in TARGETED),
         "expires": "http expires" not in server.own,
         "anchor": banner.ANCHOR,
         "marked": MARKED,

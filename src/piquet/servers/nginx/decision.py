@@ -11,6 +11,16 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from piquet import answers
+from piquet.protocol.http import (
+    ABOUT_PATH,
+    ASSET_PREFIX,
+    NONCE_HEADER,
+    PROOF_PREFIX,
+    PROOF_WORD,
+    REHEARSAL_PREFIX,
+    REHEARSAL_WORD,
+    SIGN_HEADER,
+)
 from piquet.servers.view import CampaignView, PhaseView, has_keys
 
 Rows = list[tuple[str, str]]
@@ -29,8 +39,8 @@ def decision_values(view: CampaignView, shares: Mapping[int, tuple[str, ...]]) -
         shares: phase → letters of those who take part in it, empty if all take part in all.
     """
     blocks, occupies = view.of_mode("block"), view.of_mode("occupy")
-    prefix = answers.pcre_literal(answers.REHEARSAL_PREFIX)
-    proof = answers.pcre_literal(answers.PROOF_PREFIX)
+    prefix = answers.pcre_literal(REHEARSAL_PREFIX)
+    proof = answers.pcre_literal(PROOF_PREFIX)
     return {
         "blocks": blocks,
         "occupies": occupies,
@@ -42,15 +52,15 @@ def decision_values(view: CampaignView, shares: Mapping[int, tuple[str, ...]]) -
         "apart_store": answers.APART_STORE,
         "asked_for_usual": [_asked_for_usual(phase) for phase in occupies],
         "second_pass": rf"^503 /piquet:(?:~|asset/)(?<piquet_again>{_numbers(blocks)})(?:/|$)",
-        "rehearsal_link": rf"^{_GETS}{prefix}(?<piquet_link_word>{answers.REHEARSAL_WORD})$",
+        "rehearsal_link": rf"^{_GETS}{prefix}(?<piquet_link_word>{REHEARSAL_WORD})$",
         "rehearsal_cookie_name": answers.REHEARSAL_COOKIE,
         "rehearsal_cookie": answers.rehearsal_cookie("@"),
         "rehearsed": [(_rehearsed(phase.number, shares), str(phase.number)) for phase in view.phases],
         "robots": answers.ROBOTS,
-        "proof_link": rf"^{proof}(?<piquet_proof_word>{answers.PROOF_WORD})$",
-        "proof_path": rf"^{proof}{answers.PROOF_WORD}$",
-        "nonce": f"^{answers.PROOF_WORD}$",
-        "nonce_variable": "$http_" + answers.NONCE_HEADER.lower().replace("-", "_"),
+        "proof_link": rf"^{proof}(?<piquet_proof_word>{PROOF_WORD})$",
+        "proof_path": rf"^{proof}{PROOF_WORD}$",
+        "nonce": f"^{PROOF_WORD}$",
+        "nonce_variable": "$http_" + NONCE_HEADER.lower().replace("-", "_"),
     }
 
 
@@ -63,12 +73,12 @@ def header_rows(view: CampaignView, is_lua: bool) -> list[tuple[str, str, Rows]]
     signs = [(f"^piquet{shown}{phase.number}(?:/|$)", phase.sign) for phase in view.phases]
     strike = "(?:~|asset/)" if is_lua else "page/"
     ends = [(f"^piquet:{strike}{phase.number}(?:/|$)", phase.retry_after) for phase in view.of_mode("block")]
-    return [(answers.SIGN_HEADER, "piquet_sign", signs), ("Retry-After", "piquet_retry_after", ends)]
+    return [(SIGN_HEADER, "piquet_sign", signs), ("Retry-After", "piquet_retry_after", ends)]
 
 
 def _own(view: CampaignView) -> Rows:
     """Our own addresses in every mode, then what each mode shows."""
-    about = answers.pcre_literal(answers.ABOUT_PATH)
+    about = answers.pcre_literal(ABOUT_PATH)
     rows = [(f"^[0-9]+ {_GETS}{about}{_END}", "piquet:asset/$piquet_phase/piquet.json")]
     rows += [_assets(numbers, names) for numbers, names in _by_phases(view.phases)]
     for phase in view.of_mode("occupy"):
@@ -83,7 +93,7 @@ def _own(view: CampaignView) -> Rows:
 
 
 def _assets(numbers: tuple[int, ...], names: Iterable[str]) -> tuple[str, str]:
-    prefix = answers.pcre_literal(answers.ASSET_PREFIX)
+    prefix = answers.pcre_literal(ASSET_PREFIX)
     listed, alike = "|".join(map(str, numbers)), "|".join(answers.pcre_literal(name) for name in names)
     pattern = f"^(?:{listed}) {_GETS}{prefix}(?<piquet_asset>{alike}){_END}"
     return pattern, "piquet:asset/$piquet_phase/$piquet_asset"

@@ -17,6 +17,7 @@ from piquet.fleet import nginx_inherited
 from piquet.fleet.choices import keeping, varying
 from piquet.fleet.model import ServerFacts
 from piquet.plan import HostPlan
+from piquet.protocol.http import SIGN_HEADER, TARGETED
 from piquet.servers.environment import render
 from piquet.servers.nginx.banner import banner_values, may_ask_whole
 from piquet.servers.nginx.decision import decision_values, header_rows
@@ -106,8 +107,8 @@ def _has_dry_run(version: str) -> bool:
 def _cleared(server: ServerFacts) -> tuple[str, ...]:
     """Headers that our location would inherit from the owner's headers-more, and sets itself, or not at all."""
     validators = ("ETag", "Last-Modified")
-    ours = (answers.SIGN_HEADER, "X-Robots-Tag", "Retry-After", "Content-Language", *validators)
-    return ("Vary", *answers.TARGETED, *ours) if _has_headers_more(server) else ()
+    ours = (SIGN_HEADER, "X-Robots-Tag", "Retry-After", "Content-Language", *validators)
+    return ("Vary", *TARGETED, *ours) if _has_headers_more(server) else ()
 
 
 def _has_headers_more(server: ServerFacts) -> bool:

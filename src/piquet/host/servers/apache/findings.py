@@ -5,9 +5,8 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, Tuple
 
-from piquet.host.findings import Finding
-
-NEEDED_MODULES = ("alias_module", "headers_module")
+from piquet.protocol.findings import Finding
+from piquet.protocol.modules import NEEDED
 
 _BARRING = {
     "substitutes": ("own-substitute", "mod_substitute is used by a site itself and would act twice."),
@@ -38,7 +37,7 @@ def findings(document: Dict[str, Any], strange: List[Tuple[str, str]], untold: s
         found.append(
             Finding("error", "no-dropin-folder", "apache", message, "IncludeOptional conf-enabled/*.conf")
         )
-    for name in NEEDED_MODULES:  # under a broken configuration Apache names no module at all
+    for name in NEEDED["apache"]:  # under a broken configuration Apache names no module at all
         if document["test"]["ok"] and name not in document["modules"]:
             hint = "we load no module ourselves: that would wake other people's <IfModule> sections"
             found.append(

@@ -15,18 +15,13 @@ from typing import Callable, Iterable, Iterator, List, NamedTuple, Optional, Tup
 
 from piquet.host.servers.apache.hosts import Host, names_of
 from piquet.host.servers.apache.tree import Read, Statement, walk
+from piquet.protocol.http import TARGETED
 
 DROPIN = "piquet.conf"
 OUR_DEPTH = 3
 """So many `<If>`, one in another, are around what keeps our answers and pages with a banner from caches."""
 
-TARGETED = (
-    "cdn-cache-control", "cloudflare-cdn-cache-control", "netlify-cdn-cache-control", "vercel-cdn-cache-control",
-    "surrogate-control", "edge-control", "x-accel-expires", "x-litespeed-cache-control",
-)  # fmt: skip
-"""The same as in the table of answers, which stays on the machine that rolls out."""
-
-_LIFETIMES = frozenset({"cache-control", "expires", "etag", "last-modified", *TARGETED})
+_LIFETIMES = frozenset({"cache-control", "expires", "etag", "last-modified", *map(str.lower, TARGETED)})
 _DECISIONS = frozenset({"if", "elseif", "else"})
 _ADDRESSES = frozenset({"location", "locationmatch"})
 _SUBSTITUTE = re.compile(r"(?:^|[\s;\"'])SUBSTITUTE(?:$|[\s;\"'])", re.I)

@@ -19,16 +19,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
-from piquet.host.findings import Finding
 from piquet.host.servers.nginx import hook_line
 from piquet.host.servers.nginx.inherited import Placed
 from piquet.host.servers.nginx.tokens import ConfigSyntaxError, Directive, Server, parse
+from piquet.protocol.findings import Finding
 
 _HOST_NAME = re.compile(r"^(\*\.)?([a-z0-9_]([a-z0-9_-]*[a-z0-9_])?\.)*[a-z0-9]([a-z0-9-]*[a-z0-9])?$")
 _ADDRESS = re.compile(r"^(?:(?P<address>\[[^]]*\]|[^:]*):)?(?P<first>\d+)(?:-(?P<last>\d+))?$")
 _MAX_PORTS = 64
-EARLY_LUA = "server_rewrite_by_lua"
-"""Beginning of the names of directives that act before the hook, wherever the hook stands."""
 _NOTED = frozenset({"proxy_cache", "fastcgi_cache", "uwsgi_cache", "scgi_cache"})
 _OWN = re.compile(
     r"(server_rewrite_by_lua|header_filter_by_lua|body_filter_by_lua|sub_filter|sub_filter_last_modified|expires"

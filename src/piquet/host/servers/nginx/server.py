@@ -8,7 +8,6 @@ import shutil
 from pathlib import Path
 from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple
 
-from piquet.host.findings import Finding
 from piquet.host.servers.nginx import (
     config as nginx_config,
 )
@@ -32,6 +31,8 @@ from piquet.host.system import commands, files, processes
 from piquet.host.system.commands import Result
 from piquet.host.system.paths import Paths
 from piquet.host.system.platforms import Platform
+from piquet.protocol.findings import Finding
+from piquet.protocol.modules import EARLY_LUA, HEADERS_MORE
 
 DROPIN = "00-piquet.conf"
 _DEFAULT_MODULES = (
@@ -39,7 +40,6 @@ _DEFAULT_MODULES = (
     " mirror proxy referer rewrite scgi split_clients ssi upstream_hash upstream_ip_hash upstream_keepalive"
     " upstream_least_conn upstream_random upstream_zone userid uwsgi"
 )
-HEADERS_MORE = "http_headers_more_filter"
 """By this module our own configuration may change what the visitor asked for."""
 
 _MAP_HASH_DEFAULTS = (2048, 64)
@@ -173,7 +173,7 @@ class Nginx(Server):
         carriers = [prefix / name for name in names if name.endswith("ngx_http_lua_module.so")]
         if re.search(r"--add-module=\S*lua", self.version_text()):
             carriers.append(Path(shutil.which(self.platform.nginx[0]) or self.platform.nginx[0]))
-        return any(_holds(carrier, nginx_config.EARLY_LUA.encode()) for carrier in carriers)
+        return any(_holds(carrier, EARLY_LUA.encode()) for carrier in carriers)
 
     def _owners_digest(self, configuration: Configuration, file: Path) -> str:
         """Of a file without our line: what counts is what its owner wrote, hooked or not."""
@@ -305,7 +305,7 @@ def _findings(configuration: Configuration, document: Dict[str, Any]) -> List[Fi
         message = "timer_resolution is set: the clock stands still for so long, and starts and ends come late by it."
         got = f"{document['http']['timer_resolution_ms']} ms"
         found.append(Finding("warning", "timer-resolution", "nginx", message, got=got))
-    if any(word.endswith(nginx_config.EARLY_LUA) for word in document["own"]):
+    if any(word.endswith(EARLY_LUA) for word in document["own"]):
         message = (
             "server_rewrite_by_lua is used: it runs before the hook, so what it answers wins over a block."
         )
