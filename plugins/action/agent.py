@@ -17,7 +17,7 @@ class ActionModule(ActionBase):
         """Send the payload, read the answer, show people what they should read."""
         result = super().run(tmp, task_vars)
         step, host = controller("step"), task_vars["inventory_hostname"]
-        _, arguments = self.validate_argument_spec(argument_spec=step.ARGUMENTS)
+        _, arguments = self.validate_argument_spec(argument_spec=step.VERB_ARGUMENTS)
         result |= step.attempt(
             AnsibleRemote(self), host, arguments, check=self._task.check_mode, diff=self._task.diff
         )

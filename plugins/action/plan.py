@@ -20,7 +20,7 @@ class ActionModule(ActionBase):
         """Make plan, digest and bundles, show the findings, refuse what is unsafe."""
         result = super().run(tmp, task_vars)
         prepare = controller("prepare")
-        _, arguments = self.validate_argument_spec(argument_spec=prepare.ARGUMENTS)
+        _, arguments = self.validate_argument_spec(argument_spec=prepare.PLAN_ARGUMENTS)
         hosts = host_variables(self._loader, task_vars, arguments["hosts"])
         result |= prepare.attempt(arguments, hosts, list(task_vars["ansible_play_batch"]))
         return tell(self._display, result)

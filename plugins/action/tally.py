@@ -20,7 +20,7 @@ class ActionModule(ActionBase):
         """Count, show the table, fail when asked to and somebody failed."""
         result = super().run(tmp, task_vars)
         tally = controller("host_results")
-        _, arguments = self.validate_argument_spec(argument_spec=tally.ARGUMENTS)
+        _, arguments = self.validate_argument_spec(argument_spec=tally.TALLY_ARGUMENTS)
         hosts = hosts_of_run(task_vars)
         steps = [registered(task_vars, hosts, name) for name in arguments["of"]]
         undo = registered(task_vars, hosts, arguments["undo"]) if arguments["undo"] else {}

@@ -18,7 +18,7 @@ class ActionModule(ActionBase):
         """Run the command, show what it says, fail when it does."""
         result = super().run(tmp, task_vars)
         verify = controller("verify")
-        _, arguments = self.validate_argument_spec(argument_spec=verify.ARGUMENTS)
+        _, arguments = self.validate_argument_spec(argument_spec=verify.VERIFY_ARGUMENTS)
         hosts = host_variables(self._loader, task_vars, arguments["hosts"])
         result |= verify.attempt(arguments, hosts)
         return tell(self._display, result)

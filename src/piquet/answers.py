@@ -85,7 +85,7 @@ in one line or two, the star is overlooked by some caches.
 Source: RFC 9110, 12.5.5; Service Workers, 5.4.4 `Cache.put`; vcl_beresp_control of Varnish's builtin.vcl.
 """
 
-Kind = Literal[
+AnswerKind = Literal[
     "page",
     "json",
     "front",
@@ -102,7 +102,7 @@ Kind = Literal[
 
 
 @dataclass(frozen=True)
-class Request:
+class SiteRequest:
     """One request as a client sends it.
 
     Attributes:
@@ -137,7 +137,7 @@ class Answer:
             keep it: what keeps it from them is set, where the owner leaves it a place, and nothing else differs.
     """
 
-    kind: Kind
+    kind: AnswerKind
     status: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     absent: tuple[str, ...] = ()
@@ -276,7 +276,7 @@ def pick_language(languages: Sequence[str], accept_language: str) -> str:
 def expect(
     campaign: Campaign,
     phase: Phase | None,
-    request: Request,
+    request: SiteRequest,
     secret: str | None,
     assets: Collection[str],
     proofs: Collection[str] = (),
@@ -302,7 +302,7 @@ def expect(
     return _with_nonce(own or _MODES[phase.mode](campaign, phase, request), request, proofs)
 
 
-def _with_nonce(answer: Answer, request: Request, proofs: Collection[str]) -> Answer:
+def _with_nonce(answer: Answer, request: SiteRequest, proofs: Collection[str]) -> Answer:
     """An answer of ours repeats the request's word while its file is there; pages of the site never do."""
     nonce = request.headers.get(NONCE_HEADER.lower(), "")
     if SIGN_HEADER in answer.headers and nonce in proofs:
@@ -310,32 +310,32 @@ def _with_nonce(answer: Answer, request: Request, proofs: Collection[str]) -> An
     return replace(answer, absent=(*answer.absent, NONCE_HEADER))
 
 
-def _is_door(doors: Doors, request: Request) -> bool:
+def _is_door(doors: Doors, request: SiteRequest) -> bool:
     """Whether a target is open to everybody."""
     climbs = re.match(NOT_A_DOOR, request.target, re.IGNORECASE)
     return not climbs and bool(re.match(door_pattern(doors), request.target))
 
 
-def _has_key(doors: Doors, request: Request, secret: str | None) -> bool:
+def _has_key(doors: Doors, request: SiteRequest, secret: str | None) -> bool:
     """Whether this visitor sees the site as usual: by the network, or by the testers' cookie."""
     remote = ipaddress.ip_address(request.remote)
     by_network = any(remote in ipaddress.ip_network(network) for network in doors.networks)
     return by_network or bool(secret and _holds_cookie(request, BYPASS_COOKIE, secret))
 
 
-def _is_taken(phase: Phase, request: Request) -> bool:
+def _is_taken(phase: Phase, request: SiteRequest) -> bool:
     """Whether visitors without a key get something of ours in the place of a page."""
     is_occupied = request.method in ("GET", "HEAD") and request.target.partition("?")[0] in phase.paths
     return phase.mode == "block" or is_occupied
 
 
-def _holds_cookie(request: Request, name: str, value: str) -> bool:
+def _holds_cookie(request: SiteRequest, name: str, value: str) -> bool:
     pairs = (part.strip() for part in request.headers.get("cookie", "").split(";"))
     return f"{name}={value}" in pairs
 
 
 def _own_address(
-    campaign: Campaign, phase: Phase, request: Request, secret: str | None, assets: Collection[str]
+    campaign: Campaign, phase: Phase, request: SiteRequest, secret: str | None, assets: Collection[str]
 ) -> Answer | None:
     """The answer for one of our own addresses, None for any other request; only GET and HEAD have them."""
     path = request.target.partition("?")[0]
@@ -357,10 +357,10 @@ def bypass_cookie(secret: str) -> str:
     return f"{BYPASS_COOKIE}={secret}; Path=/; HttpOnly; SameSite=Lax"
 
 
-def _strike(campaign: Campaign, phase: Phase, request: Request) -> Answer:
+def _strike(campaign: Campaign, phase: Phase, request: SiteRequest) -> Answer:
     wants_json = re.match(WANTS_JSON, request.headers.get("accept", ""), re.IGNORECASE)
     language = pick_language(campaign.languages, request.headers.get("accept-language", ""))
-    kind: Kind = "json" if wants_json else "page"
+    kind: AnswerKind = "json" if wants_json else "page"
     headers = {
         **common_headers(campaign, phase),
         "Retry-After": retry_after(campaign, phase),
@@ -372,7 +372,7 @@ def _strike(campaign: Campaign, phase: Phase, request: Request) -> Answer:
     return Answer(kind, 503, headers, (*_VALIDATORS, "Set-Cookie"), language)
 
 
-def _front(campaign: Campaign, phase: Phase, request: Request) -> Answer:
+def _front(campaign: Campaign, phase: Phase, request: SiteRequest) -> Answer:
     """The strikers' page in the place of an occupied one; nothing else of the site is touched."""
     path, _, query = request.target.partition("?")
     if path not in phase.paths or request.method not in ("GET", "HEAD"):
@@ -388,7 +388,7 @@ def _front(campaign: Campaign, phase: Phase, request: Request) -> Answer:
     return Answer("front", 200, headers, (*absent, "Set-Cookie"), language)
 
 
-def _banner(campaign: Campaign, phase: Phase, request: Request) -> Answer:
+def _banner(campaign: Campaign, phase: Phase, request: SiteRequest) -> Answer:
     """The page itself, with one banner in it where it can carry one."""
     language = pick_language(campaign.languages, request.headers.get("accept-language", ""))
     if is_embedded(request.headers):

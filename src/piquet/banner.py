@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 ANCHOR = "<body"
-MARK = "data-piquet"
+BANNER_MARK = "data-piquet"
 """Attribute of the banner's element, with the sign of its phase as value: how one banner is told from another."""
 
 _SKIPPED = rb"<!--.*?(?:-->|\Z)|<(script|style|title|textarea|template|noscript)\b.*?(?:</\1\s*>|\Z)"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from tests.unit.samples import block, nginx
 
-from piquet.controller.answer import Answer, Change, Outcome, parse_answer
+from piquet.controller.answer import AgentAnswer, CommandOutcome, ToldChange, parse_answer
 from piquet.controller.clock import judged_by_clock
 from piquet.controller.host_results import as_table, attempt, bad, good, tally
 from piquet.controller.rehearsal import links_text
@@ -42,9 +42,9 @@ def document(**fields: Any) -> str:
     return json.dumps(base | fields)
 
 
-def parse(rc: int, stdout: str, stderr: str = "") -> Answer:
+def parse(rc: int, stdout: str, stderr: str = "") -> AgentAnswer:
     """Read an answer of host `web1` to status."""
-    return parse_answer(Outcome(rc, stdout, stderr), "status", "web1", PYTHON)
+    return parse_answer(CommandOutcome(rc, stdout, stderr), "status", "web1", PYTHON)
 
 
 def test_answer_is_found_among_what_a_login_shell_prints() -> None:
@@ -195,8 +195,8 @@ def test_an_unknown_way_is_an_error() -> None:
 
 def test_result_is_in_ansibles_terms() -> None:
     """Changed and failed are the agent's, the diff has Ansible's keys and only when asked for."""
-    changes = (Change("/b", None, "new\n"), Change("/a", "old\n", None))
-    answer = Answer("hook", True, True, "hooked", (), changes, {"state": "absent"}, {})
+    changes = (ToldChange("/b", None, "new\n"), ToldChange("/a", "old\n", None))
+    answer = AgentAnswer("hook", True, True, "hooked", (), changes, {"state": "absent"}, {})
     result = as_result(answer, "piped", show_diff=True)
     assert (result["changed"], result["failed"], result["msg"]) == (True, False, "hooked")
     assert result["diff"] == [
@@ -224,7 +224,7 @@ def test_skew_is_what_one_round_trip_proves(at: float, now: float, expected: flo
 @pytest.mark.parametrize(("now", "is_ok"), [(1000.0, True), (1006.0, True), (1006.1, False), (997.9, False)])
 def test_arm_is_refused_only_for_a_skew_that_is_proven(now: float, is_ok: bool) -> None:
     """A round trip of 4 s and a limit of 2 s: what could be the way there is no reason, the rest is."""
-    answer = Answer("arm", True, False, "could be armed", (), (), {"now": now}, {})
+    answer = AgentAnswer("arm", True, False, "could be armed", (), (), {"now": now}, {})
     judged = judged_by_clock(answer, 1000.0, 1004.0, 2.0)
     assert judged.ok is is_ok
     assert [problem.code for problem in judged.problems] == ([] if is_ok else ["clock-skew"])

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from piquet.controller.answer import Outcome
+from piquet.controller.answer import CommandOutcome
 from piquet.controller.transport import (
     COPIED,
     PIPED,
@@ -34,11 +34,11 @@ class ThisMachine:
         self.is_text_only = is_text_only
         self.trips: list[str] = []
 
-    def run(self, command: str, data: bytes | None, as_root: bool) -> Outcome:
+    def run(self, command: str, data: bytes | None, as_root: bool) -> CommandOutcome:
         """Run by sh, as a connection would."""
         self.trips.append("root" if as_root else "user")
         done = subprocess.run(command, shell=True, input=data, capture_output=True, check=False)
-        return Outcome(done.returncode, done.stdout.decode(), done.stderr.decode())
+        return CommandOutcome(done.returncode, done.stdout.decode(), done.stderr.decode())
 
     def put(self, data: bytes, path: str) -> None:
         """Write the file, as a connection would."""
@@ -85,8 +85,8 @@ def test_only_a_name_that_mktemp_makes_is_written_to(said: str) -> None:
     """A host cannot choose where a payload is copied to."""
 
     class Hostile(ThisMachine):
-        def run(self, command: str, data: bytes | None, as_root: bool) -> Outcome:
-            return Outcome(0, f"{said}\n", "\x1b[2J")
+        def run(self, command: str, data: bytes | None, as_root: bool) -> CommandOutcome:
+            return CommandOutcome(0, f"{said}\n", "\x1b[2J")
 
     with pytest.raises(HostError) as caught:
         deliver(Hostile(False), ECHO, sys.executable)
@@ -115,11 +115,11 @@ def test_a_connection_of_text_lines_never_sees_what_is_no_text() -> None:
     """Bytes that are no UTF-8 and lines without end come through such a connection, and so does the status."""
 
     class TextOnly(ThisMachine):
-        def run(self, command: str, data: bytes | None, as_root: bool) -> Outcome:
+        def run(self, command: str, data: bytes | None, as_root: bool) -> CommandOutcome:
             assert data is not None and max(map(len, data.decode("ascii").split("\n"))) <= 76
             outcome = super().run(f"echo Welcome; echo to >&2; {command}", data, as_root)
             assert max(map(len, outcome.stdout.split("\n"))) <= 76
-            return Outcome(0, outcome.stdout, outcome.stderr)
+            return CommandOutcome(0, outcome.stdout, outcome.stderr)
 
     outcome, transport = deliver(TextOnly(True, is_text_only=True), NOISY, sys.executable)
     expected = "\ufffd" + bytes(range(128)).decode() * 20_000
@@ -141,11 +141,11 @@ def test_text_lines_without_our_mark_are_a_failure() -> None:
     """Where the command did not run at all, what was said instead is kept, and no status of 0 is believed."""
 
     class Refused(ThisMachine):
-        def run(self, command: str, data: bytes | None, as_root: bool) -> Outcome:
-            return Outcome(0, "", "sudo: a password is required\n")
+        def run(self, command: str, data: bytes | None, as_root: bool) -> CommandOutcome:
+            return CommandOutcome(0, "", "sudo: a password is required\n")
 
     outcome, _ = deliver(Refused(True, is_text_only=True), ECHO, sys.executable)
-    assert outcome == Outcome(1, "", "sudo: a password is required\n")
+    assert outcome == CommandOutcome(1, "", "sudo: a password is required\n")
 
 
 def test_a_payload_cut_short_in_text_is_not_run_either() -> None:
@@ -157,5 +157,5 @@ def test_a_payload_cut_short_in_text_is_not_run_either() -> None:
     done = subprocess.run(
         typed_command(sys.executable), shell=True, input=whole[:-200], capture_output=True, check=False
     )
-    outcome = typed_outcome(Outcome(done.returncode, done.stdout.decode(), done.stderr.decode()))
+    outcome = typed_outcome(CommandOutcome(done.returncode, done.stdout.decode(), done.stderr.decode()))
     assert outcome.rc != 0 and outcome.stdout == "" and left_over() - before == set()

@@ -21,7 +21,7 @@ from piquet.plan import Entry, HostPlan, Plan
 from piquet.preview.rendered_campaign import SECRET
 from piquet.preview.sample import PATHS
 from piquet.preview.server import PreviewServer, serving
-from piquet.preview.view import Moment
+from piquet.preview.view import PreviewMoment
 from piquet.resources import templates
 from tests.corpus.kinds import Ask, Kind, Provider, host_name
 from tests.corpus.picket import KEY, Picket, facts, key, ms
@@ -98,7 +98,7 @@ class Site(Protocol):
         """What opens it for a tester."""
 
     def visit(
-        self, number: int, language: str = "fr", moment: Moment = "during", policy: Policy = "self"
+        self, number: int, language: str = "fr", moment: PreviewMoment = "during", policy: Policy = "self"
     ) -> Visit:
         """The way to the site at a moment of a phase."""
 
@@ -113,7 +113,7 @@ class Previewed:
     _visitors: Iterator[int] = field(default_factory=itertools.count)
 
     def visit(
-        self, number: int, language: str = "fr", moment: Moment = "during", policy: Policy = "self"
+        self, number: int, language: str = "fr", moment: PreviewMoment = "during", policy: Policy = "self"
     ) -> Visit:
         """Each view and each visitor has a host name of its own."""
         assert policy == "self"
@@ -131,7 +131,7 @@ class Real:
     secret: str = SECRET
 
     def visit(
-        self, number: int, language: str = "fr", moment: Moment = "during", policy: Policy = "self"
+        self, number: int, language: str = "fr", moment: PreviewMoment = "during", policy: Policy = "self"
     ) -> Visit:
         """The same address at every moment."""
         phase = self.picket.campaign.phases[number - 1]

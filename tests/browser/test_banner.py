@@ -7,14 +7,14 @@ import re
 
 from playwright.sync_api import Locator, Route
 
-from piquet.banner import MARK
+from piquet.banner import BANNER_MARK
 from tests.preview.campaigns import BAR, MODAL
 
 from .conftest import Opener, on
 from .sites import Site
 from .tab import Tab
 
-BANNER = f"[{MARK}]"
+BANNER = f"[{BANNER_MARK}]"
 _ELSEWHERE = "elsewhere.corpus.example"
 _UNSEEN = """let seen = false;
 Object.defineProperty(document, "visibilityState", {get: () => seen ? "visible" : "hidden"});

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Error
 
-from piquet.banner import MARK
+from piquet.banner import BANNER_MARK
 from tests.corpus.box import ADDRESS, Box
 from tests.corpus.kinds import host_name
 from tests.corpus.servers import free_ports
@@ -103,7 +103,7 @@ def _look(tab: Tab, path: str) -> str:
         if "interrupted" in error.message:  # by the browser's own page about the last error
             return _look(tab, path)
         return "nothing"
-    banners = tab.page.locator(f"[{MARK}]")
+    banners = tab.page.locator(f"[{BANNER_MARK}]")
     if banners.count() and (banners.first.is_visible() or tab.page.get_by_role("dialog").count()):
         return "banner"
     is_ours = tab.page.locator("link[href='/.well-known/piquet/strike.css']").count()

@@ -8,9 +8,9 @@ import re
 import pytest
 
 from piquet import answers
-from piquet.banner import MARK
+from piquet.banner import BANNER_MARK
 from piquet.pages.theme_files import ICON
-from piquet.preview.view import Moment
+from piquet.preview.view import PreviewMoment
 from piquet.protocol.http import ASSET_PREFIX
 from tests.preview.campaigns import BLOCK, LANGUAGES, MODAL, OCCUPY
 
@@ -81,11 +81,11 @@ def test_no_browser_keeps_it_beyond_the_end(opened: Opener, site: Site, number: 
     tab, usual = opened(site.plain(number), java_script_enabled=False), []
     # Which a browser may ask for when the moment is another already.
     tab.allowed = re.escape(ASSET_PREFIX + ICON)
-    moments: tuple[Moment, ...] = ("during", "after")
+    moments: tuple[PreviewMoment, ...] = ("during", "after")
     for moment in moments:
         site.visit(number, moment=moment)
         tab.go()
-        is_banner = tab.page.locator(f"[{MARK}]").count()
+        is_banner = tab.page.locator(f"[{BANNER_MARK}]").count()
         usual.append(JOURNAL == tab.page.title() and not is_banner)
     assert [False, True] == usual
 

@@ -155,7 +155,7 @@ class Picket:
         if self.variant == "rules" and "%2f" in case.meaning.partition("?")[0].lower():
             return _REFUSED
         headers = {name.lower(): value for name, value in case.headers}
-        request = answers.Request(case.method, case.meaning, way.host, headers, way.source(case.source))
+        request = answers.SiteRequest(case.method, case.meaning, way.host, headers, way.source(case.source))
         if (
             self.variant == "include"
             and self.campaign.phases[0].mode == "occupy"

@@ -100,7 +100,7 @@ def faults(strike: Picket, got: dict[Item, Wire]) -> list[str]:
     wrong = []
     for item, wire in got.items():
         response, asked = parse(wire.received), item.case
-        request = answers.Request(asked.method, asked.target, item.ask.host)
+        request = answers.SiteRequest(asked.method, asked.target, item.ask.host)
         row = answers.expect(strike.campaign, None, request, None, (), (WORD,))
         said = (
             {name: response.values(name.lower()) for name in (*row.headers, *row.absent)} if response else {}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from piquet.controller.answer import Outcome
+from piquet.controller.answer import CommandOutcome
 from piquet.deploys.install import install
 
 
@@ -22,13 +22,13 @@ class Shell:
     def __init__(self, path: str) -> None:
         self.path = path
 
-    def run(self, command: str, data: bytes | None, as_root: bool) -> Outcome:
+    def run(self, command: str, data: bytes | None, as_root: bool) -> CommandOutcome:
         """Run it, as root."""
         assert as_root and data is None
         done = subprocess.run(
             ["/bin/sh", "-c", command], env={"PATH": self.path}, capture_output=True, text=True, check=False
         )
-        return Outcome(done.returncode, done.stdout, done.stderr)
+        return CommandOutcome(done.returncode, done.stdout, done.stderr)
 
     def put(self, data: bytes, path: str) -> None:
         """Nothing is copied for this."""

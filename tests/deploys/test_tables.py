@@ -14,7 +14,7 @@ import pytest
 
 from piquet.controller.request import VERBS
 from piquet.deploys import facts
-from piquet.deploys.install import SCRIPT
+from piquet.deploys.install import INSTALL_SCRIPT
 from piquet.deploys.settings import IN_FOLDER, VARIABLES, read_settings
 from piquet.deploys.steps import COURSES, Step
 from piquet.errors import FleetError
@@ -82,7 +82,7 @@ def test_steps_are_given_what_the_tasks_are(verb: str) -> None:
     told = {"plan": {"digest": "d"}, "can": {"ok": []}, "armed": {"bad": [], "begun": []}}
     for task, step in zip(tasks_of(verb), COURSES[verb], strict=True):
         if step.action == "python":
-            assert task["ansible.builtin.raw"] == SCRIPT
+            assert task["ansible.builtin.raw"] == INSTALL_SCRIPT
             continue
         given, ours = task[module_of(task)], step.arguments(settings, told)
         named = ("of", "before", "undo", "advice")

@@ -105,7 +105,7 @@ class Box:
             running.kill()
         program.unlink()
 
-    def answer(self, site: str = SITES[0]) -> probe.Answer:
+    def answer(self, site: str = SITES[0]) -> probe.ProbeAnswer:
         """What nginx says about a site."""
         return probe.ask(self.target(site))
 

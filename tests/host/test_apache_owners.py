@@ -49,7 +49,7 @@ def recached(line: int = 2, **texts: str) -> list[str]:
     return users(late, says_lifetime, _hosts(root))
 
 
-def _hosts(root: Statement) -> list[apache_hosts.Host]:
+def _hosts(root: Statement) -> list[apache_hosts.ApacheHost]:
     return apache_hosts.hosts(root, MAIN_FILE, False, lambda _: [])
 
 

@@ -12,7 +12,7 @@ import pytest
 from piquet.host.servers.apache import hosts as apache_hosts
 from piquet.host.servers.apache import server as apache
 from piquet.host.servers.apache import text as apache_text
-from piquet.host.servers.apache.hosts import Host
+from piquet.host.servers.apache.hosts import ApacheHost
 from piquet.host.servers.apache.tree import Statement, TreeError, parse, walk
 from piquet.host.system import commands, processes
 from tests.host.box import Box
@@ -97,14 +97,14 @@ def test_what_is_no_tree_is_refused(text: str) -> None:
         parse(text)
 
 
-def found(text: str, ssl: bool = True) -> dict[str, Host]:
+def found(text: str, ssl: bool = True) -> dict[str, ApacheHost]:
     """Virtual hosts of a configuration by their first name."""
     root = apache_text.read("/main.conf", lambda _: text, lambda _: [])
     listed = apache_hosts.hosts(root, "/main.conf", ssl, {"known.example": ["192.0.2.7", "2001:db8::7"]}.get)  # type: ignore[arg-type]
     return {host.names[0] if host.names else "": host for host in listed}
 
 
-def sockets(host: Host) -> list[tuple[str, int, bool, bool]]:
+def sockets(host: ApacheHost) -> list[tuple[str, int, bool, bool]]:
     """Address, port, TLS, default."""
     return [(one["address"], one["port"], one["tls"], one["default"]) for one in host.listens]
 

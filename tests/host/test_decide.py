@@ -25,11 +25,11 @@ from piquet.host.reconciliation import (
     decide,
 )
 from piquet.host.state.armed import Armed
-from piquet.host.state.manifest import Phase
+from piquet.host.state.manifest import StagedPhase
 
 KEYS = frozenset({"a", "b", "c"})
 ENDS = {"a": 60, "b": 100, "c": 100}
-PHASES = (Phase(1, "block", 20, 60), Phase(2, "block", 80, 100))
+PHASES = (StagedPhase(1, "block", 20, 60), StagedPhase(2, "block", 80, 100))
 
 
 class World(RuleBasedStateMachine):

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from piquet.host.servers.nginx import config as nginx_config
 from piquet.host.servers.nginx import hook_line
 from piquet.host.servers.nginx.tokens import ConfigSyntaxError, Directive, parse, servers
+from piquet.protocol.places import HOOK_MARK
 
 EOLS = ["\n", "\r\n"]
 HEADS = ["server {", "server{", "  server\t{", "server # not {\n {", "server\n{"]
@@ -114,8 +115,8 @@ def test_only_servers_of_http() -> None:
       init_by_lua_block { local x = "server {" }
       log_format x 'server {'; server { } map $a $b { server 1; } }
     server { }"""
-    assert hook_line.insert(text).count(hook_line.MARK) == 1
-    assert hook_line.insert(text, "http").count(hook_line.MARK) == 1, (
+    assert hook_line.insert(text).count(HOOK_MARK.encode()) == 1
+    assert hook_line.insert(text, "http").count(HOOK_MARK.encode()) == 1, (
         "the last one, if the file is included in http"
     )
 

@@ -10,7 +10,7 @@ import pytest
 from piquet.host.servers.nginx import config as nginx_config
 from piquet.host.servers.nginx import server as nginx
 
-ANY = nginx_config.ANY
+ANY = nginx_config.EVERY_IPV4
 Heard = tuple[str, int, bool, bool]
 """Address, port, TLS, PROXY line."""
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from threading import Thread
 
-from piquet.host.servers.probe import Answer, ask
+from piquet.host.servers.probe import ProbeAnswer, ask
 
 
 @contextmanager
@@ -52,4 +52,4 @@ def test_an_answer_in_pieces_is_one_answer() -> None:
     """Status and our header are read however the head is cut into packets; the body is not waited for."""
     parts = (b"HTTP/1.1 5", b"03 Service Unavailable\r\nX-Piquet: te", b"st/1/block\r\n\r", b"\nbody")
     with site(parts, pause_s=0.02) as target:
-        assert ask(target) == Answer(503, "test/1/block")
+        assert ask(target) == ProbeAnswer(503, "test/1/block")

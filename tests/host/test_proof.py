@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import subprocess
 import threading
@@ -17,7 +18,7 @@ from piquet.host import proof, proof_causes
 from piquet.host.outcome import Outcome
 from piquet.host.servers import probe
 from piquet.host.state import boundaries, manifest
-from piquet.host.state.manifest import Entry, Manifest
+from piquet.host.state.manifest import Manifest, StagedEntry
 from piquet.protocol.findings import Finding
 from piquet.protocol.http import PROOF_PREFIX, PROOF_WORD
 from tests.corpus.servers import make_certificate
@@ -121,7 +122,7 @@ def test_the_file_is_there_for_one_question(box: Box, monkeypatch: pytest.Monkey
     """In a folder that nobody can list, and gone whatever happens, with every folder that was made for it."""
     seen: list[Any] = []
 
-    def fails(target: object, path: str, *_: object) -> probe.Answer:
+    def fails(target: object, path: str, *_: object) -> probe.ProbeAnswer:
         (file,) = box.paths.proof.iterdir()
         modes = [stat.S_IMODE(entry.lstat().st_mode) for entry in (box.paths.proof, file)]
         seen.append((path == PROOF_PREFIX + file.name, modes))
@@ -215,14 +216,14 @@ def test_what_the_kernel_forbids_is_named(box: Box, tmp_path: Path, monkeypatch:
     (tmp_path / "enforce").write_text("1")
     monkeypatch.setattr(proof_causes, "_ENFORCE", tmp_path / "enforce")
     reason, hint = proof_causes.cause(
-        box.machine().nginx, "nginx", tmp_path / "enforce", [probe.Answer(404, None)]
+        box.machine().nginx, "nginx", tmp_path / "enforce", [probe.ProbeAnswer(404, None)]
     )
     assert "SELinux enforces" in reason and "ausearch" in hint
 
 
 def test_a_few_are_asked_from_all_over_the_list() -> None:
     """What lies side by side often has one owner."""
-    entries = [Entry(str(number), str(number), (1,), "nginx", {}) for number in range(100)]
+    entries = [StagedEntry(str(number), str(number), (1,), "nginx", {}) for number in range(100)]
     for count, wanted in (
         (0, []),
         (1, ["0"]),

@@ -17,7 +17,7 @@ import pytest
 import piquet
 from piquet import bundle
 from piquet.host.state.boundaries import Boundary, due
-from piquet.host.state.manifest import Phase
+from piquet.host.state.manifest import StagedPhase
 from piquet.host.system import platforms, processes, schedule
 from piquet.protocol.findings import Finding
 from tests.host.box import Box
@@ -161,7 +161,7 @@ def test_names_that_are_no_list_are_none() -> None:
 
 def test_boundaries_are_due_until_confirmed() -> None:
     """Before the start nothing is asked; then each boundary once it has passed; disarmed, that all is gone."""
-    phases = (Phase(1, "block", 10, 20), Phase(2, "block", 20, 30))
+    phases = (StagedPhase(1, "block", 10, 20), StagedPhase(2, "block", 20, 30))
     assert due(phases, 9.999, True, ()) == ()
     assert due(phases, 10, True, ()) == (Boundary(1, "start"),)
     assert due(phases, 10, True, ("1/start",)) == ()

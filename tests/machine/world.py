@@ -424,15 +424,17 @@ class ToldApache(Apache):
 def told_answer(world: World) -> Any:
     """What the agent's own question to the local server is answered, in a told world."""
 
-    def ask(target: Any, path: str = "/", timeout_s: float = 0.0, nonce: str = "") -> probe.Answer:
+    def ask(target: Any, path: str = "/", timeout_s: float = 0.0, nonce: str = "") -> probe.ProbeAnswer:
         if not world.is_running():
-            return probe.Answer(None, None, "ConnectionRefusedError: nobody listens")
+            return probe.ProbeAnswer(None, None, "ConnectionRefusedError: nobody listens")
         if path.startswith(PROOF_PREFIX) and world.proves(target["host"], path[len(PROOF_PREFIX) :]):
-            return probe.Answer(204, "test/proof")
+            return probe.ProbeAnswer(204, "test/proof")
         number = world.phase_shown(target["host"])
         repeated = nonce if (world.paths.proof / f"{nonce}-{SEAL}").is_file() else None
         return (
-            probe.Answer(503, f"test/{number}/block", nonce=repeated) if number else probe.Answer(200, None)
+            probe.ProbeAnswer(503, f"test/{number}/block", nonce=repeated)
+            if number
+            else probe.ProbeAnswer(200, None)
         )
 
     return ask

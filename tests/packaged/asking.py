@@ -141,7 +141,7 @@ class Judge:
 
     def _deviation(self, question: Question, got: Response | None, phase: Phase | None) -> str:
         headers = {name.lower(): value for name, value in question.case.headers}
-        request = answers.Request(question.case.method, question.case.target, question.name, headers)
+        request = answers.SiteRequest(question.case.method, question.case.target, question.name, headers)
         answer = answers.USUAL
         if question.is_selected:
             assets = answers.asset_names(self._bodies, phase.number) if phase else ()

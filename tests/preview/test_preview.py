@@ -20,7 +20,7 @@ from piquet.preview import chromium
 from piquet.preview.rendered_campaign import SECRET
 from piquet.preview.sample import POLICY
 from piquet.preview.server import PreviewServer, serving
-from piquet.preview.view import MOMENTS
+from piquet.preview.view import PREVIEW_MOMENTS
 from piquet.protocol.http import SIGN_HEADER
 
 from .campaigns import BAR, BLOCK, LANGUAGES, MODAL, OCCUPY, write_campaign
@@ -65,7 +65,7 @@ def test_the_index_leads_to_every_phase_in_every_language(preview: PreviewServer
         ahead += sorted(links - set(ahead))
     expected = {
         f"/view/{moment}-{number}-{language}{place}"
-        for moment in MOMENTS
+        for moment in PREVIEW_MOMENTS
         for number in (BAR, BLOCK, OCCUPY, MODAL)
         for language in LANGUAGES
         for place in ("/", "/article")
@@ -124,7 +124,7 @@ def test_the_moment_decides(preview: PreviewServer, moment: str, number: int, ki
     """At the instant of an end the next phase is there if it begins then, as on a site."""
     status, headers, body = ask(preview, view(moment, number), "/")
     sign = headers.get(SIGN_HEADER, "")
-    found = sign.rpartition("/")[2] or ("banner" if banner.MARK in body else "usual")
+    found = sign.rpartition("/")[2] or ("banner" if banner.BANNER_MARK in body else "usual")
     assert (kind, 503 if kind == "block" else 200) == (found, status)
 
 
@@ -145,11 +145,11 @@ def test_a_banner_stands_once_in_pages_only(preview: PreviewServer, number: int)
     """The sample page with one banner; its style sheet stays as it is; a frame of another site has none."""
     host = view("during", number)
     for path in ("/", "/article"):
-        assert 1 == ask(preview, host, path)[2].count(f"{banner.MARK}=")
+        assert 1 == ask(preview, host, path)[2].count(f"{banner.BANNER_MARK}=")
     assert ask(preview, host, "/journal.css")[2] == ask(preview, view("before", BAR), "/journal.css")[2]
     foreign = {"Sec_Fetch_Dest": "iframe", "Sec_Fetch_Site": "cross-site"}
-    assert banner.MARK not in ask(preview, host, "/", **foreign)[2]
-    assert banner.MARK in ask(preview, host, "/", Referer=preview.url, **foreign)[2]
+    assert banner.BANNER_MARK not in ask(preview, host, "/", **foreign)[2]
+    assert banner.BANNER_MARK in ask(preview, host, "/", Referer=preview.url, **foreign)[2]
 
 
 def test_the_testers_link_works_without_the_secret(preview: PreviewServer) -> None:

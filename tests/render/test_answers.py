@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from piquet import answers
-from piquet.answers import Request, expect
+from piquet.answers import SiteRequest, expect
 from piquet.campaign.model import Doors
 from piquet.protocol.http import ABOUT_PATH
 from tests.render import samples
@@ -28,7 +28,7 @@ ASSETS = ("strike.css", "fr.html", "en.html", "de.html")
 def kind(target: str, method: str = "GET", remote: str = "127.0.0.1", **headers: str) -> str:
     """The row for one request inside the window."""
     names = {name.replace("_", "-"): value for name, value in headers.items()}
-    request = Request(method, target, "www.example.org", names, remote)
+    request = SiteRequest(method, target, "www.example.org", names, remote)
     return expect(CAMPAIGN, PHASE, request, SECRET, ASSETS).kind
 
 
@@ -79,7 +79,7 @@ def test_kind_by_everything_else() -> None:
 
 def test_nothing_of_ours_outside_a_window() -> None:
     """Before, between and after, even our own addresses belong to the site."""
-    assert expect(CAMPAIGN, None, Request("GET", ABOUT_PATH, "x"), SECRET, ()) == answers.USUAL
+    assert expect(CAMPAIGN, None, SiteRequest("GET", ABOUT_PATH, "x"), SECRET, ()) == answers.USUAL
 
 
 def parsed(accept_language: str) -> str:

@@ -57,7 +57,7 @@ def test_any_text_is_carried_by_any_server(text: str) -> None:
     """One line of printable ASCII without a character that nginx or Apache would read; the words arrive."""
     fragment = line(text)
     assert set(fragment) <= _SAFE
-    assert fragment.count(f'{rule.MARK}="greve/2/banner"') == 1 == fragment.count(rule.MARK)
+    assert fragment.count(f'{rule.BANNER_MARK}="greve/2/banner"') == 1 == fragment.count(rule.BANNER_MARK)
 
 
 @pytest.mark.parametrize("kind", ["markdown", "html"])

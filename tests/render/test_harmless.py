@@ -91,7 +91,7 @@ def test_ordinary_pages_are_left_in_peace(html: str) -> None:
 
 def test_a_banner_runs_its_own_script_and_no_other() -> None:
     """From its own address, without anything else; a page runs none."""
-    own = ASSET_PREFIX + banner.SCRIPT
+    own = ASSET_PREFIX + banner.BANNER_SCRIPT
     assert [] == list(faults(f"<script src='{own}' defer></script>", {own}))
     for other in (f"<script src='{own}'>x</script>", f"<script src='{own}' defer></script>"):
         assert ["it holds <script>"] == list(faults(other))

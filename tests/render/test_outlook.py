@@ -63,7 +63,7 @@ def kind(campaign: Campaign, at: datetime, path: str, *, is_open: bool = False) 
     """What the table answers at an instant, on a site that takes part in everything or shows banners only."""
     own = [p for p in campaign.phases if not is_open or p.mode == "banner"]
     phase = next((p for p in own if p.start_at <= at < p.end_at), None)
-    asked = answers.Request("GET", path, "www.example.org")
+    asked = answers.SiteRequest("GET", path, "www.example.org")
     return answers.expect(replace(campaign, doors=CAMPAIGN.doors), phase, asked, None, ()).kind
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from piquet.inside.judge_host import QUESTIONS, Case
 from piquet.inside.look import Look
-from piquet.inside.moments import Moment, states_at
+from piquet.inside.moments import InsideMoment, states_at
 from tests.render.samples import CAMPAIGN, PHASE, START, host
 
 FILE = "/etc/nginx/conf.d/a.conf"
@@ -52,7 +52,7 @@ GONE: Mapping[str, Any] = {
 }
 
 
-def case(moment: Moment = "now", status: Mapping[str, Any] | None = None, **machine: Any) -> Case:
+def case(moment: InsideMoment = "now", status: Mapping[str, Any] | None = None, **machine: Any) -> Case:
     """A host as it should be inside the window, with some of its facts replaced."""
     facts = {**MACHINE, **machine}
     if facts["status"]:

@@ -20,7 +20,7 @@ from piquet.inside import ask
 from piquet.inside.local import local_jobs, local_targets
 from piquet.inside.look import MAX_ARGUMENT_BYTES, Order, _parts, look
 from piquet.plan import make_plan
-from piquet.verify.observation import UNKNOWN_SITE, Job, Reply, Target
+from piquet.verify.observation import UNKNOWN_SITE, Inquiry, Reply, Target
 from piquet.verify.probe import Prober
 from piquet.verify.questions import FRONT, usual_questions
 from tests.ports import free_ports
@@ -54,12 +54,12 @@ def server(tmp_path: Path) -> Iterator[Server]:
     running.stop()
 
 
-def jobs_of(server: Server, campaign: Campaign) -> tuple[Job, ...]:
+def jobs_of(server: Server, campaign: Campaign) -> tuple[Inquiry, ...]:
     """Both sites at both doors, and a door where nobody listens."""
     doors = [(server.port, False), (server.tls_port, True)]
     targets = [Target("here", "127.0.0.1", port, tls, name, name) for name in NAMES for port, tls in doors]
     dead = Target("here", "127.0.0.1", free_ports(1)[0], False, "dead.example.org", "dead.example.org")
-    return tuple(Job(target, usual_questions(campaign, None)) for target in (*targets, dead))
+    return tuple(Inquiry(target, usual_questions(campaign, None)) for target in (*targets, dead))
 
 
 def essence(replies: tuple[Reply, ...]) -> list[tuple[object, ...]]:
@@ -101,7 +101,7 @@ def test_names_never_reach_a_shell(tmp_path: Path) -> None:
     evil = f"x'; touch {bait}; echo '%s $(touch {bait}) `touch {bait}`"
     target = Target("here", "127.0.0.1", free_ports(1)[0], False, evil, evil)
     order = Order("/nonexistent", "x", (evil,), (evil, str(tmp_path)), {}, {"nginx": (evil,)})
-    found = look(testinfra.get_host("local://"), "here", sys.executable, (Job(target, (FRONT,)),), order)
+    found = look(testinfra.get_host("local://"), "here", sys.executable, (Inquiry(target, (FRONT,)),), order)
     assert found.machine["left"] == [str(tmp_path)]
     assert found.machine["files"] == {evil: None}
     assert found.replies[0].observation.error
@@ -129,7 +129,7 @@ def test_many_sites_go_in_pieces_that_a_kernel_takes(ahead: Campaign) -> None:
     """However many names: every argument is short enough, every job is sent once, the rest of the order too."""
     chance = Random(1)
     names = [f"{chance.randbytes(20).hex()}.example.org" for _ in range(9000)]
-    jobs = [Job(Target("here", "127.0.0.1", 80, False, name, name), (FRONT,)) for name in names]
+    jobs = [Inquiry(Target("here", "127.0.0.1", 80, False, name, name), (FRONT,)) for name in names]
     parts = _parts(jobs, {**vars(NOTHING), "logs": []})
     assert len(parts) > 1
     assert max(len(part.text) for part in parts) <= MAX_ARGUMENT_BYTES

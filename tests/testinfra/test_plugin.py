@@ -12,7 +12,7 @@ from typing import get_args
 import pytest
 
 from piquet.inside import plugin
-from piquet.inside.moments import MOMENTS, STATES, Moment
+from piquet.inside.moments import INSIDE_MOMENTS, STATES, InsideMoment
 from tests.unit.test_policy import ROOT as PACKAGE
 
 BASE = Path(__file__).resolve().parents[1] / "bad" / "base"
@@ -66,8 +66,8 @@ def test_it_is_inert(tmp_path: Path) -> None:
 
 def test_moments_are_told_without_loading_them() -> None:
     """The plugin repeats their names, since it may not import them at its start."""
-    assert plugin._MOMENTS == tuple(MOMENTS) == get_args(Moment)
-    assert STATES.keys() == MOMENTS.keys() - {"now"}
+    assert plugin._MOMENTS == tuple(INSIDE_MOMENTS) == get_args(InsideMoment)
+    assert STATES.keys() == INSIDE_MOMENTS.keys() - {"now"}
 
 
 def test_each_site_of_each_host_is_a_test(work: Path) -> None:

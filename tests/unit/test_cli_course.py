@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from piquet.cli import exit_codes, run_summary_json, run_summary_text
-from piquet.cli.run_summary import ARM_CHECK, Course
+from piquet.cli.run_summary import ARM_CHECK, RunSummary
 from piquet.controller.events import Event
 from piquet.errors import EngineError
 
@@ -86,9 +86,9 @@ CASES: dict[str, tuple[str, list[Event], dict[str, str], int]] = {
 }  # fmt: skip
 
 
-def course_of(verb: str, events: list[Event], **more: Any) -> Course:
+def course_of(verb: str, events: list[Event], **more: Any) -> RunSummary:
     """A course that heard these."""
-    course = Course(verb, **more)
+    course = RunSummary(verb, **more)
     for event in events:
         course.feed(event)
     return course
@@ -116,7 +116,7 @@ def test_json_is_json_and_says_the_same(case: str) -> None:
 
 def test_json_of_an_engine_that_could_not_run() -> None:
     """The reason is in it, and nothing is called done."""
-    document = run_summary_json.document(Course("arm"), "pyinfra", 0.1, 70, EngineError("no engine"))
+    document = run_summary_json.document(RunSummary("arm"), "pyinfra", 0.1, 70, EngineError("no engine"))
     assert document["errors"] == [{"kind": "engine", "message": "no engine"}]
     assert (document["done"], document["hosts"], document["digest"]) == (False, {}, None)
 

@@ -40,9 +40,9 @@ def given(verb: str, *arguments: str) -> dict[str, Any]:
 
 def test_every_verb_of_the_agent_is_a_command() -> None:
     """None is left out, and none is there that no playbook has."""
-    assert set(VERBS) == set(hosts.VERBS)
-    assert set(hosts.VERBS) <= set(COMMANDS)
-    assert all((root() / f"playbooks/{verb}.yml").is_file() for verb in hosts.VERBS)
+    assert set(VERBS) == set(hosts.HOST_COMMANDS)
+    assert set(hosts.HOST_COMMANDS) <= set(COMMANDS)
+    assert all((root() / f"playbooks/{verb}.yml").is_file() for verb in hosts.HOST_COMMANDS)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -54,11 +54,11 @@ def test_the_list_of_commands_says_what_each_command_says(name: str) -> None:
     assert said.startswith(COMMANDS[name].removesuffix(".")), said
 
 
-@pytest.mark.parametrize("verb", hosts.VERBS)
+@pytest.mark.parametrize("verb", hosts.HOST_COMMANDS)
 def test_options_are_variables_of_the_roles(verb: str) -> None:
     """Each option sets a variable that the verb's role declares, and each variable of a role can be set."""
     known = host_variables.specifications(verb)
-    named = {hosts.OPTIONS[option][0] for option in (*hosts.VERBS[verb].options, "workdir")}
+    named = {hosts.OPTIONS[option][0] for option in (*hosts.HOST_COMMANDS[verb].options, "workdir")}
     assert named <= known.keys()
     for name, spec in known.items():
         value = str(

@@ -17,14 +17,14 @@ from pathlib import Path
 import pytest
 
 from piquet.controller.events import Event
-from piquet.engines import Request, start
+from piquet.engines import EngineRequest, start
 from piquet.engines.ansible_events import Translator
 from piquet.engines.base import PATIENCE_S
 from piquet.engines.processes import family, kill, mentioning
 from piquet.engines.pyinfra import PyinfraDrive
 from piquet.errors import EngineError
 
-REQUEST = Request("hosts.yml", "web*", {"piquet_become": False}, check=True)
+REQUEST = EngineRequest("hosts.yml", "web*", {"piquet_become": False}, check=True)
 
 
 def runner(code: str) -> list[str]:

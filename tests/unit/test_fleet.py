@@ -16,7 +16,7 @@ from piquet import resources
 from piquet.errors import FleetError, PlanError
 from piquet.fleet.inventory import default_workdir, inventory_hosts
 from piquet.fleet.model import Listen, Site
-from piquet.fleet.read import VARIABLES, read_fleet
+from piquet.fleet.read import KNOWN_VARIABLES, read_fleet
 from piquet.fleet.workdir import Workdir
 from piquet.protocol.findings import Finding
 
@@ -235,7 +235,7 @@ def test_every_variable_of_ours_is_known() -> None:
     """What an inventory may say of us is what the roles take, and the names of sites, addresses and directives."""
     specs = (resources.collection() / "roles").glob("*/meta/argument_specs.yml")
     taken = {name for spec in specs for name in re.findall(r"^\s+(piquet_[a-z_]+):", spec.read_text(), re.M)}
-    assert taken | {"piquet_addresses", "piquet_nginx_harmless", "piquet_sites"} == set(VARIABLES)
+    assert taken | {"piquet_addresses", "piquet_nginx_harmless", "piquet_sites"} == set(KNOWN_VARIABLES)
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from piquet.cli import run_summary_text
-from piquet.cli.run_summary import Course
-from piquet.controller.answer import Outcome, parse_answer
+from piquet.cli.run_summary import RunSummary
+from piquet.controller.answer import CommandOutcome, parse_answer
 from piquet.controller.events import Event
 from piquet.controller.rehearsal import links_text
 from piquet.controller.result import as_result
@@ -60,14 +60,14 @@ SURVEY = {
 }
 
 
-def answer(**more: Any) -> Outcome:
+def answer(**more: Any) -> CommandOutcome:
     """What a host sends, evil in every text but those that are compared."""
     document = {
         "message": "Armed.",
         "problems": [PROBLEM],
         "diff": [{"path": "/etc/x", "before": "a", "after": "b"}],
     }
-    return Outcome(0, json.dumps({"piquet": 1, "verb": "arm", **evil(document), **more}), "")
+    return CommandOutcome(0, json.dumps({"piquet": 1, "verb": "arm", **evil(document), **more}), "")
 
 
 @pytest.mark.parametrize("is_ok", [True, False])
@@ -90,7 +90,7 @@ def test_an_answer_of_a_host(is_ok: bool) -> None:
 
 def test_a_row_of_a_table() -> None:
     """A host has one row, however many lines it writes."""
-    course = Course("arm")
+    course = RunSummary("arm")
     parsed = parse_answer(answer(ok=True, status={"state": EVIL}), "arm", "web1", "python3")
     course.feed(Event("result", "agent", "Arm", "web1", result=as_result(parsed, "", False)))
     table = run_summary_text.table(course.rows(), check=False)
@@ -127,7 +127,7 @@ def test_findings_and_problems() -> None:
 def test_no_answer_in_the_agreed_form(stdout: str) -> None:
     """What was there instead is quoted."""
     with pytest.raises(HostError) as caught:
-        parse_answer(Outcome(1, stdout, EVIL), "arm", "web1", "python3")
+        parse_answer(CommandOutcome(1, stdout, EVIL), "arm", "web1", "python3")
     assert forged(str(caught.value)) == []
 
 

@@ -215,6 +215,30 @@ def test_pages_of_pure_modules_are_in_the_core() -> None:
     assert expected <= set(CORE)
 
 
+def test_a_public_name_has_one_meaning() -> None:
+    """No class and no constant is defined twice; what serves tests alone names things as it likes."""
+    found: dict[str, list[str]] = {}
+    for name, file in MODULES.items():
+        for node in ast.parse(file.read_text("utf-8")).body if not name.startswith("piquet.testbed") else ():
+            for defined in names_defined(node):
+                found.setdefault(defined, []).append(name)
+    assert {name: places for name, places in found.items() if len(places) > 1} == {}
+
+
+def names_defined(node: ast.stmt) -> list[str]:
+    """Public classes and constants that a statement at the top of a module defines."""
+    if isinstance(node, ast.ClassDef):
+        return [node.name] if not node.name.startswith("_") else []
+    targets = (
+        node.targets
+        if isinstance(node, ast.Assign)
+        else [node.target]
+        if isinstance(node, ast.AnnAssign)
+        else []
+    )
+    return [t.id for t in targets if isinstance(t, ast.Name) and not t.id.startswith("_")]
+
+
 @pytest.mark.parametrize("name", MODULES)
 def test_every_file_says_its_licence_and_its_purpose(name: str) -> None:
     """The first line is the licence, the next thing a docstring."""

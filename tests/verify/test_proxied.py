@@ -14,7 +14,7 @@ from piquet.campaign.model import Campaign
 from piquet.inside.ask import ask_target
 from piquet.verify.expectations import Expectations
 from piquet.verify.inspection import inspect, take_baseline
-from piquet.verify.observation import Job, Observation, Target
+from piquet.verify.observation import Inquiry, Observation, Target
 from piquet.verify.probe import Prober
 from piquet.verify.proxied import proxy_line
 from piquet.verify.questions import FRONT
@@ -124,7 +124,7 @@ def test_apache_hears_it_as_well(folder: Path, except_us: str) -> None:
 def test_a_door_that_is_shut_is_unreached() -> None:
     """Nobody listens: told as at any other door."""
     target = Target("web1", "127.0.0.1", free_ports(1)[0], False, NAME, NAME, (), True)
-    job = Job(target, (FRONT,))
+    job = Inquiry(target, (FRONT,))
 
     async def run() -> Observation:
         async with Prober(5.0) as prober:

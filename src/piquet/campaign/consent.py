@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from piquet.campaign.document import shown
-from piquet.campaign.model import Answer
+from piquet.campaign.model import ConsentAnswer
 from piquet.campaign.names import Refusal, site_pattern
 from piquet.errors import Problem
 
@@ -38,7 +38,7 @@ class ConsentList:
         problems: everything that is wrong with the text.
     """
 
-    answers: dict[str, Answer] = field(default_factory=dict)
+    answers: dict[str, ConsentAnswer] = field(default_factory=dict)
     places: dict[str, tuple[int, int]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
@@ -99,7 +99,7 @@ def _rows(text: str) -> Iterator[tuple[int, str, str]]:
             yield reader.line_num, cells[site], cells[answer]
 
 
-def _answer(text: str) -> Answer:
+def _answer(text: str) -> ConsentAnswer:
     if text.lower() not in ANSWERS:
         raise Refusal("this answer is not known", ", ".join(ANSWERS))
-    return cast("Answer", text.lower())
+    return cast("ConsentAnswer", text.lower())

@@ -31,8 +31,8 @@ from ruamel.yaml.reader import ReaderError
 from piquet.errors import Problem
 
 Path = tuple[str | int, ...]
-MAX_DEPTH = 12
-MAX_CHARACTERS = 256 * 1024
+DOCUMENT_MAX_DEPTH = 12
+DOCUMENT_MAX_CHARACTERS = 256 * 1024
 MAX_VALUES = 25_000
 """Keys are not counted. The longest list of a campaign has 20,000 patterns (`schema.json`)."""
 _INTEGER = re.compile(r"[-+]?[0-9]{1,18}|0o[0-7]{1,18}|0x[0-9a-fA-F]{1,16}")
@@ -84,8 +84,8 @@ class _UnreadableError(Exception):
 def read_document(text: str, file: str) -> Document:
     """Read one YAML document; whatever is wrong with it is in its `problems`."""
     document = Document(file)
-    if len(text) > MAX_CHARACTERS:
-        limit = f"at most {MAX_CHARACTERS} characters"
+    if len(text) > DOCUMENT_MAX_CHARACTERS:
+        limit = f"at most {DOCUMENT_MAX_CHARACTERS} characters"
         document.problems.append(Problem(file, 0, 0, "the file is too long", limit, f"{len(text)}"))
         return document
     try:
@@ -131,8 +131,8 @@ class _Builder:
         self._count += 1
         if self._count > MAX_VALUES:
             self._stop(event, "this file holds too much", f"at most {MAX_VALUES} values", "")
-        if len(path) > MAX_DEPTH:
-            self._stop(event, "nested too deeply", f"at most {MAX_DEPTH} levels", "")
+        if len(path) > DOCUMENT_MAX_DEPTH:
+            self._stop(event, "nested too deeply", f"at most {DOCUMENT_MAX_DEPTH} levels", "")
         anchor = getattr(event, "anchor", None)
         if anchor:
             name = ("*" if isinstance(event, AliasEvent) else "&") + str(anchor)

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 Mode = Literal["block", "occupy", "banner"]
-Answer = Literal["in", "out", "message"]
+ConsentAnswer = Literal["in", "out", "message"]
 BUILT_IN_THEMES = ("poster", "letter")
 """Folders of `templates/page/themes/`; the first one is the default, and lends others what they leave out."""
 
@@ -75,7 +75,7 @@ class Selection:
 
     include: tuple[str, ...]
     exclude: tuple[str, ...]
-    consent: Mapping[str, Answer]
+    consent: Mapping[str, ConsentAnswer]
     confirmed: tuple[str, ...] = ()
     places: Mapping[tuple[str, str], str] = field(default_factory=dict, compare=False)
 

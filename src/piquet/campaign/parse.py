@@ -16,8 +16,8 @@ from piquet.campaign import names, windows
 from piquet.campaign.consent import read_consent
 from piquet.campaign.document import Document, Path, read_document, shown
 from piquet.campaign.model import (
-    Answer,
     Campaign,
+    ConsentAnswer,
     Doors,
     Emergency,
     Limits,
@@ -186,7 +186,9 @@ class _CampaignReader(Reader):
                     ("sites", "confirmed", index), message, "a name as it stands there", shown(text), hint
                 )
 
-    def _consent(self, consent_text: str | None, places: dict[tuple[str, str], str]) -> dict[str, Answer]:
+    def _consent(
+        self, consent_text: str | None, places: dict[tuple[str, str], str]
+    ) -> dict[str, ConsentAnswer]:
         """The answers; `places` is told where each stands."""
         path = ("sites", "consent")
         file = self.word(path, inside)

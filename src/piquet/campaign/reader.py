@@ -14,7 +14,7 @@ from piquet.campaign.names import Refusal
 from piquet.campaign.schema import schema_problems
 from piquet.errors import Problem
 
-T = TypeVar("T")
+ReadT = TypeVar("ReadT")
 
 
 class Reader:
@@ -52,7 +52,7 @@ class Reader:
             value = value[part]
         return value
 
-    def word(self, path: Path, check: Callable[..., T], *more: Any) -> T | None:
+    def word(self, path: Path, check: Callable[..., ReadT], *more: Any) -> ReadT | None:
         """Check one word; None if it is missing or was refused."""
         text = self.get(path)
         if not isinstance(text, str):

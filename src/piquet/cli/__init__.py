@@ -17,7 +17,7 @@ from click.shell_completion import CompletionItem
 from piquet import __version__
 from piquet.cli import exit_codes
 from piquet.cli.exit_codes import INTERNAL, INTERRUPTED, USAGE, code_of
-from piquet.cli.hosts import VERBS
+from piquet.cli.hosts import HOST_COMMANDS
 from piquet.cli.hosts import command as host_command
 from piquet.errors import PiquetError
 
@@ -50,7 +50,7 @@ class _Verbs(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        if cmd_name in VERBS:
+        if cmd_name in HOST_COMMANDS:
             return host_command(cmd_name)
         found: click.Command = import_module(f"piquet.cli.{cmd_name}").command
         return found

@@ -17,9 +17,9 @@ import click
 from piquet.cli import run_summary_json, run_summary_text
 from piquet.cli.exit_codes import OK, code_of
 from piquet.cli.live import Live
-from piquet.cli.run_summary import Course
+from piquet.cli.run_summary import RunSummary
 from piquet.controller.events import Event
-from piquet.engines import Drive, Request, start
+from piquet.engines import Drive, EngineRequest, start
 from piquet.errors import EngineError, FleetError, PiquetError
 from piquet.fleet.inventory import inventory_hosts, require_inventory
 
@@ -32,13 +32,13 @@ _WITHOUT_GAP = _OWN_TABLE | {"survey"}
 
 
 @dataclass
-class Run:
+class VerbRun:
     """One call of a verb's command."""
 
     engine: str
-    request: Request
+    request: EngineRequest
     is_json: bool
-    course: Course
+    course: RunSummary
     live: Live
     results: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     action: str = ""
@@ -69,7 +69,7 @@ class Run:
                 _print_data(host, result)
 
 
-def drive_verb(verb: str, engine: str, request: Request, is_json: bool) -> int:
+def drive_verb(verb: str, engine: str, request: EngineRequest, is_json: bool) -> int:
     """Run a verb and tell people or a program how it went.
 
     Args:
@@ -82,11 +82,11 @@ def drive_verb(verb: str, engine: str, request: Request, is_json: bool) -> int:
         A code of `exit_codes`.
     """
     begun_at = time.monotonic()
-    course, error = Course(verb, request.check), None
+    course, error = RunSummary(verb, request.check), None
     try:
         require_inventory(request.inventory)
         with Live(course) as live:
-            _follow(Run(engine, request, is_json, course, live))
+            _follow(VerbRun(engine, request, is_json, course, live))
     except PiquetError as err:
         error = err
         click.echo(f"error: {err}", err=True)
@@ -102,7 +102,7 @@ def drive_verb(verb: str, engine: str, request: Request, is_json: bool) -> int:
     return code
 
 
-def _follow(run: Run) -> None:
+def _follow(run: VerbRun) -> None:
     """From the first event to the last, or to Ctrl-C.
 
     Raises:
@@ -125,13 +125,13 @@ def _follow(run: Run) -> None:
         raise FleetError("no host was meant\n\n  hint: are the paths and patterns after -i and -l right?")
 
 
-def _stop(run: Run, drive: Drive) -> None:
+def _stop(run: VerbRun, drive: Drive) -> None:
     run.course.is_interrupted = True
     run.live.say("stopping: nothing new is begun … (Ctrl-C again ends at once)")
     drive.stop()
 
 
-def _reason(run: Run, error: EngineError) -> PiquetError:
+def _reason(run: VerbRun, error: EngineError) -> PiquetError:
     """An engine without one result: if the inventory is to blame, its own message says more."""
     if not run.course.hosts and not run.request.inventory.endswith(".py"):
         try:
@@ -142,7 +142,7 @@ def _reason(run: Run, error: EngineError) -> PiquetError:
 
 
 @contextmanager
-def _signals(run: Run, drive: Drive) -> Iterator[None]:
+def _signals(run: VerbRun, drive: Drive) -> Iterator[None]:
     """The first signal asks for an end, the second ends; whoever reads events does the work of the first."""
 
     def note(number: int, frame: FrameType | None) -> None:
@@ -167,7 +167,7 @@ def _print_data(host: str, result: Mapping[str, Any]) -> None:
         click.echo(text)
 
 
-def _print_end(course: Course, seconds: float, error: PiquetError | None) -> None:
+def _print_end(course: RunSummary, seconds: float, error: PiquetError | None) -> None:
     rows = course.rows()
     if rows and course.verb in _OWN_TABLE:
         click.echo(run_summary_text.table(rows, course.check))

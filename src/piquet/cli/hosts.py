@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from piquet.engines import ENGINES, Request
+from piquet.engines import ENGINES, EngineRequest
 
 Decorator = Callable[[Callable[..., int]], Callable[..., int]]
 
@@ -32,7 +32,7 @@ class HostVerb:
     options: tuple[str, ...] = ()
 
 
-VERBS: Mapping[str, HostVerb] = {
+HOST_COMMANDS: Mapping[str, HostVerb] = {
     "survey": HostVerb(
         "Look at the web servers of every host. Changes nothing; keeps what it found for hook and plan."
     ),
@@ -154,7 +154,7 @@ _COMMON: tuple[Decorator, ...] = (
 
 def command(verb: str) -> click.Command:
     """The command of a verb of `VERBS`."""
-    about = VERBS[verb]
+    about = HOST_COMMANDS[verb]
 
     def run(**values: Any) -> int:
         return _run(verb, values)
@@ -190,7 +190,7 @@ def _plain(value: object) -> object:
 
 
 def _run(verb: str, values: Mapping[str, Any]) -> int:
-    request = Request(
+    request = EngineRequest(
         values["inventory"], values["limit"], variables(verb, values), values["check"], values["diff"]
     )
     from piquet.cli.drive import drive_verb

@@ -19,7 +19,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from piquet.cli.run_summary import Course
+from piquet.cli.run_summary import RunSummary
 from piquet.cli.run_summary_text import failure
 
 _WAITS_S = (10, 30, 60, 120, 300, 600)
@@ -31,7 +31,7 @@ _NAMED = 8
 class Live:
     """Follows a course; on a terminal with a bar that disappears when its step is over."""
 
-    def __init__(self, course: Course) -> None:
+    def __init__(self, course: RunSummary) -> None:
         """Nothing is shown yet."""
         self._course = course
         self._console = Console(stderr=True, highlight=False, markup=False, emoji=False)

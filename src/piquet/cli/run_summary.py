@@ -12,14 +12,14 @@ from piquet.controller.events import Event
 from piquet.controller.host_results import state_text
 from piquet.printable import printable_line
 
-Word = Literal[
+HostWord = Literal[
     "changed", "ok", "skipped", "failed", "unreachable", "undone", "not armed", "not begun", "unknown"
 ]
-GOOD: frozenset[Word] = frozenset({"changed", "ok", "skipped"})
+GOOD: frozenset[HostWord] = frozenset({"changed", "ok", "skipped"})
 ARM_CHECK = "Check that every host can be armed"
 """The step of arm after which no host is armed yet, in roles and deploys."""
 
-Result = Mapping[str, Any]
+ResultDocument = Mapping[str, Any]
 
 
 @dataclass(frozen=True, order=True)
@@ -34,13 +34,13 @@ class HostRow:
     """
 
     host: str
-    word: Word
+    word: HostWord
     state: str
     detail: str
 
 
 @dataclass
-class Course:
+class RunSummary:
     """What was heard so far.
 
     Attributes:
@@ -64,10 +64,10 @@ class Course:
     names: frozenset[str] = frozenset()
     begun: set[str] = field(default_factory=set)
     done: set[str] = field(default_factory=set)
-    told: dict[str, list[tuple[str, Result]]] = field(default_factory=dict)
+    told: dict[str, list[tuple[str, ResultDocument]]] = field(default_factory=dict)
     skipped: set[str] = field(default_factory=set)
-    plan: Result = field(default_factory=dict)
-    losses: list[tuple[str, Result]] = field(default_factory=list)
+    plan: ResultDocument = field(default_factory=dict)
+    losses: list[tuple[str, ResultDocument]] = field(default_factory=list)
 
     def feed(self, event: Event) -> None:
         """Take in the next event."""
@@ -106,7 +106,7 @@ class Course:
         """Hosts that are being worked on; an engine that names no beginnings begins on all at once."""
         return (self.begun or {host for host in self.names if not self._losses(host)}) - self.done
 
-    def _losses(self, host: str) -> list[Result]:
+    def _losses(self, host: str) -> list[ResultDocument]:
         """Results of a host that are not as they should be, oldest first."""
         told = self.told.get(host) or ()
         return [result for _, result in told if result.get("failed") or result.get("unreachable")]
@@ -120,7 +120,7 @@ class Course:
         state = state_text((result.get("piquet") or {}).get("status") or {}) if result.get("piquet") else "-"
         return HostRow(host, word, state, _DETAIL.get(word) or _sentence(result))
 
-    def word(self, host: str) -> Word:
+    def word(self, host: str) -> HostWord:
         """How the verb went on one host, so far."""
         told = self.told.get(host)
         if host in self.in_flight:
@@ -163,7 +163,7 @@ class Course:
         return UNREACHABLE if bad == {"unreachable"} else HOST
 
 
-_DETAIL: Mapping[Word, str] = {
+_DETAIL: Mapping[HostWord, str] = {
     "not begun": "not begun",
     "not armed": "could be armed, was not",
     "skipped": "nothing of the campaign is on this host",
@@ -171,7 +171,7 @@ _DETAIL: Mapping[Word, str] = {
 }
 
 
-def _sentence(result: Result) -> str:
+def _sentence(result: ResultDocument) -> str:
     """The agent's sentence; for a failure the first problem says more."""
     answer = result.get("piquet") or {}
     problems = [p for p in answer.get("problems") or () if p.get("severity") == "error"]

@@ -5,14 +5,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from piquet.cli.run_summary import Course
+from piquet.cli.run_summary import RunSummary
 from piquet.errors import PiquetError, kind_of
 
-FORMAT = 1
+SUMMARY_FORMAT = 1
 
 
 def document(
-    course: Course, engine: str, seconds: float, exit_code: int, error: PiquetError | None = None
+    course: RunSummary, engine: str, seconds: float, exit_code: int, error: PiquetError | None = None
 ) -> dict[str, Any]:
     """The whole run.
 
@@ -28,7 +28,7 @@ def document(
     for row in rows:
         counts[row.word] = counts.get(row.word, 0) + 1
     return {
-        "piquet_run": FORMAT,
+        "piquet_run": SUMMARY_FORMAT,
         "verb": course.verb,
         "engine": engine,
         "check": course.check,
@@ -43,7 +43,7 @@ def document(
     }
 
 
-def _host(course: Course, host: str) -> dict[str, Any]:
+def _host(course: RunSummary, host: str) -> dict[str, Any]:
     """The last result that tells something; a failure counts more than what came after it."""
     told = [result for _, result in course.told.get(host, ())]
     losses = [result for result in told if result.get("failed") or result.get("unreachable")]
@@ -64,7 +64,7 @@ def _host(course: Course, host: str) -> dict[str, Any]:
     return value | ({"text": last["survey_text"]} if "survey_text" in last else {})
 
 
-def _errors(course: Course, error: PiquetError | None) -> list[dict[str, str]]:
+def _errors(course: RunSummary, error: PiquetError | None) -> list[dict[str, str]]:
     """What went wrong on the controller."""
     found = [
         {"kind": str(result.get("kind") or action), "message": str(result.get("msg") or "")}

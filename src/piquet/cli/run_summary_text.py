@@ -8,21 +8,21 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from piquet.cli.run_summary import ARM_CHECK, Course, HostRow, Word
+from piquet.cli.run_summary import ARM_CHECK, HostRow, HostWord, RunSummary
 from piquet.controller.host_results import as_columns
 from piquet.printable import printable
 
 _ABSENT = "/dev/null"
 _SHOWN = 8
-_ALWAYS: tuple[Word, ...] = ("changed", "failed")
-_ORDER: tuple[Word, ...] = (
+_ALWAYS: tuple[HostWord, ...] = ("changed", "failed")
+_ORDER: tuple[HostWord, ...] = (
     *_ALWAYS, "unreachable", "undone", "not armed", "not begun", "unknown",
 )  # fmt: skip
-_QUIET: frozenset[Word] = frozenset({"changed"})
+_QUIET: frozenset[HostWord] = frozenset({"changed"})
 """Words whose hosts the last line does not name."""
 
 
-def summary(course: Course, seconds: float) -> str:
+def summary(course: RunSummary, seconds: float) -> str:
     """The last line: `done: 16 hosts, 16 changed, 0 failed, 4.2 s`, or `NOT done: …` with names."""
     rows = course.rows()
     title = "done" if course.is_done else "NOT done"
@@ -34,7 +34,7 @@ def summary(course: Course, seconds: float) -> str:
     return f"{title}: {', '.join(parts)}, {seconds:.1f} s"
 
 
-def _count(word: Word, rows: Sequence[HostRow], check: bool) -> str:
+def _count(word: HostWord, rows: Sequence[HostRow], check: bool) -> str:
     hosts = [row.host for row in rows if row.word == word]
     if not hosts and word not in _ALWAYS:
         return ""
@@ -52,7 +52,7 @@ def table(rows: Iterable[HostRow], check: bool) -> str:
     return printable(as_columns([(r.host, _said(r.word, check), r.state, r.detail) for r in rows]))
 
 
-def _said(word: Word, check: bool) -> str:
+def _said(word: HostWord, check: bool) -> str:
     return "would change" if check and word == "changed" else word
 
 
@@ -77,10 +77,10 @@ def _unified(host: str, change: Mapping[str, Any]) -> Iterator[str]:
         yield line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
 
 
-def where(course: Course, inventory: str, engine: str) -> str:
+def where(course: RunSummary, inventory: str, engine: str) -> str:
     """After a run that ended before its time: what is where, and what to do next."""
     ended = "interrupted" if course.is_interrupted else "broken off"
-    by_word: dict[Word, list[str]] = {}
+    by_word: dict[HostWord, list[str]] = {}
     for row in course.rows():
         by_word.setdefault(row.word, []).append(row.host)
     finished = sorted(host for word in ("changed", "ok", "skipped") for host in by_word.get(word, ()))
@@ -102,7 +102,7 @@ def where(course: Course, inventory: str, engine: str) -> str:
     return "\n".join([*lines, *_next(course, inventory, engine)])
 
 
-def _next(course: Course, inventory: str, engine: str) -> list[str]:
+def _next(course: RunSummary, inventory: str, engine: str) -> list[str]:
     """What is known of the sites, and the commands that come next."""
     if course.verb in ("survey", "status") or course.check:
         return ["", "nothing was to be changed; run it again whenever you like"]
@@ -118,7 +118,7 @@ def _next(course: Course, inventory: str, engine: str) -> list[str]:
     return lines
 
 
-def _armed(course: Course) -> str:
+def _armed(course: RunSummary) -> str:
     armed = [row.host for row in course.rows() if row.word in ("changed", "ok")]
     perhaps = sorted(course.in_flight) if course.step != ARM_CHECK else []
     if not armed and not perhaps:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from piquet.cli.verify_run import Run, keep, look, take
+from piquet.cli.verify_run import VerifyRun, keep, look, take
 from piquet.errors import FleetError
 from piquet.fleet.inventory import default_workdir, inventory_hosts
 from piquet.fleet.read import read_fleet
@@ -98,7 +98,7 @@ def command(
     max_shown = None if show_all else SHOWN
     read = {host.name: surveys[host.name] for host in fleet.hosts if host.surveyed_at}
     surveyed_at = {host: float(survey.get("asked_at", survey["at"])) for host, survey in read.items()}
-    run = Run(
+    run = VerifyRun(
         expectations, targets, unreachable, surveyed_at, file, work, concurrency, timeout, ca, max_shown
     )
     if baseline in ("take", "keep"):

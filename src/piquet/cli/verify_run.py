@@ -26,7 +26,7 @@ from piquet.verify.probe import Prober
 
 
 @dataclass(frozen=True)
-class Run:
+class VerifyRun:
     """Everything one call of the command works on."""
 
     expectations: Expectations
@@ -41,7 +41,7 @@ class Run:
     max_shown: int | None
 
 
-def keep(run: Run, is_json: bool) -> int:
+def keep(run: VerifyRun, is_json: bool) -> int:
     """Take what is missing of a baseline since the last survey, and replace nothing.
 
     What was taken before the first reload of ours stays, whatever that reload brought.
@@ -59,7 +59,7 @@ def keep(run: Run, is_json: bool) -> int:
     return OK
 
 
-def take(run: Run, is_json: bool, kept: Baseline | None = None) -> int:
+def take(run: VerifyRun, is_json: bool, kept: Baseline | None = None) -> int:
     """Take a baseline and keep it, beside what an earlier one holds of other hosts.
 
     Args:
@@ -82,7 +82,7 @@ def take(run: Run, is_json: bool, kept: Baseline | None = None) -> int:
     return FINDINGS if silent else OK
 
 
-def _tell(run: Run, is_json: bool, taken: Baseline, silent: tuple[Target, ...], said: str) -> None:
+def _tell(run: VerifyRun, is_json: bool, taken: Baseline, silent: tuple[Target, ...], said: str) -> None:
     changing = sum(bool(one.volatile) for one in taken.prints.values())
     if is_json:
         figures = {
@@ -101,7 +101,7 @@ def _tell(run: Run, is_json: bool, taken: Baseline, silent: tuple[Target, ...], 
         click.echo(f"not asked, so without a baseline: {one.label}")
 
 
-def look(run: Run, choice: str | None, is_json: bool) -> int:
+def look(run: VerifyRun, choice: str | None, is_json: bool) -> int:
     """Inspect the fleet and print the report."""
     baseline = None if choice == "ignore" else _baseline(run.file, must_exist=choice == "compare")
 
@@ -123,7 +123,9 @@ def look(run: Run, choice: str | None, is_json: bool) -> int:
     return OK if report.is_ok else FINDINGS
 
 
-def _certificate(run: Run, seen: Inspection, baseline: Baseline | None, at: datetime) -> Certificate | None:
+def _certificate(
+    run: VerifyRun, seen: Inspection, baseline: Baseline | None, at: datetime
+) -> Certificate | None:
     """The return certificate, once the last phase is over or the caller says that it is."""
     is_over = all(phase.end_at <= at for phase in run.expectations.campaign.phases)
     moment = run.expectations.moment
@@ -149,5 +151,5 @@ def _baseline(file: Path, must_exist: bool) -> Baseline | None:
     return None
 
 
-def _prober(run: Run) -> Prober:
+def _prober(run: VerifyRun) -> Prober:
     return Prober(run.timeout_s, str(run.ca_file) if run.ca_file else None)

@@ -22,7 +22,7 @@ _STDERR_LINES = 8
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CommandOutcome:
     """What one remote command gave back; texts are decoded UTF-8."""
 
     rc: int
@@ -31,7 +31,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Change:
+class ToldChange:
     """One file that the verb changed, or would change; None where there is no file."""
 
     path: str
@@ -40,7 +40,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Answer:
+class AgentAnswer:
     """The agent's answer. `status`, `survey` and `rehearsal` are documents of the protocol, `{}` when absent."""
 
     verb: str
@@ -48,7 +48,7 @@ class Answer:
     changed: bool
     message: str
     problems: tuple[Finding, ...]
-    changes: tuple[Change, ...]
+    changes: tuple[ToldChange, ...]
     status: Mapping[str, Any]
     survey: Mapping[str, Any]
     rehearsal: Mapping[str, Any] = field(default_factory=dict)
@@ -58,7 +58,7 @@ class Answer:
         return "\n".join([continued(self.message), *(as_text(problem) for problem in self.problems)])
 
 
-def parse_answer(outcome: Outcome, verb: str, host: str, python: str) -> Answer:
+def parse_answer(outcome: CommandOutcome, verb: str, host: str, python: str) -> AgentAnswer:
     """Read what the agent said. The host may be hostile: every text is made printable, every part checked for its type.
 
     Args:
@@ -89,8 +89,8 @@ def parse_answer(outcome: Outcome, verb: str, host: str, python: str) -> Answer:
     return answer
 
 
-def _answer(document: Mapping[str, Any]) -> Answer:
-    return Answer(
+def _answer(document: Mapping[str, Any]) -> AgentAnswer:
+    return AgentAnswer(
         verb=str(document["verb"]),
         ok=document.get("ok") is True,
         changed=document.get("changed") is True,
@@ -103,7 +103,7 @@ def _answer(document: Mapping[str, Any]) -> Answer:
     )
 
 
-def _change(change: Mapping[str, Any]) -> Change:
+def _change(change: Mapping[str, Any]) -> ToldChange:
     """One changed file.
 
     Raises:
@@ -112,7 +112,7 @@ def _change(change: Mapping[str, Any]) -> Change:
     path, texts = change["path"], (change.get("before"), change.get("after"))
     if not isinstance(path, str) or not all(text is None or isinstance(text, str) for text in texts):
         raise TypeError("a change is no path with texts")
-    return Change(in_one_line(path), *texts)
+    return ToldChange(in_one_line(path), *texts)
 
 
 def _status(status: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -139,7 +139,7 @@ def _documents(text: str) -> Iterator[dict[str, Any]]:
             yield document
 
 
-def _why_no_answer(outcome: Outcome, host: str, python: str) -> str:
+def _why_no_answer(outcome: CommandOutcome, host: str, python: str) -> str:
     """The likeliest reason, from exit status and standard error, with what to do."""
     said = outcome.stderr + outcome.stdout
     if outcome.rc == _MKTEMP_FAILED:

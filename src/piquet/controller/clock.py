@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from piquet.controller.answer import Answer
+from piquet.controller.answer import AgentAnswer
 from piquet.protocol.findings import Finding
 
 SLOW_WAY_S = 20.0
@@ -26,7 +26,9 @@ def proven_skew_s(host_at: float, earliest_at: float, latest_at: float) -> float
     return round(max(least, 0.0) + min(most, 0.0), 3)
 
 
-def judged_by_clock(answer: Answer, sent_at: float, received_at: float, max_skew_s: float) -> Answer:
+def judged_by_clock(
+    answer: AgentAnswer, sent_at: float, received_at: float, max_skew_s: float
+) -> AgentAnswer:
     """The answer, failed if the time in its status proves that the host's clock differs too much."""
     now = answer.status.get("now")
     skew_s = proven_skew_s(float(now), sent_at, received_at) if now is not None else 0.0

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
-Kind = Literal["start", "result"]
+EventKind = Literal["start", "result"]
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Event:
         result: for `result`: `changed`, `failed`, `unreachable`, `skipped`, `msg`, `show`, `piquet`, `diff` …
     """
 
-    kind: Kind
+    kind: EventKind
     action: str
     step: str
     host: str = ""
@@ -62,4 +62,4 @@ class Event:
         """Whether the fields hold what they promise, where they were read from a line."""
         texts = (self.action, self.step, self.host, *self.names)
         is_whole = isinstance(self.hosts, int) and isinstance(self.result, dict)
-        return is_whole and self.kind in get_args(Kind) and all(isinstance(text, str) for text in texts)
+        return is_whole and self.kind in get_args(EventKind) and all(isinstance(text, str) for text in texts)

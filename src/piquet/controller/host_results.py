@@ -10,12 +10,12 @@ from typing import Any, Literal
 from piquet.fleet.sites import count_sites
 from piquet.printable import printable_line
 
-Word = Literal["ok", "failed", "unreachable", "undone", "skipped", "not run"]
+ResultWord = Literal["ok", "failed", "unreachable", "undone", "skipped", "not run"]
 BAD: frozenset[str] = frozenset({"failed", "unreachable", "undone", "not run"})
-Result = Mapping[str, Any]
-Results = Mapping[str, Result | None]
+RegisteredResult = Mapping[str, Any]
+Results = Mapping[str, RegisteredResult | None]
 """One registered result per host, None for a host without one."""
-ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
+TALLY_ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "of": {"type": "list", "elements": "str", "required": True},
     "before": {"type": "str", "default": ""},
     "undo": {"type": "str", "default": ""},
@@ -28,11 +28,11 @@ ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
 
 
 @dataclass(frozen=True, order=True)
-class Row:
+class HostResult:
     """One host: how the verb went, the state it is in as far as known, and a sentence."""
 
     host: str
-    word: Word
+    word: ResultWord
     state: str
     detail: str
 
@@ -64,7 +64,7 @@ def attempt(
     }
 
 
-def tally(hosts: Iterable[str], steps: Sequence[Results], undo: Results) -> tuple[Row, ...]:
+def tally(hosts: Iterable[str], steps: Sequence[Results], undo: Results) -> tuple[HostResult, ...]:
     """One row per host, sorted by name.
 
     Args:
@@ -76,12 +76,12 @@ def tally(hosts: Iterable[str], steps: Sequence[Results], undo: Results) -> tupl
     return tuple(sorted(rows))
 
 
-def bad(rows: Iterable[Row]) -> tuple[str, ...]:
+def bad(rows: Iterable[HostResult]) -> tuple[str, ...]:
     """The hosts on which the verb did not do its work."""
     return tuple(row.host for row in rows if row.word in BAD)
 
 
-def good(rows: Iterable[Row]) -> tuple[str, ...]:
+def good(rows: Iterable[HostResult]) -> tuple[str, ...]:
     """The hosts on which the verb did its work."""
     return tuple(row.host for row in rows if row.word == "ok")
 
@@ -103,12 +103,12 @@ def begun(hosts: Iterable[str], steps: Sequence[Results], before: Results) -> tu
     return tuple(found)
 
 
-def _state(result: Result | None) -> str:
+def _state(result: RegisteredResult | None) -> str:
     """What a host said that it is in, empty if it did not."""
     return str((((result or {}).get("piquet") or {}).get("status") or {}).get("state") or "")
 
 
-def as_table(rows: Iterable[Row]) -> str:
+def as_table(rows: Iterable[HostResult]) -> str:
     """A table in plain text; meaning is never carried by colour."""
     return as_columns([(r.host, r.word, r.state, r.detail) for r in rows])
 
@@ -134,35 +134,35 @@ def state_text(status: Mapping[str, Any]) -> str:
     return f"armed, {flagged} of {all_sites} sites flagged"
 
 
-def _last(results: Sequence[Result | None]) -> Result | None:
+def _last(results: Sequence[RegisteredResult | None]) -> RegisteredResult | None:
     """The last result that says something: skipped ones only count where there is nothing else."""
     known = [result for result in results if result is not None]
     telling = [result for result in known if not result.get("skipped")] or known
     return telling[-1] if telling else None
 
 
-def _row(host: str, result: Result | None, undo: Result | None) -> Row:
+def _row(host: str, result: RegisteredResult | None, undo: RegisteredResult | None) -> HostResult:
     row = _plain_row(host, result)
     if undo is None or undo.get("skipped"):
         return row
     undone = _plain_row(host, undo)
     word = row.word if row.word != "ok" else "undone" if undone.word == "ok" else undone.word
-    return Row(host, word, undone.state, f"{row.detail}; then taken back: {undone.detail}")
+    return HostResult(host, word, undone.state, f"{row.detail}; then taken back: {undone.detail}")
 
 
-def _plain_row(host: str, result: Result | None) -> Row:
+def _plain_row(host: str, result: RegisteredResult | None) -> HostResult:
     if result is None:
-        return Row(host, "not run", "unknown", "an earlier step had already ended this host's run")
+        return HostResult(host, "not run", "unknown", "an earlier step had already ended this host's run")
     if result.get("unreachable"):
-        return Row(host, "unreachable", "unknown", _first_line(result.get("msg")))
+        return HostResult(host, "unreachable", "unknown", _first_line(result.get("msg")))
     if result.get("skipped"):
-        return Row(host, "skipped", "-", "nothing of the campaign is on this host")
+        return HostResult(host, "skipped", "-", "nothing of the campaign is on this host")
     answer = result.get("piquet") or {}
-    word: Word = "failed" if result.get("failed") else "ok"
-    return Row(host, word, state_text(answer.get("status") or {}), _detail(answer, result))
+    word: ResultWord = "failed" if result.get("failed") else "ok"
+    return HostResult(host, word, state_text(answer.get("status") or {}), _detail(answer, result))
 
 
-def _detail(answer: Result, result: Result) -> str:
+def _detail(answer: RegisteredResult, result: RegisteredResult) -> str:
     """The agent's sentence; for a failure the first problem says more."""
     problems = [p for p in answer.get("problems") or () if p.get("severity") == "error"]
     if result.get("failed") and problems:

@@ -20,7 +20,7 @@ from piquet.load import LoadedCampaign, bypass_secret, load_campaign, pages_key
 from piquet.plan import HostPlan, Plan, make_plan, plan_digest, plan_document, raise_if_unsafe
 from piquet.protocol.findings import Finding
 
-ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
+PLAN_ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "campaign": {"type": "path", "required": True},
     "workdir": {"type": "path", "required": True},
     "hosts": {"type": "str", "default": "all"},

@@ -6,12 +6,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from piquet.controller.answer import Answer, Change
+from piquet.controller.answer import AgentAnswer, ToldChange
 
-ABSENT = "/dev/null"
+NO_FILE = "/dev/null"
 
 
-def as_result(answer: Answer, transport: str, show_diff: bool) -> dict[str, Any]:
+def as_result(answer: AgentAnswer, transport: str, show_diff: bool) -> dict[str, Any]:
     """The result dictionary of one verb on one host.
 
     Args:
@@ -39,12 +39,12 @@ def as_result(answer: Answer, transport: str, show_diff: bool) -> dict[str, Any]
     return result
 
 
-def as_diff(changes: Iterable[Change]) -> list[dict[str, str]]:
+def as_diff(changes: Iterable[ToldChange]) -> list[dict[str, str]]:
     """Each change as Ansible prints it; a file that is not there is shown as `/dev/null`."""
     return [
         {
-            "before_header": ABSENT if change.before is None else change.path,
-            "after_header": ABSENT if change.after is None else change.path,
+            "before_header": NO_FILE if change.before is None else change.path,
+            "after_header": NO_FILE if change.after is None else change.path,
             "before": change.before or "",
             "after": change.after or "",
         }

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from piquet.bundle import payload
-from piquet.controller.answer import Answer, parse_answer
+from piquet.controller.answer import AgentAnswer, parse_answer
 from piquet.controller.clock import SLOW_WAY_S, judged_by_clock
 from piquet.controller.rehearsal import links_text
 from piquet.controller.request import VERBS, hook_fields, make_request
@@ -24,7 +24,7 @@ from piquet.protocol.places import DEFAULT_PYTHON
 
 _BROKEN = (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
 """What a hostile or broken answer can raise where it is worked with; no host may end the run of the others."""
-ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
+VERB_ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "verb": {"type": "str", "required": True, "choices": list(VERBS)},
     "python": {"type": "str", "default": DEFAULT_PYTHON},
     "workdir": {"type": "str"},
@@ -129,7 +129,7 @@ def _needs(
 
 
 def _keep_survey(
-    answer: Answer, host: str, workdir: Workdir | None, check: bool, round_trip: tuple[float, float]
+    answer: AgentAnswer, host: str, workdir: Workdir | None, check: bool, round_trip: tuple[float, float]
 ) -> dict[str, Any]:
     """Write down a survey that came with the answer, also after a failure: it is the host as it is now.
 

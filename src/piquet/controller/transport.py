@@ -8,7 +8,7 @@ import re
 import shlex
 from typing import Protocol
 
-from piquet.controller.answer import Outcome
+from piquet.controller.answer import CommandOutcome
 from piquet.errors import HostError
 
 PIPED = "one command, payload as its input"
@@ -30,7 +30,7 @@ class Remote(Protocol):
     def is_text_only(self) -> bool:
         """Whether input and output are lines of text to it, and of a status it only tells whether it is 0."""
 
-    def run(self, command: str, data: bytes | None, as_root: bool) -> Outcome:
+    def run(self, command: str, data: bytes | None, as_root: bool) -> CommandOutcome:
         """Run a shell command, with `data` as its standard input."""
 
     def put(self, data: bytes, path: str) -> None:
@@ -65,16 +65,16 @@ def typed_command(python: str) -> str:
     return f"sh -c {shlex.quote(script)}"
 
 
-def typed_outcome(outcome: Outcome) -> Outcome:
+def typed_outcome(outcome: CommandOutcome) -> CommandOutcome:
     """What the agent wrote and how it ended, from what `typed_command` gave back.
 
     Without our mark the command did not run at all (nobody may become root, say): then as it is, as a failure.
     """
     said, _, status = _typed(outcome.stdout).rpartition("\n")
     if not status.isdecimal():
-        return Outcome(outcome.rc or 1, outcome.stdout, outcome.stderr)
+        return CommandOutcome(outcome.rc or 1, outcome.stdout, outcome.stderr)
     before = outcome.stderr.partition(_MARK)[0]
-    return Outcome(int(status), said, before + _typed(outcome.stderr))
+    return CommandOutcome(int(status), said, before + _typed(outcome.stderr))
 
 
 def _typed(text: str) -> str:
@@ -93,7 +93,7 @@ def copied_command(python: str, path: str) -> str:
     return f"sh -c {shlex.quote(script)}"
 
 
-def deliver(remote: Remote, payload: bytes, python: str) -> tuple[Outcome, str]:
+def deliver(remote: Remote, payload: bytes, python: str) -> tuple[CommandOutcome, str]:
     """Run the payload on the host.
 
     A payload cut short by a lost connection is no valid zip file any more, so Python does not run it.

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
+VERIFY_ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "campaign": {"type": "path", "required": True},
     "workdir": {"type": "path", "required": True},
     "hosts": {"type": "str", "default": "all"},

@@ -6,12 +6,12 @@ from __future__ import annotations
 import shlex
 
 from piquet.controller.transport import Remote
-from piquet.deploys.steps import Result
+from piquet.deploys.steps import StepResult
 from piquet.printable import printable
 
 INSTALLED = "piquet-installed"
-MISSING = "piquet-missing"
-SCRIPT = """\
+PYTHON_MISSING = "piquet-missing"
+INSTALL_SCRIPT = """\
 if command -v python3 >/dev/null 2>&1; then exit 0; fi
 if command -v apt-get >/dev/null 2>&1; then
   export DEBIAN_FRONTEND=noninteractive
@@ -28,21 +28,21 @@ fi
 echo piquet-installed
 """
 """The same as in the role `stage`; a test holds them together."""
-_LOOK = f"command -v python3 >/dev/null 2>&1 || echo {MISSING}"
+_LOOK = f"command -v python3 >/dev/null 2>&1 || echo {PYTHON_MISSING}"
 
 
-def install(remote: Remote, host: str, *, check: bool) -> Result:
+def install(remote: Remote, host: str, *, check: bool) -> StepResult:
     """Install Python on one host, or in check mode say whether it would be.
 
     Returns:
         An Ansible result.
     """
-    script = _LOOK if check else SCRIPT
+    script = _LOOK if check else INSTALL_SCRIPT
     outcome = remote.run(f"sh -c {shlex.quote(script)}", None, as_root=True)
     if outcome.rc:
         said = printable(outcome.stderr or outcome.stdout).strip().splitlines()[-8:]
         text = "\n".join(["Python could not be installed", *(f"  | {line}" for line in said)])
         return {"changed": False, "failed": True, "msg": f"{host}: {text}"}
-    changed = (MISSING if check else INSTALLED) in outcome.stdout.split()
+    changed = (PYTHON_MISSING if check else INSTALLED) in outcome.stdout.split()
     word = "would be" if check else "was"
     return {"changed": changed, "msg": f"{host}: Python {word} installed" if changed else f"{host}: ok"}

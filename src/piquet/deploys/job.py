@@ -26,7 +26,7 @@ MOST_AT_ONCE = 200
 
 
 @dataclass(frozen=True)
-class Job:
+class VerbJob:
     """One verb, as the command line wants it.
 
     Attributes:
@@ -46,7 +46,7 @@ class Job:
     diff: bool
 
 
-def read_job(verb: str, text: str) -> Job:
+def read_job(verb: str, text: str) -> VerbJob:
     """Read the one JSON object of standard input.
 
     Raises:
@@ -56,7 +56,7 @@ def read_job(verb: str, text: str) -> Job:
         raise FleetError(f"there is no deploy {verb!r}; there are {', '.join(COURSES)}")
     try:
         said = json.loads(text)
-        job = Job(
+        job = VerbJob(
             verb, said["inventory"], said.get("limit"), said.get("variables") or {},
             said.get("check") is True, said.get("diff") is True,
         )  # fmt: skip
@@ -72,7 +72,7 @@ def is_pyinfras(inventory: str) -> bool:
     return inventory.endswith(".py") and Path(inventory).is_file() and not os.access(inventory, os.X_OK)
 
 
-def make_state(job: Job) -> State:
+def make_state(job: VerbJob) -> State:
     """Inventory, configuration and state of pyinfra; nothing is connected yet.
 
     Raises:
@@ -89,7 +89,7 @@ def make_state(job: Job) -> State:
     return state
 
 
-def _inventory(job: Job) -> Inventory:
+def _inventory(job: VerbJob) -> Inventory:
     variables = dict(job.variables)
     try:
         if not is_pyinfras(job.inventory):
@@ -109,7 +109,7 @@ def _inventory(job: Job) -> Inventory:
     return found
 
 
-def _limit(job: Job, inventory: Inventory) -> list[Any] | None:
+def _limit(job: VerbJob, inventory: Inventory) -> list[Any] | None:
     if not job.limit:
         return None
     groups = {name: [host.name for host in members] for name, members in inventory.groups.items()}

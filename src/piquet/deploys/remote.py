@@ -16,7 +16,7 @@ from pyinfra.api.host import Host
 from pyinfra.api.state import State
 from pyinfra.connectors.local import LocalConnector
 
-from piquet.controller.answer import Outcome
+from piquet.controller.answer import CommandOutcome
 
 _BECOMING = ("_sudo", "_su_user", "_doas", "_dzdo")
 _NO_PASSWORD = "sudo: a password is required"  # noqa: S105 - what sudo says
@@ -47,7 +47,7 @@ class PyinfraRemote:
         needs_sudo = become and not has_own_way and not is_root(host)
         self._as_root = known | ({"_sudo": True} if needs_sudo else {})
 
-    def run(self, command: str, data: bytes | None, as_root: bool) -> Outcome:
+    def run(self, command: str, data: bytes | None, as_root: bool) -> CommandOutcome:
         """Run one shell command, `data` being ASCII text.
 
         Raises:
@@ -59,11 +59,11 @@ class PyinfraRemote:
             is_ok, output = self._host.run_shell_command(StringCommand(command), **arguments)
         except (SSHException, EOFError, OSError, PyinfraError) as err:
             if is_connected(self._host):
-                return Outcome(1, "", _reason(err))
+                return CommandOutcome(1, "", _reason(err))
             raise ConnectionLostError(f"the connection was lost: {_reason(err)}") from err
         if not is_ok and not is_connected(self._host):
             raise ConnectionLostError("the connection was lost; what the host did is unknown: run status")
-        return Outcome(0 if is_ok else 1, output.stdout, output.stderr)
+        return CommandOutcome(0 if is_ok else 1, output.stdout, output.stderr)
 
     def put(self, data: bytes, path: str) -> None:
         """Write a remote file by the connection's own file transfer."""

@@ -25,8 +25,8 @@ from piquet.deploys import inventory, telling
 from piquet.deploys.install import install
 from piquet.deploys.remote import ConnectionLostError, PyinfraRemote, global_arguments
 from piquet.deploys.settings import read_settings
-from piquet.deploys.steps import COURSES, Result, Step
-from piquet.deploys.strategy import Course, Presence, World
+from piquet.deploys.steps import COURSES, Step, StepResult
+from piquet.deploys.strategy import Presence, Strategy, World
 from piquet.errors import PiquetError
 from piquet.printable import continued, in_one_line
 
@@ -45,12 +45,12 @@ class Runs:
         self.state = state
         self.tell: Callable[[Event], None] = telling.to_log
         self.why_not: dict[str, str] = {}
-        self.verbs: list[VerbRun] = []
+        self.verbs: list[PyinfraRun] = []
         self._calls: Counter[tuple[str, str]] = Counter()
-        self._by_call: dict[tuple[str, int], VerbRun] = {}
+        self._by_call: dict[tuple[str, int], PyinfraRun] = {}
         self._lock = gevent.lock.RLock()
 
-    def join(self, verb: str, host: Host) -> VerbRun:
+    def join(self, verb: str, host: Host) -> PyinfraRun:
         """The run of a verb that this host's call belongs to; its second call belongs to a second run.
 
         Raises:
@@ -64,13 +64,13 @@ class Runs:
             run.real.joined.add(host.name)
             return run
 
-    def begin(self, verb: str, explicit: Mapping[str, Any]) -> VerbRun:
+    def begin(self, verb: str, explicit: Mapping[str, Any]) -> PyinfraRun:
         """Begin a verb over all hosts of the run: plan, and look in check mode where changes are to be detected.
 
         Raises:
             DeployError: there is no such host, a variable is unusable, or the plan was refused.
         """
-        run = VerbRun(self, verb, explicit)
+        run = PyinfraRun(self, verb, explicit)
         self.verbs.append(run)
         plan = run.real.plan()
         if run.real.stopped:
@@ -81,7 +81,7 @@ class Runs:
         return run
 
 
-class VerbRun:
+class PyinfraRun:
     """One verb over the hosts of one pyinfra run: once in check mode, once for real."""
 
     def __init__(self, runs: Runs, verb: str, explicit: Mapping[str, Any]) -> None:
@@ -93,8 +93,8 @@ class VerbRun:
         self._runs, self._explicit = runs, explicit
         world = self._world()
         self.steps = COURSES[verb]
-        self.real = Course(self.steps, world, check=False)
-        self.check = Course(self.steps, world, check=True)
+        self.real = Strategy(self.steps, world, check=False)
+        self.check = Strategy(self.steps, world, check=True)
 
     def takes_part(self, host: Host) -> bool:
         """Whether the verb is about this host at all."""
@@ -137,7 +137,7 @@ class VerbRun:
             return "there"
         return "lost" if host in state.activated_hosts else "unreachable"
 
-    def _ask(self, step: Step, name: str, arguments: Mapping[str, Any], check: bool) -> Result:
+    def _ask(self, step: Step, name: str, arguments: Mapping[str, Any], check: bool) -> StepResult:
         state = self._runs.state
         host = state.inventory.get_host(name)
         become = self.real.world.settings[name]["piquet_become"]

@@ -23,15 +23,15 @@ from pyinfra.api.state import BaseStateCallback, State, StateStage
 from pyinfra.connectors import util as connector_util
 
 from piquet.controller.events import Event
-from piquet.deploys.job import Job, make_state, read_job
+from piquet.deploys.job import VerbJob, make_state, read_job
 from piquet.deploys.remote import connecting
 from piquet.deploys.run import Runs, runs_of
-from piquet.deploys.verbs import VERBS
+from piquet.deploys.verbs import DEPLOYS
 from piquet.errors import PiquetError
 from piquet.printable import continued, printable
 
 DONE, FAILED, CANNOT_RUN = 0, 1, 2
-INTERRUPTED = "interrupted; what the host did is unknown: run status"
+RUNNER_INTERRUPTED = "interrupted; what the host did is unknown: run status"
 
 
 def main() -> None:
@@ -58,7 +58,7 @@ class _Interrupt(BaseException):
 class Runner(BaseStateCallback):
     """Connects, follows the course, tells what happens, and stops when told to."""
 
-    def __init__(self, job: Job, state: State, events: TextIO) -> None:
+    def __init__(self, job: VerbJob, state: State, events: TextIO) -> None:
         """Listen to the run and to signals."""
         self._job, self._state, self._events = job, state, events
         self._runs: Runs = runs_of(state)
@@ -76,7 +76,7 @@ class Runner(BaseStateCallback):
         except _Interrupt:
             print("interrupted", file=sys.stderr)
             for run in self._runs.verbs:
-                run.real.lose(INTERRUPTED)
+                run.real.lose(RUNNER_INTERRUPTED)
             self._state.pool.kill(block=False)
             return FAILED
         finally:
@@ -114,7 +114,7 @@ class Runner(BaseStateCallback):
 
     def _prepare(self) -> None:
         self._state.set_stage(StateStage.Prepare)
-        add_deploy(self._state, VERBS[self._job.verb])
+        add_deploy(self._state, DEPLOYS[self._job.verb])
 
     def _without_hosts(self) -> None:
         """No host is left, so pyinfra stops; what is to be done on the controller is done all the same."""

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from piquet.errors import FleetError, Problem
 from piquet.protocol.places import DEFAULT_PYTHON
 
-Kind = Literal["str", "bool", "int", "float", "list"]
+VariableKind = Literal["str", "bool", "int", "float", "list"]
 Settings = Mapping[str, Any]
 
 
@@ -22,7 +22,7 @@ Settings = Mapping[str, Any]
 class Variable:
     """One variable: its type in Ansible's words, its default, and the role that it belongs to."""
 
-    kind: Kind
+    kind: VariableKind
     default: Any
     role: str = "settings"
 
@@ -119,6 +119,6 @@ def _names(value: Any) -> list[str]:
     raise TypeError
 
 
-_READ: Mapping[Kind, Callable[[Any], Any]] = {
+_READ: Mapping[VariableKind, Callable[[Any], Any]] = {
     "str": _text, "bool": _truth, "int": _whole, "float": _number, "list": _names,
 }  # fmt: skip

@@ -12,13 +12,13 @@ from typing import Any, Literal
 
 from piquet.deploys.settings import Settings
 
-Action = Literal["agent", "plan", "verify", "tally", "python"]
-Result = Mapping[str, Any]
-Told = Mapping[str, Result]
+StepAction = Literal["agent", "plan", "verify", "tally", "python"]
+StepResult = Mapping[str, Any]
+StepResults = Mapping[str, StepResult]
 """What the steps of the controller gave so far, by the name under which they are registered."""
 
 
-def _always(host: str, settings: Settings, told: Told) -> bool:
+def _always(host: str, settings: Settings, told: StepResults) -> bool:
     return True
 
 
@@ -37,11 +37,11 @@ class Step:
         is_real_only: left out in check mode.
     """
 
-    action: Action
+    action: StepAction
     name: str
     register: str
-    arguments: Callable[[Settings, Told], Mapping[str, Any]]
-    when: Callable[[str, Settings, Told], bool] = field(default=_always)
+    arguments: Callable[[Settings, StepResults], Mapping[str, Any]]
+    when: Callable[[str, Settings, StepResults], bool] = field(default=_always)
     goes_on: bool = False
     is_fatal: bool = False
     is_real_only: bool = False
@@ -52,8 +52,8 @@ class Step:
         return self.action in ("plan", "verify", "tally")
 
 
-def _agent(verb: str, **more: Any) -> Callable[[Settings, Told], Mapping[str, Any]]:
-    def arguments(settings: Settings, told: Told) -> Mapping[str, Any]:
+def _agent(verb: str, **more: Any) -> Callable[[Settings, StepResults], Mapping[str, Any]]:
+    def arguments(settings: Settings, told: StepResults) -> Mapping[str, Any]:
         return {
             "verb": verb,
             "python": settings["piquet_python"],
@@ -71,7 +71,7 @@ def _agent(verb: str, **more: Any) -> Callable[[Settings, Told], Mapping[str, An
     return arguments
 
 
-def _rehearse(settings: Settings, told: Told) -> Mapping[str, Any]:
+def _rehearse(settings: Settings, told: StepResults) -> Mapping[str, Any]:
     """No plan is made: what is staged is shown, unless a digest says what that must be."""
     return {
         **_agent("rehearse")(settings, told),
@@ -93,7 +93,7 @@ def _plan(settings: Settings, *, whole: bool, bundles: bool) -> Mapping[str, Any
     }
 
 
-def _baseline(settings: Settings, told: Told) -> Mapping[str, Any]:
+def _baseline(settings: Settings, told: StepResults) -> Mapping[str, Any]:
     return {
         "campaign": settings["piquet_campaign"],
         "workdir": settings["piquet_workdir"],
@@ -104,7 +104,7 @@ def _baseline(settings: Settings, told: Told) -> Mapping[str, Any]:
     }
 
 
-def _tally(of: list[str], title: str, **more: Any) -> Callable[[Settings, Told], Mapping[str, Any]]:
+def _tally(of: list[str], title: str, **more: Any) -> Callable[[Settings, StepResults], Mapping[str, Any]]:
     base = {"of": of, "before": "", "undo": "", "title": title, "fail": True, "show": "always", "advice": ""}
     return lambda settings, told: base | more
 

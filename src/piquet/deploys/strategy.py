@@ -16,11 +16,11 @@ from typing import Any, Literal
 from piquet.controller import host_results, prepare, verify
 from piquet.controller.events import Event
 from piquet.deploys.settings import Settings
-from piquet.deploys.steps import Result, Step
+from piquet.deploys.steps import Step, StepResult
 
 Presence = Literal["there", "unreachable", "lost"]
 """Connected and well; never connected; failed in a step before, ours or not."""
-_SKIPPED: Result = {"changed": False, "skipped": True}
+_SKIPPED: StepResult = {"changed": False, "skipped": True}
 _OUT_OF_STEP = "{} not so far yet: run this for all hosts at once, without --serial and --no-wait"
 _LOST = "{}: {} has failed before"
 _LEFT_OUT = "{} in the plan, but this deploy was not called for it: call it for every host"
@@ -45,16 +45,16 @@ class World:
     settings: Mapping[str, Settings]
     presence: Callable[[str], Presence]
     why_not: Callable[[str], str]
-    ask: Callable[[Step, str, Mapping[str, Any], bool], Result]
+    ask: Callable[[Step, str, Mapping[str, Any], bool], StepResult]
     tell: Callable[[Event], None]
 
 
-def is_bad(result: Result) -> bool:
+def is_bad(result: StepResult) -> bool:
     """Whether a host, or a step of the controller, did not do its work."""
     return bool(result.get("failed") or result.get("unreachable"))
 
 
-class Course:
+class Strategy:
     """One verb, in check mode or for real."""
 
     def __init__(self, steps: Sequence[Step], world: World, *, check: bool) -> None:
@@ -63,8 +63,8 @@ class Course:
         self.world = world
         self.check = check
         self.joined: set[str] = set()
-        self.told: dict[str, Result] = {}
-        self.results: dict[str, dict[str, Result]] = {step.register: {} for step in steps}
+        self.told: dict[str, StepResult] = {}
+        self.results: dict[str, dict[str, StepResult]] = {step.register: {} for step in steps}
         self.in_flight: set[tuple[Step, str]] = set()
         self.stopped = ""
         self.disorder = ""
@@ -75,12 +75,12 @@ class Course:
         self._passed: set[str] = set()
         self._lock = threading.Lock()
 
-    def plan(self) -> Result | None:
+    def plan(self) -> StepResult | None:
         """Make the plan, if this course has one."""
         step = self.steps[0]
         return self._on_controller(step) if step.action == "plan" else None
 
-    def adopt(self, plan: Result | None) -> None:
+    def adopt(self, plan: StepResult | None) -> None:
         """Take the plan that another pass over the same hosts has made and told."""
         if plan is not None:
             self.told[self.steps[0].register] = plan
@@ -102,7 +102,7 @@ class Course:
             else:
                 on_all(partial(self._on_host, step), self._begin(step))
 
-    def take(self, step: Step, host: str) -> Result | None:
+    def take(self, step: Step, host: str) -> StepResult | None:
         """One step as it comes up on one host; None where it must not be begun any more, or is not due yet."""
         if self.gate(step):
             return None
@@ -127,7 +127,7 @@ class Course:
             self._disorder(_LEFT_OUT.format(", ".join(left_out)))
         return self.stopped
 
-    def share(self, step: Step, host: str, result: Result) -> Result:
+    def share(self, step: Step, host: str, result: StepResult) -> StepResult:
         """What a result of the controller means for one host."""
         if not step.is_of_controller or not result.get("failed"):
             return result
@@ -193,7 +193,7 @@ class Course:
                     self._disorder(_LOST.format(step.name, host))
         return self._waiting(step)
 
-    def _on_host(self, step: Step, host: str) -> Result:
+    def _on_host(self, step: Step, host: str) -> StepResult:
         known = self.results[step.register].get(host)
         if known is not None:
             return known
@@ -202,7 +202,7 @@ class Course:
         result = self.world.ask(step, host, arguments, self.check)
         return self._record(step, host, result)
 
-    def _record(self, step: Step, host: str, result: Result) -> Result:
+    def _record(self, step: Step, host: str, result: StepResult) -> StepResult:
         self.in_flight.discard((step, host))
         if host in self.results[step.register]:
             return self.results[step.register][host]
@@ -215,14 +215,14 @@ class Course:
                 self._stop(f"{step.name}: {host} failed")
         return result
 
-    def _on_controller(self, step: Step) -> Result:
+    def _on_controller(self, step: Step) -> StepResult:
         """Do a step once, whoever comes first; the others wait for it."""
         with self._lock:
             if step.register not in self.told:
                 self.told[step.register] = self._do(step)
             return self.told[step.register]
 
-    def _do(self, step: Step) -> Result:
+    def _do(self, step: Step) -> StepResult:
         settings = self.world.settings[self.world.in_play[0]]
         is_due = step.when("", settings, self.told) and not (self.check and step.is_real_only)
         self.world.tell(Event("start", step.action, step.name))
@@ -232,7 +232,7 @@ class Course:
             self._stop(str(result["msg"]))
         return result
 
-    def _done(self, step: Step, arguments: Mapping[str, Any]) -> Result:
+    def _done(self, step: Step, arguments: Mapping[str, Any]) -> StepResult:
         if step.action == "plan":
             return prepare.attempt(arguments, self.world.fleet, self.world.in_play)
         if step.action == "verify":
@@ -248,5 +248,5 @@ def _ours(step: Step) -> str:
     return "agent" if step.action == "python" else step.action
 
 
-def _unreachable(host: str, reason: str) -> Result:
+def _unreachable(host: str, reason: str) -> StepResult:
     return {"changed": False, "unreachable": True, "msg": reason or f"{host} could not be connected"}

@@ -13,8 +13,8 @@ from pyinfra.api.operation import operation
 from pyinfra.api.state import State
 from pyinfra.context import ctx_host, ctx_state
 
-from piquet.deploys.run import VerbRun, runs_of
-from piquet.deploys.steps import Result, Step
+from piquet.deploys.run import PyinfraRun, runs_of
+from piquet.deploys.steps import Step, StepResult
 from piquet.deploys.strategy import is_bad
 
 
@@ -83,7 +83,7 @@ def _follow(verb: str) -> None:
             _take(run, step, name=step.name, _ignore_errors=step.goes_on)
 
 
-def take(run: VerbRun, step: Step) -> Generator[FunctionCommand, None, None]:
+def take(run: PyinfraRun, step: Step) -> Generator[FunctionCommand, None, None]:
     """Take one step on the current host; a command follows only where something changed, or failed.
 
     Before pyinfra executes, the answer in check mode says what would.
@@ -126,7 +126,7 @@ def _fail(state: State, host: Host) -> bool:
     return False
 
 
-def _report(state: State, host: Host, result: Result) -> bool:
+def _report(state: State, host: Host, result: StepResult) -> bool:
     """What pyinfra counts as a change, which the agent has made by then."""
     return True
 
@@ -136,7 +136,7 @@ def _here() -> tuple[Host, State]:
     return ctx_host.get(), ctx_state.get()
 
 
-VERBS: Mapping[str, Callable[..., object]] = {
+DEPLOYS: Mapping[str, Callable[..., object]] = {
     "survey": survey, "hook": hook, "unhook": unhook, "stage": stage,
     "rehearse": rehearse, "arm": arm, "status": status, "rollback": rollback, "remove": remove,
 }  # fmt: skip

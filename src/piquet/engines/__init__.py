@@ -12,14 +12,14 @@ from collections.abc import Iterator
 from importlib import import_module
 
 from piquet.controller.events import Event
-from piquet.engines.base import Drive, Request
+from piquet.engines.base import Drive, EngineRequest
 from piquet.errors import EngineError
 
 ENGINES = ("ansible", "pyinfra")
 """What `--engine` may say; the first is the default."""
 
 
-def start(engine: str, verb: str, request: Request) -> Drive:
+def start(engine: str, verb: str, request: EngineRequest) -> Drive:
     """Begin a verb; leaving the context of the returned drive ends all that it started.
 
     Args:
@@ -37,7 +37,7 @@ def start(engine: str, verb: str, request: Request) -> Drive:
     return drive
 
 
-def run(engine: str, verb: str, request: Request) -> Iterator[Event]:
+def run(engine: str, verb: str, request: EngineRequest) -> Iterator[Event]:
     """Run a verb to its end; an iteration that is given up ends the engine too.
 
     Raises:
@@ -47,4 +47,4 @@ def run(engine: str, verb: str, request: Request) -> Iterator[Event]:
         yield from (event for event in drive.events() if event is not None)
 
 
-__all__ = ["ENGINES", "Drive", "Request", "run", "start"]
+__all__ = ["ENGINES", "Drive", "EngineRequest", "run", "start"]

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from piquet.engines.ansible_events import Translator
-from piquet.engines.base import Drive, Request
+from piquet.engines.base import Drive, EngineRequest
 from piquet.engines.processes import interrupt, kill, mentioning
 from piquet.errors import EngineError, FleetError
 
@@ -44,7 +44,7 @@ _COLLECTION_HINT = (
 class AnsibleDrive(Drive):
     """One `ansible-playbook`, in a private folder that goes with it."""
 
-    def __init__(self, verb: str, request: Request) -> None:
+    def __init__(self, verb: str, request: EngineRequest) -> None:
         """Start it.
 
         Raises:
@@ -61,7 +61,7 @@ class AnsibleDrive(Drive):
         self._thread = threading.Thread(target=self._run, args=(program, verb, request), daemon=True)
         self._thread.start()
 
-    def _run(self, program: str, verb: str, request: Request) -> None:
+    def _run(self, program: str, verb: str, request: EngineRequest) -> None:
         """The whole life of the runner, in a thread of its own."""
         try:
             self._rc = self._runner(program, verb, request).run()[1]
@@ -70,7 +70,7 @@ class AnsibleDrive(Drive):
         finally:
             self._heard.put(None)
 
-    def _runner(self, program: str, verb: str, request: Request) -> Any:
+    def _runner(self, program: str, verb: str, request: EngineRequest) -> Any:
         from ansible_runner.config.runner import RunnerConfig
         from ansible_runner.runner import Runner
 

@@ -30,7 +30,7 @@ NUDGE = Nudge()
 
 
 @dataclass(frozen=True)
-class Request:
+class EngineRequest:
     """What is asked of an engine besides the verb.
 
     Attributes:

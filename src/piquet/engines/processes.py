@@ -21,7 +21,7 @@ _ENDED = frozenset("ZX")
 
 
 @dataclass(frozen=True)
-class Process:
+class EngineProcess:
     """One process; its start (clock ticks since the boot) tells it from a later one with the same number."""
 
     pid: int
@@ -29,7 +29,7 @@ class Process:
     started: int
 
 
-def family(pid: int) -> list[Process]:
+def family(pid: int) -> list[EngineProcess]:
     """A process, its children, their children, and so on; empty if it has ended."""
     alive = {process.pid: process for process in map(_process, _pids()) if process}
     found = [alive[pid]] if pid in alive else []
@@ -38,7 +38,7 @@ def family(pid: int) -> list[Process]:
     return found
 
 
-def mentioning(text: str) -> list[Process]:
+def mentioning(text: str) -> list[EngineProcess]:
     """Processes whose command line holds a text, with their families."""
     found = []
     for pid in _pids():
@@ -48,7 +48,7 @@ def mentioning(text: str) -> list[Process]:
     return found
 
 
-def kill(processes: Iterable[Process]) -> None:
+def kill(processes: Iterable[EngineProcess]) -> None:
     """End processes at once and see them gone; no error for one that has ended."""
     meant = [process for process in processes if _is_there(process)]
     for process in meant:
@@ -59,7 +59,7 @@ def kill(processes: Iterable[Process]) -> None:
         time.sleep(0.01)
 
 
-def _is_there(process: Process) -> bool:
+def _is_there(process: EngineProcess) -> bool:
     """Whether it still runs, and is not a later one with its number."""
     now = _process(process.pid)
     return now is not None and now.started == process.started
@@ -75,9 +75,9 @@ def _pids() -> Iterator[int]:
     return (int(folder.name) for folder in _PROC.iterdir() if folder.name.isdecimal())
 
 
-def _process(pid: int) -> Process | None:
+def _process(pid: int) -> EngineProcess | None:
     """What `stat` says; the name in brackets may hold anything, brackets too."""
     with contextlib.suppress(OSError, ValueError, IndexError):
         fields = (_PROC / str(pid) / "stat").read_text("utf-8", "replace").rpartition(")")[2].split()
-        return None if fields[0] in _ENDED else Process(pid, int(fields[1]), int(fields[19]))
+        return None if fields[0] in _ENDED else EngineProcess(pid, int(fields[1]), int(fields[19]))
     return None

@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from typing import IO
 
 from piquet.controller.events import Event
-from piquet.engines.base import Drive, Request
+from piquet.engines.base import Drive, EngineRequest
 from piquet.engines.processes import interrupt
 from piquet.errors import EngineError
 
@@ -26,7 +26,7 @@ _JOIN_S = 15.0
 class PyinfraDrive(Drive):
     """One runner process. Its output is not trusted further than its form: what is no event is noise."""
 
-    def __init__(self, command: Sequence[str], request: Request) -> None:
+    def __init__(self, command: Sequence[str], request: EngineRequest) -> None:
         """Start it and hand the request over."""
         super().__init__()
         self._has_results = False
@@ -99,7 +99,7 @@ class PyinfraDrive(Drive):
                     stream.close()
 
 
-def start(verb: str, request: Request) -> PyinfraDrive:
+def start(verb: str, request: EngineRequest) -> PyinfraDrive:
     """Begin a verb.
 
     Raises:

@@ -13,7 +13,7 @@ from typing import Any
 
 from piquet.errors import FleetError, Problem
 
-TIMEOUT_S = 120
+INVENTORY_TIMEOUT_S = 120
 
 
 def inventory_hosts(inventory: Path | str, limit: str | None = None) -> dict[str, dict[str, Any]]:
@@ -53,10 +53,15 @@ def _listing(inventory: Path | str, limit: str | None) -> dict[str, Any]:
     command = [_program(), "-i", str(inventory), "--list", *(["--limit", limit] if limit else [])]
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False, stdin=subprocess.DEVNULL
+            command,
+            capture_output=True,
+            text=True,
+            timeout=INVENTORY_TIMEOUT_S,
+            check=False,
+            stdin=subprocess.DEVNULL,
         )
     except subprocess.TimeoutExpired as err:
-        raise _unreadable(inventory, f"ansible-inventory gave no answer in {TIMEOUT_S} s") from err
+        raise _unreadable(inventory, f"ansible-inventory gave no answer in {INVENTORY_TIMEOUT_S} s") from err
     if done.returncode or "Unable to parse" in done.stderr:
         raise _refused(inventory, done.stderr.strip() or f"ansible-inventory ended with {done.returncode}")
     listing: dict[str, Any] = json.loads(done.stdout)

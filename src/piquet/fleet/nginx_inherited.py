@@ -38,14 +38,14 @@ LUA_SWITCHES = ("rewrite_by_lua", "access_by_lua", "header_filter_by_lua", "body
 """In the place of each our location has a block of Lua that does nothing."""
 HEADERS = frozenset({"more_set_headers", "more_clear_headers"})
 """They are added to what our location says of headers, which comes after them."""
-LINKS = "disable_symlinks"
+SYMLINKS_DIRECTIVE = "disable_symlinks"
 """Surveyed only where it keeps nginx from seeing our flags."""
 _ANSWERING_TEXT = """
 nchan_publisher nchan_pubsub nchan_subscriber nchan_publisher_location nchan_pubsub_location
 nchan_subscriber_location nchan_redis_upstream_stats push_publisher push_subscriber report_uploads
 track_uploads
 """
-_ANSWERING = frozenset({LINKS, *_ANSWERING_TEXT.split()})
+_ANSWERING = frozenset({SYMLINKS_DIRECTIVE, *_ANSWERING_TEXT.split()})
 """They answer in our location's place, or keep it from being found, and nothing there can switch them off."""
 _HARMLESS = re.compile(
     r"js_(?:fetch_.*|import|include|path|preload_object|set|shared_dict_zone|var)"

@@ -26,7 +26,7 @@ from piquet.printable import printable_line
 from piquet.protocol.findings import Finding
 
 SURVEY_VERSION = 1
-VARIABLES = (
+KNOWN_VARIABLES = (
     "piquet_addresses", "piquet_allow_unloaded", "piquet_apache", "piquet_arm_partial", "piquet_baseline",
     "piquet_become",
     "piquet_campaign", "piquet_canary", "piquet_health_paths", "piquet_hosts", "piquet_install_python",
@@ -40,7 +40,7 @@ VARIABLES = (
 NOT_SERVED = "site-not-served"
 """Code of the finding that a declared site is served by nobody."""
 
-T = TypeVar("T")
+TypedT = TypeVar("TypedT")
 _CATCH_ALL = frozenset({"", "_", "*"})
 _MAX_NAMED = 5
 _VHOSTS = (("nginx", "blocks"), ("apache", "vhosts"))
@@ -119,10 +119,10 @@ def _host(name: str, variables: Mapping[str, Any], survey: Mapping[str, Any] | N
 def _check_names(variables: Mapping[str, Any]) -> None:
     """A misspelt `piquet_sites` would choose every site of the host, so nothing unknown is passed over."""
     for name in sorted(variables):
-        if name.startswith("piquet_") and name not in VARIABLES:
-            close = difflib.get_close_matches(name, VARIABLES, 1)
+        if name.startswith("piquet_") and name not in KNOWN_VARIABLES:
+            close = difflib.get_close_matches(name, KNOWN_VARIABLES, 1)
             hint = f"did you mean {close[0]}?" if close else "names that begin with piquet_ are ours"
-            raise _FormError(f"there is no variable {shown(name)}", ", ".join(VARIABLES), hint=hint)
+            raise _FormError(f"there is no variable {shown(name)}", ", ".join(KNOWN_VARIABLES), hint=hint)
 
 
 def _declared(value: Any) -> tuple[str, ...] | None:
@@ -391,11 +391,11 @@ def _not_served(host: str, site: str) -> Finding:
     return Finding("error", NOT_SERVED, host, message, hint=hint)
 
 
-def _typed(value: Any, kind: type[T]) -> T:
+def _typed(value: Any, kind: type[TypedT]) -> TypedT:
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise TypeError(f"{kind.__name__} expected, got {value!r}")
     return value
 
 
-def _optional(value: Any, kind: type[T]) -> T | None:
+def _optional(value: Any, kind: type[TypedT]) -> TypedT | None:
     return None if value is None else _typed(value, kind)

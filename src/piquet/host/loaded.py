@@ -19,7 +19,7 @@ from typing import Iterator, List, Sequence, Tuple
 
 from piquet.host.machine import Machine, boot_id
 from piquet.host.outcome import Request
-from piquet.host.servers.web_server import Server
+from piquet.host.servers.web_server import WebServer
 from piquet.host.state import store
 from piquet.host.state.manifest import Manifest
 from piquet.protocol.findings import Finding, Severity
@@ -45,7 +45,7 @@ def refusals(machine: Machine, request: Request, names: Sequence[str]) -> List[F
     return findings(machine, names, "warning" if request.options.get(OPTION) else "error")
 
 
-def younger(machine: Machine, server: Server) -> List[Tuple[float, Path]]:
+def younger(machine: Machine, server: WebServer) -> List[Tuple[float, Path]]:
     """Age in seconds and path of what came after the server took up its configuration, the oldest first."""
     loaded_s = server.loaded_age_s()
     if loaded_s is None:

@@ -14,7 +14,7 @@ from piquet.host.servers import web_server
 from piquet.host.servers.apache.server import Apache
 from piquet.host.servers.nginx import hook_line
 from piquet.host.servers.nginx.server import Nginx
-from piquet.host.servers.web_server import Server
+from piquet.host.servers.web_server import WebServer
 from piquet.host.state import journal, rollback_stamp, store, transaction
 from piquet.host.system import files
 from piquet.host.system.paths import Paths
@@ -42,17 +42,17 @@ class Machine:
     recalled: Optional[int] = None
 
     @property
-    def servers(self) -> Dict[str, Server]:
+    def servers(self) -> Dict[str, WebServer]:
         """Every kind of server that we know."""
         return {"nginx": self.nginx, "apache": self.apache}
 
-    def present(self) -> Dict[str, Server]:
+    def present(self) -> Dict[str, WebServer]:
         """Those that are installed."""
         return {name: server for name, server in self.servers.items() if server.is_present()}
 
-    def chosen(self, names: Iterable[str]) -> List[Server]:
+    def chosen(self, names: Iterable[str]) -> List[WebServer]:
         """Servers by name; an unknown name is the null server, which does nothing."""
-        return [self.servers.get(name, Server()) for name in names]
+        return [self.servers.get(name, WebServer()) for name in names]
 
     def schedule(self, name: str) -> Schedule:
         """What calls reconcile, as a manifest names it; an unknown name is the null schedule, which never does."""

@@ -17,7 +17,7 @@ from piquet.host.machine import Machine
 from piquet.host.proof_causes import cause
 from piquet.host.servers import probe
 from piquet.host.state import boundaries
-from piquet.host.state.manifest import Entry, Manifest
+from piquet.host.state.manifest import Manifest, StagedEntry
 from piquet.host.system import files
 from piquet.host.system.paths import Paths
 from piquet.protocol.findings import Finding
@@ -118,7 +118,7 @@ def _faults_of(machine: Machine, staged: Manifest, provider: str) -> Iterator[Fi
         yield Finding("error", "not-proved", str(machine.paths.proof), message, got=got)
 
 
-def _show(entry: Entry, campaign: str, name: str) -> Tuple[bool, probe.Answer]:
+def _show(entry: StagedEntry, campaign: str, name: str) -> Tuple[bool, probe.ProbeAnswer]:
     """Whether a site answers the name of the file as ours, and a name of no file not."""
     answer = probe.ask(entry.probe or {}, PROOF_PREFIX + name)
     if not _is_ours(answer, campaign):
@@ -126,12 +126,16 @@ def _show(entry: Entry, campaign: str, name: str) -> Tuple[bool, probe.Answer]:
     return not _is_ours(probe.ask(entry.probe or {}, PROOF_PREFIX + word()), campaign), answer
 
 
-def _is_ours(answer: probe.Answer, campaign: str) -> bool:
+def _is_ours(answer: probe.ProbeAnswer, campaign: str) -> bool:
     return (answer.status, answer.mark) == (_STATUS, f"{campaign}/proof")
 
 
 def _not_shown(
-    machine: Machine, provider: str, asked: Sequence[Entry], answers: Sequence[probe.Answer], file: Path
+    machine: Machine,
+    provider: str,
+    asked: Sequence[StagedEntry],
+    answers: Sequence[probe.ProbeAnswer],
+    file: Path,
 ) -> Finding:
     """What was asked, what came, and why."""
     got = "; ".join(f"{e.name}: {a.error or a.status}" for e, a in zip(asked, answers))
@@ -140,7 +144,7 @@ def _not_shown(
     return Finding("error", "not-proved", provider, message, f"{_STATUS} with our header", got, hint)
 
 
-def is_echoed(entry: Entry, paths: Paths, path: str, seal: str) -> bool:
+def is_echoed(entry: StagedEntry, paths: Paths, path: str, seal: str) -> bool:
     """Whether an answer is made by our configuration on this host, and by nothing that only looks like it.
 
     It repeats a word whose file root has just made, and no other; a header that somebody sets, or repeats, and another

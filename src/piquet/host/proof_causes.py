@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Iterator, Optional, Sequence, Tuple
 
 from piquet.host.servers import probe
-from piquet.host.servers.web_server import Server
+from piquet.host.servers.web_server import WebServer
 from piquet.host.system import processes
 from piquet.host.system.processes import Process
 
@@ -19,7 +19,7 @@ _PROC = Path("/proc")
 _ENFORCE = Path("/sys/fs/selinux/enforce")
 
 
-def cause(server: Server, name: str, file: Path, answers: Sequence[probe.Answer]) -> Tuple[str, str]:
+def cause(server: WebServer, name: str, file: Path, answers: Sequence[probe.ProbeAnswer]) -> Tuple[str, str]:
     """The cause in words, and what to do about it.
 
     Args:
@@ -37,7 +37,7 @@ def cause(server: Server, name: str, file: Path, answers: Sequence[probe.Answer]
     return hidden or _denied(server) or _answered(name, answers)
 
 
-def _processes(server: Server) -> Iterator[Process]:
+def _processes(server: WebServer) -> Iterator[Process]:
     """The master, then its workers: a root or a namespace may be the workers' own."""
     master = server.master()
     if master:
@@ -77,7 +77,7 @@ def _namespace(pid: str) -> str:
         return ""
 
 
-def _denied(server: Server) -> Optional[Tuple[str, str]]:
+def _denied(server: WebServer) -> Optional[Tuple[str, str]]:
     """That the file is there for it, but it may not look."""
     if _first_line(_ENFORCE) == "1":
         hint = "ausearch -m avc -ts recent; allow its domain to search and stat /run/piquet"
@@ -89,7 +89,7 @@ def _denied(server: Server) -> Optional[Tuple[str, str]]:
     return None
 
 
-def _answered(name: str, answers: Sequence[probe.Answer]) -> Tuple[str, str]:
+def _answered(name: str, answers: Sequence[probe.ProbeAnswer]) -> Tuple[str, str]:
     """That something else answers first, or that nothing of the kind is known."""
     if any(answer.mark for answer in answers):
         return (

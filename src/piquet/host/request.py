@@ -19,7 +19,7 @@ from piquet.host.machine import Machine
 from piquet.host.outcome import Outcome, Request
 from piquet.protocol.findings import Finding
 
-VERBS: Mapping[str, Tuple[str, str]] = {
+AGENT_VERBS: Mapping[str, Tuple[str, str]] = {
     "survey": ("survey", "run"),
     "hook": ("hook", "hook"),
     "unhook": ("hook", "unhook"),
@@ -60,7 +60,7 @@ def parse(document: Mapping[str, Any], members: Optional[Mapping[str, bytes]] = 
         PayloadError: an unknown verb.
     """
     verb = str(document.get("verb"))
-    if verb not in VERBS:
+    if verb not in AGENT_VERBS:
         raise PayloadError(f"There is no verb {verb!r}.")
     common = ("verb", "check", "diff", "at", "host")
     at = document.get("at")
@@ -91,7 +91,7 @@ def carry_out(machine: Machine, request: Request) -> Outcome:
 
 
 def _verb(name: str) -> Callable[[Machine, Request], Outcome]:
-    module, function = VERBS[name]
+    module, function = AGENT_VERBS[name]
     found: Callable[[Machine, Request], Outcome] = getattr(
         import_module(f"piquet.host.verbs.{module}"), function
     )

@@ -14,7 +14,7 @@ from piquet.host import flag_memory, takedown
 from piquet.host.machine import Machine
 from piquet.host.state import armed, manifest, store
 from piquet.host.state.armed import Armed
-from piquet.host.state.manifest import Entry, Manifest
+from piquet.host.state.manifest import Manifest, StagedEntry
 from piquet.host.system import files
 from piquet.protocol.findings import Finding
 
@@ -26,7 +26,7 @@ _AT_ONCE = 20
 class Stop(NamedTuple):
     """One entry that was stopped while its phase is in force."""
 
-    entry: Entry
+    entry: StagedEntry
     phase: int
 
     @property

@@ -18,7 +18,7 @@ from piquet.host.servers import probe, web_server
 from piquet.host.state import armed, boundaries, flags, manifest, rehearsal_tokens, store, token_file
 from piquet.host.state.armed import Armed
 from piquet.host.state.boundaries import Boundary
-from piquet.host.state.manifest import Entry, Manifest
+from piquet.host.state.manifest import Manifest, StagedEntry
 from piquet.host.system import files
 from piquet.host.system.pause import pause
 from piquet.protocol.findings import Finding
@@ -232,7 +232,7 @@ def _tell_once(
     return True
 
 
-def row(entry: Entry, staged: Manifest, phase: int, wants_ours: bool) -> Dict[str, Any]:
+def row(entry: StagedEntry, staged: Manifest, phase: int, wants_ours: bool) -> Dict[str, Any]:
     """What one site answered, as the journal has it."""
     answer = _ask(entry, staged, phase, wants_ours)
     is_ours = answer.is_of(staged.campaign, phase)
@@ -256,7 +256,7 @@ def _word(asked: Sequence[Dict[str, Any]], wants_ours: bool) -> str:
     return "unanswered" if is_silent else "confirmed"
 
 
-def _ask(entry: Entry, staged: Manifest, phase: int, wants_ours: bool) -> probe.Answer:
+def _ask(entry: StagedEntry, staged: Manifest, phase: int, wants_ours: bool) -> probe.ProbeAnswer:
     """Ask a few times, since a switch may be milliseconds away."""
     for attempt in range(_TRIES):
         answer = probe.ask(entry.probe or {}, staged.witness_path(phase))
@@ -308,7 +308,7 @@ def _judge_end(
     return word == "confirmed", [*findings, *([_unanswered(again)] if word == "unanswered" else [])]
 
 
-def _is_echoed(machine: Machine, entry: Entry, staged: Manifest, boundary: Boundary) -> bool:
+def _is_echoed(machine: Machine, entry: StagedEntry, staged: Manifest, boundary: Boundary) -> bool:
     return proof.is_echoed(entry, machine.paths, staged.witness_path(boundary.phase), staged.seal)
 
 
@@ -339,7 +339,7 @@ def _reload(machine: Machine, providers: Collection[str]) -> List[Finding]:
 
 
 def _escalate_and_look(
-    machine: Machine, verb: str, boundary: Boundary, staged: Manifest, suspects: Sequence[Entry]
+    machine: Machine, verb: str, boundary: Boundary, staged: Manifest, suspects: Sequence[StagedEntry]
 ) -> Tuple[bool, List[Finding]]:
     """Our configuration still answers: take everything away, then look again."""
     findings = disarm(machine, verb, "escalated") if machine.paths.armed.exists() else flags_down(machine)

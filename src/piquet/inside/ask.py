@@ -26,7 +26,7 @@ from typing import Any
 
 SIGN = "piquet-inside "
 WORKERS = 16
-BODY_LIMIT_BYTES = 32 * 1024 * 1024
+ASK_LIMIT_BYTES = 32 * 1024 * 1024
 LOG_BYTES = 16384
 BANNER = re.compile(rb"<aside data-piquet=\"([^\"]*)\"")
 _CONTEXT = ssl.create_default_context()
@@ -84,7 +84,7 @@ def ask(connection: Named, authority: str, method: str, path: str, headers: Any)
         connection.endheaders()
         response = connection.getresponse()
         first_byte_at = time.time()
-        body = response.read(BODY_LIMIT_BYTES)
+        body = response.read(ASK_LIMIT_BYTES)
         if response.read(1) or response.will_close:  # the second read also takes the end of a chunked body
             connection.close()
         received = [[key.lower(), value] for key, value in response.getheaders()]

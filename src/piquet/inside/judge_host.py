@@ -10,7 +10,7 @@ from typing import Any
 
 from piquet.campaign.model import Campaign
 from piquet.inside.look import Look
-from piquet.inside.moments import Moment, states_at, words
+from piquet.inside.moments import InsideMoment, states_at, words
 from piquet.plan import HostPlan
 from piquet.printable import in_one_line
 from piquet.protocol.findings import Finding
@@ -44,7 +44,7 @@ class Case:
     look: Look
     plan: HostPlan
     campaign: Campaign
-    moment: Moment
+    moment: InsideMoment
     owners: Mapping[str, str]
     servers: tuple[str, ...]
 

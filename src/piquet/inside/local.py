@@ -9,7 +9,7 @@ from piquet.answers import BUILT_IN_DOORS
 from piquet.fleet.model import Fleet, Host
 from piquet.plan import HostPlan, Plan
 from piquet.protocol.http import ABOUT_PATH
-from piquet.verify.observation import ACCEPT_HTML, UNKNOWN_SITE, Job, Question, Target, Unreachable
+from piquet.verify.observation import ACCEPT_HTML, UNKNOWN_SITE, Inquiry, Question, Target, Unreachable
 from piquet.verify.questions import FRONT
 from piquet.verify.targets import targets_of
 
@@ -40,14 +40,14 @@ def local_targets(
     return (*plain, *more), tuple(one for one in lost if one.site not in reached)
 
 
-def local_jobs(targets: tuple[Target, ...]) -> tuple[Job, ...]:
+def local_jobs(targets: tuple[Target, ...]) -> tuple[Inquiry, ...]:
     """Every target with its questions."""
     seen: set[str] = set()
     jobs = []
     for target in targets:
         is_first = target.site not in seen and target.site != UNKNOWN_SITE
         seen.add(target.site)
-        jobs.append(Job(target, (FRONT, *FURTHER) if is_first else (FRONT,)))
+        jobs.append(Inquiry(target, (FRONT, *FURTHER) if is_first else (FRONT,)))
     return tuple(jobs)
 
 

@@ -18,19 +18,19 @@ from typing import Any, Protocol
 from piquet.errors import HostError
 from piquet.inside.ask import SIGN
 from piquet.printable import printable, printable_document
-from piquet.verify.observation import Job, Observation, Reply
+from piquet.verify.observation import Inquiry, Observation, Reply
 
 MAX_ARGUMENT_BYTES = 90_000
 """Linux takes 128 KiB in one argument (execve(2), MAX_ARG_STRLEN), and ssh makes one of the whole command."""
 MAX_ANSWER_BYTES = 256 * 1024 * 1024
 """Of one command's answer, unpacked: some 1,500 sites with their pages are well below."""
-TIMEOUT_S = 10.0
+LOOK_TIMEOUT_S = 10.0
 LOG_LINES = 8
 _START = "import base64,sys,zlib;exec(zlib.decompress(base64.b64decode(sys.argv[1])))"
 _STDERR_LINES = 8
 
 
-class Remote(Protocol):
+class InspectedHost(Protocol):
     """What we need of a testinfra host."""
 
     def run(self, command: str, *args: str) -> Any:
@@ -100,7 +100,7 @@ class Look:
         return str(self.status.get("state", "unknown"))
 
 
-def look(remote: Remote, host: str, python: str, jobs: Sequence[Job], order: Order) -> Look:
+def look(remote: InspectedHost, host: str, python: str, jobs: Sequence[Inquiry], order: Order) -> Look:
     """Look at a host once.
 
     Args:
@@ -129,11 +129,11 @@ def look(remote: Remote, host: str, python: str, jobs: Sequence[Job], order: Ord
 class _Part:
     """Some jobs, and the argument that carries them."""
 
-    jobs: Sequence[Job]
+    jobs: Sequence[Inquiry]
     text: str
 
 
-def _parts(jobs: Sequence[Job], order: Mapping[str, Any]) -> list[_Part]:
+def _parts(jobs: Sequence[Inquiry], order: Mapping[str, Any]) -> list[_Part]:
     """As few commands as fit; only the first one carries the rest of the order."""
     text = _argument({**order, "jobs": [_job(job) for job in jobs]})
     if len(text) <= MAX_ARGUMENT_BYTES or len(jobs) < 2:
@@ -143,7 +143,7 @@ def _parts(jobs: Sequence[Job], order: Mapping[str, Any]) -> list[_Part]:
     return [*_parts(jobs[:middle], order), *_parts(jobs[middle:], later)]
 
 
-def _job(job: Job) -> list[Any]:
+def _job(job: Inquiry) -> list[Any]:
     target = job.target
     where = [target.address, target.port, target.tls, target.name, target.authority]
     where.append(target.proxy_protocol)
@@ -151,7 +151,7 @@ def _job(job: Job) -> list[Any]:
 
 
 def _argument(order: Mapping[str, Any]) -> str:
-    value = {"timeout_s": TIMEOUT_S, "log_lines": LOG_LINES, **order}
+    value = {"timeout_s": LOOK_TIMEOUT_S, "log_lines": LOG_LINES, **order}
     return base64.b64encode(zlib.compress(json.dumps(value).encode(), 9)).decode("ascii")
 
 
@@ -160,7 +160,7 @@ def _program() -> str:
     return base64.b64encode(zlib.compress(source, 9)).decode("ascii")
 
 
-def _run(remote: Remote, host: str, python: str, argument: str) -> Mapping[str, Any]:
+def _run(remote: InspectedHost, host: str, python: str, argument: str) -> Mapping[str, Any]:
     try:
         done = remote.run("%s -I -c %s %s %s", python, _START, _program(), argument)
     except (RuntimeError, AssertionError, ValueError, OSError) as err:
@@ -197,7 +197,7 @@ def _unreached(host: str, err: Exception) -> str:
     return f"{host} cannot be reached\n  got:      {got}\n\n  hint: {hint}"
 
 
-def _replies(jobs: Sequence[Job], answers: Sequence[Sequence[Any]], host: str) -> list[Reply]:
+def _replies(jobs: Sequence[Inquiry], answers: Sequence[Sequence[Any]], host: str) -> list[Reply]:
     if len(jobs) != len(answers):
         raise HostError(f"{host} answered {len(answers)} of {len(jobs)} targets")
     found = []

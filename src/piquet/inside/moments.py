@@ -10,9 +10,9 @@ from piquet.campaign.model import Campaign
 from piquet.verify import expectations
 from piquet.verify.expectations import phase_at
 
-Moment = Literal["now", "before", "armed", "during", "after", "removed"]
+InsideMoment = Literal["now", "before", "armed", "during", "after", "removed"]
 
-MOMENTS: Mapping[Moment, str] = {
+INSIDE_MOMENTS: Mapping[InsideMoment, str] = {
     "now": "whatever the clock says (the default)",
     "before": "staged, and nothing shows, whatever the clock says",
     "armed": "armed; what shows goes by the clock",
@@ -22,7 +22,7 @@ MOMENTS: Mapping[Moment, str] = {
 }
 """What a user may ask for, and what it means."""
 
-STATES: Mapping[Moment, frozenset[str]] = {
+STATES: Mapping[InsideMoment, frozenset[str]] = {
     "before": frozenset({"staged", "armed"}),
     "armed": frozenset({"armed"}),
     "during": frozenset({"armed"}),
@@ -33,7 +33,7 @@ GRACE_S = 90.0
 """So long after the end a host may still be armed: the schedule looks every minute, the lease ended it on time."""
 
 
-def states_at(moment: Moment, campaign: Campaign, instant: float) -> frozenset[str]:
+def states_at(moment: InsideMoment, campaign: Campaign, instant: float) -> frozenset[str]:
     """The states that are right for a host with something to show.
 
     Args:
@@ -52,7 +52,7 @@ def states_at(moment: Moment, campaign: Campaign, instant: float) -> frozenset[s
     return STATES["after"] | (STATES["armed"] if instant < max(ends) + GRACE_S else frozenset())
 
 
-def verify_moment(moment: Moment) -> expectations.Moment:
+def verify_moment(moment: InsideMoment) -> expectations.Moment:
     """The same moment as `piquet.verify` knows it."""
     if moment == "removed":
         return "after"

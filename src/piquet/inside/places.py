@@ -20,4 +20,3 @@ TESTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
 """Commands that test a configuration; also where our agent, which knows the platform, is gone."""
 
 FOLDERS = ("/etc/piquet", "/var/lib/piquet", "/var/spool/piquet", "/run/piquet", AGENT_PATH)
-HOOK_MARK = "# piquet hook"

@@ -23,12 +23,12 @@ from piquet.fleet.sites import sites_on_hosts
 from piquet.fleet.workdir import Workdir
 from piquet.inside.judge_host import Case
 from piquet.inside.local import local_jobs, local_targets, own_sources
-from piquet.inside.look import Look, Order, Remote, look
-from piquet.inside.moments import Moment, verify_moment, words
-from piquet.inside.places import FOLDERS, HOOK_MARK, LOGS, TESTS
+from piquet.inside.look import InspectedHost, Look, Order, look
+from piquet.inside.moments import InsideMoment, verify_moment, words
+from piquet.inside.places import FOLDERS, LOGS, TESTS
 from piquet.load import LoadedCampaign, load_campaign, made_secret
 from piquet.plan import HostPlan, Plan, make_plan
-from piquet.protocol.places import AGENT_PATH, DEFAULT_PYTHON
+from piquet.protocol.places import AGENT_PATH, DEFAULT_PYTHON, HOOK_MARK
 from piquet.verify.expectations import Expectations, phase_at
 from piquet.verify.observation import UNKNOWN_SITE, Target, Unreachable
 
@@ -44,7 +44,7 @@ class Inputs:
     campaign: Path
     inventory: str
     workdir: Path | None
-    moment: Moment
+    moment: InsideMoment
 
 
 class Picket:
@@ -70,7 +70,7 @@ class Picket:
         self._surveys = workdir.surveys()
         self.fleet: Fleet = read_fleet(self._variables, self._surveys)
         self.plan: Plan = make_plan(self.campaign, self.fleet, datetime.now(UTC))
-        self._remotes: dict[str, Remote] = {}
+        self._remotes: dict[str, InspectedHost] = {}
         self._cases: dict[str, Case] = {}
         self._workdir = workdir
         self._check_moment()
@@ -90,7 +90,7 @@ class Picket:
         """This machine's clock when it was first asked for, epoch seconds UTC."""
         return datetime.now(UTC).timestamp()
 
-    def connect(self, remotes: Mapping[str, Remote]) -> None:
+    def connect(self, remotes: Mapping[str, InspectedHost]) -> None:
         """Take up the hosts of this run: what testinfra calls them → its connection.
 
         Raises:

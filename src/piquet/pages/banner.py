@@ -13,7 +13,7 @@ from functools import cache
 from markupsafe import Markup
 
 from piquet import answers, outlook, resources
-from piquet.banner import MARK, VEIL
+from piquet.banner import BANNER_MARK, VEIL
 from piquet.campaign.model import Campaign, Phase
 from piquet.errors import BundleError, Problem
 from piquet.pages import dates, text
@@ -23,8 +23,8 @@ from piquet.pages.theme import BANNER_STYLE
 from piquet.pages.words import Words, direction, words
 from piquet.protocol.http import ASSET_PREFIX
 
-SCRIPT = "banner.js"
-MAX_BYTES = 6656
+BANNER_SCRIPT = "banner.js"
+BANNER_MAX_BYTES = 6656
 _SPACE = re.compile(r"[ \t\r\n\f]+")
 """A no-break space is none of these: it is part of the text."""
 _SPECIAL = frozenset("$\\|%")
@@ -66,7 +66,7 @@ def fragment(campaign: Campaign, phase: Phase, source: PageSource, *, is_open: b
     """
     spoken, strike = words(source.language, campaign.theme), announced(campaign, phase)
     html = _FRAME.format(
-        mark=MARK,
+        mark=BANNER_MARK,
         head=_head(),
         sign=answers.sign(campaign, phase),
         style=phase.style or "bar",
@@ -102,10 +102,10 @@ def announced(campaign: Campaign, phase: Phase) -> Phase | None:
 
 def _refuse(source: PageSource, line: str) -> None:
     """Stop over what servers cannot carry, or visitors must not get."""
-    if len(line) > MAX_BYTES:
-        got = f"{len(line)} bytes where {MAX_BYTES} fit"
+    if len(line) > BANNER_MAX_BYTES:
+        got = f"{len(line)} bytes where {BANNER_MAX_BYTES} fit"
         raise BundleError(f"{source.file}: this message is too long for a banner: {got}")
-    problems = [Problem(source.file, 0, 0, fault) for fault in faults(line, {ASSET_PREFIX + SCRIPT})]
+    problems = [Problem(source.file, 0, 0, fault) for fault in faults(line, {ASSET_PREFIX + BANNER_SCRIPT})]
     if problems:
         raise BundleError("this banner cannot be shown", problems)
 
@@ -113,11 +113,11 @@ def _refuse(source: PageSource, line: str) -> None:
 @cache
 def script() -> bytes:
     """What makes a window of the modal style, and takes the banner out of foreign frames."""
-    return (resources.templates() / "page" / SCRIPT).read_bytes()
+    return (resources.templates() / "page" / BANNER_SCRIPT).read_bytes()
 
 
 def _head() -> Markup:
-    return _HEAD.format(prefix=ASSET_PREFIX, style=BANNER_STYLE, script=SCRIPT)
+    return _HEAD.format(prefix=ASSET_PREFIX, style=BANNER_STYLE, script=BANNER_SCRIPT)
 
 
 def _window(campaign: Campaign, strike: Phase, spoken: Words) -> Markup:

@@ -20,7 +20,7 @@ from piquet.campaign.document import shown
 from piquet.errors import Problem
 
 ELEMENT = "aside[data-piquet].piquet-banner"
-PREFIX = "piquet-"
+BANNER_CLASS_PREFIX = "piquet-"
 _CONDITIONS = frozenset({"media", "supports", "container"})
 _NAMED = frozenset({"keyframes", "-webkit-keyframes"})
 _SIBLINGS = frozenset({"~", "+", "||"})
@@ -107,13 +107,18 @@ def _split(tokens: list[Any]) -> list[list[Any]]:
 
 def _named(rule: Any) -> Iterator[_Found]:
     name, at = tinycss2.serialize(rule.prelude).strip(), f"@{rule.at_keyword}"
-    if rule.lower_at_keyword in _NAMED and name.startswith(PREFIX):
+    if rule.lower_at_keyword in _NAMED and name.startswith(BANNER_CLASS_PREFIX):
         return
-    if rule.lower_at_keyword == "font-face" and _family(rule).startswith(PREFIX):
+    if rule.lower_at_keyword == "font-face" and _family(rule).startswith(BANNER_CLASS_PREFIX):
         return
     if rule.lower_at_keyword in _NAMED or rule.lower_at_keyword == "font-face":
         got = f"{at} {name or _family(rule)}"
-        yield rule, f"a name that begins with {PREFIX}", got, f"call it {PREFIX}…, here and where it is used"
+        yield (
+            rule,
+            f"a name that begins with {BANNER_CLASS_PREFIX}",
+            got,
+            f"call it {BANNER_CLASS_PREFIX}…, here and where it is used",
+        )
     elif rule.lower_at_keyword not in (
         "charset",
         "import",

@@ -29,7 +29,7 @@ CPU_S = 2
 """Of one page; ours take some thousandths."""
 MEMORY_BYTES = 768 * 1024**2
 """Of the whole process: Python with Jinja has some 150 million bytes of addresses, the longest page a few."""
-TIMEOUT_S = 60
+THEME_TIMEOUT_S = 60
 """Until the process is given up, however busy the machine is."""
 _START = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from piquet.pages.confined import serve; serve()"
 _HTML = "piquet:html"
@@ -51,7 +51,7 @@ class _Worker:
 
     def ask(self, question: str) -> str:
         """The answer, or "" if it died over it."""
-        timer = threading.Timer(TIMEOUT_S, self._process.kill)
+        timer = threading.Timer(THEME_TIMEOUT_S, self._process.kill)
         timer.start()
         try:
             self._stdin.write(question + "\n")

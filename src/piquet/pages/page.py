@@ -56,7 +56,7 @@ def _assets(campaign: Campaign, phase: Phase, spoken: Iterable[PageSource]) -> d
     if phase.mode == "banner":
         found.pop(theme.ICON, None)  # the page has its own
         found[theme.BANNER_STYLE] = theme.style(campaign.theme, theme.BANNER_STYLE)
-        found[banner.SCRIPT] = banner.script()
+        found[banner.BANNER_SCRIPT] = banner.script()
     else:
         found[theme.PAGE_STYLE] = theme.style(campaign.theme, theme.PAGE_STYLE)
     for source in spoken:

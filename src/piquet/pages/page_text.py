@@ -20,7 +20,7 @@ from piquet.pages.source import PageSource
 MAX_MESSAGE_CHARACTERS = 1500
 MAX_MESSAGE_BYTES = 4500
 """What is left of the banner's line in a configuration besides its frame, links and paragraphs (`render.banner`)."""
-EXPECTED = "text, headings, lists, tables, pictures, and links to http, https, mailto or tel"
+PAGE_EXPECTED = "text, headings, lists, tables, pictures, and links to http, https, mailto or tel"
 _ACTIVE = frozenset(
     {
         "script",
@@ -62,7 +62,7 @@ def page_problems(source: PageSource) -> Iterator[Problem]:
     parser.feed(text)
     parser.close()
     for line, column, message, got in parser.found:
-        yield Problem(source.file, line, column, message, EXPECTED, shown(got), _hint(source))
+        yield Problem(source.file, line, column, message, PAGE_EXPECTED, shown(got), _hint(source))
 
 
 def unreadable_problem(source: PageSource, text: str) -> Problem | None:
@@ -106,7 +106,7 @@ def _written_out(text: str) -> int:
 
 def _problem(source: PageSource, text: str, at: int, message: str, got: str) -> Problem:
     line, column = text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
-    return Problem(source.file, line, column, message, EXPECTED, shown(got), _hint(source))
+    return Problem(source.file, line, column, message, PAGE_EXPECTED, shown(got), _hint(source))
 
 
 def _hint(source: PageSource) -> str:

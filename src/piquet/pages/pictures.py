@@ -22,7 +22,7 @@ from piquet.pages.source import PageSource
 
 MAX_PICTURE_BYTES = 2 * 1024 * 1024
 MAX_ALL_BYTES = 8 * 1024 * 1024
-EXPECTED = "a PNG, JPEG, GIF, WebP or AVIF file beside the text, such as photo.jpg"
+PICTURE_EXPECTED = "a PNG, JPEG, GIF, WebP or AVIF file beside the text, such as photo.jpg"
 _MAGIC = {
     "png": re.compile(rb"\x89PNG\r\n\x1a\n"),
     "jpg": re.compile(rb"\xff\xd8\xff"),
@@ -61,12 +61,12 @@ def reference_problem(source: PageSource, found: Reference) -> Problem | None:
     parts = found.name.split("/")
     if _ELSEWHERE.match(found.name):
         hint = "copy the picture beside the text: a strike page loads nothing from anybody else"
-        return _problem(source, found, "this picture comes from elsewhere", EXPECTED, hint)
+        return _problem(source, found, "this picture comes from elsewhere", PICTURE_EXPECTED, hint)
     if any(part in ("", ".", "..") or part.startswith(".") for part in parts) or "\\" in found.name:
-        return _problem(source, found, "this picture is not beside the text", EXPECTED, "")
+        return _problem(source, found, "this picture is not beside the text", PICTURE_EXPECTED, "")
     if _kind(found.name) not in _MAGIC:
         hint = "an SVG is a document that can act; export it as PNG" if found.name.endswith(".svg") else ""
-        return _problem(source, found, "this kind of picture is not accepted", EXPECTED, hint)
+        return _problem(source, found, "this kind of picture is not accepted", PICTURE_EXPECTED, hint)
     if not found.alt.strip():
         way = 'alt="…"' if source.kind == "html" else f"![…]({found.name})"
         hint = f"write {way}: people who cannot see it, and pages without pictures, need the words"
@@ -87,7 +87,11 @@ def content_problem(
     """
     if content is None:
         return _problem(
-            source, found, "there is no such picture", EXPECTED, f"copy {found.name} beside {source.file}"
+            source,
+            found,
+            "there is no such picture",
+            PICTURE_EXPECTED,
+            f"copy {found.name} beside {source.file}",
         )
     if size_bytes > MAX_PICTURE_BYTES:
         expected, hint = (
@@ -97,7 +101,7 @@ def content_problem(
         return _problem(source, found, f"this picture is too big: {size_bytes} bytes", expected, hint)
     if not _MAGIC[_kind(found.name)].match(content):
         return _problem(
-            source, found, "this file is not the kind of picture that its name says", EXPECTED, ""
+            source, found, "this file is not the kind of picture that its name says", PICTURE_EXPECTED, ""
         )
     if reason := size_reason(_kind(found.name), content):
         return _problem(

@@ -18,9 +18,9 @@ import tinycss2
 from piquet.campaign.document import shown
 from piquet.errors import Problem
 
-MAX_CHARACTERS = 128 * 1024
+SHEET_MAX_CHARACTERS = 128 * 1024
 """Of a style sheet: twenty times ours; a page with more would be long to load."""
-MAX_DEPTH = 32
+SHEET_MAX_DEPTH = 32
 """How deep brackets of any kind may lie in each other; ours reach four, and readers of them call themselves."""
 _LOADING = frozenset(
     {"url", "src", "image", "image-set", "-webkit-image-set", "cross-fade", "-webkit-cross-fade", "filter"}
@@ -39,8 +39,8 @@ _Found = tuple[int, int, str, str]
 
 def bounds_problem(file: str, text: str) -> Problem | None:
     """Whether a style sheet is longer or nested deeper than any is; nobody looks into one that is."""
-    if len(text) > MAX_CHARACTERS:
-        expected, got = f"at most {MAX_CHARACTERS} characters", f"{len(text)}"
+    if len(text) > SHEET_MAX_CHARACTERS:
+        expected, got = f"at most {SHEET_MAX_CHARACTERS} characters", f"{len(text)}"
         return Problem(
             file, 0, 0, "this style sheet is too long", expected, got, "leave out what no page uses"
         )
@@ -51,8 +51,11 @@ def bounds_problem(file: str, text: str) -> Problem | None:
             inner = getattr(token, "content", None) or getattr(token, "arguments", None)
             if isinstance(inner, list):
                 pending.append((inner, depth + 1))
-                if depth == MAX_DEPTH:
-                    place, expected = (token.source_line, token.source_column), f"at most {MAX_DEPTH} levels"
+                if depth == SHEET_MAX_DEPTH:
+                    place, expected = (
+                        (token.source_line, token.source_column),
+                        f"at most {SHEET_MAX_DEPTH} levels",
+                    )
                     message, hint = "this style sheet is nested too deeply", "close what was opened"
                     return Problem(file, *place, message, expected, hint=hint)
     return None

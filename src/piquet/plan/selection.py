@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from piquet.campaign.matching import entry_key, match_pattern, match_site
-from piquet.campaign.model import Answer, Campaign, Phase
+from piquet.campaign.model import Campaign, ConsentAnswer, Phase
 from piquet.fleet.model import Host, Listen, Site
 from piquet.plan.model import Entry, HostPlan, Probe
 
@@ -41,7 +41,7 @@ class Selector:
         return tuple(sorted((self.include | self.exclude | self.consent.keys()) - {"*"}))
 
     @property
-    def consent(self) -> Mapping[str, Answer]:
+    def consent(self) -> Mapping[str, ConsentAnswer]:
         """Pattern → answer; empty if nobody had to be asked."""
         return self.campaign.sites.consent
 
@@ -49,7 +49,7 @@ class Selector:
         """Whether `include` and `exclude` mean this name."""
         return match_pattern(name, self.include) is not None and match_pattern(name, self.exclude) is None
 
-    def answer(self, name: str) -> Answer | None:
+    def answer(self, name: str) -> ConsentAnswer | None:
         """What the site said; `in` where nobody had to be asked, None for silence."""
         if not self.consent:
             return "in"
@@ -78,7 +78,7 @@ def host_plan(selector: Selector, host: Host) -> HostPlan:
     return HostPlan(host.name, host.address, host.servers, chosen, names, host.scheduler, host.health_paths)
 
 
-def _agrees(answer: Answer | None, phase: Phase) -> bool:
+def _agrees(answer: ConsentAnswer | None, phase: Phase) -> bool:
     return answer == "in" or (answer == "message" and phase.mode == "banner")
 
 

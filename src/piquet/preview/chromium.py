@@ -37,7 +37,7 @@ _INPUT, _OUTPUT = 3, 4
 _ABOVE = 10
 """Our ends of the pipes are moved above the numbers that the browser expects."""
 
-MISSING = "there is no Chromium to take the pictures\n\nhint: on Debian and Ubuntu: apt install chromium"
+NO_CHROMIUM = "there is no Chromium to take the pictures\n\nhint: on Debian and Ubuntu: apt install chromium"
 
 
 @dataclass
@@ -134,7 +134,7 @@ def find() -> str:
     """
     found = next((path for name in NAMES if (path := shutil.which(name))), None)
     if found is None:
-        raise EngineError(MISSING)
+        raise EngineError(NO_CHROMIUM)
     return found
 
 

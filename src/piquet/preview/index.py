@@ -6,12 +6,12 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from piquet import answers, resources
-from piquet.answers import Request
+from piquet.answers import SiteRequest
 from piquet.campaign.windows import duration_text, local_text
 from piquet.preview import sample
 from piquet.preview.rendered_campaign import SECRET, Show
-from piquet.preview.sample import Reply
-from piquet.preview.view import HOME, MOMENTS, View
+from piquet.preview.sample import SampleReply
+from piquet.preview.view import HOME, PREVIEW_MOMENTS, View
 from piquet.protocol.http import SIGN_HEADER
 from piquet.servers.environment import render
 
@@ -22,7 +22,7 @@ _PAGES = {"front page": "/", "article": "/article"}
 _TOLD = ("Retry-After", "Cache-Control", "X-Robots-Tag", "Content-Language", SIGN_HEADER)
 
 
-def reply(show: Show, port: int, request: Request, visit: int = 0) -> Reply:
+def reply(show: Show, port: int, request: SiteRequest, visit: int = 0) -> SampleReply:
     """A page of the index.
 
     Args:
@@ -46,7 +46,7 @@ def reply(show: Show, port: int, request: Request, visit: int = 0) -> Reply:
     return _page(200, port, _side_by_side(show, port, view, f"/{place}", visit).encode())
 
 
-def _page(status: int, port: int, body: bytes, kind: str = "text/html; charset=utf-8") -> Reply:
+def _page(status: int, port: int, body: bytes, kind: str = "text/html; charset=utf-8") -> SampleReply:
     policy = f"default-src 'none'; style-src 'self'; frame-src http://*.{HOME}:{port}; base-uri 'none'; "
     policy += "form-action 'none'; frame-ancestors 'none'"
     headers = {
@@ -55,7 +55,7 @@ def _page(status: int, port: int, body: bytes, kind: str = "text/html; charset=u
         "Cache-Control": "no-store",
         "X-Content-Type-Options": "nosniff",
     }
-    return Reply(status, headers, body)
+    return SampleReply(status, headers, body)
 
 
 def _overview(show: Show) -> str:
@@ -88,7 +88,7 @@ def _side_by_side(show: Show, port: int, view: View, path: str, visit: int) -> s
         sites=sites,
         widths=WIDTHS,
         phases=[(phase, View("during", phase, view.language).label) for phase in campaign.phases],
-        moments=[(moment, View(moment, view.phase, view.language).label) for moment in MOMENTS],
+        moments=[(moment, View(moment, view.phase, view.language).label) for moment in PREVIEW_MOMENTS],
         languages=[(name, View(view.moment, view.phase, name).label) for name in campaign.languages],
         pages=_PAGES,
         told=_told(show, view, path),
@@ -98,6 +98,6 @@ def _side_by_side(show: Show, port: int, view: View, path: str, visit: int) -> s
 
 def _told(show: Show, view: View, path: str) -> list[str]:
     """What the server answers, as lines that a sysadmin knows."""
-    got = show.reply(view, Request("GET", path, view.host(), {"accept": "text/html"}))
+    got = show.reply(view, SiteRequest("GET", path, view.host(), {"accept": "text/html"}))
     lines = [f"{got.status} {HTTPStatus(got.status).phrase}"]
     return lines + [f"{name}: {got.headers[name]}" for name in _TOLD if name in got.headers]

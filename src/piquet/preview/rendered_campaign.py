@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from piquet import answers, banner
-from piquet.answers import Answer, Request
+from piquet.answers import Answer, SiteRequest
 from piquet.campaign.model import Phase
 from piquet.load import LoadedCampaign, load_campaign
 from piquet.pages import page
 from piquet.preview import sample
-from piquet.preview.sample import Reply
+from piquet.preview.sample import SampleReply
 from piquet.preview.view import View, views
 from piquet.protocol.http import ASSET_PREFIX
 from piquet.protocol.places import DIGEST_MARK
@@ -46,7 +46,7 @@ class Show:
     fragments: Mapping[tuple[int, str], str]
     views: Mapping[str, View]
 
-    def reply(self, view: View, request: Request) -> Reply:
+    def reply(self, view: View, request: SiteRequest) -> SampleReply:
         """What a visitor of that view's site gets; the visitor's language is the view's."""
         campaign = self.loaded.campaign
         phase = view.in_force(campaign)
@@ -58,22 +58,24 @@ class Show:
             return sample.reply(_path(request))
         if answer.kind == "banner":
             return self._bannered(phase, answer.language, sample.reply(_path(request)))
-        return Reply(answer.status or 200, _headers(answer, request), self._body(phase, answer, request))
+        return SampleReply(
+            answer.status or 200, _headers(answer, request), self._body(phase, answer, request)
+        )
 
     def _assets(self, phase: Phase | None) -> frozenset[str]:
         prefix = f"asset/{phase.number}/" if phase else ""
         files = self.files[phase.number] if phase else {}
         return frozenset(name.removeprefix(prefix) for name in files if name.startswith(prefix))
 
-    def _bannered(self, phase: Phase, language: str, usual: Reply) -> Reply:
+    def _bannered(self, phase: Phase, language: str, usual: SampleReply) -> SampleReply:
         headers = {name.lower(): value for name, value in usual.headers.items()}
         if not banner.can_carry(usual.status, headers):
             return usual
         fragment = self.fragments[phase.number, language].encode()
         body = banner.insert(usual.body, fragment)
-        return Reply(usual.status, {**usual.headers, "Cache-Control": "no-store"}, body)
+        return SampleReply(usual.status, {**usual.headers, "Cache-Control": "no-store"}, body)
 
-    def _body(self, phase: Phase, answer: Answer, request: Request) -> bytes:
+    def _body(self, phase: Phase, answer: Answer, request: SiteRequest) -> bytes:
         files, number = self.files[phase.number], phase.number
         if answer.kind in _FILES:
             return files[_FILES[answer.kind].format(number, answer.language)]
@@ -102,11 +104,11 @@ def load_show(path: Path) -> Show:
     )
 
 
-def _path(request: Request) -> str:
+def _path(request: SiteRequest) -> str:
     return request.target.partition("?")[0]
 
 
-def _headers(answer: Answer, request: Request) -> dict[str, str]:
+def _headers(answer: Answer, request: SiteRequest) -> dict[str, str]:
     """The table's headers, the sample site's policy on top, and where a redirect leads."""
     headers = {"Content-Security-Policy": sample.POLICY, **answer.headers}
     leads_to = {"to-usual": _path(request), "bypass": "/"}

@@ -20,7 +20,7 @@ _TYPES = {"html": "text/html; charset=utf-8", "css": "text/css; charset=utf-8"}
 
 
 @dataclass(frozen=True)
-class Reply:
+class SampleReply:
     """One answer as it goes over the wire; header names as written."""
 
     status: int
@@ -28,7 +28,7 @@ class Reply:
     body: bytes = b""
 
 
-def reply(path: str) -> Reply:
+def reply(path: str) -> SampleReply:
     """What the site itself answers, whatever the method.
 
     Args:
@@ -36,9 +36,9 @@ def reply(path: str) -> Reply:
     """
     common = {"Content-Security-Policy": POLICY, "Cache-Control": "no-cache"}
     if path not in PATHS:
-        return Reply(404, {**common, "Content-Type": "text/plain; charset=utf-8"}, b"Not found.\n")
+        return SampleReply(404, {**common, "Content-Type": "text/plain; charset=utf-8"}, b"Not found.\n")
     kind = _TYPES[PATHS[path].rpartition(".")[2]]
-    return Reply(200, {**common, "Content-Type": kind}, _files()[path])
+    return SampleReply(200, {**common, "Content-Type": kind}, _files()[path])
 
 
 @cache

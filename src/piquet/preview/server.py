@@ -16,11 +16,11 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from socketserver import ThreadingTCPServer
 
-from piquet.answers import Request
+from piquet.answers import SiteRequest
 from piquet.errors import EngineError, PiquetError
 from piquet.preview import index
 from piquet.preview.rendered_campaign import load_show
-from piquet.preview.sample import Reply
+from piquet.preview.sample import SampleReply
 from piquet.preview.view import HOME, label_of
 
 ADDRESS = "127.0.0.1"
@@ -68,13 +68,13 @@ class PreviewServer(ThreadingTCPServer):
         """Address of the index."""
         return f"http://{HOME}:{self.port}/"
 
-    def reply(self, host: str, request: Request) -> Reply:
+    def reply(self, host: str, request: SiteRequest) -> SampleReply:
         """The answer to a request by the name that it was sent to."""
         name, _, port = host.partition(":")
         if (port or "80") != str(self.port):
             return _refused(host)
         if name in _ALIASES:
-            return Reply(302, {**_TEXT, "Location": self.url})
+            return SampleReply(302, {**_TEXT, "Location": self.url})
         if name == HOME:
             return self._index(request)
         view = self.show.views.get(label_of(name))
@@ -82,21 +82,21 @@ class PreviewServer(ThreadingTCPServer):
             return _refused(host)
         return self.show.reply(view, self._as_visitor(request))
 
-    def _index(self, request: Request) -> Reply:
+    def _index(self, request: SiteRequest) -> SampleReply:
         """The index reads a changed campaign anew, so that its author sees what was just written."""
         try:
             if (seen := _stamp(self._path.parent)) != self._seen:
                 self.show, self._seen = load_show(self._path), seen
         except PiquetError as err:
-            return Reply(500, _TEXT, f"{err}\n".encode())
+            return SampleReply(500, _TEXT, f"{err}\n".encode())
         return index.reply(self.show, self.port, request, next(self._visits))
 
-    def _as_visitor(self, request: Request) -> Request:
+    def _as_visitor(self, request: SiteRequest) -> SiteRequest:
         """A frame of the index stands for a whole window, not for a frame on another site."""
         headers = dict(request.headers)
         if headers.get("referer", "").startswith(self.url):
             headers = {name: value for name, value in headers.items() if not name.startswith("sec-fetch-")}
-        return Request(request.method, request.target, request.host, headers)
+        return SiteRequest(request.method, request.target, request.host, headers)
 
 
 @contextmanager
@@ -136,7 +136,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         headers = {name.lower(): value for name, value in self.headers.items()}
         host = headers.get("host", "").lower()
-        reply = self.server.reply(host, Request(self.command, self.path, host.partition(":")[0], headers))
+        reply = self.server.reply(host, SiteRequest(self.command, self.path, host.partition(":")[0], headers))
         self._drain(headers)
         self.send_response(reply.status)
         for name, value in reply.headers.items():
@@ -168,6 +168,6 @@ def _stamp(folder: Path) -> frozenset[tuple[str, int, int]]:
     return frozenset(found)
 
 
-def _refused(host: str) -> Reply:
+def _refused(host: str) -> SampleReply:
     """Source: RFC 9110 §15.5.20."""
-    return Reply(421, _TEXT, f"This preview is not for {host[:80]!r}.\n".encode())
+    return SampleReply(421, _TEXT, f"This preview is not for {host[:80]!r}.\n".encode())

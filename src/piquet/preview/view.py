@@ -19,8 +19,8 @@ from typing import Literal
 
 from piquet.campaign.model import Campaign, Phase
 
-Moment = Literal["before", "during", "after"]
-MOMENTS: tuple[Moment, ...] = ("before", "during", "after")
+PreviewMoment = Literal["before", "during", "after"]
+PREVIEW_MOMENTS: tuple[PreviewMoment, ...] = ("before", "during", "after")
 HOME = "piquet.localhost"
 """Host name of the index; the views are below it, so that browsers take a view in a frame for the same site."""
 
@@ -38,7 +38,7 @@ class View:
         language: what the visitor's browser asks for.
     """
 
-    moment: Moment
+    moment: PreviewMoment
     phase: Phase
     language: str
 
@@ -72,4 +72,4 @@ def views(campaign: Campaign) -> Iterator[View]:
     """Every view of a campaign: by phase, language, moment."""
     for phase in campaign.phases:
         for language in campaign.languages:
-            yield from (View(moment, phase, language) for moment in MOMENTS)
+            yield from (View(moment, phase, language) for moment in PREVIEW_MOMENTS)

@@ -18,7 +18,7 @@ from piquet.printable import in_one_line
 from piquet.verify.baseline import WEIGHT, Baseline, Returned, Verdict
 from piquet.verify.observation import Target, Unreachable
 
-FORMAT = 1
+CERTIFICATE_FORMAT = 1
 _TIME = "%Y-%m-%d %H:%M:%SZ"
 _WORDS: Mapping[Verdict, str] = {
     "identical": "identical",
@@ -31,7 +31,7 @@ _WORDS: Mapping[Verdict, str] = {
 
 
 @dataclass(frozen=True)
-class Row:
+class CertificateRow:
     """One site at one door of one host.
 
     Attributes:
@@ -62,7 +62,7 @@ class Certificate:
     campaign: str
     at: datetime
     baseline_at: datetime
-    rows: tuple[Row, ...]
+    rows: tuple[CertificateRow, ...]
     not_asked: tuple[Unreachable, ...]
     missing: int
 
@@ -93,7 +93,7 @@ def make_certificate(
     by_target: dict[Target, list[Returned]] = {}
     for one in returned:
         by_target.setdefault(one.reply.target, []).append(one)
-    rows = tuple(Row(t, _worst(found), tuple(found)) for t, found in by_target.items())
+    rows = tuple(CertificateRow(t, _worst(found), tuple(found)) for t, found in by_target.items())
     missing = _doors(baseline, hosts) - {(t.host, t.address, t.port, t.name) for t in by_target}
     return Certificate(baseline.campaign, at, baseline_at, rows, tuple(not_asked), len(missing))
 
@@ -138,7 +138,7 @@ def to_json(certificate: Certificate) -> dict[str, Any]:
     """The certificate as a document; instants in RFC 3339, UTC."""
     counts = Counter(row.verdict for row in certificate.rows)
     return {
-        "piquet_return_certificate": FORMAT,
+        "piquet_return_certificate": CERTIFICATE_FORMAT,
         "campaign": certificate.campaign,
         "at": certificate.at.isoformat(),
         "baseline_at": certificate.baseline_at.isoformat(),
@@ -167,7 +167,7 @@ def _doors(baseline: Baseline, hosts: Collection[str] | None) -> set[tuple[str, 
     return {(key.host, key.address, key.port, key.name) for key in keys}
 
 
-def _row_lines(row: Row) -> Iterator[str]:
+def _row_lines(row: CertificateRow) -> Iterator[str]:
     yield f"  {_WORDS[row.verdict]}: {row.target.label}"
     for one in row.returned:
         for difference in one.found:
@@ -185,7 +185,7 @@ def _row_lines(row: Row) -> Iterator[str]:
         yield f"    not compared, as it changes by itself: {', '.join(fields)} ({where})"
 
 
-def _row_json(row: Row) -> dict[str, Any]:
+def _row_json(row: CertificateRow) -> dict[str, Any]:
     return {
         "host": row.target.host,
         "address": row.target.address,

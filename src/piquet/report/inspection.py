@@ -20,7 +20,7 @@ from piquet.verify.expectations import Moment, phase_at
 from piquet.verify.inspection import Inspection, Stretch
 from piquet.verify.observation import UNKNOWN_SITE, Target, Unreachable
 
-FORMAT = 1
+REPORT_FORMAT = 1
 _SHOWN: Mapping[Mode, str] = {
     "block": "the strike page",
     "occupy": "the strikers' page in the place of theirs",
@@ -73,7 +73,7 @@ def to_json(report: Report) -> dict[str, Any]:
     """The report as a document; instants in RFC 3339, UTC."""
     pace = report.inspection.pace
     return {
-        "piquet_verify": FORMAT,
+        "piquet_verify": REPORT_FORMAT,
         "campaign": report.campaign.name,
         "at": report.at.isoformat(),
         "moment": report.moment,

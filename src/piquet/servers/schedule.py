@@ -16,7 +16,7 @@ _PURPOSES = {
     "piquet-watch.path": "Notices a stop by hand.",
     "piquet-boot.service": "The first look after a boot, and the last before a shutdown.",
 }
-LINKS: Mapping[Scheduler, Mapping[str, str]] = {
+UNIT_LINKS: Mapping[Scheduler, Mapping[str, str]] = {
     "systemd": {
         f"{UNIT_DIR}/timers.target.wants/piquet-reconcile.timer": f"{UNIT_DIR}/piquet-reconcile.timer",
         f"{UNIT_DIR}/paths.target.wants/piquet-watch.path": f"{UNIT_DIR}/piquet-watch.path",

@@ -24,7 +24,7 @@ from piquet.verify.fingerprint import (
 )
 from piquet.verify.observation import UNKNOWN_SITE, Observation, Question, Reply, Target
 
-FORMAT = 1
+BASELINE_FORMAT = 1
 Verdict = Literal["identical", "stable", "limited", "unknown", "different", "unreachable"]
 WEIGHT: Mapping[Verdict, int] = {
     "identical": 0,
@@ -224,7 +224,7 @@ def write_baseline(baseline: Baseline) -> str:
     when = {"taken_at": baseline.last_at, "hosts": dict(sorted(baseline.taken_at.items()))}
     head = json.dumps({"campaign": baseline.campaign, **when})[1:-1]
     body = ",\n".join(lines)
-    return f'{{"piquet_baseline": {FORMAT}, {head}, "prints": [\n{body}\n]}}\n'
+    return f'{{"piquet_baseline": {BASELINE_FORMAT}, {head}, "prints": [\n{body}\n]}}\n'
 
 
 def read_baseline(text: str) -> Baseline:
@@ -235,9 +235,9 @@ def read_baseline(text: str) -> Baseline:
     """
     try:
         document: Mapping[str, Any] = json.loads(text)
-        if document["piquet_baseline"] != FORMAT:
+        if document["piquet_baseline"] != BASELINE_FORMAT:
             raise FleetError(
-                f"a baseline of format {document['piquet_baseline']}, this piquet reads {FORMAT}"
+                f"a baseline of format {document['piquet_baseline']}, this piquet reads {BASELINE_FORMAT}"
             )
         prints = dict(_read_print(record) for record in document["prints"])
         hosts = document.get("hosts") or dict.fromkeys((k.host for k in prints), document["taken_at"])

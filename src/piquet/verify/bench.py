@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from piquet.verify.observation import Job, Question, Target
+from piquet.verify.observation import Inquiry, Question, Target
 from piquet.verify.probe import Prober
 from piquet.verify.questions import DEEP_PATH, FRONT
 from piquet.verify.sweep import Swept, sweep
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 async def _run(names: Sequence[str], port: int, is_tls: bool, concurrency: int, folder: Path) -> Swept:
     targets = [Target("bench", "127.0.0.1", port, is_tls, name, name) for name in names]
     async with Prober(30.0, str(folder / "cert.pem")) as prober:
-        return await sweep(prober, [Job(target, _QUESTIONS) for target in targets], concurrency)
+        return await sweep(prober, [Inquiry(target, _QUESTIONS) for target in targets], concurrency)
 
 
 @contextmanager

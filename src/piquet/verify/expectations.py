@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from piquet.answers import STYLE_ASSETS, Answer, Request, at_host, expect
+from piquet.answers import STYLE_ASSETS, Answer, SiteRequest, at_host, expect
 from piquet.campaign.model import Campaign, Phase
 from piquet.verify.observation import Question, Reply, Target
 
@@ -48,7 +48,7 @@ class Expectations:
         """The table's row for one question while `phase` is in force; of our files only the style is asked for."""
         headers = dict(question.headers)
         source = self.sources.get(target.address, "127.0.0.1")
-        request = Request(question.method, question.path, target.name, headers, source)
+        request = SiteRequest(question.method, question.path, target.name, headers, source)
         assets = (STYLE_ASSETS[phase.mode],) if phase else ()
         campaign = at_host(self.campaign, target.health_paths)
         return expect(campaign, phase, request, self.secret, assets)

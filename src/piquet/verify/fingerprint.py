@@ -50,7 +50,7 @@ OF_ONE_APART = frozenset(
 """Fields of an answer of the site that few may see in a window: what keeps it from caches."""
 _COOKIE_TIMES = frozenset({"expires", "max-age"})
 _SECONDS = re.compile(r"(-?\d+) s")
-ABSENT = "(absent)"
+NOT_SENT = "(absent)"
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def volatile_fields(first: Mapping[str, str], second: Mapping[str, str]) -> froz
     """
     names = {*first, *second}
     changed = {
-        name for name in names if not _is_same(name, first.get(name, ABSENT), second.get(name, ABSENT))
+        name for name in names if not _is_same(name, first.get(name, NOT_SENT), second.get(name, NOT_SENT))
     }
     return frozenset(changed | _OF_THE_BODY if "body" in changed else changed)
 
@@ -92,7 +92,7 @@ def differences(
 ) -> tuple[Difference, ...]:
     """The fields that are not as before, volatile ones left out, sorted by name."""
     names = sorted({*before, *after} - volatile)
-    pairs = ((name, before.get(name, ABSENT), after.get(name, ABSENT)) for name in names)
+    pairs = ((name, before.get(name, NOT_SENT), after.get(name, NOT_SENT)) for name in names)
     return tuple(Difference(name, old, new) for name, old, new in pairs if not _is_same(name, old, new))
 
 
@@ -107,13 +107,13 @@ def _vary_alike(old: str, new: str) -> bool:
 
 
 def _varying(value: str) -> frozenset[str]:
-    names = re.split(r"[\s,|]+", "" if value == ABSENT else value.lower())
+    names = re.split(r"[\s,|]+", "" if value == NOT_SENT else value.lower())
     return frozenset(names) - {"", "accept-encoding"}
 
 
 def _length_alike(old: str, new: str) -> bool:
     """A length is said where the server had the whole answer in time, else it is chunked; the size always counts."""
-    return ABSENT in (old, new)
+    return NOT_SENT in (old, new)
 
 
 def _etag_alike(old: str, new: str) -> bool:

@@ -172,7 +172,7 @@ class Observation:
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class Inquiry:
     """A target and the questions for it, asked in this order by one worker."""
 
     target: Target

@@ -23,7 +23,7 @@ from piquet.answers import (
 from piquet.campaign.model import Campaign
 from piquet.protocol.http import ABOUT_PATH, ASSET_PREFIX
 from piquet.verify.baseline import Key
-from piquet.verify.observation import ACCEPT_HTML, UNKNOWN_SITE, Job, Question, Target
+from piquet.verify.observation import ACCEPT_HTML, UNKNOWN_SITE, Inquiry, Question, Target
 
 DEEP_PATH = "/piquet-verify/deep/path.html?page=2"
 CLIMBING = tuple(f"{BUILT_IN_DOORS[0]}{up}/piquet-verify" for up in ("..", "%2e%2e"))
@@ -33,7 +33,7 @@ FRONT = Question("GET", "/", (ACCEPT_HTML,))
 
 def jobs(
     targets: Iterable[Target], campaign: Campaign, secret: str | None, in_window: bool
-) -> tuple[Job, ...]:
+) -> tuple[Inquiry, ...]:
     """Every target with its questions.
 
     Args:
@@ -53,13 +53,15 @@ def jobs(
             return (FRONT,)
         return (*usual(target.health_paths), *(more if in_window and target.phases else ()))
 
-    return tuple(Job(target, asked(target)) for target in targets)
+    return tuple(Inquiry(target, asked(target)) for target in targets)
 
 
-def with_lines(jobs: Iterable[Job], places: Container[Key]) -> tuple[Job, ...]:
+def with_lines(jobs: Iterable[Inquiry], places: Container[Key]) -> tuple[Inquiry, ...]:
     """The same jobs, asking for the body's lines at the places whose body changes by itself."""
     return tuple(
-        Job(job.target, tuple(replace(q, keep_lines=Key.of(job.target, q) in places) for q in job.questions))
+        Inquiry(
+            job.target, tuple(replace(q, keep_lines=Key.of(job.target, q) in places) for q in job.questions)
+        )
         for job in jobs
     )
 

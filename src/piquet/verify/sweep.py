@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequenc
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from piquet.verify.observation import Job, Observation, Pace, Reply, Target
+from piquet.verify.observation import Inquiry, Observation, Pace, Reply, Target
 from piquet.verify.probe import Prober
 
 DEFAULT_CONCURRENCY = 64
@@ -37,7 +37,7 @@ def ignore_progress(done: int) -> None:
 
 async def sweep(
     prober: Prober,
-    jobs: Sequence[Job],
+    jobs: Sequence[Inquiry],
     concurrency: int = DEFAULT_CONCURRENCY,
     on_done: Callable[[int], None] = ignore_progress,
 ) -> Swept:
@@ -57,7 +57,7 @@ async def sweep(
 
 
 async def _work(
-    prober: Prober, jobs: Sequence[Job], concurrency: int, on_done: Callable[[int], None]
+    prober: Prober, jobs: Sequence[Inquiry], concurrency: int, on_done: Callable[[int], None]
 ) -> list[list[Reply]]:
     """The replies of each job; as many workers as allowed take the next job when they have done one."""
     found: list[list[Reply]] = [[] for _ in jobs]
@@ -106,7 +106,7 @@ class _Doors:
             self._alive.add(door)
 
 
-async def _one(prober: Prober, job: Job, doors: _Doors) -> AsyncIterator[Reply]:
+async def _one(prober: Prober, job: Inquiry, doors: _Doors) -> AsyncIterator[Reply]:
     """The replies of one target, until it turns out to be out of reach."""
     ours = ""
     ordered = sorted(job.questions, key=lambda question: question.is_late)
@@ -128,6 +128,6 @@ async def _one(prober: Prober, job: Job, doors: _Doors) -> AsyncIterator[Reply]:
             return
 
 
-def questions_in(jobs: Iterable[Job]) -> int:
+def questions_in(jobs: Iterable[Inquiry]) -> int:
     """How many questions a sweep will ask at most."""
     return sum(len(job.questions) for job in jobs)

@@ -22,7 +22,7 @@ Window = tuple[float, float]
 
 
 @dataclass
-class Run:
+class StrikeTime:
     """A time without interruption in which a target answered with the strike.
 
     Attributes:
@@ -57,7 +57,7 @@ class Timeline:
     target: Target
     samples: int = 0
     silent: int = 0
-    runs: list[Run] = field(default_factory=list)
+    runs: list[StrikeTime] = field(default_factory=list)
     signs: set[str] = field(default_factory=set)
     is_ours_at_end: bool = False
     first_at: float | None = None
@@ -79,7 +79,7 @@ class Timeline:
         if seen.ours and self.is_ours_at_end:
             self.runs[-1].last_ours = seen
         elif seen.ours:
-            self.runs.append(Run(self.last_usual, seen, seen))
+            self.runs.append(StrikeTime(self.last_usual, seen, seen))
         elif self.is_ours_at_end:
             self.runs[-1].after = seen
         if not seen.ours:
@@ -118,17 +118,17 @@ class Timeline:
         return max(0.0, end - start - held)
 
 
-def _since(run: Run) -> float:
+def _since(run: StrikeTime) -> float:
     """The earliest instant from which the run may have lasted."""
     return run.before.sent_at if run.before else float("-inf")
 
 
-def _till(run: Run) -> float:
+def _till(run: StrikeTime) -> float:
     """The latest instant until which the run may have lasted."""
     return run.after.first_byte_at if run.after else float("inf")
 
 
-def _outside(run: Run, windows: Sequence[Window]) -> float:
+def _outside(run: StrikeTime, windows: Sequence[Window]) -> float:
     first, last = run.first_ours, run.last_ours
     if first is last:
         may_be_inside = any(first.sent_at < end and start <= first.first_byte_at for start, end in windows)

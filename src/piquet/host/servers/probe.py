@@ -15,13 +15,13 @@ from typing import Any, Mapping, Optional
 
 from piquet.protocol.http import NONCE_HEADER, SIGN_HEADER
 
-TIMEOUT_S = 5.0
+PROBE_TIMEOUT_S = 5.0
 _MAX_HEAD_BYTES = 65536
 _LOCAL = {"0.0.0.0": "127.0.0.1", "::": "::1", "*": "127.0.0.1"}  # noqa: S104 - where to ask, not where to listen
 
 
 @dataclass(frozen=True)
-class Answer:
+class ProbeAnswer:
     """What the server said.
 
     Attributes:
@@ -43,7 +43,9 @@ class Answer:
         return self.mark is not None and self.mark.startswith(f"{campaign}/{phase}/")
 
 
-def ask(target: Mapping[str, Any], path: str = "/", timeout_s: float = TIMEOUT_S, nonce: str = "") -> Answer:
+def ask(
+    target: Mapping[str, Any], path: str = "/", timeout_s: float = PROBE_TIMEOUT_S, nonce: str = ""
+) -> ProbeAnswer:
     """GET a path as a manifest's `probe` says: address, port, tls, host, and whether to say first for whom.
 
     The site may be anybody's, and the lock is held meanwhile: its head as a whole has `timeout_s`, however it drips.
@@ -60,12 +62,12 @@ def ask(target: Mapping[str, Any], path: str = "/", timeout_s: float = TIMEOUT_S
         connection.request("GET", path, headers={**headers, **({NONCE_HEADER: nonce} if nonce else {})})
         response = http.client.HTTPResponse(_Said(_head(connection.sock, timeout_s)))  # type: ignore[arg-type]
         response.begin()
-        return Answer(
+        return ProbeAnswer(
             response.status, response.getheader(SIGN_HEADER), nonce=response.getheader(NONCE_HEADER)
         )
     except (OSError, ValueError, http.client.HTTPException) as error:
         is_unasked = isinstance(error, OSError) and not isinstance(error, ConnectionResetError)
-        return Answer(None, None, f"{type(error).__name__}: {error}", is_unasked)
+        return ProbeAnswer(None, None, f"{type(error).__name__}: {error}", is_unasked)
     finally:
         connection.close()
 

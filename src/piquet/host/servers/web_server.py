@@ -33,7 +33,7 @@ class Survey:
     caches: Tuple[str, ...] = ()
 
 
-class Server:
+class WebServer:
     """One kind of web server on this machine; this base class is the one that is not there.
 
     The verbs: `survey` · `test` · `reload` · `is_running` · `is_loaded_since`. A test result is remembered until
@@ -154,7 +154,7 @@ def missing(name: str) -> Finding:
     return Finding("error", "server-missing", name, message, hint=hint)
 
 
-def broken(server: Server) -> Finding:
+def broken(server: WebServer) -> Finding:
     """The finding for a configuration that its own server refuses: where it says so, and whose file that is."""
     output = server.test().output
     complaint = complaints.read(output, server.paths)
@@ -170,12 +170,12 @@ def kept(findings: Iterable[Finding]) -> List[Finding]:
     return [replace(f, severity="warning", message=f"{f.message} {IN_MEMORY}") for f in findings]
 
 
-def left_as_it_runs(server: Server) -> Finding:
+def left_as_it_runs(server: WebServer) -> Finding:
     """The finding for one that refuses its configuration as it did before ours was taken out."""
     return unloaded(server, IN_MEMORY if server.is_running() else "")
 
 
-def unloaded(server: Server, more: str = "", severity: Severity = "warning") -> Finding:
+def unloaded(server: WebServer, more: str = "", severity: Severity = "warning") -> Finding:
     """The finding for a server that was not reloaded, since it would refuse; `more` says what that means."""
     output = server.test().output
     complaint = complaints.read(output, server.paths)

@@ -11,7 +11,7 @@ from typing import Any, Dict, FrozenSet, Mapping, Optional, Tuple
 
 from piquet.host.errors import StateError
 from piquet.host.state import documents, store, token_file
-from piquet.host.state.manifest import Manifest, Phase
+from piquet.host.state.manifest import Manifest, StagedPhase
 from piquet.host.system.paths import Paths
 
 
@@ -43,7 +43,7 @@ class Armed:
     is_complete: bool
     stopped: Mapping[str, float]
     entries: Mapping[str, int]
-    phases: Tuple[Phase, ...]
+    phases: Tuple[StagedPhase, ...]
     watch: Mapping[str, Any]
     hooks: Mapping[str, int] = field(default_factory=dict)
     unhooked: FrozenSet[str] = frozenset()
@@ -114,10 +114,12 @@ def from_json(document: Mapping[str, Any]) -> Armed:
         raise StateError(f"armed.json cannot be used: {error!r}.") from error
 
 
-def _phase(record: Mapping[str, Any]) -> Phase:
+def _phase(record: Mapping[str, Any]) -> StagedPhase:
     """One phase, with instants that are dates."""
     start, end = documents.instant(record["start"]), documents.instant(record["end"])
-    return Phase(documents.count(record["number"]), documents.text(record["mode"]), int(start), int(end))
+    return StagedPhase(
+        documents.count(record["number"]), documents.text(record["mode"]), int(start), int(end)
+    )
 
 
 def read(paths: Paths) -> Optional[Armed]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Collection, Dict, Iterable, List, NamedTuple, Sequence, Tuple
 
-from piquet.host.state.manifest import Entry, Phase
+from piquet.host.state.manifest import StagedEntry, StagedPhase
 
 START, END, RELEASE = "start", "end", "release"
 SITES = 3
@@ -29,7 +29,7 @@ class Boundary(NamedTuple):
 
 
 def due(
-    phases: Iterable[Phase], now: float, is_armed: bool, confirmed: Collection[str]
+    phases: Iterable[StagedPhase], now: float, is_armed: bool, confirmed: Collection[str]
 ) -> Tuple[Boundary, ...]:
     """What must be confirmed now.
 
@@ -51,20 +51,20 @@ def due(
 
 
 def witnesses(
-    entries: Iterable[Entry], phase: int, excluded: Collection[str]
-) -> Dict[str, Tuple[Entry, ...]]:
+    entries: Iterable[StagedEntry], phase: int, excluded: Collection[str]
+) -> Dict[str, Tuple[StagedEntry, ...]]:
     """For each server a few sites to ask about a phase, of those that were not stopped by hand.
 
     A site may be anybody's, and have a mind of its own; so there are several where there can be.
     """
-    found: Dict[str, List[Entry]] = {}
+    found: Dict[str, List[StagedEntry]] = {}
     for entry in entries:
         if phase in entry.phases and entry.probe and entry.key not in excluded:
             found.setdefault(entry.provider, []).append(entry)
     return {provider: spread(those) for provider, those in found.items()}
 
 
-def spread(entries: Sequence[Entry], count: int = SITES) -> Tuple[Entry, ...]:
+def spread(entries: Sequence[StagedEntry], count: int = SITES) -> Tuple[StagedEntry, ...]:
     """A few from all over the list, the first among them: what lies side by side often has one owner."""
     if len(entries) <= count:
         return tuple(entries)

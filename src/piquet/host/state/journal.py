@@ -11,7 +11,7 @@ from typing import Any, Dict, List
 from piquet.host.state import documents
 from piquet.host.system.paths import Paths
 
-MAX_BYTES = 1_000_000
+JOURNAL_MAX_BYTES = 1_000_000
 
 
 def append(paths: Paths, at: float, role: str, verb: str, event: str, **facts: Any) -> None:
@@ -41,7 +41,7 @@ def append(paths: Paths, at: float, role: str, verb: str, event: str, **facts: A
 
 def _rotate(paths: Paths) -> None:
     """Keep one older file, so that the journal cannot fill a disk."""
-    if paths.journal.exists() and paths.journal.stat().st_size > MAX_BYTES:
+    if paths.journal.exists() and paths.journal.stat().st_size > JOURNAL_MAX_BYTES:
         paths.journal.replace(paths.journal.with_suffix(".jsonl.1"))
 
 

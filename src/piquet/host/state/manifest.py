@@ -21,7 +21,7 @@ _BY_DROPIN, _BY_HOOK = "/etc/piquet/", "/etc/piquet/nginx/server/"
 
 
 @dataclass(frozen=True)
-class Phase:
+class StagedPhase:
     """One phase; instants in epoch seconds, the end belongs to no phase."""
 
     number: int
@@ -31,7 +31,7 @@ class Phase:
 
 
 @dataclass(frozen=True)
-class Entry:
+class StagedEntry:
     """One selected name of this host; `probe` is where to ask the local server for it."""
 
     name: str
@@ -53,16 +53,16 @@ class Manifest:
         return str(self.document["campaign"])
 
     @property
-    def phases(self) -> Tuple[Phase, ...]:
+    def phases(self) -> Tuple[StagedPhase, ...]:
         """By number."""
-        found = (Phase(p["number"], p["mode"], p["start"], p["end"]) for p in self.document["phases"])
+        found = (StagedPhase(p["number"], p["mode"], p["start"], p["end"]) for p in self.document["phases"])
         return tuple(sorted(found, key=lambda p: p.number))
 
     @property
-    def entries(self) -> Tuple[Entry, ...]:
+    def entries(self) -> Tuple[StagedEntry, ...]:
         """Selected names of this host."""
         return tuple(
-            Entry(e["name"], e["key"], tuple(e["phases"]), e["provider"], e.get("probe"))
+            StagedEntry(e["name"], e["key"], tuple(e["phases"]), e["provider"], e.get("probe"))
             for e in self.document["entries"]
         )
 
@@ -180,7 +180,7 @@ def _require_file(record: Mapping[str, Any]) -> None:
         raise ValueError("a file without mode")
 
 
-def _require_entry(entry: Entry, ends: Mapping[int, float]) -> None:
+def _require_entry(entry: StagedEntry, ends: Mapping[int, float]) -> None:
     """One of `documents.FAULTS` if an entry cannot be worked with."""
     documents.text(entry.name), documents.key(entry.key), documents.text(entry.provider)
     if not all(number in ends for number in entry.phases):

@@ -29,7 +29,7 @@ _SECRET_BYTES = 16
 _NAME = re.compile(REHEARSAL_WORD + r"\Z")
 
 
-class Pass(NamedTuple):
+class RehearsalToken(NamedTuple):
     """One that is good: which phase its holder sees, and when that ends, in epoch seconds."""
 
     name: str
@@ -37,7 +37,7 @@ class Pass(NamedTuple):
     until: int
 
 
-def issue(paths: Paths, phase: int, now: float) -> Pass:
+def issue(paths: Paths, phase: int, now: float) -> RehearsalToken:
     """Make a new one; then those before it are no good any more.
 
     Raises:
@@ -50,7 +50,7 @@ def issue(paths: Paths, phase: int, now: float) -> Pass:
     _write(paths, name, now)
     for other in before:
         _remove(paths.rehearse / other)
-    return Pass(name, phase, until(int(now)))
+    return RehearsalToken(name, phase, until(int(now)))
 
 
 def until(made_at: int) -> int:
@@ -72,7 +72,7 @@ def moments(first: int, end: int) -> str:
     return "".join(f"-{thousand:07d}{hundreds}" for thousand, hundreds in groups.items()) + last
 
 
-def current(paths: Paths, now: float) -> Optional[Pass]:
+def current(paths: Paths, now: float) -> Optional[RehearsalToken]:
     """The one that is good, None if there is none."""
     return next((found for name in _names(paths) if (found := _good(paths, name, now))), None)
 
@@ -153,7 +153,7 @@ def _write(paths: Paths, name: str, now: float) -> None:
         os.close(descriptor)
 
 
-def _good(paths: Paths, name: str, now: float) -> Optional[Pass]:
+def _good(paths: Paths, name: str, now: float) -> Optional[RehearsalToken]:
     """The pass of that name, if it is one and is not over by either clock."""
     if not _NAME.match(name):
         return None
@@ -170,7 +170,7 @@ def _good(paths: Paths, name: str, now: float) -> Optional[Pass]:
     except (OSError, *documents.FAULTS):
         return None
     is_good = is_now and is_this_boot and is_yet
-    return Pass(name, int(name.partition("-")[0]), until(made_at)) if is_good else None
+    return RehearsalToken(name, int(name.partition("-")[0]), until(made_at)) if is_good else None
 
 
 def _remove(path: Path) -> None:

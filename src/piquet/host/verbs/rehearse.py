@@ -17,7 +17,7 @@ from piquet.host.machine import Machine, recover
 from piquet.host.outcome import Outcome, Request
 from piquet.host.servers.nginx import server as nginx
 from piquet.host.state import armed, manifest, rehearsal_tokens, rollback_stamp, store
-from piquet.host.state.manifest import Entry, Manifest, Phase
+from piquet.host.state.manifest import Manifest, StagedEntry, StagedPhase
 from piquet.host.system.lock import locked
 from piquet.protocol.findings import Finding, Severity, errors
 from piquet.protocol.http import REHEARSAL_PREFIX
@@ -89,8 +89,8 @@ def _number(machine: Machine, request: Request, staged: Manifest) -> int:
 
 
 def _outside_windows(
-    machine: Machine, staged: Manifest, entries: List[Entry]
-) -> Tuple[List[Entry], List[Finding]]:
+    machine: Machine, staged: Manifest, entries: List[StagedEntry]
+) -> Tuple[List[StagedEntry], List[Finding]]:
     """The entries that show a rehearsal now, and what whoever looks should know of the others.
 
     In a window of a site its servers show the phase of that window or, where the host is not armed, nothing.
@@ -109,7 +109,7 @@ def _outside_windows(
     return shown, found
 
 
-def _begun(staged: Manifest, phase: Phase, total: int, shown: int) -> Finding:
+def _begun(staged: Manifest, phase: StagedPhase, total: int, shown: int) -> Finding:
     """That a window is open: no reason to refuse as long as some site is outside of it."""
     message = (
         f"Phase {phase.number} has begun: in its window {total - shown} of {total} sites show no rehearsal."
@@ -138,7 +138,7 @@ def _caches_files(machine: Machine) -> bool:
 
 
 def _begin(
-    machine: Machine, verb: str, number: int, entries: List[Entry], findings: List[Finding]
+    machine: Machine, verb: str, number: int, entries: List[StagedEntry], findings: List[Finding]
 ) -> Outcome:
     """Make the pass; a rollback meanwhile wins."""
     try:
@@ -156,7 +156,7 @@ def _begin(
     return Outcome(True, message, tuple(findings), rehearsal=shown)
 
 
-def _document(made: rehearsal_tokens.Pass, entries: List[Entry]) -> Dict[str, Any]:
+def _document(made: rehearsal_tokens.RehearsalToken, entries: List[StagedEntry]) -> Dict[str, Any]:
     """What the caller needs to look at it: the one place that holds the secret."""
     path = REHEARSAL_PREFIX + made.name
     sample: Dict[str, List[str]] = {}

@@ -87,7 +87,7 @@ def _deletions(machine: Machine) -> List[Change]:
 def _unrecorded(machine: Machine) -> List[Path]:
     """Our file in nginx's own folder without a record of it: a copy that somebody's tool has put back since."""
     read = machine.nginx.configuration().files if machine.nginx.is_present() else {}
-    return [path for path, text in read.items() if path.name == nginx.DROPIN and b"piquet" in text]
+    return [path for path, text in read.items() if path.name == nginx.NGINX_DROPIN and b"piquet" in text]
 
 
 def _agent(machine: Machine) -> List[Change]:
@@ -113,7 +113,7 @@ def _transact(machine: Machine, verb: str) -> List[Finding]:
     return failures
 
 
-def _take_up(server: web_server.Server, was_broken: bool) -> List[Finding]:
+def _take_up(server: web_server.WebServer, was_broken: bool) -> List[Finding]:
     """Test and reload one server; one that somebody else broke, or that cannot be reloaded, is left as it runs.
 
     What fails its test only without our files is a failure, and they come back. One that passes it and does not reload

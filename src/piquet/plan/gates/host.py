@@ -22,7 +22,7 @@ from piquet.plan.gates.words import sites, some
 from piquet.plan.model import HostPlan
 from piquet.protocol.findings import Finding
 
-MAX_SKEW_S = 2.0
+SURVEY_MAX_SKEW_S = 2.0
 MAX_SURVEY_AGE = timedelta(hours=24)
 MAX_LAG_S = 10
 """For so long a flag that is gone may be seen before somebody has to have agreed to it."""
@@ -75,8 +75,8 @@ def _survey_findings(host: Host, at: datetime) -> Iterator[Finding]:
         yield Finding("warning", "survey-old", host.name, f"its survey is {hours} hours old", hint=hint)
     if host.clock_skew_s is None:
         yield Finding("warning", "clock-unknown", host.name, "nobody compared its clock with ours", hint=hint)
-    elif abs(host.clock_skew_s) > MAX_SKEW_S:
-        expected, got = f"at most {MAX_SKEW_S:g} s", f"{host.clock_skew_s:+.1f} s"
+    elif abs(host.clock_skew_s) > SURVEY_MAX_SKEW_S:
+        expected, got = f"at most {SURVEY_MAX_SKEW_S:g} s", f"{host.clock_skew_s:+.1f} s"
         hint = "set its clock (timedatectl set-ntp true), or ours, then survey again"
         yield Finding("error", "clock-skew", host.name, "its clock and ours differ", expected, got, hint)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from piquet.campaign.matching import match_site
 from piquet.fleet.model import Host, Inherited, ServerFacts, Site
-from piquet.fleet.nginx_inherited import LINKS, is_known, stands_in_the_way
+from piquet.fleet.nginx_inherited import SYMLINKS_DIRECTIVE, is_known, stands_in_the_way
 from piquet.plan.gates.words import some
 from piquet.plan.model import HostPlan
 from piquet.protocol.findings import Finding
@@ -15,7 +15,7 @@ from piquet.protocol.findings import Finding
 _BY_LUA = "set piquet_nginx to lua where that module is loaded, or leave these sites out"
 _LOOK = "rehearse it, and look with piquet verify --during"
 _MEANS = {
-    LINKS: (
+    SYMLINKS_DIRECTIVE: (
         "disable-symlinks",
         "`disable_symlinks` keeps nginx from seeing a flag, which lies behind a link of root's",
         f"have the owner set it to if_not_owner, {_BY_LUA}",

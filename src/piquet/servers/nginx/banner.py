@@ -33,7 +33,7 @@ LEADS = {
 `sub_filter` knows no scripts. A string or an expression in a script goes over no line's end, so that a body tag that
 begins a line is none of theirs; else it must come right behind the head. Other pages carry no banner by this variant.
 """
-MARKED = f"<aside {banner.MARK}="
+MARKED = f"<aside {banner.BANNER_MARK}="
 """How a banner begins. Where one stands in a page already, another site of the fleet behind this one has put it in."""
 
 

@@ -23,7 +23,7 @@ from piquet.protocol.http import (
 )
 from piquet.servers.view import CampaignView, PhaseView, has_keys
 
-Rows = list[tuple[str, str]]
+MapRows = list[tuple[str, str]]
 _GETS = "(?:GET|HEAD) "
 _END = r"(?:\?|$)"
 _CLOCK = r"^(?<piquet_of_1000>[0-9]{7})(?<piquet_of_100>[0-9])(?<piquet_of_10>[0-9])[0-9]\.[0-9]+ "
@@ -64,7 +64,7 @@ def decision_values(view: CampaignView, shares: Mapping[int, tuple[str, ...]]) -
     }
 
 
-def header_rows(view: CampaignView, is_lua: bool) -> list[tuple[str, str, Rows]]:
+def header_rows(view: CampaignView, is_lua: bool) -> list[tuple[str, str, MapRows]]:
     """Header, its variable, and (pattern on our name for what is shown, value) rows; that name holds the phase.
 
     By Lua a strike is never shown under a name of its own, and a missing asset is answered by the strike.
@@ -76,7 +76,7 @@ def header_rows(view: CampaignView, is_lua: bool) -> list[tuple[str, str, Rows]]
     return [(SIGN_HEADER, "piquet_sign", signs), ("Retry-After", "piquet_retry_after", ends)]
 
 
-def _own(view: CampaignView) -> Rows:
+def _own(view: CampaignView) -> MapRows:
     """Our own addresses in every mode, then what each mode shows."""
     about = answers.pcre_literal(ABOUT_PATH)
     rows = [(f"^[0-9]+ {_GETS}{about}{_END}", "piquet:asset/$piquet_phase/piquet.json")]

@@ -13,7 +13,7 @@ from piquet.fleet.model import ServerFacts
 from piquet.plan import HostPlan, entry_key, match_site
 from piquet.servers.view import CampaignView, shares
 
-Rows = tuple[tuple[str, str], ...]
+SiteRows = tuple[tuple[str, str], ...]
 _HASH_MAX_SIZE = 16384
 _HASH_BUCKET_SIZE = 256
 _DEFAULT_BUCKET_SIZE = 64
@@ -21,7 +21,7 @@ _MANY_NAMES = 400
 """Above this, nginx's default table warns at every test that it is not optimal."""
 
 
-def site_rows(host: HostPlan) -> Rows:
+def site_rows(host: HostPlan) -> SiteRows:
     """Rows of the map from host name to key; an unselected name below a wildcard maps to nothing."""
     selected = {entry.name for entry in host.entries if entry.provider == "nginx"}
     wildcards = [name for name in selected if name.startswith("*.")]
@@ -89,7 +89,7 @@ def _longest_key(bucket_size_bytes: int) -> int:
     return bucket_size_bytes - 2 * 8 - 2
 
 
-def _site_tables(rows: Rows, longest: int) -> dict[str, Rows]:
+def _site_tables(rows: SiteRows, longest: int) -> dict[str, SiteRows]:
     """Rows as names, and as patterns where a name is too long for a table whose size is not ours to set.
 
     `map` asks names first, then its own wildcards, then patterns in their order: so as soon as one exact

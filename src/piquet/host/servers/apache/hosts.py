@@ -15,7 +15,7 @@ from typing import Any, Callable, Dict, Iterator, List, Mapping, Set, Tuple
 
 from piquet.host.servers.apache.tree import Statement
 
-ANY = "0.0.0.0"  # noqa: S104 - as surveys write it
+ANY_ADDRESS = "0.0.0.0"  # noqa: S104 - as surveys write it
 _HOST_NAME = re.compile(r"^(\*\.)?([a-z0-9_]([a-z0-9_-]*[a-z0-9_])?\.)*[a-z0-9]([a-z0-9-]*[a-z0-9])?$")
 _ADDRESS = re.compile(r"(?P<address>\[[0-9a-fA-F:.]+\]|[^\s:\[\]]+)(?::(?P<port>\d+|\*))?")
 _IS_ADDRESS = re.compile(r"[0-9.]+|\[.*\]")
@@ -27,7 +27,7 @@ Resolve = Callable[[str], List[str]]
 
 
 @dataclass
-class Host:
+class ApacheHost:
     """One virtual host, or the main server where that answers itself.
 
     Attributes:
@@ -63,7 +63,7 @@ class Host:
 
 def hosts(
     root: Statement, main_file: str, has_ssl: bool, resolve: Resolve, is_mapped: bool = True
-) -> List[Host]:
+) -> List[ApacheHost]:
     """Every virtual host in the order of reading, and the main server for ports where none of them answers.
 
     Args:
@@ -75,19 +75,21 @@ def hosts(
     """
     server = root.level()
     protocols = _protocols(server)
-    found = [Host(row, row.level(), server) for row in root.sections("virtualhost")]
+    found = [ApacheHost(row, row.level(), server) for row in root.sections("virtualhost")]
     defaults: Set[Tuple[str, int]] = set()
     for host in found:
         sockets = list(dict.fromkeys(_sockets(host, protocols, resolve)))
-        _name(host, is_for_all=any(address == ANY for address, _ in sockets))
+        _name(host, is_for_all=any(address == ANY_ADDRESS for address, _ in sockets))
         host.listens = [_listen(host, socket, protocols, has_ssl, defaults) for socket in sockets]
         host.listens += _over_ipv4(host.listens, server, is_mapped)
-    covered = {listen["port"] for host in found for listen in host.listens if listen["address"] == ANY}
+    covered = {
+        listen["port"] for host in found for listen in host.listens if listen["address"] == ANY_ADDRESS
+    }
     open_ports = [port for port in protocols if port not in covered]
-    main = Host(Statement("", "", main_file, 1, root.inner), server, server)
+    main = ApacheHost(Statement("", "", main_file, 1, root.inner), server, server)
     _name(main, is_for_all=True)
     if open_ports and main.names + main.strange:
-        main.listens = [_listen(main, (ANY, port), protocols, has_ssl, set()) for port in open_ports]
+        main.listens = [_listen(main, (ANY_ADDRESS, port), protocols, has_ssl, set()) for port in open_ports]
         found.append(main)
     _note_proxied(found)
     return found
@@ -101,10 +103,10 @@ def _over_ipv4(
     Source: Apache 2.4 server/vhost.c, ap_fini_vhost_config (one list of defaults); server/listen.c, make_sock
     (`AP_ENABLE_V4_MAPPED`). Tried on 2.4.71.
     """
-    taken = {listen["port"] for listen in listens if listen["address"] == ANY}
+    taken = {listen["port"] for listen in listens if listen["address"] == ANY_ADDRESS}
     open_ports = {port for port, version in _families(server, is_mapped) if version == 4} - taken
     return [
-        {**listen, "address": ANY}
+        {**listen, "address": ANY_ADDRESS}
         for listen in listens
         if listen["address"] == "::" and listen["port"] in open_ports
     ]
@@ -124,7 +126,7 @@ def _families(server: Mapping[str, List[Statement]], is_mapped: bool) -> Iterato
             yield int(port), 4
 
 
-def _note_proxied(found: List[Host]) -> None:
+def _note_proxied(found: List[ApacheHost]) -> None:
     """Who wants to be told first for whom a connection is made: one host's word holds for all at its sockets.
 
     Source: Apache 2.4 mod_remoteip, `RemoteIPProxyProtocol`; at server level it holds for every socket.
@@ -139,7 +141,7 @@ def _note_proxied(found: List[Host]) -> None:
         listen["proxy_protocol"] = (listen["address"], listen["port"]) in proxied
 
 
-def _name(host: Host, is_for_all: bool) -> None:
+def _name(host: ApacheHost, is_for_all: bool) -> None:
     """Take the names; without a ServerName, a host for all addresses has that of the server."""
     named = host.own.get("servername") or (host.server.get("servername") if is_for_all else None) or []
     words = [row.first for row in named[-1:]]
@@ -149,7 +151,7 @@ def _name(host: Host, is_for_all: bool) -> None:
     host.strange = [name for name in bare if not _HOST_NAME.match(name)]
 
 
-def _sockets(host: Host, protocols: Mapping[int, str], resolve: Resolve) -> Iterator[Tuple[str, int]]:
+def _sockets(host: ApacheHost, protocols: Mapping[int, str], resolve: Resolve) -> Iterator[Tuple[str, int]]:
     """Where it listens; `*` in the place of a port means every one that the server listens on."""
     server_port = "".join(
         re.findall(r":(\d+)$", "".join(r.first for r in host.server.get("servername", ())[-1:]))
@@ -159,7 +161,7 @@ def _sockets(host: Host, protocols: Mapping[int, str], resolve: Resolve) -> Iter
         if match is None:
             continue
         address, port = match.group("address"), match.group("port") or server_port or "*"
-        addresses = [ANY] if address in _CATCH_ALL else [address.strip("[]")]
+        addresses = [ANY_ADDRESS] if address in _CATCH_ALL else [address.strip("[]")]
         if address not in _CATCH_ALL and not _IS_ADDRESS.fullmatch(address):
             addresses = resolve(address)
         ports = sorted(protocols) if port in ("*", "0") else [int(port)]
@@ -167,7 +169,7 @@ def _sockets(host: Host, protocols: Mapping[int, str], resolve: Resolve) -> Iter
 
 
 def _listen(
-    host: Host,
+    host: ApacheHost,
     socket: Tuple[str, int],
     protocols: Mapping[int, str],
     has_ssl: bool,
@@ -192,7 +194,7 @@ def _protocols(server: Mapping[str, List[Statement]]) -> Dict[int, str]:
     return found
 
 
-def names_of(found: List[Host], is_meant: Callable[[Host], bool]) -> List[str]:
+def names_of(found: List[ApacheHost], is_meant: Callable[[ApacheHost], bool]) -> List[str]:
     """Names of those hosts, sorted, each once."""
     return sorted({name for host in found if is_meant(host) for name in host.names})
 
@@ -205,7 +207,7 @@ def has_server_rules(root: Statement) -> bool:
     return not {"rewriterule", "rewritecond", "rewritemap"}.isdisjoint(root.level())
 
 
-def with_own_rules_first(host: Host) -> bool:
+def with_own_rules_first(host: ApacheHost) -> bool:
     """Whether its own rewrite rules act before those that come down to it from ours, or ours never come.
 
     Source: Apache 2.4 mod_rewrite, config_server_merge; options of its own take the place of the server's whole.
@@ -223,15 +225,15 @@ def _options(rows: List[Statement]) -> Set[str]:
     return {word.lower() for row in rows for word in row.words}
 
 
-def redirected_to_https(root: Statement, found: List[Host]) -> List[str]:
+def redirected_to_https(root: Statement, found: List[ApacheHost]) -> List[str]:
     """Names for which mod_md sends every plain request to https, before anything else of the server is asked.
 
     Source: Apache 2.4 mod_md, md_require_https_maybe, a hook of post_read_request.
     """
-    server = Host(root, root.level(), {})
+    server = ApacheHost(root, root.level(), {})
     places = [(host, row) for host in (server, *found) for row in host.own.get("mdomain", ())]
     for section in root.sections("mdomainset") + root.sections("mdomain"):
-        places.append((Host(section, section.level(), server.own), section))
+        places.append((ApacheHost(section, section.level(), server.own), section))
     meant: Dict[str, bool] = {}
     for host, row in places:
         if host.value("mdrequirehttps") not in ("", "off"):
@@ -246,11 +248,11 @@ def _domains(row: Statement, members: str) -> Dict[str, bool]:
     return {word: members == "auto" for word in words if word not in _MEMBERS}
 
 
-def _is_plain(host: Host) -> bool:
+def _is_plain(host: ApacheHost) -> bool:
     return any(not listen["tls"] for listen in host.listens)
 
 
-def _covered(host: Host, meant: Mapping[str, bool]) -> List[str]:
+def _covered(host: ApacheHost, meant: Mapping[str, bool]) -> List[str]:
     """Those of its names that such a domain stands for."""
     own = [name for name in host.names if name in meant or f"*.{name.partition('.')[2]}" in meant]
     takes_all = any(meant.get(name, meant.get(f"*.{name.partition('.')[2]}", False)) for name in own)

@@ -13,11 +13,11 @@ from __future__ import annotations
 import re
 from typing import Callable, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
-from piquet.host.servers.apache.hosts import Host, names_of
+from piquet.host.servers.apache.hosts import ApacheHost, names_of
 from piquet.host.servers.apache.tree import Read, Statement, walk
 from piquet.protocol.http import TARGETED
 
-DROPIN = "piquet.conf"
+APACHE_DROPIN = "piquet.conf"
 OUR_DEPTH = 3
 """So many `<If>`, one in another, are around what keeps our answers and pages with a banner from caches."""
 
@@ -80,11 +80,11 @@ def _is_before(row: Statement, dropin_dir: Optional[str], includer: Optional[Pla
     """Whether a statement is certainly read before our file. The server reads a folder in the order of the bytes."""
     folder, _, name = row.file.rpartition("/")
     if folder == dropin_dir:
-        return name < DROPIN
+        return name < APACHE_DROPIN
     return includer is not None and row.file == includer[0] and row.line < includer[1]
 
 
-def users(reads: Iterable[Read], judge: Judge, hosts: Iterable[Host]) -> List[str]:
+def users(reads: Iterable[Read], judge: Judge, hosts: Iterable[ApacheHost]) -> List[str]:
     """Names of virtual hosts with statements of some sort; `*` where one stands outside of all of them.
 
     Args:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from typing import Any, Dict, Iterator, List, Tuple
 
-from piquet.host.servers.apache.hosts import Host
+from piquet.host.servers.apache.hosts import ApacheHost
 from piquet.host.servers.apache.tree import Statement
 from piquet.host.system.addresses import is_own
 
@@ -22,7 +22,7 @@ _PROXIES = ("remoteipinternalproxy", "remoteiptrustedproxy")
 _ALL = ["0.0.0.0/0", "::/0"]
 
 
-def record(host: Host) -> Dict[str, Any]:
+def record(host: ApacheHost) -> Dict[str, Any]:
     """What the survey adds to a virtual host's record."""
     keeps_name = host.value("proxypreservehost") == "on"
     found = {_pass(url, keeps_name=keeps_name): None for url in _urls(host.row)}
@@ -44,7 +44,7 @@ def _pass(url: re.Match[str], *, keeps_name: bool) -> Tuple[str, int, str]:
     return "127.0.0.1" if name == "localhost" else name, port, "" if keeps_name else name
 
 
-def _believed(host: Host) -> List[str]:
+def _believed(host: ApacheHost) -> List[str]:
     """Networks of those whose word about visitors' addresses is taken."""
     if not host.said("remoteipheader"):
         return []

@@ -30,10 +30,10 @@ from piquet.host.servers.apache import (
     tree as apache_tree,
 )
 from piquet.host.servers.apache.findings import findings
-from piquet.host.servers.apache.hosts import Host, names_of
-from piquet.host.servers.apache.owners import DROPIN, Place
+from piquet.host.servers.apache.hosts import ApacheHost, names_of
+from piquet.host.servers.apache.owners import APACHE_DROPIN, Place
 from piquet.host.servers.apache.tree import Read, Statement, TreeError
-from piquet.host.servers.web_server import Server, Survey
+from piquet.host.servers.web_server import Survey, WebServer
 from piquet.host.system import commands, processes
 from piquet.host.system.commands import Result
 from piquet.host.system.paths import Paths
@@ -64,7 +64,7 @@ class Told(NamedTuple):
     files: Tuple[str, ...]
 
 
-class Apache(Server):
+class Apache(WebServer):
     """The Apache of this machine."""
 
     name = "apache"
@@ -179,7 +179,7 @@ class Apache(Server):
             return None
         tested, root, told = self.test(), self.tree(), self.told()
         folder, includer = self._dropin(told.files)
-        owners = [f for f in told.files if "/etc/piquet/" not in f and f != f"{folder}/{DROPIN}"]
+        owners = [f for f in told.files if "/etc/piquet/" not in f and f != f"{folder}/{APACHE_DROPIN}"]
         loading = apache_text.loading(map(self._text, owners))
         modules = self._owners_modules(told, loading)
         is_mapped = "IPv4-mapped addresses enabled" in self.ask("-V")
@@ -319,7 +319,11 @@ def _resolve(name: str) -> List[str]:
 
 
 def _users(
-    root: Statement, reads: List[Read], hosts: List[Host], folder: Optional[str], includer: Optional[Place]
+    root: Statement,
+    reads: List[Read],
+    hosts: List[ApacheHost],
+    folder: Optional[str],
+    includer: Optional[Place],
 ) -> Dict[str, List[str]]:
     """Sort of statement → names of the virtual hosts that have some; `*` where one stands outside of them."""
     late = apache_owners.behind(root, folder, includer)
@@ -332,7 +336,7 @@ def _users(
     }
 
 
-def _that_take_slashes(hosts: List[Host]) -> List[str]:
+def _that_take_slashes(hosts: List[ApacheHost]) -> List[str]:
     """Names of which every virtual host takes an encoded slash in a path; each says so itself, none takes it over."""
     refused = names_of(
         hosts, lambda host: _last(host.own.get("allowencodedslashes", [])) not in ("on", "nodecode")
@@ -354,7 +358,7 @@ def _speaks_lua(reads: List[Read]) -> bool:
     return any(read.row.name.startswith("lua") or "lua-script" in read.row.args for read in reads)
 
 
-def _is_quick_cache(reads: List[Read], hosts: List[Host]) -> bool:
+def _is_quick_cache(reads: List[Read], hosts: List[ApacheHost]) -> bool:
     """Whether a virtual host caches in the quick handler, by its own statements or by those of the server level."""
     said: Dict[Optional[int], Dict[str, str]] = {None: {}}
     for read in reads:
@@ -364,7 +368,7 @@ def _is_quick_cache(reads: List[Read], hosts: List[Host]) -> bool:
     return any("cacheenable" in one and one.get("cachequickhandler") != "off" for one in merged)
 
 
-def _strange(hosts: List[Host]) -> List[Tuple[str, str]]:
+def _strange(hosts: List[ApacheHost]) -> List[Tuple[str, str]]:
     """Names that no campaign can select, with their place."""
     places = ((host, *host.row.place) for host in hosts)
     return [(f"{file}:{line}", name) for host, file, line in places for name in host.strange]

@@ -21,7 +21,7 @@ from typing import Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
 from piquet.host.servers.nginx import hook_line
 from piquet.host.servers.nginx.inherited import Placed
-from piquet.host.servers.nginx.tokens import ConfigSyntaxError, Directive, Server, parse
+from piquet.host.servers.nginx.tokens import ConfigSyntaxError, Directive, ServerBlock, parse
 from piquet.protocol.findings import Finding
 
 _HOST_NAME = re.compile(r"^(\*\.)?([a-z0-9_]([a-z0-9_-]*[a-z0-9_])?\.)*[a-z0-9]([a-z0-9-]*[a-z0-9])?$")
@@ -51,11 +51,11 @@ _VARY = "vary"
 """Whatever it says: beside it, the star of our own is overlooked by some caches."""
 _LIFETIME = re.compile(r"\$|[1-9]")
 """In the value of one: a number of seconds that is not zero, or nobody knows."""
-ANY = "0.0.0.0"  # noqa: S104 - what a survey writes for every IPv4 address
+EVERY_IPV4 = "0.0.0.0"  # noqa: S104 - what a survey writes for every IPv4 address
 
 
 @dataclass(frozen=True)
-class Listen:
+class BlockListen:
     """One address that a block answers at.
 
     Attributes:
@@ -96,7 +96,7 @@ class Block:
     offset: int
     names: Tuple[str, ...]
     others: Tuple[str, ...]
-    listens: Tuple[Listen, ...]
+    listens: Tuple[BlockListen, ...]
     hooked: Optional[str]
     before_hook: Tuple[str, ...]
     directives: Tuple[Placed, ...] = ()
@@ -186,7 +186,7 @@ class _Reader:
                 self.directives(directive.children, real, "http")
             elif context == "http" and directive.name == "server" and directive.body is not None:
                 self.configuration.contexts[real] = self.began_in[real]
-                self.configuration.blocks.append(self.block(Server(directive, directive.body), real))
+                self.configuration.blocks.append(self.block(ServerBlock(directive, directive.body), real))
             elif context == "main":
                 self.configuration.main.append(directive)
             else:
@@ -220,7 +220,7 @@ class _Reader:
                 snippet = Path(os.path.realpath(str(path)))
                 yield from self.inside(self.load(snippet), snippet, depth + 1)
 
-    def block(self, server: Server, real: Path) -> Block:
+    def block(self, server: ServerBlock, real: Path) -> Block:
         """Read one server block."""
         text = self.configuration.files[real]
         placed = tuple(self.inside(server.directive.children, real))
@@ -232,7 +232,7 @@ class _Reader:
         return Block(real, line, server.body, names, others, listens, hooked, before, placed)
 
     def hook(
-        self, server: Server, text: bytes, directives: List[Directive]
+        self, server: ServerBlock, text: bytes, directives: List[Directive]
     ) -> Tuple[Optional[str], Tuple[str, ...]]:
         """Whose hook the block carries, and what stands before it."""
         folder = self.include.rpartition("/")[0]
@@ -302,7 +302,7 @@ def _names(arguments: Iterable[Tuple[str, ...]]) -> Tuple[Tuple[str, ...], Tuple
     return tuple(dict.fromkeys(names)), tuple(dict.fromkeys(others))
 
 
-def _listens(directives: Iterable[Directive]) -> Tuple[Listen, ...]:
+def _listens(directives: Iterable[Directive]) -> Tuple[BlockListen, ...]:
     """TCP addresses; without `listen`, *:80. Sockets and QUIC are left out."""
     directives = list(directives)
     is_all_tls = any(d.name == "ssl" and d.arguments == ("on",) for d in directives)
@@ -317,7 +317,7 @@ def _sharing_sockets(blocks: List[Block]) -> List[Block]:
     Source: nginx, src/http/ngx_http.c, ngx_http_add_addresses; ngx_http_core_module, `listen`: `ipv6only` is on
     unless somebody says otherwise, since 1.3.4.
     """
-    sockets: Dict[Tuple[str, int], List[Listen]] = {}
+    sockets: Dict[Tuple[str, int], List[BlockListen]] = {}
     for listen in (listen for block in blocks for listen in block.listens):
         sockets.setdefault((listen.address, listen.port), []).append(listen)
     whole = {
@@ -331,15 +331,17 @@ def _sharing_sockets(blocks: List[Block]) -> List[Block]:
     return [replace(block, listens=tuple(dict.fromkeys(_as_heard(block.listens, whole)))) for block in blocks]
 
 
-def _as_heard(listens: Iterable[Listen], whole: Dict[Tuple[str, int], Dict[str, bool]]) -> Iterator[Listen]:
+def _as_heard(
+    listens: Iterable[BlockListen], whole: Dict[Tuple[str, int], Dict[str, bool]]
+) -> Iterator[BlockListen]:
     for listen in listens:
         heard = replace(listen, **whole[listen.address, listen.port])  # type: ignore[arg-type]
         yield heard
         if heard.is_dual:
-            yield replace(heard, address=ANY, is_dual=False)
+            yield replace(heard, address=EVERY_IPV4, is_dual=False)
 
 
-def _listen(words: Tuple[str, ...], is_all_tls: bool) -> Iterator[Listen]:
+def _listen(words: Tuple[str, ...], is_all_tls: bool) -> Iterator[BlockListen]:
     """One `listen` directive, with a range of ports as many."""
     options = set(words[1:])
     place = (
@@ -358,4 +360,6 @@ def _listen(words: Tuple[str, ...], is_all_tls: bool) -> Iterator[Listen]:
     for port in range(first, last + 1):
         is_default = bool(options & {"default_server", "default"})
         is_tls, is_dual = is_all_tls or "ssl" in options, "ipv6only=off" in options
-        yield Listen(address or ANY, port, is_tls, is_default, "proxy_protocol" in options, is_dual)
+        yield BlockListen(
+            address or EVERY_IPV4, port, is_tls, is_default, "proxy_protocol" in options, is_dual
+        )

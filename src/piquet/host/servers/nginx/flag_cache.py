@@ -19,10 +19,10 @@ from piquet.host.servers.nginx.config import Block, Configuration
 
 _VALID_S = 60
 _UNKNOWN_S = 31_536_000
-Words = Tuple[str, ...]
+CacheWords = Tuple[str, ...]
 
 
-def lag_s(block: Block, http: Mapping[str, Words]) -> int:
+def lag_s(block: Block, http: Mapping[str, CacheWords]) -> int:
     """For how many seconds the block may go on seeing a flag that is gone; 0 where it asks every time.
 
     Args:
@@ -36,7 +36,7 @@ def lag_s(block: Block, http: Mapping[str, Words]) -> int:
     return _seconds(said.get("open_file_cache_valid", ()))
 
 
-def _seconds(words: Words) -> int:
+def _seconds(words: CacheWords) -> int:
     """As nginx reads a time; what cannot be read may be anything."""
     if not words:
         return _VALID_S
@@ -44,6 +44,6 @@ def _seconds(words: Words) -> int:
     return _UNKNOWN_S if found_ms is None else math.ceil(found_ms / 1000)
 
 
-def longest_s(configuration: Configuration, http: Mapping[str, Words]) -> int:
+def longest_s(configuration: Configuration, http: Mapping[str, CacheWords]) -> int:
     """The longest of all blocks."""
     return max((lag_s(block, http) for block in configuration.blocks), default=0)

@@ -17,11 +17,11 @@ import functools
 import re
 from typing import Tuple
 
-from piquet.host.servers.nginx.tokens import Server, servers
+from piquet.host.servers.nginx.tokens import ServerBlock, servers
 from piquet.host.system.paths import Paths
+from piquet.protocol.places import HOOK_MARK
 
 INCLUDE = Paths().hook_include
-MARK = b"# piquet hook"
 
 
 class RemainsError(ValueError):
@@ -69,20 +69,20 @@ def has_ours(text: bytes, include: str = INCLUDE) -> bool:
     return _removal(include).search(text) is not None
 
 
-def is_included(block: Server, include: str = INCLUDE) -> bool:
+def is_included(block: ServerBlock, include: str = INCLUDE) -> bool:
     """Whether the block itself includes our file, by our line or by its owner's."""
     names = {include, include.replace("*.conf", "piquet.conf"), include.replace("*.conf", "*")}
     return any(d.name == "include" and names.intersection(d.arguments) for d in block.directive.children)
 
 
-def is_ours(text: bytes, block: Server, include: str = INCLUDE) -> bool:
+def is_ours(text: bytes, block: ServerBlock, include: str = INCLUDE) -> bool:
     """Whether the block holds our line, and not one that its owner wrote."""
     return any(text.startswith(line(include), child.offset) for child in block.directive.children)
 
 
 def line(include: str = INCLUDE) -> bytes:
     """The line itself, without indentation."""
-    return b"include " + include.encode("utf-8") + b"; " + MARK
+    return b"include " + include.encode("utf-8") + b"; " + HOOK_MARK.encode()
 
 
 def _addition(text: bytes, place: int, include: str) -> bytes:

@@ -17,12 +17,12 @@ from piquet.host.servers.nginx.tokens import Directive
 
 Placed = Tuple[Path, Directive]
 """A directive and the file that it stands in."""
-LINKS = "disable_symlinks"
+SYMLINKS = "disable_symlinks"
 """nginx's own, but `if (-f …)` in a server block is bound by it."""
 
 
 @dataclass(frozen=True)
-class Inherited:
+class InheritedDirective:
     """One directive that a location could inherit; `is_off` if its one word is `off`."""
 
     name: str
@@ -35,21 +35,21 @@ class Inherited:
         return {"name": self.name, "place": f"{self.file}:{self.line}", "off": self.is_off}
 
 
-def inherited(directives: Iterable[Placed], flags: Iterable[Path]) -> Tuple[Inherited, ...]:
+def inherited(directives: Iterable[Placed], flags: Iterable[Path]) -> Tuple[InheritedDirective, ...]:
     """Of the directives of one level those that somebody must judge, the first of each name.
 
     Args:
         directives: of http without its server blocks, or of one server block.
         flags: paths of ours at which the server looks from a server block.
     """
-    found: Dict[str, Inherited] = {}
+    found: Dict[str, InheritedDirective] = {}
     paths = tuple(flags)
     for file, directive in directives:
         if directive.name not in NGINX:
             is_off = directive.arguments == ("off",)
-            if directive.name == LINKS:
+            if directive.name == SYMLINKS:
                 is_off = not hides(directive.arguments, paths)
-            found.setdefault(directive.name, Inherited(directive.name, file, directive.line, is_off))
+            found.setdefault(directive.name, InheritedDirective(directive.name, file, directive.line, is_off))
     return tuple(found.values())
 
 

@@ -30,7 +30,7 @@ Servers = Mapping[str, Tuple[Tuple[str, int], ...]]
 
 
 @dataclass(frozen=True)
-class Pass:
+class ProxyPass:
     """An address and port that requests go on to.
 
     Attributes:
@@ -59,7 +59,7 @@ def upstreams(directives: Iterable[Directive]) -> Servers:
     }
 
 
-def passes(http: Iterable[Directive], block: Iterable[Directive], known: Servers) -> Tuple[Pass, ...]:
+def passes(http: Iterable[Directive], block: Iterable[Directive], known: Servers) -> Tuple[ProxyPass, ...]:
     """Where a server block passes requests on to, each place once.
 
     Args:
@@ -76,7 +76,7 @@ def believed(directives: Iterable[Directive]) -> List[str]:
     return [d.arguments[0] for d in directives if d.name == "set_real_ip_from" and d.arguments]
 
 
-def _passes(level: Tuple[Directive, ...], handed: Dict[str, str], known: Servers) -> Iterator[Pass]:
+def _passes(level: Tuple[Directive, ...], handed: Dict[str, str], known: Servers) -> Iterator[ProxyPass]:
     said = _said(level, handed)
     is_cached = said["proxy_cache"] not in ("", "off") and bool(said["proxy_ignore_headers"])
     for directive in level:
@@ -104,7 +104,7 @@ def _host_said(level: Iterable[Directive], header: str, before: str) -> str:
     return hosts[-1] if hosts else ("" if own else before)
 
 
-def _goals(target: str, host: str, known: Servers, is_cached: bool) -> Iterator[Pass]:
+def _goals(target: str, host: str, known: Servers, is_cached: bool) -> Iterator[ProxyPass]:
     match = _TARGET.match(target if "://" in target else f"grpc://{target}")
     if match is None:
         return
@@ -114,7 +114,7 @@ def _goals(target: str, host: str, known: Servers, is_cached: bool) -> Iterator[
     port = int(match.group("port") or _PORTS[scheme])
     for address, own_port in known.get(name, ((name, port),)):
         place = _LOOPBACK.get(address, address.strip("[]"))
-        yield Pass(place, own_port, re.sub(r":\d+$", "", sent).lower(), is_cached)
+        yield ProxyPass(place, own_port, re.sub(r":\d+$", "", sent).lower(), is_cached)
 
 
 def _servers(directives: Iterable[Directive]) -> List[Tuple[str, int]]:

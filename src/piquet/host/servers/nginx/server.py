@@ -26,7 +26,7 @@ from piquet.host.servers.nginx import (
 )
 from piquet.host.servers.nginx.config import Block, Configuration
 from piquet.host.servers.nginx.inherited import Placed
-from piquet.host.servers.web_server import Server, Survey
+from piquet.host.servers.web_server import Survey, WebServer
 from piquet.host.system import commands, files, processes
 from piquet.host.system.commands import Result
 from piquet.host.system.paths import Paths
@@ -34,7 +34,7 @@ from piquet.host.system.platforms import Platform
 from piquet.protocol.findings import Finding
 from piquet.protocol.modules import EARLY_LUA, HEADERS_MORE
 
-DROPIN = "00-piquet.conf"
+NGINX_DROPIN = "00-piquet.conf"
 _DEFAULT_MODULES = (
     "access auth_basic autoindex browser charset empty_gif fastcgi geo grpc gzip limit_conn limit_req map memcached"
     " mirror proxy referer rewrite scgi split_clients ssi upstream_hash upstream_ip_hash upstream_keepalive"
@@ -46,7 +46,7 @@ _MAP_HASH_DEFAULTS = (2048, 64)
 """What nginx settles on at an owner's first `map`; setting sizes after it would be a duplicate."""
 
 
-class Nginx(Server):
+class Nginx(WebServer):
     """The nginx of this machine."""
 
     name = "nginx"
@@ -148,7 +148,7 @@ class Nginx(Server):
         }
         return Survey(document, tuple(_findings(configuration, document)), _caches(configuration))
 
-    def _inherited(self, directives: Iterable[Placed]) -> Tuple[nginx_inherited.Inherited, ...]:
+    def _inherited(self, directives: Iterable[Placed]) -> Tuple[nginx_inherited.InheritedDirective, ...]:
         return nginx_inherited.inherited(directives, (self.paths.live, self.paths.rehearse))
 
     def _block_records(self, configuration: Configuration) -> Iterator[Dict[str, Any]]:
@@ -219,7 +219,7 @@ def _own_at_http(configuration: Configuration, paths: Paths) -> Set[str]:
 
 
 def _is_owners(path: Path, paths: Paths) -> bool:
-    return path.name != DROPIN and paths.etc.resolve() not in path.parents
+    return path.name != NGINX_DROPIN and paths.etc.resolve() not in path.parents
 
 
 def dropin_folder(configuration: Configuration) -> Optional[str]:

@@ -60,7 +60,7 @@ class Directive:
     children: Tuple[Directive, ...]
 
 
-class Server(NamedTuple):
+class ServerBlock(NamedTuple):
     """A `server { … }` of http: where it begins and what it holds."""
 
     directive: Directive
@@ -86,7 +86,7 @@ def parse(text: bytes) -> Tuple[Directive, ...]:
     return _Parser(text).run()
 
 
-def servers(text: bytes, context: str = "main") -> Tuple[Server, ...]:
+def servers(text: bytes, context: str = "main") -> Tuple[ServerBlock, ...]:
     """The server blocks of http, in file order; `context` is `main`, or `http` for a file included there.
 
     Raises:
@@ -95,7 +95,7 @@ def servers(text: bytes, context: str = "main") -> Tuple[Server, ...]:
     return tuple(servers_in(parse(text), context))
 
 
-def servers_in(directives: Tuple[Directive, ...], context: str) -> Iterator[Server]:
+def servers_in(directives: Tuple[Directive, ...], context: str) -> Iterator[ServerBlock]:
     """The server blocks among already read directives."""
     for directive in directives:
         if directive.body is None:
@@ -103,7 +103,7 @@ def servers_in(directives: Tuple[Directive, ...], context: str) -> Iterator[Serv
         if context == "main" and directive.name == "http":
             yield from servers_in(directive.children, "http")
         elif context == "http" and directive.name == "server" and not directive.arguments:
-            yield Server(directive, directive.body)
+            yield ServerBlock(directive, directive.body)
 
 
 class _Parser:
