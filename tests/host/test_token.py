@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 import shutil
@@ -12,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from piquet.host.state import armed, birth, boot_mark, store
+from piquet.host.state import armed, birth, boot_mark, flags, store
+from piquet.host.system.paths import Paths
 from piquet.protocol.places import END_IT_NOW
 from tests.host.box import HOUR_S, SITES, Box
 from tests.host.test_crash import _armable, arm
@@ -79,6 +81,8 @@ def in_place(source: Path, target: Path) -> None:
 
 
 WAYS: Sequence[Callable[[Path, Path], None]] = (by_copy, by_tar, in_place)
+NEAREST = [(False, True, places, by_copy) for places in (PLACES[1:2], PLACES[1:])]
+"""A power cut before anybody has looked, with an armed state and without any record of its end; always tried."""
 
 
 def rollback(box: Box) -> None:
@@ -133,8 +137,8 @@ def test_a_backup_restored_after_a_stop_starts_nothing(
 ) -> None:
     """Any of the three places, any of them together, in every way of restoring; in the same boot and in the next."""
     cases = list(itertools.product((False, True), (False, True), SOME, WAYS))
-    step = 1 if request.config.getoption("--long") else 17
-    for is_noticed, is_cut, places, way in cases[RELEASES.index(release) % step :: step]:
+    step = 1 if request.config.getoption("--long") else 29
+    for is_noticed, is_cut, places, way in [*NEAREST, *cases[RELEASES.index(release) % step :: step]]:
         release(host)
         if is_noticed:
             host.reconcile()
@@ -261,7 +265,7 @@ def test_a_token_that_does_not_agree_is_a_stop(host: Box, spoil: str) -> None:
     SPOILS[spoil](host)
     host.reconcile()
     record = store.read(host.paths.ended) or {}
-    assert record["reason"] == "stopped by hand"
+    assert record.get("reason") == "stopped by hand"
     assert_stays_down(host, is_cut=True)
 
 
@@ -274,6 +278,55 @@ def test_no_flag_goes_up_where_the_boot_cannot_be_marked(host: Box) -> None:
     assert "boot-not-marked" in host.journal() or boot_mark.is_there(host.paths)
     host.paths.boot_mark.rmdir()
     assert_stays_down(host, is_cut=False)
+
+
+@pytest.mark.parametrize("is_seen", [False, True])
+def test_what_is_moved_back_in_a_later_boot_starts_nothing(host: Box, tmp_path: Path, is_seen: bool) -> None:
+    """A move keeps inode and birth, so only the mark tells that somebody has looked in this boot already."""
+    moved = (host.paths.lib, host.paths.spool)
+    for place in moved:
+        place.rename(tmp_path / place.parent.name)
+    host.reboot()
+    if is_seen:
+        host.reconcile(boot=True)
+        assert not host.paths.live.is_symlink()
+    for place in moved:
+        shutil.rmtree(place, ignore_errors=True)
+        (tmp_path / place.parent.name).rename(place)
+    host.reconcile(boot=True)
+    assert host.paths.live.is_symlink() is not is_seen, "without a look this is an ordinary boot"
+    if is_seen:
+        assert_stays_down(host, is_cut=True)
+
+
+def test_no_flag_goes_up_where_the_mark_cannot_be_written(host: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A `/run` that takes no file: told, and nothing goes up in this boot or in any other one."""
+
+    def full(_: Paths) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    host.reboot()
+    with monkeypatch.context() as patch:
+        patch.setattr(boot_mark, "make", full)
+        host.reconcile(boot=True)
+    assert not host.paths.live.is_symlink()
+    assert "boot-not-marked" in host.journal()
+    assert_stays_down(host, is_cut=False)
+
+
+def test_the_boot_is_marked_before_its_first_flag(host: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever dies in between leaves a mark and no flag."""
+    real, seen = flags.put_up, []
+
+    def watched(paths: Paths, keys: Sequence[str]) -> None:
+        seen.append(boot_mark.is_there(paths))
+        real(paths, keys)
+
+    monkeypatch.setattr(flags, "put_up", watched)
+    host.reboot()
+    host.reconcile(boot=True)
+    assert seen == [True]
+    assert host.paths.live.is_symlink()
 
 
 @pytest.mark.parametrize("is_complete", [True, False])
@@ -312,6 +365,16 @@ def test_arm_is_not_bound_by_the_mark(host: Box) -> None:
     assert host.paths.live.is_symlink()
     assert host.paths.spool.stat().st_mode & 0o777 == 0o700
     assert host.paths.token.stat().st_mode & 0o777 == 0o600
+
+
+def test_arm_goes_on_where_the_mark_cannot_be_written(host: Box) -> None:
+    """It is said of boots; a person who arms is there, and the flags stay up in later looks."""
+    host.good("rollback")
+    host.paths.boot_mark.unlink(missing_ok=True)
+    host.paths.boot_mark.mkdir()
+    arm(host)
+    host.reconcile()
+    assert host.paths.live.is_symlink()
 
 
 def test_remove_leaves_neither_token_nor_mark(host: Box) -> None:
