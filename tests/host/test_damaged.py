@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -121,6 +122,32 @@ def test_no_value_makes_reconcile_fail(host: Box, name: str, request: pytest.Fix
     step = 1 if request.config.getoption("--long") else 31
     for way, value in cases[::step]:
         assert_sound(host, name, replaced(document, way, value))
+
+
+@pytest.mark.parametrize("name", RELEASES)
+def test_each_value_of_what_is_armed_is_usable_or_told(host: Box, name: str) -> None:
+    """All of them, by the reader alone: what comes of it has instants that are dates, or there is the one error."""
+    arm(host)
+    path: Path = getattr(host.paths, name)
+    sound = path.read_bytes()
+    document = json.loads(sound)
+    for way in paths_in(document):
+        for value in VALUES:
+            path.write_bytes(replaced(document, way, value))
+            with contextlib.suppress(StateError):
+                for at in instants_of(host, name):
+                    time.gmtime(at)
+    path.write_bytes(sound)
+    host.good("rollback")
+
+
+def instants_of(host: Box, name: str) -> list[float]:
+    """All that are read from a document."""
+    if name == "token":
+        token = token_file.read(host.paths) or pytest.fail()
+        return [*token.stopped.values(), token.unwatched_at or 0]
+    said = armed.read(host.paths) or pytest.fail()
+    return [said.armed_at, said.end, *said.stopped.values(), *said.entries.values()]
 
 
 JSON = st.recursive(

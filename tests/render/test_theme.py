@@ -17,6 +17,8 @@ from piquet.campaign.model import BUILT_IN_THEMES, Emergency, Mode, Phase, Theme
 from piquet.errors import BundleError
 from piquet.load import load_campaign
 from piquet.pages import page, theme
+from piquet.pages.confined import confined
+from piquet.pages.sandbox import TemplateFault
 from piquet.pages.source import PageSource, Pick
 from tests.render.samples import CAMPAIGN, KEY, PHASE, host, pages, plan
 from tests.unit.samples import campaign_text
@@ -155,6 +157,13 @@ def test_a_hostile_theme_is_refused(template: str) -> None:
     theme = Theme("ours", {"page.html.j2": template.encode()})
     with pytest.raises(BundleError, match="theme's page cannot be"):
         page.phase_files(replace(CAMPAIGN, theme=theme), PHASE, pages())
+
+
+def test_a_page_of_a_theme_has_its_share_of_memory() -> None:
+    """However much the machine has; and the next page is made as if nothing had been."""
+    with pytest.raises(TemplateFault, match="memory"):
+        confined("{{ ('a' * 1000000000)|length }}", {}, {})
+    assert confined("{{ a }}", {}, {"a": "b"}) == "b"
 
 
 @pytest.mark.parametrize(

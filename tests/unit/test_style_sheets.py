@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from piquet import resources
-from piquet.pages.style_sheets import style_problems
+from piquet.pages.style_sheets import SHEET_MAX_CHARACTERS, SHEET_MAX_DEPTH, bounds_problem, style_problems
 
 NAMES = frozenset({"hand.woff2", "paper.png", "hand 2.woff2"})
 SHEETS = [
@@ -63,6 +63,21 @@ def test_everything_is_told_at_once() -> None:
 def test_depth_stops_nobody() -> None:
     """A sheet of nothing but brackets is looked at to its bottom."""
     assert said("(" * 5000 + "url(x)") and not said("(" * 5000 + ")" * 5000)
+
+
+@pytest.mark.parametrize(
+    ("most", "more", "expected"),
+    [
+        ("a" * SHEET_MAX_CHARACTERS, "a", "too long"),
+        *((kind * SHEET_MAX_DEPTH, f"{kind}a", "nested too deeply") for kind in ("(", "[", "{", "calc(")),
+    ],
+    ids=["length", "(", "[", "{", "calc("],
+)
+def test_a_sheet_is_neither_longer_nor_deeper_than_any(most: str, more: str, expected: str) -> None:
+    """What readers that call themselves would be lost in is refused before any reads it."""
+    assert bounds_problem("strike.css", most) is None
+    problem = bounds_problem("strike.css", most + more)
+    assert problem is not None and expected in problem.message
 
 
 @given(st.text("urlURL", min_size=3, max_size=3), st.lists(st.sampled_from("eEsS "), min_size=3, max_size=3))
