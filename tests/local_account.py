@@ -21,6 +21,7 @@ _PUBLIC = (
 _OURS = (
     "/etc/piquet", "/var/lib/piquet", "/run/piquet", "/var/spool/piquet", "/etc/systemd/system", "/etc/cron.d", "/tmp",
     "/etc/nginx/conf.d", "/etc/apache2/conf-enabled", "/usr/local/sbin", "/var/lib/systemd/timers",
+    "/run/piquet/live", "/run/piquet/rehearse", "/run/piquet/proof",
 )  # fmt: skip
 
 

@@ -64,6 +64,9 @@ def test_the_look_sees_what_is_open(root: Path) -> None:
     """The same look finds each of them where somebody leaves a file or a folder open."""
     paths, bundle = Paths(str(root)), _bundle(SERVERS["Apache by rules"], "systemd")
     _arm(paths, bundle)
+    paths.live.chmod(0o755)
+    assert any(_telling(place) for place in _look(root, []) if place.startswith("/run/piquet/live/"))
+    paths.live.chmod(0o711)
     paths.lib.chmod(0o755)
     paths.at(WWW).chmod(0o755)
     (paths.at(WWW) / "sites").chmod(0o755)
