@@ -69,6 +69,17 @@ def test_steps_are_the_tasks_of_the_role(verb: str) -> None:
     assert expected == [in_words(step) for step in COURSES[verb]]
 
 
+@pytest.mark.parametrize("verb", ["hook", "stage"])
+def test_how_sites_answer_is_remembered_before_a_reload(verb: str) -> None:
+    """What a reload of ours brings into force would else be taken for usual; the roles have the same steps."""
+    actions = [step.action for step in COURSES[verb]]
+    assert "verify" in actions[: actions.index("agent")]
+    remember = COURSES[verb][actions.index("verify")]
+    settings = read_settings("web1", {}, FOLDER)
+    assert remember.arguments(settings, {})["baseline"] == "keep"
+    assert remember.when("web1", settings, {})
+
+
 def _key(register: str) -> str:
     """The step of a deploy whose result a role registers under this name."""
     name = register.removeprefix("__piquet_")
