@@ -22,9 +22,9 @@ def file_of(box: Box, site: str = FIRST) -> Path:
     return box.root / "etc/nginx/sites-available" / site
 
 
-def take_out(box: Box) -> bytes:
+def take_out(box: Box, site: str = FIRST) -> bytes:
     """What a deploy does: the owner's own text again; the text with our line."""
-    path = file_of(box)
+    path = file_of(box, site)
     hooked = path.read_bytes()
     path.write_bytes(b"".join(line for line in hooked.splitlines(True) if b"# piquet hook" not in line))
     assert path.read_bytes() != hooked
@@ -156,6 +156,12 @@ def no_link(box: Box) -> None:
     (box.root / "etc/nginx/sites-enabled" / FIRST).unlink()
 
 
+def no_site(box: Box) -> None:
+    """It is deleted, file and link."""
+    no_link(box)
+    no_file(box)
+
+
 def half_a_file(box: Box) -> None:
     """An editor is saving."""
     file_of(box).write_bytes(b"server { listen 127.0.0.1:9; server_name www.a.test; ")
@@ -180,7 +186,7 @@ def package_removed(box: Box) -> None:
 
 
 @pytest.mark.parametrize(
-    "happen", [no_file, no_link, half_a_file, broken_elsewhere, one_block_more, package_removed]
+    "happen", [no_file, no_link, no_site, half_a_file, broken_elsewhere, one_block_more, package_removed]
 )
 def test_what_is_no_stop(box: Box, happen: Callable[[Box], None]) -> None:
     """A file that is missing, disabled or cannot be read, a block that is new: whatever the looks, the flags stay."""
@@ -189,6 +195,15 @@ def test_what_is_no_stop(box: Box, happen: Callable[[Box], None]) -> None:
     for _ in range(3):
         two_looks(box)
     assert up(box) == set(SITES)
+
+
+def test_a_site_that_is_away_is_not_stopped_with_another(box: Box) -> None:
+    """One is disabled, and the line of the other is taken out: only that is a stop."""
+    box.arm()
+    no_link(box)
+    take_out(box, OTHER)
+    two_looks(box)
+    assert up(box) == {FIRST}
 
 
 def test_status_is_one_document_for_programs_when_a_site_was_stopped(
