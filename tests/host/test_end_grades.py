@@ -103,6 +103,18 @@ def test_one_site_that_stays_ours_takes_everything_away(box: Box) -> None:
     assert not box.paths.armed.exists() and not box.paths.at(DROPIN).exists()
 
 
+def test_a_site_that_is_alone_has_the_last_net_too(box: Box) -> None:
+    """The only one of its phase: there is no second one to ask."""
+    box.hook()
+    digest = box.stage(later=[(2 * HOUR_S, 3 * HOUR_S)], shares={SITES[1]: (2,)})
+    box.good("arm", plan_digest=digest)
+    make_it_stay(box)
+    box.now += HOUR_S
+    box.reconcile()
+    assert "escalated" in box.journal()
+    assert not box.is_ours() and not box.paths.at(DROPIN).exists()
+
+
 def test_what_nobody_can_tell_apart_is_taken_away(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     """A /run that takes no file: the last net does not depend on it."""
 
