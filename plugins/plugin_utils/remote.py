@@ -33,7 +33,7 @@ class AnsibleRemote:
 
     def run(self, command, data, as_root):
         """Run one shell command; `become` applies when `as_root`."""
-        outcome = controller("answer").Outcome
+        outcome = controller("answer").CommandOutcome
         try:
             raw = self._action._low_level_execute_command(command, in_data=data, sudoable=as_root)
         except (

@@ -62,7 +62,8 @@ def linked_elsewhere(folder: Path) -> None:
     link.symlink_to(f"../sites-available/{SITES[0]}")
 
 
-EDITS = (rewritten, replaced, added, moved_in, deleted, linked_elsewhere)
+SELDOM = (rewritten, added, moved_in, linked_elsewhere)
+EDITS = (replaced, deleted, *(pytest.param(edit, marks=pytest.mark.long) for edit in SELDOM))
 
 
 def codes(outcome: Outcome) -> dict[str, str]:

@@ -26,7 +26,7 @@ TOGETHER = [pytest.param(c, marks=() if c in (PLACES, PLACES[1:]) else pytest.ma
 """The same, in an ordinary run those that come nearest to an armed host."""
 
 
-@pytest.fixture(params=["birth", "change"], autouse=True)
+@pytest.fixture(params=["birth", pytest.param("change", marks=pytest.mark.long)], autouse=True)
 def _file_system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file system that tells when a file was born, and one that does not."""
     if request.param == "change":
