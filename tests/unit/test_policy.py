@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -245,3 +246,27 @@ def test_every_file_says_its_licence_and_its_purpose(name: str) -> None:
     text = MODULES[name].read_text("utf-8")
     assert text.startswith("# SPDX-License-Identifier: GPL-3.0-or-later\n")
     assert ast.get_docstring(ast.parse(text))
+
+
+def named_in_the_architecture() -> list[str]:
+    """Dotted names in code marks that begin with a room of ours."""
+    text = (ROOT.parents[1] / "ARCHITECTURE.md").read_text("utf-8")
+    rooms = {name.split(".")[1] for name in MODULES if "." in name}
+    found = re.findall(r"`([a-z_]+(?:\.[A-Za-z_]+)+)`", text)
+    return sorted(
+        {name for name in found if name.split(".")[0] in rooms and not name.endswith((".py", ".yml"))}
+    )
+
+
+@pytest.mark.parametrize("name", named_in_the_architecture())
+def test_the_architecture_names_what_is_there(name: str) -> None:
+    """Each module, and each function in it."""
+    module, _, member = f"piquet.{name}".rpartition(".")
+    if f"piquet.{name}" in MODULES:
+        return
+    tree = ast.parse(MODULES[module].read_text("utf-8"))
+    there = {
+        n.name for n in tree.body if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
+    }
+    there |= {a.asname or a.name for n in tree.body if isinstance(n, ast.ImportFrom) for a in n.names}
+    assert member in there
