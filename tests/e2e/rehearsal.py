@@ -45,7 +45,7 @@ def rehearse(drill: Drill, *arguments: str) -> dict[str, Mapping[str, Any]]:
 def ask(host: Host, site: str, path: str = "/", word: str = "") -> Seen:
     """One request, with the cookie of a rehearsal or without."""
     connection = http.client.HTTPConnection(host.ip, 80, timeout=20)
-    headers = {"Host": site, "Connection": "close"} | (
+    headers = {"Host": site, "Connection": "close", "User-Agent": "a test"} | (
         {"Cookie": f"{REHEARSAL_COOKIE}={word}"} if word else {}
     )
     try:

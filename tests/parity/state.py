@@ -187,7 +187,7 @@ def answers(road: Road, is_across: bool = False) -> dict[str, str]:
 def _ask(address: str, site: str, path: str) -> str:
     connection = http.client.HTTPConnection(address, 80, timeout=20)
     try:
-        connection.request("GET", path, headers={"Host": site, "Connection": "close"})
+        connection.request("GET", path, headers={"Host": site, "Connection": "close", "User-Agent": "a test"})
         answer = connection.getresponse()
         body = answer.read().decode("utf-8", "replace")
     finally:

@@ -202,6 +202,8 @@ def tiers(
     return one(nginx=nginx(front, block(9, "other.example.org")), apache=apache(behind))
 
 
+CHECKED = {"path": "/up", "agent": "HAProxy", "count": 12}
+"""What the access log of a host suggests."""
 FILTERING = ["alias_module", "headers_module", "filter_module"]
 """What a usual Apache has loaded."""
 
@@ -264,6 +266,10 @@ FIRES: list[Case] = [
     ("cron-not-running", "warning", {}, one(init="other", cron=False)),
     ("health-path-occupied", "error", {"phases": OCCUPY["phases"].replace("[/]", "[/, /press/today]")},
      one(_variables={"piquet_health_paths": ["/press"]})),
+    ("health-check-suspected", "warning", {}, one(health_checks=[CHECKED])),
+    ("health-check-suspected", "warning", {}, one(health_checks=[{**CHECKED, "path": "/"}])),
+    ("health-check-suspected", "warning", {},
+     one(_variables={"piquet_health_paths": ["/up"]}, health_checks=[{**CHECKED, "path": "/upper"}])),
     ("not-hooked", "error", {}, one(nginx=nginx(block(1, "www.example.org", hooked=None)))),
     ("not-hooked", "error", {"sites": "{include: [a.example.org]}"},
      one(nginx=nginx(block(1, "*.example.org", hooked=None)))),
@@ -358,6 +364,12 @@ SILENT: list[Case] = [
     ("cron-not-running", "", {}, one(init="other", cron=True)),
     ("health-path-occupied", "", {"phases": OCCUPY["phases"].replace("[/]", "[/, /press]")},
      one(_variables={"piquet_health_paths": ["/press/health", "/pre"]})),
+    ("health-check-suspected", "", {}, one(_variables={"piquet_health_paths": ["/up"]}, health_checks=[CHECKED])),
+    ("health-check-suspected", "", {},
+     one(_variables={"piquet_health_paths": ["/up"]}, health_checks=[{**CHECKED, "path": "/up/1"}])),
+    ("health-check-suspected", "", {"open": "{paths: [/up]}"}, one(health_checks=[CHECKED])),
+    ("health-check-suspected", "", BANNER, one(health_checks=[CHECKED])),
+    ("health-check-suspected", "", {}, one(health_checks=[{**CHECKED, "path": "/robots.txt"}])),
     ("not-hooked", "", {"sites": "{include: [www.example.org]}"},
      one(nginx=nginx(block(1, "www.example.org"), block(5, "other.example.org", hooked=None)))),
     ("not-hooked", "", {}, one(nginx=nginx(block(1, "www.example.org", hooked="owner")))),

@@ -181,6 +181,21 @@ class ServerFacts:
         return self.substitutes | self.recached | self.retyped | self.stores_no_store
 
 
+@dataclass(frozen=True, order=True)
+class HealthCheck:
+    """What access logs suggest: that a load balancer in front asks for a path. Visitors write these lines too.
+
+    Attributes:
+        path: without its query.
+        agent: the program that it calls itself.
+        count: how often in what was read.
+    """
+
+    path: str
+    agent: str
+    count: int
+
+
 @dataclass(frozen=True)
 class Host:
     """One host of the inventory.
@@ -200,6 +215,7 @@ class Host:
         accepts_late_release: whether the inventory takes it that a flag that is gone is seen late.
         addresses: IP addresses that the inventory names besides, at which it may be asked.
         health_paths: what a load balancer in front asks, by the inventory, sorted; doors on all sites of the host.
+        health_checks: what access logs suggest of that, the most frequent first.
     """
 
     name: str
@@ -216,6 +232,7 @@ class Host:
     accepts_late_release: bool = False
     addresses: tuple[str, ...] = ()
     health_paths: tuple[str, ...] = ()
+    health_checks: tuple[HealthCheck, ...] = ()
 
 
 @dataclass(frozen=True)

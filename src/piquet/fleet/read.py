@@ -20,7 +20,18 @@ from piquet.campaign.names import Refusal, health_path, site_name
 from piquet.errors import FleetError, Problem
 from piquet.findings import by_weight
 from piquet.fleet import choices
-from piquet.fleet.model import Believed, Fleet, Host, Inherited, Listen, Pass, Provider, ServerFacts, Site
+from piquet.fleet.model import (
+    Believed,
+    Fleet,
+    HealthCheck,
+    Host,
+    Inherited,
+    Listen,
+    Pass,
+    Provider,
+    ServerFacts,
+    Site,
+)
 from piquet.fleet.nginx_inherited import is_known
 from piquet.printable import printable_line
 from piquet.protocol.findings import Finding
@@ -215,6 +226,13 @@ def _surveyed(name: str, address: str, declared: tuple[str, ...] | None, survey:
         findings=by_weight(findings),
         served=tuple(served),
         idle=tuple(sorted(idle_names - set(served))),
+        health_checks=tuple(map(_health_check, survey.get("health_checks") or ())),
+    )
+
+
+def _health_check(record: Mapping[str, Any]) -> HealthCheck:
+    return HealthCheck(
+        _typed(record["path"], str), _typed(record["agent"], str), _typed(record["count"], int)
     )
 
 

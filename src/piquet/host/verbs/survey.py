@@ -12,7 +12,7 @@ from typing import Any, Dict, List
 from piquet.host import loaded, status_document
 from piquet.host.machine import Machine, boot_id
 from piquet.host.outcome import Outcome, Request
-from piquet.host.system import processes
+from piquet.host.system import access_logs, processes
 from piquet.host.system.schedule import is_booted_with_systemd
 from piquet.protocol.findings import Finding
 
@@ -47,6 +47,7 @@ def survey(machine: Machine) -> Dict[str, Any]:
         "python": python_platform.python_version(),
         "platform": machine.platform.name,
         "caches": sorted(caches),
+        "health_checks": access_logs.health_checks(machine.paths.at("/")),
         "findings": [finding.to_json() for finding in findings],
         "status": status_document.document(machine),
         "nginx": found["nginx"].document if found["nginx"] else None,

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from piquet.answers import BUILT_IN_DOORS
 from piquet.campaign.matching import match_site
 from piquet.campaign.model import Campaign
 from piquet.fleet.model import Host
@@ -55,6 +56,7 @@ def _gate_findings(campaign: Campaign, host: Host, host_plan: HostPlan, at: date
     yield from _survey_findings(host, at)
     yield from _scheduler_findings(host)
     yield from _health_findings(campaign, host)
+    yield from _suspected(campaign, host)
     yield from _hook_findings(host, host_plan)
     yield from tier_findings(campaign, host, host_plan)
     yield from _late_release(host, host_plan)
@@ -104,6 +106,25 @@ def _health_findings(campaign: Campaign, host: Host) -> Iterator[Finding]:
             yield Finding(
                 "error", "health-path-occupied", host.name, message, "a path of its own", path, hint
             )
+
+
+def _suspected(campaign: Campaign, host: Host) -> Iterator[Finding]:
+    """What looks like a load balancer's question in the access logs, and would be answered 503 in a block."""
+    open_paths = (*BUILT_IN_DOORS, *campaign.doors.paths, *(f"{path}/" for path in host.health_paths))
+    if not any(phase.mode == "block" for phase in campaign.phases):
+        return
+    for check in host.health_checks:
+        if check.path in host.health_paths or check.path.startswith(open_paths):
+            continue
+        message = f"its access log looks as if a load balancer asked for {check.path}, which a block answers with 503"
+        got = f"{check.count} requests by {check.agent}; whoever visits a site can write such lines"
+        hint = (
+            "if one does, have it ask a path of its own and name that in `piquet_health_paths`, or have it take the "
+            "strike page for healthy (HAProxy: `http-check expect status 200,503`)"
+            if check.path == "/"
+            else f"if one does: `piquet_health_paths: [{check.path}]` for this host keeps it open"
+        )
+        yield Finding("warning", "health-check-suspected", host.name, message, got=got, hint=hint)
 
 
 def _hook_findings(host: Host, host_plan: HostPlan) -> Iterator[Finding]:
