@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from piquet.host.servers.nginx.server import NGINX_DROPIN
+from piquet.protocol.places import NGINX_DROPIN
 from tests.ports import free_ports
 
 from .box import ADDRESS, Box

@@ -19,6 +19,7 @@ from piquet.host.system import files, processes
 from piquet.host.system.files import Change
 from piquet.host.system.paths import Paths
 from piquet.host.verbs import hook, remove
+from piquet.protocol.places import APACHE_DROPIN
 from tests.host.box import DROPIN, HOUR_S, INCLUDED, SITES, Box
 
 PARTS: Mapping[str, bytes] = MappingProxyType(
@@ -283,3 +284,16 @@ def test_a_drop_in_that_is_not_read_any_more_is_named(box: Box) -> None:
     assert not box.paths.armed.exists()
     box.conf.write_text(text)
     assert box.good("arm", plan_digest=digest).is_changed
+
+
+def test_a_copy_of_our_file_in_apaches_folder_is_removed(still: Box) -> None:
+    """Put back by somebody's tool after a remove; a file of the same name that is not ours stays, so does any other."""
+    folder = still.apache_conf.parent / "conf-enabled"
+    ours, other = folder / APACHE_DROPIN, folder / "other.conf"
+    ours.write_text("# piquet: a picket of yesterday\n")
+    other.write_text("# not of piquet\n")
+    assert still.good("remove").is_changed
+    assert not ours.exists() and other.exists()
+    ours.write_text("# somebody else's\n")
+    assert not still.good("remove").is_changed
+    assert ours.exists()

@@ -8,9 +8,11 @@ that nothing can be reloaded. Real servers, on both sides.
 from __future__ import annotations
 
 import shutil
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +25,7 @@ from tests.host.builds import NGINX_MODULES, other_apache_build, other_nginx, ot
 from tests.host.test_complaints import NO_NAME
 from tests.host.test_releases import paper
 
+SILENT = "127.0.0.91"
 BROKEN, KEPT = "configuration-broken", "not-reloaded"
 Break = Callable[[Box], str]
 
@@ -131,6 +134,55 @@ def test_nothing_needs_the_owners_test(box: Box, happen: Break, way: Callable[[B
     assert box.answer().status == 200
     (box.root / "ngx_http_echo_module.so").unlink(missing_ok=True)
     assert box.tree() == before
+
+
+@pytest.fixture
+def waiting(tmp_path: Path) -> Iterator[Box]:
+    """A box whose nginx asks a name server that takes every question and never says anything."""
+    silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    silent.bind((SILENT, 53))
+    made = Box(tmp_path)
+    resolv, program = made.root / "resolv.conf", made.root / "usr/sbin/nginx"
+    resolv.write_text(f"nameserver {SILENT}\noptions timeout:2 attempts:1\n")
+    real = f'mount --bind {resolv} /etc/resolv.conf && exec {shutil.which("nginx")} "$@"'
+    program.parent.mkdir(parents=True, exist_ok=True)
+    program.write_text(f"#!/bin/sh\nexec unshare --mount sh -c '{real}' nginx \"$@\"\n")
+    program.chmod(0o755)
+    made.platform = replace(
+        made.platform,
+        nginx=(str(program), *made.platform.nginx[1:]),
+        nginx_reload=(str(program), *made.platform.nginx_reload[1:]),
+    )
+    made.start()
+    yield made
+    made.stop()
+    silent.close()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("way", WAYS)
+def test_a_name_server_that_never_answers(waiting: Box, way: Callable[[Box], Outcome]) -> None:
+    """Sites are back before nginx's test, which waits for it, has failed; nothing waits without an end."""
+    box = waiting
+    box.arm()
+    place = no_name(box)
+    begun = time.monotonic()
+    assert not box.machine().nginx.test().ok
+    waited_s = time.monotonic() - begun
+    assert waited_s > 1.5, "the name server answered"
+    (told,) = (finding for finding in box.good("status").findings if finding.code == BROKEN)
+    assert f": {place} is not ours." in told.message and "name server" in told.hint
+    back: list[float] = []
+    with ThreadPoolExecutor(1) as pool:
+        begun = time.monotonic()
+        done = pool.submit(way, box)
+        while not back and not done.done():
+            back += [time.monotonic() - begun] if not box.is_ours() else []
+            time.sleep(0.05)
+        outcome = done.result()
+    assert outcome.is_ok, outcome.findings
+    assert not any(map(box.is_ours, SITES)) and not box.paths.armed.exists()
+    assert back and back[0] < 1.5, "it waited for the name server first"
 
 
 def files(box: Box) -> list[Path]:

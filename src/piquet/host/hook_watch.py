@@ -22,6 +22,7 @@ from piquet.host.servers.nginx.config import Block
 from piquet.host.state import armed, documents, manifest, store
 from piquet.host.state.armed import Armed
 from piquet.protocol.findings import Finding, Severity
+from piquet.protocol.places import NGINX_DROPIN
 
 _APART_S = 50.0
 """Between two looks; the timer's minutes are some seconds longer or shorter on a busy machine."""
@@ -134,7 +135,7 @@ def unread(machine: Machine) -> List[Finding]:
     if staged is None or "nginx" not in staged.providers or not machine.nginx.is_present():
         return []
     read = machine.nginx.configuration().files
-    names = (name for name in staged.server_files() if name.endswith(f"/{nginx.NGINX_DROPIN}"))
+    names = (name for name in staged.server_files() if name.endswith(f"/{NGINX_DROPIN}"))
     there = [path for path in map(machine.paths.at, names) if path.is_file()]
     message = "nginx does not read it any more, so no site would go on strike."
     hint = "whoever took its folder out of nginx.conf must include it again; or survey, plan and stage anew"

@@ -41,6 +41,8 @@ class WebServer:
     """
 
     name = "null"
+    dropin = ""
+    """Name of our file in its own folder."""
 
     def __init__(self) -> None:
         """Nothing tested yet."""

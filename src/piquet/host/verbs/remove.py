@@ -17,7 +17,6 @@ from piquet.host.errors import AgentError
 from piquet.host.machine import Machine, recover, undo
 from piquet.host.outcome import Outcome, Request
 from piquet.host.servers import web_server
-from piquet.host.servers.nginx import server as nginx
 from piquet.host.state import manifest, store, transaction
 from piquet.host.system import files
 from piquet.host.system.files import Change
@@ -85,9 +84,12 @@ def _deletions(machine: Machine) -> List[Change]:
 
 
 def _unrecorded(machine: Machine) -> List[Path]:
-    """Our file in nginx's own folder without a record of it: a copy that somebody's tool has put back since."""
-    read = machine.nginx.configuration().files if machine.nginx.is_present() else {}
-    return [path for path, text in read.items() if path.name == nginx.NGINX_DROPIN and b"piquet" in text]
+    """Our file in a server's own folder without a record of it: a copy that somebody's tool has put back since."""
+    found = []
+    for server in machine.present().values():
+        copies = {path for path in server.reads() if path.name == server.dropin and path.is_file()}
+        found += [path for path in sorted(copies) if b"piquet" in path.read_bytes()]
+    return found
 
 
 def _agent(machine: Machine) -> List[Change]:

@@ -18,6 +18,7 @@ from piquet.fleet.model import ServerFacts
 from piquet.plan import HostPlan
 from piquet.plan.gates.answers import BANNER_MODULES, may_load
 from piquet.protocol.http import ABOUT_PATH, ASSET_PREFIX, NONCE_HEADER, REHEARSAL_PREFIX
+from piquet.protocol.places import APACHE_DROPIN
 from piquet.servers.apache import banner as apache_banner
 from piquet.servers.apache.conditions import (
     ASKED_FIRST,
@@ -41,7 +42,7 @@ def files(view: CampaignView, host: HostPlan, server: ServerFacts) -> Mapping[st
     """Path → (mode, text) of the Apache side of one host."""
     conditions = Conditions(view, host, server.barred)
     texts = {
-        f"{server.dropin_dir}/piquet.conf": (
+        f"{server.dropin_dir}/{APACHE_DROPIN}": (
             "0600",
             _text("dropin", "What Apache reads first.", view.values()),
         )

@@ -18,6 +18,7 @@ from piquet.fleet.choices import keeping, varying
 from piquet.fleet.model import ServerFacts
 from piquet.plan import HostPlan
 from piquet.protocol.http import SIGN_HEADER, TARGETED
+from piquet.protocol.places import NGINX_DROPIN
 from piquet.servers.environment import render
 from piquet.servers.nginx.banner import banner_values, may_ask_whole
 from piquet.servers.nginx.decision import decision_values, header_rows
@@ -32,7 +33,7 @@ def files(view: CampaignView, host: HostPlan, server: ServerFacts) -> Mapping[st
     """Path → (mode, text) of the nginx side of one host."""
     values = _values(view, host, server)
     texts = {
-        f"{server.dropin_dir}/00-piquet.conf": ("0600", _text("dropin", "What nginx reads first.", values)),
+        f"{server.dropin_dir}/{NGINX_DROPIN}": ("0600", _text("dropin", "What nginx reads first.", values)),
         f"{_HTTP_DIR}/20-decide.conf": ("0600", _text("http", "Decides who is shown what.", values)),
     }
     if server.variant == "lua":

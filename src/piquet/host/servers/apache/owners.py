@@ -16,8 +16,8 @@ from typing import Callable, Iterable, Iterator, List, NamedTuple, Optional, Tup
 from piquet.host.servers.apache.hosts import ApacheHost, names_of
 from piquet.host.servers.apache.tree import Read, Statement, walk
 from piquet.protocol.http import TARGETED
+from piquet.protocol.places import APACHE_DROPIN
 
-APACHE_DROPIN = "piquet.conf"
 OUR_DEPTH = 3
 """So many `<If>`, one in another, are around what keeps our answers and pages with a banner from caches."""
 

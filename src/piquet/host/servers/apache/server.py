@@ -31,13 +31,14 @@ from piquet.host.servers.apache import (
 )
 from piquet.host.servers.apache.findings import findings
 from piquet.host.servers.apache.hosts import ApacheHost, names_of
-from piquet.host.servers.apache.owners import APACHE_DROPIN, Place
+from piquet.host.servers.apache.owners import Place
 from piquet.host.servers.apache.tree import Read, Statement, TreeError
 from piquet.host.servers.web_server import Survey, WebServer
 from piquet.host.system import commands, processes
 from piquet.host.system.commands import Result
 from piquet.host.system.paths import Paths
 from piquet.host.system.platforms import APACHE_DROPINS, APACHE_PIDS, Platform
+from piquet.protocol.places import APACHE_DROPIN
 
 _USEFUL = ("filter", "lua", "substitute")
 """Modules that the answers of more than a block need."""
@@ -68,6 +69,7 @@ class Apache(WebServer):
     """The Apache of this machine."""
 
     name = "apache"
+    dropin = APACHE_DROPIN
 
     def __init__(self, platform: Platform, paths: Paths) -> None:
         """Nothing is read yet."""

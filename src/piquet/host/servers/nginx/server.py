@@ -33,8 +33,8 @@ from piquet.host.system.paths import Paths
 from piquet.host.system.platforms import Platform
 from piquet.protocol.findings import Finding
 from piquet.protocol.modules import EARLY_LUA, HEADERS_MORE
+from piquet.protocol.places import NGINX_DROPIN
 
-NGINX_DROPIN = "00-piquet.conf"
 _DEFAULT_MODULES = (
     "access auth_basic autoindex browser charset empty_gif fastcgi geo grpc gzip limit_conn limit_req map memcached"
     " mirror proxy referer rewrite scgi split_clients ssi upstream_hash upstream_ip_hash upstream_keepalive"
@@ -50,6 +50,7 @@ class Nginx(WebServer):
     """The nginx of this machine."""
 
     name = "nginx"
+    dropin = NGINX_DROPIN
 
     def __init__(self, platform: Platform, paths: Paths) -> None:
         """Nothing is read yet."""
