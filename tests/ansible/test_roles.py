@@ -102,7 +102,7 @@ def test_one_host_that_cannot_means_none(staged: Place, how: str) -> None:
 
 
 def test_a_host_that_fails_at_the_last_step_undoes_the_others(staged: Place) -> None:
-    """All or nothing also when the failure comes after the check; the table says who is what."""
+    """All or nothing also when the failure comes after the check; the table says the state of every host."""
     staged.fail("web3", "arm")
     run = staged.play("arm")
     assert run.rc != 0
@@ -231,7 +231,7 @@ def test_no_host_speaks_for_another(staged: Place, callback: str) -> None:
 
 
 def test_status_is_a_table_and_a_failure_when_a_host_is_missing(staged: Place) -> None:
-    """People see who is what; programs see the exit status."""
+    """People see the state of every host; programs see the exit status."""
     run = staged.play("status")
     assert run.rc == 0 and re.search(r"web1 +ok +staged", run.text), run.text
     staged.take_down("web3")

@@ -20,7 +20,7 @@ Keys of the comment:
     finding   code of what survey and plan say of it
     hosts     `no` and why: not planted on booted hosts
     alone     why its answers differ with what was asked before, so that it is asked by itself
-    lua       `no` and why: a server with it is not spoken to by Lua
+    lua       `no` and why: a server with it does not work by Lua
     limit     why the promise does not hold for this kind
 
 Kinds with one of the last two, and those of nginx with modules, are loaded on request only.

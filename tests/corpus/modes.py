@@ -59,7 +59,7 @@ def keep(
     """Keep the figures: one row for all kinds, and one for each kind with pages that could carry a banner and do not.
 
     Args:
-        way: server, how it is spoken to, mode.
+        way: server, by which way it shows the strike, mode.
         tally: of all states.
         carried: pages with exactly one banner.
         missed: kind → pages without, though they could.

@@ -306,7 +306,7 @@ def picket(
         mode: of every phase.
         modes: of each phase, where they differ.
         shares: site → phases that it takes part in, by default all.
-        variant: how the server is spoken to, by default as its facts say.
+        variant: by which way the server shows the strike, by default as its facts say.
         health_paths: doors of this host alone.
     """
     has = facts(server) if known is None else known

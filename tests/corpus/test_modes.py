@@ -53,7 +53,7 @@ ONE_PAGE = ("/page/big", "/page/gzip")
 
 
 def chosen(provider: Provider, way: Way, names: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """The kinds that are spoken to in this way, all of them or those of the given names."""
+    """The kinds that work in this way, all of them or those of the given names."""
     kinds = [kind for kind in load(provider) if not names or kind.name in names]
     return tuple(kind.name for kind in kinds if kind.lua or way != "lua")
 

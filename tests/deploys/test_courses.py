@@ -106,7 +106,7 @@ def test_one_host_that_cannot_means_none(staged: Place, how: str, check: bool) -
 
 
 def test_a_host_that_fails_at_the_last_step_undoes_the_others(staged: Place) -> None:
-    """All or nothing also when the failure comes after the check; the table says who is what."""
+    """All or nothing also when the failure comes after the check; the table says the state of every host."""
     staged.fail("web3", "arm")
     done = run(staged, "arm")
     assert done.rc == 1
@@ -221,7 +221,7 @@ def test_rehearse_goes_on_past_hosts_that_cannot(staged: Place) -> None:
 
 @pytest.mark.parametrize("check", [False, True])
 def test_the_table_is_shown_when_no_host_is_left(staged: Place, check: bool) -> None:
-    """pyinfra itself would stop with `No hosts remaining!`; people still learn who is what."""
+    """pyinfra itself would stop with `No hosts remaining!`; people still learn the state of every host."""
     for host in HOSTS:
         staged.take_down(host)
     done = run(staged, "rollback", check=check)

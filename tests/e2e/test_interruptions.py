@@ -241,7 +241,7 @@ def on_strike(ground: Ground) -> set[str]:
 
 
 def test_half_armed_because_the_controller_died(clean: Ground, tmp_path: Path) -> None:
-    """Killed as soon as one host is armed: status says who is what, and anybody can release the armed ones."""
+    """Killed as soon as one host is armed: status says which, and anybody can release the armed ones."""
     fleet = clean.fleet
     drill = ready(clean, tmp_path, rounds.PACE["lead_s"], OPEN_S)
     lives = [Path(f"/proc/{host.init_pid()}/root/run/piquet/live") for host in fleet]

@@ -124,7 +124,7 @@ def test_an_interrupted_verb(compared: Comparison, campaign: Path) -> None:
     done = on_roads(compared.roads, lambda road: _interrupted(road, "rollback"))
     assert {run.exit_code for run in done.values()} == {130}, {n: r.stderr for n, r in done.items()}
     compared.same(
-        "rollback, interrupted: who is what",
+        "rollback, interrupted: the state of every host",
         lambda road, across: json.dumps(
             {host: told["result"] for host, told in done[road.name].document["hosts"].items()}, sort_keys=True
         ),
@@ -205,7 +205,7 @@ def _same_but_for_the_reason(compared: Comparison, verb: str, done: dict[str, Ru
     """Code and words for each host; why a host cannot be reached is said in the words of ssh or of its library."""
     assert {run.document["hosts"]["nginx-web"]["result"] for run in done.values()} == {"unreachable"}, verb
     compared.same(
-        f"{verb}, a host out of reach: who is what",
+        f"{verb}, a host out of reach: the state of every host",
         lambda road, across: json.dumps(
             [
                 done[road.name].exit_code,

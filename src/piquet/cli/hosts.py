@@ -38,7 +38,7 @@ HOST_COMMANDS: Mapping[str, HostVerb] = {
     ),
     "hook": HostVerb(
         "Put the one include line into every nginx server block. Nothing visible changes. Apache needs no hook, nor "
-        "does nginx that is spoken to by Lua. How every site answers is remembered first, if there is a "
+        "does nginx that works by Lua. How every site answers is remembered first, if there is a "
         "campaign file.",
         ("campaign", "baseline"),
     ),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One run of a verb over all hosts, told event by event: who is what, and with which code it ends. No output here."""
+"""One run of a verb, told event by event: the state of every host, and the exit code. No output here."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ tested without it and another engine can use the same functions:
 * `rehearsal` the links of a rehearsal
 * `store`     bundles kept between plan and stage
 * `prepare`   controller side: campaign and inventory to plan, digest and a bundle per host
-* `tally`     who is what, over all hosts
+* `tally`     the state of every host, over all hosts
 * `verify`    the command line of `piquet verify`
 * `events`    what an engine tells while a verb runs
 * `drive`     run a verb through an engine, as the command line does

@@ -41,7 +41,7 @@ def hook_fields(host: str, survey: Mapping[str, Any] | None, wanted: str) -> dic
     """What `hook` is to do: `files`, nginx's by the survey with their sha256, and `is_by_lua`.
 
     By the digests the agent refuses a file that changed since. There are no files where nginx does not run, or where
-    it is spoken to by Lua: what no strike needs is not edited.
+    it works by Lua: what no strike needs is not edited.
 
     Args:
         host: inventory name.

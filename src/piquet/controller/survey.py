@@ -68,7 +68,7 @@ def _server_line(name: str, server: Mapping[str, Any]) -> str:
 
 
 def _proposed(name: str, server: Mapping[str, Any]) -> list[str]:
-    """How the server would be spoken to where the inventory leaves the choice; none where the survey is not whole."""
+    """The way of a server if the inventory leaves it open; none if the survey is not whole."""
     try:
         facts = server_facts("nginx" if name == "nginx" else "apache", server)
     except (KeyError, TypeError):

@@ -180,7 +180,7 @@ _ARM: tuple[Step, ...] = (
         ),
     ),
     Step(
-        "tally", "Say who is what", "tally",
+        "tally", "Say the state of every host", "tally",
         _tally(
             ["check", "arm"], "Armed", undo="undo",
             advice="a host that could not be reached may be armed: roll it back, or let it end by itself "
@@ -197,7 +197,7 @@ COURSES: Mapping[str, tuple[Step, ...]] = {
     "rehearse": (
         Step("agent", "Begin a rehearsal on every host, or end it", "rehearse", _rehearse, goes_on=True),
         Step(
-            "tally", "Show who is what", "tally",
+            "tally", "Show the state of every host", "tally",
             _tally(
                 ["rehearse"], "Rehearsal",
                 advice="put these hosts right, then rehearse again; what has begun on the others ends by itself "
@@ -206,7 +206,7 @@ COURSES: Mapping[str, tuple[Step, ...]] = {
         ),
     ),
     "arm": _ARM,
-    "status": _listed("status", "Ask every host what it is doing", "Show who is what", ""),
+    "status": _listed("status", "Ask every host what it is doing", "Show the state of every host", ""),
     "rollback": _listed(
         "rollback", "Roll every host back to normal", _LIST,
         "run rollback again for these hosts; whoever has root there can end it with: "

@@ -136,7 +136,7 @@ class Strategy:
         return result if is_mine else {"changed": False, "msg": result["msg"]}
 
     def lose(self, message: str) -> None:
-        """Tell of every host on which something still runs that nobody knows what came of it, then who is what."""
+        """Tell of every host on which something still runs that nobody knows what came of it, then each one's state."""
         for step, host in sorted(self.in_flight, key=lambda pair: pair[1]):
             self._record(step, host, {"changed": False, "failed": True, "msg": f"{host}: {message}"})
         if self.steps[-1].action == "tally":

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an inventory may choose for a host, and what `auto` means there: the schedule, and how each server is spoken to.
+"""What an inventory may choose for a host, and what `auto` means: the schedule, and each server's way.
 
 No file, no network, no clock.
 """
@@ -75,7 +75,7 @@ def accepts_late_release(variables: Mapping[str, Any]) -> bool:
 
 
 def variant(variables: Mapping[str, Any], server: ServerFacts) -> Variant:
-    """How a server is spoken to: the inventory's word, else Lua where it is loaded and nothing is against it."""
+    """The way of a server: the inventory's word, else Lua where it is loaded and nothing is against it."""
     wanted = variables.get(f"piquet_{server.provider}", "auto")
     plain = PLAIN[server.provider]
     if wanted == "auto":

@@ -13,7 +13,7 @@ from piquet.protocol.findings import Finding
 Provider = Literal["nginx", "apache"]
 Scheduler = Literal["systemd", "cron"]
 Variant = Literal["include", "rules", "lua"]
-"""How a server is spoken to: nginx by `include` or `lua`, Apache by `rules` or `lua`."""
+"""By which way a server shows the strike: nginx by `include` or `lua`, Apache by `rules` or `lua`."""
 
 
 @dataclass(frozen=True, order=True)

@@ -237,7 +237,7 @@ def _health_check(record: Mapping[str, Any]) -> HealthCheck:
 
 
 def server_facts(provider: Provider, server: Mapping[str, Any]) -> ServerFacts:
-    """What one server's part of a survey says; how it is spoken to is the plain way until somebody chooses.
+    """What one server's part of a survey says; its way is the plain one until somebody chooses.
 
     Raises:
         KeyError, TypeError: it is not in the agreed form.

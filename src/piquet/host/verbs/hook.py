@@ -2,7 +2,7 @@
 """Hook and unhook: our one line into every server block of nginx, and exactly that line out again.
 
 Both are one transaction over all files, with nginx's own test before it is kept. A file that is not as it was surveyed
-is refused, since somebody is working on it. Apache needs no hook, nor does nginx that is spoken to by Lua.
+is refused, since somebody is working on it. Apache needs no hook, nor does nginx that works by Lua.
 """
 
 from __future__ import annotations
@@ -32,9 +32,7 @@ def hook(machine: Machine, request: Request) -> Outcome:
         if not machine.nginx.is_present():
             return Outcome(False, "There is no nginx here; nothing to hook.", tuple(found))
         if request.options.get("is_by_lua"):
-            message = (
-                "nginx is spoken to by Lua here and needs no hook (piquet_nginx: include would hook it)."
-            )
+            message = "nginx works by Lua here and needs no hook (piquet_nginx: include would hook it)."
             return Outcome(False, message, tuple(found))
         if not request.options.get("files"):
             return Outcome(False, "The survey found nothing to hook here.", tuple(found))

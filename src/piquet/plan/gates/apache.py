@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an Apache does before ours or with ours, by the way in which it is spoken to. No file, no network, no clock."""
+"""What an Apache does before ours or with ours, by rules and by Lua. No file, no network, no clock."""
 
 from __future__ import annotations
 

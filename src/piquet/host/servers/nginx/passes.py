@@ -2,7 +2,7 @@
 """To which addresses of this machine a block of nginx passes requests on, and under which host name.
 
 So a survey knows which of a host's servers stand behind others. What a variable decides is not known and left out; what
-is spoken to by FastCGI and the like is no web server.
+speaks FastCGI and the like is no web server.
 
 Source: nginx documentation, ngx_http_proxy_module, `proxy_pass` and `proxy_set_header` (inherited only where a level
 has none of its own; without one the upstream's name is sent).
