@@ -31,7 +31,7 @@ PHASES = pytest.mark.parametrize("number", NAMES, ids=NAMES.get)
 PAGES = pytest.mark.parametrize("number", [BLOCK, OCCUPY], ids=NAMES.get)
 
 
-@pytest.fixture(scope="package", params=BUILT_IN_THEMES)
+@pytest.fixture(scope="package", params=["poster", pytest.param("letter", marks=pytest.mark.long)])
 def themed(
     own_network: None, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Site]:
@@ -153,3 +153,8 @@ def _is_picture(file: Path, width: int) -> bool:
     """Whether a PNG has that width. Source: PNG, third edition, 11.2.1 IHDR."""
     head = file.read_bytes()[:24]
     return head[:8] == b"\x89PNG\r\n\x1a\n" and int.from_bytes(head[16:20]) == width
+
+
+def test_every_theme_is_read() -> None:
+    """The full matrix has each that comes with piquet."""
+    assert set(BUILT_IN_THEMES) == {"poster", "letter"}

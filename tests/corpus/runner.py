@@ -19,6 +19,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Literal
+from zlib import crc32
 
 from .cases import Case, of_kind, with_cookie
 from .client import Wire, exchange, exchange_h2, settled
@@ -196,15 +197,21 @@ class Recorder:
         )
 
 
-def run(server: Server, picket: Picket, cases: Sequence[Case]) -> Tally:
+def run(server: Server, picket: Picket, cases: Sequence[Case], *, share: int = 1) -> Tally:
     """All states of one server: unhooked, hooked and staged, armed, active, released, after.
 
     The server is left hooked and staged.
+
+    Args:
+        server: with its kinds.
+        picket: the campaign.
+        cases: what is asked of each name.
+        share: every kind is asked one in so many, each of another selection.
     """
     split = with_cookie(cases)
-    recorder = Recorder(
-        server, picket, (items(server.kinds, split[False], own=True), items(server.kinds, split[True]))
-    )
+    asked = (items(server.kinds, split[False], own=True), items(server.kinds, split[True]))
+    chosen = tuple(tuple(item for item in part if crc32(str(item).encode()) % share == 0) for part in asked)
+    recorder = Recorder(server, picket, chosen)
     before, inside, after = picket.before_ms, picket.inside_ms, picket.after_ms
     usual = recorder.usual()
     unhooked = {instant: recorder.at(instant) for instant in (before, inside, after)}

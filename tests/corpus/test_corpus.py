@@ -28,9 +28,11 @@ def test_every_kind_in_every_state(
     server = planted(provider)
     owners = {path: path.read_bytes() for path in server.vhost_files()}
     strike = picket(server)
-    tally = run(server, strike, standard(own_addresses(strike.files), SECRET, BYPASS_COOKIE))
+    is_long = request.config.getoption("--long")
+    cases = standard(own_addresses(strike.files), SECRET, BYPASS_COOKIE)
+    tally = run(server, strike, cases, share=1 if is_long else 2)
     count(provider, tally)
-    if not request.config.getoption("--long"):  # there the full matrix is noted
+    if not is_long:  # there the full matrix is noted
         _note(provider, tally)
     assert not tally.deviations, tally.report()
     strike.withdraw(server)

@@ -148,6 +148,7 @@ def state_of(host: Host) -> tuple[object, ...]:
     return said["state"], said["scheduler"], host.provider in said["servers"] and True in is_well
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("hooked")
 def test_arm_is_refused_where_cron_does_not_run(fleet: Fleet, tmp_path: Path) -> None:
     """All or nothing: one host without a running cron, and none is armed; the reason and the way out are told."""
@@ -262,6 +263,7 @@ def test_flags_deleted_while_cron_was_stopped_stay_away(fleet: Fleet, tmp_path: 
     drill.play("rollback")
 
 
+@pytest.mark.long
 def test_one_schedule_takes_the_place_of_the_other(
     fleet: Fleet, hooked: dict[str, dict[str, str]], tmp_path: Path
 ) -> None:

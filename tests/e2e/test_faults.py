@@ -67,7 +67,9 @@ def described(kinds: object) -> str:
     return "-".join(kind.__name__ for kind in kinds) if isinstance(kinds, tuple) else ""
 
 
-@pytest.mark.parametrize("kinds", ROUNDS, ids=described)
+@pytest.mark.parametrize(
+    "kinds", [*ROUNDS[:2], pytest.param(ROUNDS[2], marks=pytest.mark.long)], ids=described
+)
 def test_no_fault_keeps_a_site_away(
     fleet: Fleet, planted: Names, tmp_path: Path, kinds: Sequence[type[Fault]]
 ) -> None:

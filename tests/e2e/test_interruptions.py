@@ -240,6 +240,7 @@ def on_strike(ground: Ground) -> set[str]:
     return {name for name, answers in shown.items() if answers == {True}}
 
 
+@pytest.mark.long
 def test_half_armed_because_the_controller_died(clean: Ground, tmp_path: Path) -> None:
     """Killed as soon as one host is armed: status says which, and anybody can release the armed ones."""
     fleet = clean.fleet
@@ -261,6 +262,7 @@ def test_half_armed_because_the_controller_died(clean: Ground, tmp_path: Path) -
         assert on_strike(clean) == set()
 
 
+@pytest.mark.long
 def test_two_operators_at_once(clean: Ground, tmp_path: Path) -> None:
     """Two stage, two arm, one arms while one rolls back: each host is one operator's as a whole, or nobody's."""
     fleet = clean.fleet

@@ -130,6 +130,7 @@ def test_power_cut_is_no_shutdown_and_the_disk_survives(farewell: Host) -> None:
     assert farewell.run("ls /run/lost /var/tmp/farewell", check=False).stdout == ""
 
 
+@pytest.mark.long
 def test_power_off_stops_everything_in_order(farewell: Host) -> None:
     """A clean shutdown runs what units ask for when they are stopped."""
     farewell.power_off()
@@ -137,6 +138,7 @@ def test_power_off_stops_everything_in_order(farewell: Host) -> None:
     assert farewell.read_file("/var/tmp/farewell") == b"in order\n"
 
 
+@pytest.mark.long
 def test_a_host_without_systemd_is_a_real_host(fleet: Fleet) -> None:
     """Process 1 is another init, `systemctl` has nobody to talk to, the packages' scripts start cron and server.
 
@@ -218,6 +220,7 @@ def test_ansible_reaches_every_host(fleet: Fleet) -> None:
     assert (done.returncode, done.stdout.count("CHANGED")) == (0, len(fleet.hosts)), done.stdout + done.stderr
 
 
+@pytest.mark.long
 def test_a_second_fleet_leaves_no_trace(fleet: Fleet) -> None:
     """Two fleets live side by side; the one that ends leaves no mount, link, group, process or folder."""
     with Fleet({"apache": 1}) as other:
@@ -228,6 +231,7 @@ def test_a_second_fleet_leaves_no_trace(fleet: Fleet) -> None:
     assert fleet["nginx1"].run("true").returncode == 0
 
 
+@pytest.mark.long
 def test_what_a_killed_run_left_is_removed(fleet: Fleet) -> None:
     """SIGKILL of the process that holds a fleet leaves it running; `clean` removes all of it and nothing else."""
     with subprocess.Popen([sys.executable, "-c", _OWNER], stdout=subprocess.PIPE, text=True) as owner:
@@ -240,6 +244,7 @@ def test_what_a_killed_run_left_is_removed(fleet: Fleet) -> None:
     assert fleet.slot in slots()
 
 
+@pytest.mark.long
 def test_up_stays_until_down(fleet: Fleet) -> None:
     """A fleet made by `up` outlives the command and survives `clean`; `down` removes it."""
     tool = [sys.executable, "-m", "piquet.testbed"]
@@ -256,6 +261,7 @@ def test_up_stays_until_down(fleet: Fleet) -> None:
     assert fleet.slot in slots()
 
 
+@pytest.mark.long
 def test_boot_is_quick(fleet: Fleet) -> None:
     """A reboot takes seconds, or nobody will run the tests."""
     begin = time.monotonic()
