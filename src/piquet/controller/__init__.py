@@ -13,9 +13,8 @@ tested without it and another engine can use the same functions:
 * `rehearsal` the links of a rehearsal
 * `store`     bundles kept between plan and stage
 * `prepare`   controller side: campaign and inventory to plan, digest and a bundle per host
-* `tally`     the state of every host, over all hosts
+* `host_results` the state of every host
 * `verify`    the command line of `piquet verify`
 * `events`    what an engine tells while a verb runs
-* `drive`     run a verb through an engine, as the command line does
 * `step`      one verb on one host, which the action plugin `agent` wraps
 """

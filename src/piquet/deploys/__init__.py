@@ -5,7 +5,7 @@ Thin wrappers of `piquet.controller`, as Ansible's plugins are:
 
 * `settings`  the variables, one table
 * `steps`     the verbs' steps, by the names of the roles' tasks
-* `course`    one verb over all hosts: order, canaries, what must not be begun any more
+* `strategy`  one verb over all hosts: order, canaries, what must not be begun any more
 * `run`       a course within pyinfra's own phases
 * `verbs`     the deploys
 * `remote`    pyinfra's connection

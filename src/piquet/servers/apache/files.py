@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Apache 2.4 by one file at server level: no virtual host is touched.
 
-Two variants, one decision (`apache_conditions`). *Rules*: a condition opens one `<If>` for all hosts that mod_alias
+Two variants, one decision (`conditions`). *Rules*: a condition opens one `<If>` for all hosts that mod_alias
 serves, and the same condition stands before rewrite rules that virtual hosts inherit, unless others have rules at
 server level, which would be inherited with ours. *Lua*: the quick handler answers before any of that. Banners are put
 in by filters in both (`apache_banner`). Of modules only those are loaded that lie beside the server's others and that

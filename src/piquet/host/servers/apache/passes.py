@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """To which addresses of this machine a virtual host of Apache passes requests on, and whom it believes about visitors.
 
-The twin of `nginx_passes`, from the tree. What a rewrite rule or a variable decides is not known and left out.
+The same as for nginx, from the tree. What a rewrite rule or a variable decides is not known and left out.
 
 Source: Apache 2.4 mod_proxy (`ProxyPass`, `ProxyPreserveHost`), mod_remoteip (without a list of proxies it
 believes all of them).

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Apache 2.4 as a provider: test, graceful reload, and a survey. No virtual host is ever touched.
 
-What the configuration means is asked of the server: it tells its tree once (`apache_tree`), and every question of the
+What the configuration means is asked of the server: it tells its tree once (`tree`), and every question of the
 survey is answered from that. Only which files are read and loaded is looked up in texts (`apache_text`).
 """
 
