@@ -8,7 +8,6 @@ import pytest
 from piquet.host.servers.apache import hosts as apache_hosts
 from piquet.host.servers.apache.owners import behind, says_lifetime, stores_no_store, substitutes, users
 from piquet.host.servers.apache.tree import Statement, walk
-from piquet.protocol.http import TARGETED
 from tests.host.apache_files import MAIN as MAIN_FILE
 from tests.host.apache_files import ROOT, tree
 
@@ -143,8 +142,3 @@ def test_others_are_judged_alike() -> None:
     reads = list(walk(root))
     assert users(reads, substitutes, _hosts(root)) == ["*"]
     assert users(reads, stores_no_store, _hosts(root)) == ["b.example"]
-
-
-def test_the_names_are_those_of_the_table() -> None:
-    """The agent knows the same headers for some caches as the table of answers."""
-    assert {name.lower() for name in TARGETED} == set(TARGETED)
