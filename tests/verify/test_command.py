@@ -172,6 +172,20 @@ def test_what_was_remembered_before_a_reload_stays(box: Box, capsys: pytest.Capt
     )
 
 
+def test_in_a_window_nothing_is_remembered_anew(box: Box, capsys: pytest.CaptureFixture[str]) -> None:
+    """A hook line is put back while others are on strike, after a new survey: the baseline of before stays."""
+    file = box.folder / ".piquet" / "baselines" / "greve-test.json"
+    assert box.verify("--baseline", "keep") == OK
+    before = file.read_bytes()
+    work = Workdir(box.folder / ".piquet")
+    work.write_survey("web1", work.surveys()["web1"] | {"at": time.time()})
+    box.campaign(now() - timedelta(minutes=30))
+    box.nginx.strike(True)
+    capsys.readouterr()
+    assert box.verify("--baseline", "keep") == OK
+    assert "a window is open" in capsys.readouterr().out and file.read_bytes() == before
+
+
 def test_one_byte_on_apache(box: Box, capsys: pytest.CaptureFixture[str]) -> None:
     """One changed byte after the end: exit code 1, the certificate names site, host, port and both digests."""
     assert box.verify("--baseline", "take") == OK
