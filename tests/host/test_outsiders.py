@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from piquet.host import status_document
+from piquet.host.servers.apache.server import Apache
 from piquet.host.state import token_file, transaction
 from piquet.host.system import files, processes
 from piquet.host.system.files import Change
@@ -290,10 +291,10 @@ def test_a_copy_of_our_file_in_apaches_folder_is_removed(still: Box) -> None:
     """Put back by somebody's tool after a remove; a file of the same name that is not ours stays, so does any other."""
     folder = still.apache_conf.parent / "conf-enabled"
     ours, other = folder / APACHE_DROPIN, folder / "other.conf"
-    ours.write_text("# piquet: a picket of yesterday\n")
+    ours.write_bytes(b"# piquet: of yesterday" + Apache.dropin_sign)
     other.write_text("# not of piquet\n")
     assert still.good("remove").is_changed
     assert not ours.exists() and other.exists()
-    ours.write_text("# somebody else's\n")
+    ours.write_text("<VirtualHost *:80>\nServerName piquet.example.org\n</VirtualHost>\n")
     assert not still.good("remove").is_changed
     assert ours.exists()

@@ -11,8 +11,10 @@ from datetime import timedelta
 
 import pytest
 
+from piquet import resources
 from piquet.bundle import agent_zipapp, build_bundles, payload
 from piquet.errors import BundleError
+from piquet.host.servers.apache.server import Apache
 from piquet.protocol.places import AGENT_PATH
 from piquet.servers.nginx.sites import site_rows
 from tests.render.samples import CAMPAIGN, KEY, PHASE, SECRET, WWW, facts, host, pages, plan
@@ -29,6 +31,11 @@ def texts(
         f for f in bundle.files if f.kind == "file" and f.path != AGENT_PATH and not f.path.endswith(".png")
     ]
     return {f.path: f.content.decode() for f in files}
+
+
+def test_our_file_at_apache_is_known_again() -> None:
+    """By a line of its head, which a copy has that somebody's tool puts back."""
+    assert Apache.dropin_sign.decode() in (resources.root() / "templates/banner.j2").read_text("utf-8")
 
 
 def test_same_input_same_bytes() -> None:

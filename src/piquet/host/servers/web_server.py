@@ -43,6 +43,8 @@ class WebServer:
     name = "null"
     dropin = ""
     """Name of our file in its own folder."""
+    dropin_sign = b"piquet"
+    """What a copy of it has; more than the word where others might give a file that name."""
 
     def __init__(self) -> None:
         """Nothing tested yet."""

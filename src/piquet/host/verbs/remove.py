@@ -88,7 +88,7 @@ def _unrecorded(machine: Machine) -> List[Path]:
     found = []
     for server in machine.present().values():
         copies = {path for path in server.reads() if path.name == server.dropin and path.is_file()}
-        found += [path for path in sorted(copies) if b"piquet" in path.read_bytes()]
+        found += [path for path in sorted(copies) if server.dropin_sign in path.read_bytes()]
     return found
 
 

@@ -70,6 +70,7 @@ class Apache(WebServer):
 
     name = "apache"
     dropin = APACHE_DROPIN
+    dropin_sign = b"\n# Take it all out again: piquet-host remove\n"
 
     def __init__(self, platform: Platform, paths: Paths) -> None:
         """Nothing is read yet."""
