@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Drive a picket as an operator does: a campaign file, playbooks by their collection names, and a pair of eyes outside.
+"""Drive a picket as an operator does: a campaign file, verbs by playbook or plain ssh, and a pair of eyes outside.
 
 Used by the demo, the end-to-end tests and the bench; nothing here knows what is right.
 """
@@ -24,6 +24,8 @@ from piquet.testbed.host import Host
 from piquet.verify.observation import Target
 from piquet.verify.probe import Prober
 from piquet.verify.watch import Timeline, watch
+from tests import plain_ssh
+from tests.plain_ssh import VerbRun
 
 _EYES = ThreadPoolExecutor(12)
 ZONE = ZoneInfo("Europe/Paris")
@@ -80,6 +82,11 @@ class Drill:
     def campaign(self) -> Path:
         """The campaign file."""
         return self.folder / "campaign.yml"
+
+    def verb(self, verb: str, *, only: Sequence[Host] = (), check: bool = True, **values: object) -> VerbRun:
+        """Run one verb by plain ssh; `check` raises with its whole output when it fails."""
+        values = {"piquet_campaign": self.campaign, **values}
+        return run_verb(self.fleet, verb, only=only, check=check, **values)
 
     def play(
         self, verb: str, *arguments: str, check: bool = True, **values: object
@@ -150,6 +157,20 @@ def play(
     done = subprocess.run(argv, cwd=fleet.folder, text=True, capture_output=True, check=False)
     if check and done.returncode:
         raise AssertionError(f"{verb} failed with {done.returncode}\n{done.stdout}\n{done.stderr}")
+    return done
+
+
+def run_verb(
+    fleet: Fleet, verb: str, *, only: Sequence[Host] = (), check: bool = True, **values: object
+) -> VerbRun:
+    """Run one verb by plain ssh, on some hosts or all of them.
+
+    Raises:
+        AssertionError: it failed and `check` is set; the message is its whole output.
+    """
+    done = plain_ssh.run_verb(fleet.folder, verb, values, only=[host.name for host in only])
+    if check and done.returncode:
+        raise AssertionError(f"{verb} failed with {done.returncode}\n{done.stdout}")
     return done
 
 

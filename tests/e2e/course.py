@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import bisect
-import subprocess
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -167,17 +166,17 @@ class Course:
 
     def round(self, is_first: bool, has_unhook: bool) -> None:
         """A plain reload, then one campaign that ends and one that is rolled back, from hook to remove."""
-        self.during("survey", lambda: drive.play(self.fleet, "survey"))
+        self.during("survey", lambda: drive.run_verb(self.fleet, "survey"))
         self.during("plain reload", self._reload)
         hurry = self._download("reloads", time.time()) if is_first else asyncio.Event()
-        hook = self.during("hook", lambda: drive.play(self.fleet, "hook"))
+        hook = self.during("hook", lambda: drive.run_verb(self.fleet, "hook"))
         if is_first:
             self.lead_s = 8.0 + 5.0 * (hook.returned_at - hook.acted_at)
         self._picket_that_ends(is_first, hurry)
         self._picket_that_is_rolled_back()
         if has_unhook:
-            self.during("unhook", lambda: drive.play(self.fleet, "unhook"))
-        self.during("remove", lambda: drive.play(self.fleet, "remove"))
+            self.during("unhook", lambda: drive.run_verb(self.fleet, "unhook"))
+        self.during("remove", lambda: drive.run_verb(self.fleet, "remove"))
 
     def during(self, name: str, act: Callable[[], object]) -> Moment:
         """Do something, let it settle, and note which reloads it took."""
@@ -212,7 +211,7 @@ class Course:
         for patience in (1, 2, 4, 8):
             begin = time.monotonic()
             drill = drive.write_campaign(self.fleet, self.folder, self.lead_s * patience, lasts_s)
-            self.during("stage", partial(drill.play, "stage", piquet_baseline=False))
+            self.during("stage", partial(drill.verb, "stage", piquet_baseline=False))
             after_stage()
             if time.time() > drill.start_at - 3.0:
                 continue  # nothing is armed yet, the next stage replaces this one
@@ -226,8 +225,8 @@ class Course:
 
     def _try_to_arm(self, drill: Drill) -> bool:
         """Arm; false if it was refused because the window was over by then."""
-        done: list[subprocess.CompletedProcess[str]] = []
-        self.during("arm", lambda: done.append(drill.play("arm", check=False)))
+        done: list[drive.VerbRun] = []
+        self.during("arm", lambda: done.append(drill.verb("arm", check=False)))
         assert not done[0].returncode or time.time() > drill.end_at, done[0].stdout + done[0].stderr
         return not done[0].returncode
 
@@ -248,7 +247,7 @@ class Course:
         self._roll_back(drill)
 
     def _roll_back(self, drill: Drill, usual_from: float | None = None, name: str = "rollback") -> None:
-        moment = self.during(name, lambda: drive.play(self.fleet, "rollback"))
+        moment = self.during(name, lambda: drive.run_verb(self.fleet, "rollback"))
         usual_from = usual_from or moment.acted_at
         self.windows.append(Window(drill.start_at, drill.end_at, usual_from, moment.returned_at))
 

@@ -176,7 +176,7 @@ class BrokenThenRolledBack(EndsIt, ConfigurationBroken):
     def inside(self, host: Host, drill: Drill) -> None:
         """Break, then roll back this host only."""
         super().inside(host, drill)
-        done = drill.play("rollback", "--limit", host.name)
+        done = drill.verb("rollback", only=[host])
         self.at = time.time()
         assert host.name in done.stdout
 
@@ -292,7 +292,7 @@ class SiteFileEdited(Fault):
         if self.was is None:
             return
         path = SITE_FILE[host.provider]
-        drive.play(fleet, "unhook", "--limit", host.name)
+        drive.run_verb(fleet, "unhook", only=[host])
         assert host.read_file(path) == hook_line.remove(self.was, hook_line.INCLUDE) + self.edit
         host.write_file(path, hook_line.remove(self.was, hook_line.INCLUDE))
         rehook(host, fleet)
@@ -313,15 +313,15 @@ class SiteFileRewritten(EndsIt):
         host.write_file(SITE_FILE[host.provider], hook_line.remove(self.was, hook_line.INCLUDE))
         reload_server(host, host.provider)
         self.at = time.time()
-        said = drill.play("status", "--limit", host.name, check=False).stdout
+        said = drill.verb("status", only=[host], check=False).stdout
         assert SITE_FILE[host.provider].rpartition("/")[2] in said, said
-        run = drill.play("verify", piquet_hosts=host.name, piquet_verify_ca=drill.fleet.ca_file, check=False)
+        run = drill.verb("verify", piquet_hosts=host.name, piquet_verify_ca=drill.fleet.ca_file, check=False)
         named = re.findall(r"^error: (\S+)", run.stdout, re.MULTILINE)
         assert {SITE} == set(named), run.stdout
         rehook(host, drill.fleet)
         assert hook_line.has_ours(host.read_file(SITE_FILE[host.provider]), hook_line.INCLUDE)
         assert host.run(f"test -e /run/piquet/live/{SITE}", check=False).returncode != 0
-        run = drill.play("status", "--limit", host.name, check=False)
+        run = drill.verb("status", only=[host], check=False)
         assert run.returncode != 0 and "so the site was stopped" in run.stdout, run.stdout
 
     def undo(self, host: Host, fleet: Fleet) -> None:
@@ -534,5 +534,5 @@ CATALOGUE: tuple[type[Fault], ...] = (
 
 def rehook(host: Host, fleet: Fleet) -> None:
     """Survey and hook one host again."""
-    drive.play(fleet, "survey", "--limit", host.name)
-    drive.play(fleet, "hook", "--limit", host.name)
+    drive.run_verb(fleet, "survey", only=[host])
+    drive.run_verb(fleet, "hook", only=[host])

@@ -11,14 +11,14 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from piquet.testbed import Fleet, reload_server
 from piquet.testbed.host import Host
 from piquet.verify.watch import Timeline
-from tests import drive, figures
+from tests import drive, figures, plain_ssh
 from tests.drive import Drill
 from tests.e2e.fault import Fault
 from tests.e2e.faults import CATALOGUE
@@ -127,17 +127,17 @@ def stage_and_arm(fleet: Fleet, folder: Path, lasts_s: int, **more: str) -> Dril
     """A campaign that starts soon and is armed before; on a machine that has become slow, one that starts later."""
     for patience in (1, 2, 4):
         drill = drive.write_campaign(fleet, folder, PACE["lead_s"] * patience, lasts_s, **more)
-        drill.play("stage", piquet_baseline=False)
+        drill.verb("stage", piquet_baseline=False)
         arm_and_kill(drill)
         if time.time() < drill.start_at:
             return drill
-        drive.play(fleet, "rollback")
+        drive.run_verb(fleet, "rollback")
     raise AssertionError("armed too late for this test, three times")
 
 
 def arm_and_kill(drill: Drill) -> None:
     """Arm; the controller is killed the moment that the last host is armed."""
-    controller = Controller(drill, "arm")
+    controller = Controller(drill, "arm", command=plain_ssh.command)
     while not all(is_live(host) for host in drill.fleet):
         controller.require_alive()
         time.sleep(0.1)
@@ -150,12 +150,14 @@ def is_live(host: Host) -> bool:
 
 
 class Controller:
-    """A playbook that runs by itself, and can be killed with all that it started."""
+    """A verb in a process of its own, which can be killed with all that it started."""
 
-    def __init__(self, drill: Drill, verb: str, *arguments: str, **values: object) -> None:
-        """Start it."""
+    def __init__(
+        self, drill: Drill, verb: str, *, command: Callable[..., list[str]] = drive.command, **values: object
+    ) -> None:
+        """Start it: a playbook, unless the command line is made by somebody else."""
         self.said = drill.folder / f"{verb}.log"
-        argv = drive.command(drill.fleet, verb, *arguments, piquet_campaign=drill.campaign, **values)
+        argv = command(drill.fleet, verb, piquet_campaign=drill.campaign, **values)
         with self.said.open("w") as log:
             self.process = subprocess.Popen(
                 argv, cwd=drill.fleet.folder, stdout=log, stderr=log, start_new_session=True
@@ -184,7 +186,7 @@ def settle(fleet: Fleet, faults: Mapping[str, Fault]) -> None:
         reload_server(
             fleet[name], fleet[name].provider
         )  # its owner's, or hook and stage refuse what is not loaded
-    drive.play(fleet, "rollback")
+    drive.run_verb(fleet, "rollback")
 
 
 def watched(kinds: Mapping[str, Iterable[object]]) -> Names:

@@ -53,7 +53,7 @@ def drill(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dr
     sites = "{include: [" + ", ".join(name_of(host) for host in fleet) + "]}"
     drill = write_campaign(fleet, tmp_path_factory.mktemp("ansible"), 3600, 600, sites=sites)
     yield drill
-    drill.play("remove")
+    drill.verb("remove")
     for host in fleet:
         host.run(f"rm -f {FILE[host.provider]} {BROKEN}")
         reload_server(host, host.provider)
@@ -62,15 +62,15 @@ def drill(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dr
 @pytest.fixture(scope="module")
 def staged(drill: Drill) -> Drill:
     """Every host hooked and staged; each test that arms also rolls back."""
-    drill.play("survey")
-    drill.play("hook")
+    drill.verb("survey")
+    drill.verb("hook")
     drill.play("stage", piquet_baseline=False)
     return drill
 
 
 def states(drill: Drill) -> dict[str, str]:
     """Host → the state that the status table shows, for those that answered."""
-    run = drill.play("status", check=False)
+    run = drill.verb("status", check=False)
     return {host: state for host, state in re.findall(r"^(\w+) +ok +(\w+)", run.stdout, re.MULTILINE)}
 
 
@@ -108,14 +108,14 @@ def test_the_baseline_is_older_than_the_first_reload(fleet: Fleet, drill: Drill)
     """
     host = fleet.of("nginx")[0]
     before = host.read_file(FILE["nginx"])
-    drill.play("survey")
+    drill.verb("survey")
     host.write_file(FILE["nginx"], before.replace(b"here", b"edited"))
-    drill.play("survey", check=False)
+    drill.verb("survey", check=False)
     drill.play("hook", piquet_allow_unloaded=True)
     drill.play("stage")
     told = drill.play("verify", piquet_verify_moment="after", check=False).stdout
     assert f"{name_of(host)} on {host.name}" in told and "not as it was at the baseline" in told, told
-    drill.play("remove")
+    drill.verb("remove")
     host.write_file(FILE["nginx"], before)
     reload_server(host, "nginx")
 
@@ -125,7 +125,7 @@ def test_hook_and_unhook_are_exact(fleet: Fleet, drill: Drill) -> None:
     host = fleet.of("nginx")[0]
     before = host.read_file(FILE["nginx"])
     drill.play("survey")
-    drill.play("hook")
+    drill.verb("hook")
     assert b"# piquet hook" in host.read_file(FILE["nginx"])
     drill.play("unhook")
     assert host.read_file(FILE["nginx"]) == before
@@ -137,15 +137,15 @@ def test_hook_and_unhook_are_exact(fleet: Fleet, drill: Drill) -> None:
 def test_hook_refuses_a_file_that_changed_since_the_survey(fleet: Fleet, drill: Drill) -> None:
     """Nobody's later edit is touched; the run fails and says which file."""
     host = fleet.of("nginx")[0]
-    drill.play("survey")
+    drill.verb("survey")
     host.write_file(FILE["nginx"], SITE["nginx"].format(name=name_of(host)) + "# edited\n")
     run = drill.play("hook", "--limit", host.name, check=False)
     assert run.returncode != 0 and FILE["nginx"] in run.stdout + run.stderr
     assert host.read_file(FILE["nginx"]).endswith(b"# edited\n") and b"piquet" not in host.read_file(
         FILE["nginx"]
     )
-    drill.play("survey")
-    run = drill.play("hook", "--limit", host.name, check=False)
+    drill.verb("survey")
+    run = drill.verb("hook", only=[host], check=False)
     assert run.returncode != 0 and "unloaded-edits" in run.stdout + run.stderr
     assert b"piquet" not in host.read_file(FILE["nginx"])
     reload_server(host, "nginx")

@@ -67,8 +67,8 @@ def as_usual(fleet: Fleet) -> dict[str, dict[str, str]]:
 @pytest.fixture(scope="module")
 def hooked(fleet: Fleet, as_usual: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
     """Every host surveyed and hooked."""
-    drive.play(fleet, "survey")
-    drive.play(fleet, "hook")
+    drive.run_verb(fleet, "survey")
+    drive.run_verb(fleet, "hook")
     return as_usual
 
 
@@ -100,11 +100,11 @@ def armed(fleet: Fleet, folder: Path) -> Drill:
         start_at = int(time.time() + lead_s) + 1
         minute = math.ceil((start_at + INSIDE_S) / MINUTE_S) * MINUTE_S
         drill = campaign(fleet, folder, lead_s, minute + MINUTE_S - BEFORE_S - start_at)
-        drill.play("stage", piquet_baseline=False)
-        drill.play("arm")
+        drill.verb("stage", piquet_baseline=False)
+        drill.verb("arm")
         if time.time() < drill.start_at:
             return drill
-        drill.play("rollback")
+        drill.verb("rollback")
         lead_s *= 2
         assert lead_s < 300, "armed too late for this test, every time"
 
@@ -154,9 +154,9 @@ def test_arm_is_refused_where_cron_does_not_run(fleet: Fleet, tmp_path: Path) ->
     """All or nothing: one host without a running cron, and none is armed; the reason and the way out are told."""
     dead = fleet["plain-apache1"]
     drill = campaign(fleet, tmp_path, 3600, 600)
-    drill.play("stage", piquet_baseline=False)
+    drill.verb("stage", piquet_baseline=False)
     dead.run("service cron stop")
-    run = drill.play("arm", check=False)
+    run = drill.verb("arm", check=False)
     dead.run("service cron start")
     assert run.returncode != 0 and f"1 not ({dead.name})" in run.stdout
     assert "service cron start" in run.stdout
@@ -168,7 +168,7 @@ def test_arm_is_refused_where_cron_does_not_run(fleet: Fleet, tmp_path: Path) ->
 def test_cron_ends_a_rehearsal_on_a_host_that_is_not_armed(fleet: Fleet, tmp_path: Path) -> None:
     """Its job runs there every minute as well."""
     drill = campaign(fleet, tmp_path, 3600, 600)
-    drill.play("stage", piquet_baseline=False)
+    drill.verb("stage", piquet_baseline=False)
     rehearsal.rehearse(drill)
     words = {host.name: rehearsal.passes(host)[0] for host in fleet}
     for host in fleet:
@@ -251,8 +251,8 @@ def test_flags_deleted_while_cron_was_stopped_stay_away(fleet: Fleet, tmp_path: 
     """The machine's log files went on without a look for ten minutes; a host that is merely rebooted comes back."""
     alone, kept = fleet["plain-nginx1"], fleet["plain-apache1"]
     drill = campaign(fleet, tmp_path, 3600, 600)
-    drill.play("stage", piquet_baseline=False)
-    drill.play("arm")
+    drill.verb("stage", piquet_baseline=False)
+    drill.verb("arm")
     alone.run("service cron stop; rm -rf /run/piquet; touch /var/log/messages")
     alone.run("touch -d '10 minutes ago' /var/spool/piquet/seen")
     for host in (alone, kept):
@@ -260,7 +260,7 @@ def test_flags_deleted_while_cron_was_stopped_stay_away(fleet: Fleet, tmp_path: 
     wait(kept, "/run/piquet/live", 20.0)
     wait(alone, ENDED, 20.0)
     assert not is_there(alone, "/run/piquet/live")
-    drill.play("rollback")
+    drill.verb("rollback")
 
 
 @pytest.mark.long
@@ -276,21 +276,21 @@ def test_one_schedule_takes_the_place_of_the_other(
     units = "systemctl list-units --all --plain --no-legend 'piquet*'"
     for scheduler in ("systemd", "cron"):
         choose(fleet, scheduler)
-        drill.play("stage", "--limit", host.name, piquet_baseline=False)
+        drill.verb("stage", only=[host], piquet_baseline=False)
         timer = host.run("systemctl is-active piquet-reconcile.timer", check=False).stdout.strip()
         assert (timer == "active", is_there(host, CRON_FILE)) == (scheduler == "systemd", scheduler == "cron")
         assert bool(host.run(units).stdout) == (scheduler == "systemd")
         if scheduler == "systemd":
             host.run("systemctl stop piquet-reconcile.timer")
-        again = drill.play("stage", "--limit", host.name, piquet_baseline=False)
-        assert ("changed=0" in again.stdout) == (scheduler == "cron"), again.stdout
+        again = drill.verb("stage", only=[host], piquet_baseline=False)
+        assert (again.changed == set()) == (scheduler == "cron"), again.stdout
         assert host.run("systemctl is-active piquet-reconcile.timer", check=False).stdout.strip() == timer
     assert host.run(units).stdout == ""
 
 
 def test_remove_leaves_nothing(fleet: Fleet, hooked: dict[str, dict[str, str]]) -> None:
     """No file, no line, no job, on any of them."""
-    drive.play(fleet, "remove")
+    drive.run_verb(fleet, "remove")
     assert {host.name: host.run(LEFT).stdout for host in fleet} == {host.name: "" for host in fleet}
     assert {host.name: drive.foreign_files(host) for host in fleet} == hooked
 
@@ -298,6 +298,6 @@ def test_remove_leaves_nothing(fleet: Fleet, hooked: dict[str, dict[str, str]]) 
 @pytest.mark.long
 def test_a_job_that_cron_still_had_makes_nothing_again(fleet: Fleet) -> None:
     """After the next full minute there is still nothing."""
-    drive.play(fleet, "remove")
+    drive.run_verb(fleet, "remove")
     drive.sleep_until((time.time() // MINUTE_S + 1) * MINUTE_S + 3.0)
     assert {host.name: host.run(LEFT).stdout for host in fleet} == {host.name: "" for host in fleet}

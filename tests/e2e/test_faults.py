@@ -37,12 +37,12 @@ def planted(fleet: Fleet) -> Iterator[Names]:
     """
     kinds = foreign.plant(fleet)
     before = drive.on_all(fleet, drive.foreign_files)
-    drive.play(fleet, "survey")
+    drive.run_verb(fleet, "survey")
     begin = time.monotonic()
-    drive.play(fleet, "hook")
+    drive.run_verb(fleet, "hook")
     rounds.set_pace(time.monotonic() - begin)
     yield rounds.watched(kinds)
-    drive.play(fleet, "remove")
+    drive.run_verb(fleet, "remove")
     assert before == drive.on_all(fleet, drive.foreign_files)
 
 

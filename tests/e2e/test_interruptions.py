@@ -60,10 +60,10 @@ def ground(fleet: Fleet) -> Iterator[Ground]:
     kinds = foreign.plant(fleet)
     before = dict(drive.on_all(fleet, drive.foreign_files))
     begin = time.monotonic()
-    drive.play(fleet, "survey")
+    drive.run_verb(fleet, "survey")
     rounds.set_pace(time.monotonic() - begin)
     yield Ground(fleet, rounds.watched(kinds), before)
-    drive.play(fleet, "remove")
+    drive.run_verb(fleet, "remove")
     assert before == drive.on_all(fleet, drive.foreign_files)
 
 
@@ -71,7 +71,7 @@ def ground(fleet: Fleet) -> Iterator[Ground]:
 def clean(ground: Ground) -> Iterator[Ground]:
     """The ground as each test finds it, and must leave it whatever happens."""
     yield ground
-    drive.play(ground.fleet, "remove")
+    drive.run_verb(ground.fleet, "remove")
 
 
 @contextlib.contextmanager
@@ -146,7 +146,7 @@ def test_controller_killed_in_the_middle(clean: Ground, tmp_path: Path, moment: 
             between = {host.name: whole(host) for host in fleet}
             for host in fleet:
                 host.run(TEST[host.provider])
-            drill.play(verb, **({"piquet_baseline": False} if verb == "stage" else {}))
+            drill.verb(verb, **({"piquet_baseline": False} if verb == "stage" else {}))
         after = {host.name: whole(host) for host in fleet}
         assert after != before, f"{verb} has done nothing: this proves nothing"
         for name in between:
@@ -156,7 +156,7 @@ def test_controller_killed_in_the_middle(clean: Ground, tmp_path: Path, moment: 
 
 def states(drill: Drill) -> dict[str, str]:
     """Host → its state as the status table tells it."""
-    said = drill.play("status", check=False).stdout
+    said = drill.verb("status", check=False).stdout
     return {
         host: state for host, state in re.findall(r"^(\w+) +(?:ok|unreachable) +(\w+)", said, re.MULTILINE)
     }
@@ -164,9 +164,9 @@ def states(drill: Drill) -> dict[str, str]:
 
 def ready(ground: Ground, folder: Path, start_in_s: float = FAR_S, lasts_s: int = LASTS_S) -> Drill:
     """Everything hooked and staged."""
-    drive.play(ground.fleet, "hook")
+    drive.run_verb(ground.fleet, "hook")
     drill = ground.drill(folder, start_in_s, lasts_s)
-    drill.play("stage", piquet_baseline=False)
+    drill.verb("stage", piquet_baseline=False)
     return drill
 
 
@@ -174,16 +174,14 @@ def ready(ground: Ground, folder: Path, start_in_s: float = FAR_S, lasts_s: int 
 def test_disk_full_at_stage(clean: Ground, tmp_path: Path, full: str) -> None:
     """It is told which file could not be written; every file is as it was, and with space it works."""
     fleet, drill = clean.fleet, clean.drill(tmp_path)
-    drill.play("hook")
+    drill.verb("hook")
     before = {host.name: whole(host) for host in fleet}
     hosts = (fleet.of("nginx")[0], fleet.of("apache")[0])
     with looked_at(clean, f"disk full at stage ({full})"):
         for host in hosts:
             host.run(f"mkdir -p {full} && mount -t tmpfs -o size=16k,mode=0711 tmpfs {full}")
         try:
-            run = drill.play(
-                "stage", "--limit", ",".join(h.name for h in hosts), piquet_baseline=False, check=False
-            )
+            run = drill.verb("stage", only=hosts, piquet_baseline=False, check=False)
         finally:
             left = [host.run(f"find {full} -type f").stdout for host in hosts]
             for host in hosts:
@@ -194,7 +192,7 @@ def test_disk_full_at_stage(clean: Ground, tmp_path: Path, full: str) -> None:
         assert before == {host.name: whole(host) for host in fleet}
         for host in hosts:
             host.run(TEST[host.provider])
-        drill.play("stage", piquet_baseline=False)
+        drill.verb("stage", piquet_baseline=False)
 
 
 def test_half_armed_because_one_host_cannot(clean: Ground, tmp_path: Path) -> None:
@@ -206,7 +204,7 @@ def test_half_armed_because_one_host_cannot(clean: Ground, tmp_path: Path) -> No
     loser.run(f"mkdir -p {spool} && mount --bind {spool} {spool} && mount -o remount,bind,ro {spool}")
     try:
         with looked_at(clean, "one host cannot be armed", [(drill.start_at, drill.end_at)]):
-            run = drill.play("arm", check=False)
+            run = drill.verb("arm", check=False)
             assert run.returncode != 0 and re.search(rf"^{loser.name} +failed", run.stdout, re.MULTILINE), (
                 run.stdout
             )
@@ -214,7 +212,7 @@ def test_half_armed_because_one_host_cannot(clean: Ground, tmp_path: Path) -> No
                 run.stdout
             )
             assert "armed" not in states(drill).values()
-            run = drill.play("arm", check=False, piquet_arm_partial=True)
+            run = drill.verb("arm", check=False, piquet_arm_partial=True)
             assert time.time() < drill.start_at, "too slow a machine for this test"
             assert loser.name in run.stdout
             others = {host.name for host in fleet} - {loser.name}
@@ -258,7 +256,7 @@ def test_half_armed_because_the_controller_died(clean: Ground, tmp_path: Path) -
         assert told == {host.name for host in fleet if rounds.is_live(host)} != set()
         drive.sleep_until(drill.start_at + 1.0)
         assert told == on_strike(clean)
-        drive.play(fleet, "rollback", piquet_workdir=tmp_path / "another-operator")
+        drive.run_verb(fleet, "rollback", piquet_workdir=tmp_path / "another-operator")
         assert on_strike(clean) == set()
 
 
@@ -278,17 +276,17 @@ def test_two_operators_at_once(clean: Ground, tmp_path: Path) -> None:
         for host in fleet:
             host.run(TEST[host.provider])
             assert "not-intact" not in host.run("piquet-host status --json").stdout
-        mine.play("stage", piquet_baseline=False)
+        mine.verb("stage", piquet_baseline=False)
         arms = [Controller(mine, "arm") for _ in range(2)]
         assert {"armed"} == set(states_when_over(mine, arms).values())
-        drive.play(fleet, "rollback")
+        drive.run_verb(fleet, "rollback")
         arm, rollback = Controller(mine, "arm"), Controller(theirs, "rollback")
         after = states_when_over(mine, [arm, rollback])
         assert rollback.result()[0] == 0, rollback.result()[1]
         is_armed = {host.name: rounds.is_live(host) for host in fleet}
         assert is_armed == {name: state == "armed" for name, state in after.items()}
         assert arm.result()[0] == 0 or not any(is_armed.values()), "half armed, and nobody said so"
-        drive.play(fleet, "rollback")
+        drive.run_verb(fleet, "rollback")
         assert not any(rounds.is_live(host) for host in fleet)
 
 
@@ -322,7 +320,7 @@ def test_unreachable_at_each_verb(clean: Ground, tmp_path: Path, verbs: Sequence
             with contextlib.ExitStack() as cables:
                 for host in lost:
                     cables.enter_context(host.cut_off())
-                run = drill.play(verb, check=False, piquet_baseline=False)
+                run = drill.verb(verb, check=False, piquet_baseline=False)
             said = run.stdout + run.stderr
             assert run.returncode != 0, f"{verb} calls it done\n{said}"
             assert all(host.name in said for host in lost), f"{verb} names them not\n{said}"
@@ -342,11 +340,11 @@ def test_a_host_out_of_reach_at_rollback_ends_by_itself(clean: Ground, tmp_path:
     drill = ready(clean, tmp_path, rounds.PACE["lead_s"], lasts_s=3 * rounds.window_s())
     lost = fleet.of("apache")[-1]
     with looked_at(clean, "a host out of reach at rollback", [(drill.start_at, drill.end_at)]):
-        drill.play("arm")
+        drill.verb("arm")
         drive.sleep_until(drill.start_at + 1.0)
         assert on_strike(clean) == {host.name for host in fleet}
         with lost.cut_off():
-            run = drill.play("rollback", check=False)
+            run = drill.verb("rollback", check=False)
             assert run.returncode != 0 and f"1 not ({lost.name})" in run.stdout, run.stdout
         assert time.time() < drill.end_at - 2, "too slow a machine for this test"
         assert on_strike(clean) == {lost.name}

@@ -67,7 +67,7 @@ def course(
         yield course
     finally:
         if any(_is_left(host) for host in fleet):
-            drive.play(fleet, "remove")
+            drive.run_verb(fleet, "remove")
         after = drive.on_all(fleet, drive.foreign_files)
         drive.on_all(fleet, courses.uproot)
     assert before == after

@@ -61,17 +61,17 @@ def campaign(fleet: Fleet, folder: Path, lead_s: float) -> Drill:
 
 def test_by_lua_from_survey_to_remove(fleet: Fleet, host: Host, tmp_path: Path) -> None:
     """Without a hook and without a reload since stage: block and banner in their windows, then the host as it was."""
-    files, usual, only = drive.foreign_files(host), ask(host, NAME), ("--limit", host.name)
+    files, usual, only = drive.foreign_files(host), ask(host, NAME), [host]
     assert (usual.status, usual.body) == (200, PAGE)
     begun = time.monotonic()
-    drive.play(fleet, "survey")
-    told = drive.play(fleet, "hook", *only, **BY_LUA).stdout
+    drive.run_verb(fleet, "survey")
+    told = drive.run_verb(fleet, "hook", only=only, **BY_LUA).stdout
     assert f"ok: [{host.name}]" in told, told
     drill = campaign(fleet, tmp_path, drive.lead_s(time.monotonic() - begun))
     survey = json.loads((fleet.folder / f".piquet/surveys/{host.name}.json").read_text("utf-8"))
     assert survey["nginx"]["lua"] == {"usable": True}
     try:
-        drill.play("stage", *only, **BY_LUA, piquet_baseline=False)
+        drill.verb("stage", only=only, **BY_LUA, piquet_baseline=False)
         staged = drive.foreign_files(host)
         assert {path for path in staged if path not in files and path.startswith("/etc/nginx")} == {
             "/etc/nginx/conf.d/00-piquet.conf"
@@ -79,7 +79,7 @@ def test_by_lua_from_survey_to_remove(fleet: Fleet, host: Host, tmp_path: Path) 
         assert files.items() <= staged.items(), "a file of the owner's was changed"
         assert host.run("ls /etc/piquet/nginx").stdout.split() == ["http"]
         workers = set(host.run(WORKERS).stdout.split())
-        drill.play("arm", *only, **BY_LUA)
+        drill.verb("arm", only=only, **BY_LUA)
         assert time.time() < drill.start_at - 1, "armed too late for this test"
         eyes = drive.look(drive.targets(host, [NAME]), drill.end_at + BANNER_S + 3.0)
         drive.sleep_until(drill.end_at + BANNER_S / 2)
@@ -95,6 +95,6 @@ def test_by_lua_from_survey_to_remove(fleet: Fleet, host: Host, tmp_path: Path) 
         assert ask(host, NAME) == usual
         assert set(host.run(WORKERS).stdout.split()) <= workers, "something has reloaded nginx"
     finally:
-        drill.play("remove", *only)
+        drill.verb("remove", only=only)
     assert drive.foreign_files(host) == files
     assert ask(host, NAME) == usual

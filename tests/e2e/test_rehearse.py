@@ -40,10 +40,10 @@ def staged(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[D
     sites = "{include: [" + ", ".join(name_of(host) for host in fleet) + "]}"
     drill = write_campaign(fleet, tmp_path_factory.mktemp("rehearse"), 3600, 600, sites=sites)
     for verb in ("survey", "hook"):
-        drill.play(verb)
-    drill.play("stage", piquet_baseline=False)
+        drill.verb(verb)
+    drill.verb("stage", piquet_baseline=False)
     yield drill
-    drill.play("remove")
+    drill.verb("remove")
     for host in fleet:
         host.run(f"rm -f {FILE[host.provider]}")
         reload_server(host, host.provider)
@@ -103,7 +103,7 @@ def test_the_timer_of_a_staged_host_ends_it(staged: Drill) -> None:
 
 def test_a_local_account_learns_nothing_before_the_start(staged: Drill) -> None:
     """Neither page, nor window, nor sites, on an armed host: no file, no folder, no unit, no process tells it."""
-    staged.play("arm")
+    staged.verb("arm")
     start, end = int(staged.start_at), int(staged.end_at)
     instants = [time.strftime(form, time.gmtime(at)) for at in (start, end) for form in ("%F %T", "%FT%T")]
     for host in staged.fleet:
@@ -121,4 +121,4 @@ def test_a_local_account_learns_nothing_before_the_start(staged: Drill) -> None:
         assert [word for word in words if word in seen] == [], host.name
         folder = host.run("ls -d /var/lib/piquet/www-*").stdout.strip()
         assert folder.rpartition("-")[2] not in seen
-    staged.play("rollback")
+    staged.verb("rollback")

@@ -55,10 +55,10 @@ def drill(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dr
             host.run("a2enmod -q headers rewrite && systemctl restart apache2")
         reload_server(host, host.provider)
     drill = write_campaign(fleet, tmp_path_factory.mktemp("campaign"), 3600, LASTS_S, sites=_chosen(fleet))
-    drill.play("survey")
-    drill.play("hook")
+    drill.verb("survey")
+    drill.verb("hook")
     yield drill
-    drill.play("remove")
+    drill.verb("remove")
     for host in fleet:
         host.run(f"rm -rf {FILE[host.provider]} {BROKEN} {ON_THE_HOST}")
         reload_server(host, host.provider)
@@ -83,7 +83,7 @@ def passed(run: Run) -> bool:
 
 def test_before_the_start(fleet: Fleet, drill: Drill, suite: Callable[..., Run]) -> None:
     """Staged, all passes, but is not called armed; every fault planted then is named on its host alone."""
-    drill.play("stage", piquet_baseline=False)
+    drill.verb("stage", piquet_baseline=False)
     assert passed(suite("--piquet-moment=before"))
     armed = suite("--piquet-moment=armed")
     assert {(case[0], "got:      staged" in why) for case, why in armed.failed.items()} == {
@@ -124,11 +124,11 @@ def test_before_the_start(fleet: Fleet, drill: Drill, suite: Callable[..., Run])
 def inside(fleet: Fleet, drill: Drill) -> Drill:
     """The same sites in a campaign of the same name whose window is open."""
     begun = time.monotonic()
-    drill.play("rollback")
+    drill.verb("rollback")
     lead = lead_s(time.monotonic() - begun) / 2
     near = write_campaign(fleet, drill.folder, lead, LASTS_S, sites=_chosen(fleet))
-    near.play("stage", piquet_baseline=False)
-    near.play("arm")
+    near.verb("stage", piquet_baseline=False)
+    near.verb("arm")
     sleep_until(near.start_at + 1)
     return near
 
@@ -172,9 +172,9 @@ def test_on_the_host_itself(fleet: Fleet, inside: Drill, suite: Callable[..., Ru
 
 def test_after(fleet: Fleet, inside: Drill, suite: Callable[..., Run]) -> None:
     """Called off, all is back; removed, nothing is left."""
-    inside.play("rollback")
+    inside.verb("rollback")
     assert passed(suite("--piquet-moment=after"))
-    inside.play("remove")
+    inside.verb("remove")
     assert passed(suite("--piquet-moment=removed"))
 
 
@@ -182,7 +182,7 @@ def test_after(fleet: Fleet, inside: Drill, suite: Callable[..., Run]) -> None:
 def test_something_left_and_a_host_down(fleet: Fleet, drill: Drill, suite: Callable[..., Run]) -> None:
     """What is left is told; a host that is down fails in words of ssh, and keeps nobody from being judged."""
     here, down = fleet.of("nginx")[:2]
-    drill.play("remove")
+    drill.verb("remove")
     here.run("mkdir -p /etc/piquet/nginx")
     down.power_cut()
     try:
@@ -203,7 +203,7 @@ def test_a_login_that_is_not_root(
 ) -> None:
     """It is told to become root; with testinfra's `--sudo`, or Ansible's become, all is judged."""
     host = fleet.of("apache")[0]
-    drill.play("remove")
+    drill.verb("remove")
     config, inventory = tmp_path / "ssh_config", tmp_path / "hosts.yml"
     config.write_text(fleet.ssh_config.read_text("utf-8").replace("User root", "User op"), "utf-8")
     inventory.write_text(

@@ -93,17 +93,17 @@ class Story:
         """From nothing of ours to nothing of ours."""
         usual, before = self._unhooked()
         began_at = time.monotonic()
-        drive.play(self.fleet, "hook")
+        drive.run_verb(self.fleet, "hook")
         drill, readings = self._armed(time.monotonic() - began_at)
         drive.sleep_until(drill.start_at + 0.1)
         readings["active"] = {**self._read(), **self._on_deaf()}
         pages = _pages(self.fleet)
-        verified = [drill.play("verify").stdout]
-        drill.play("rollback")
+        verified = [drill.verb("verify").stdout]
+        drill.verb("rollback")
         readings["rolled_back"] = self._read()
-        drill.play("remove")
+        drill.verb("remove")
         readings["removed"] = self._read()
-        verified.append(drill.play("verify", piquet_verify_moment="after").stdout)
+        verified.append(drill.verb("verify", piquet_verify_moment="after").stdout)
         after = self._on_all(self._files)
         campaign = load_campaign(drill.campaign).campaign
         judge = Judge(campaign, self.secret, usual, pages)
@@ -122,7 +122,7 @@ class Story:
         first = self._read()
         self.pass_s = time.monotonic() - began_at
         files = self._on_all(self._files)
-        drive.play(self.fleet, "survey")
+        drive.run_verb(self.fleet, "survey")
         time.sleep(max(0.0, began_at + self.pass_s + _APART_S - time.monotonic()))
         second = self._read()
         return {
@@ -133,13 +133,13 @@ class Story:
         """Stage and arm, asking after each, all of it before the start; tried again if it took too long."""
         for patience in _PATIENCE:
             drill = self._campaign(patience * (4.0 + 4.0 * verb_s + 2.0 * self.pass_s))
-            drill.play("stage")
+            drill.verb("stage")
             readings = {"staged": self._read()}
-            drill.play("arm")
+            drill.verb("arm")
             readings["armed"] = self._read()
             if time.time() < drill.start_at:
                 return drill, readings
-            drill.play("rollback")
+            drill.verb("rollback")
         raise AssertionError("this machine is too slow to ask everything before the start")
 
     def _campaign(self, start_in_s: float) -> Drill:
