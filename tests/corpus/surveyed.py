@@ -10,6 +10,7 @@ from typing import Any
 
 from piquet.bundle import payload
 from piquet.campaign.model import Campaign
+from piquet.controller.survey import survey_findings
 from piquet.fleet.model import ServerFacts
 from piquet.fleet.read import read_fleet
 from piquet.plan import make_plan
@@ -48,7 +49,7 @@ def look(server: Server, campaign: Campaign) -> Surveyed:
     facts = next(s for s in fleet.hosts[0].servers if s.provider == server.provider)
     return Surveyed(
         facts,
-        {finding["code"]: finding["severity"] for finding in document["findings"]},
+        {finding.code: finding.severity for finding in survey_findings("corpus", document)},
         {finding.code: finding.severity for finding in plan.findings},
         plan.findings,
     )

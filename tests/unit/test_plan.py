@@ -207,6 +207,7 @@ CHECKED = {"path": "/up", "agent": "HAProxy", "count": 12}
 FILTERING = ["alias_module", "headers_module", "filter_module"]
 """What a usual Apache has loaded."""
 
+BARRED = ("own-substitute", "own-lifetime", "own-type", "own-store")
 FIRES: list[Case] = [
     ("window-past", "error", phases("2026-12-16T11:00 2h"), {}),
     ("window-past", "warning", phases("2026-12-16T11:00 2h", "2026-12-17T00:00 1h"), {}),
@@ -280,6 +281,14 @@ FIRES: list[Case] = [
     ("module-missing", "error", {}, on_nginx(modules=["http_map", "http_rewrite"])),
     ("use-canonical-name", "warning", {}, on_apache(use_canonical_name=True)),
     ("quick-handler-cache", "warning", {}, on_apache(quick_handler_cache=True)),
+    ("own-server-rewrite", "warning", {}, on_nginx(own=["server server_rewrite_by_lua"])),
+    ("trace-enabled", "warning", {}, on_apache(trace=True)),
+    ("ignore-inherit", "warning", {}, on_apache(own_rules_first=["www.example.org"])),
+    ("server-level-rules", "warning", {}, on_apache(server_rules=True)),
+    ("own-substitute", "warning", {}, on_apache(substitutes=["www.example.org"])),
+    ("own-lifetime", "warning", {}, on_apache(recached=["other.example.org"])),
+    ("own-type", "warning", {}, on_apache(retyped=["*"])),
+    ("own-store", "warning", {}, on_apache(stores_no_store=["www.example.org"])),
     ("open-file-cache", "warning", {}, one(nginx=cached(1))),
     ("open-file-cache", "warning", {}, one(nginx=cached(10))),
     ("open-file-cache", "error", {}, one(nginx=cached(11))),
@@ -378,6 +387,8 @@ SILENT: list[Case] = [
     ("module-missing", "", {}, on_apache()),
     ("use-canonical-name", "", {}, on_apache()),
     ("quick-handler-cache", "", {}, on_apache()),
+    ("own-server-rewrite", "", {}, on_nginx(own=["server rewrite_by_lua"])),
+    *((code, "", {}, on_apache()) for code in ("trace-enabled", "ignore-inherit", "server-level-rules", *BARRED)),
     ("open-file-cache", "", {}, one()),
     ("timer-resolution", "", {}, one()),
     ("timer-resolution", "", {}, on_nginx(http={"timer_resolution_ms": None})),
@@ -562,7 +573,14 @@ def test_every_gate_has_both_cases() -> None:
     folder = Path(piquet.plan.gates.__file__).parent
     source = "".join(path.read_text("utf-8") for path in folder.glob("*.py"))
     made = set(re.findall(r'"(?:error|warning|info)", "([a-z-]+)"', source)) | {
-        *("site-unknown", "disable-symlinks", "inherited-answers", "inherited-unknown"),
+        *(
+            "site-unknown",
+            "disable-symlinks",
+            "inherited-answers",
+            "inherited-unknown",
+            "clock-skew",
+            *BARRED,
+        ),
     }
     elsewhere = {
         *("consent-missing", "consent-message-only"),

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from piquet.controller.answer import AgentAnswer
-from piquet.protocol.findings import Finding
+from piquet.protocol.clock import clock_skew
 
 SLOW_WAY_S = 20.0
 """The agent cannot tell a slow way to it from a clock that is ahead, so its own limit is larger by this."""
@@ -34,13 +34,5 @@ def judged_by_clock(
     skew_s = proven_skew_s(float(now), sent_at, received_at) if now is not None else 0.0
     if abs(skew_s) <= max_skew_s:
         return answer
-    finding = Finding(
-        "error",
-        "clock-skew",
-        "clock",
-        "the host's clock differs from the controller's",
-        f"at most {max_skew_s:g} s",
-        f"{skew_s:+.1f} s",
-        "start time synchronisation (chrony, systemd-timesyncd) on both",
-    )
+    finding = clock_skew("clock", skew_s, max_skew_s)
     return replace(answer, ok=False, problems=(*answer.problems, finding))

@@ -3,14 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from piquet.controller.clock import proven_skew_s
 from piquet.findings import as_text, by_weight
 from piquet.fleet import choices
-from piquet.fleet.model import Provider, Variant
+from piquet.fleet.model import Provider, ServerFacts, Variant
 from piquet.fleet.read import server_facts
+from piquet.plan.gates.server import server_findings
 from piquet.printable import in_one_line
 from piquet.protocol.findings import Finding
 
@@ -46,8 +47,24 @@ def survey_text(host: str, survey: Mapping[str, Any]) -> str:
         lines.append("  no nginx and no Apache found")
     if caches := survey.get("caches"):
         lines.append(in_one_line(f"  caches: {', '.join(map(str, caches))}"))
-    findings = by_weight(Finding.from_json(record) for record in survey.get("findings") or ())
+    findings = by_weight(survey_findings(host, survey))
     return "\n".join([*lines, *("  " + as_text(f).replace("\n", "\n  ") for f in findings)])
+
+
+def survey_findings(host: str, survey: Mapping[str, Any]) -> Iterator[Finding]:
+    """What the host could not read, and what the same gates as in a plan say of its servers."""
+    yield from (Finding.from_json(record) for record in survey.get("findings") or ())
+    for name in ("nginx", "apache"):
+        if facts := _facts(name, survey.get(name)):
+            yield from server_findings(host, facts, is_planned=False)
+
+
+def _facts(name: str, server: Mapping[str, Any] | None) -> ServerFacts | None:
+    """What a survey says of a server; None if that is not whole."""
+    try:
+        return server_facts("nginx" if name == "nginx" else "apache", server or {})
+    except (KeyError, TypeError):
+        return None
 
 
 def _server_line(name: str, server: Mapping[str, Any]) -> str:
@@ -69,8 +86,5 @@ def _server_line(name: str, server: Mapping[str, Any]) -> str:
 
 def _proposed(name: str, server: Mapping[str, Any]) -> list[str]:
     """The way of a server if the inventory leaves it open; none if the survey is not whole."""
-    try:
-        facts = server_facts("nginx" if name == "nginx" else "apache", server)
-    except (KeyError, TypeError):
-        return []
-    return [_WAYS[facts.provider, choices.variant({}, facts)]]
+    facts = _facts(name, server)
+    return [_WAYS[facts.provider, choices.variant({}, facts)]] if facts else []

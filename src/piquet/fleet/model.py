@@ -113,6 +113,7 @@ class ServerFacts:
         map_hash_max_size: nginx, if the owner sets it.
         map_hash_bucket_size: nginx, if the owner sets it.
         timer_resolution_ms: nginx, for how long its clock stands still, if the owner sets it.
+        flag_lag_s: nginx by the hook, for how long some block may go on seeing a flag that is gone.
         use_canonical_name: Apache, whether it is on anywhere.
         quick_handler_cache: Apache, whether mod_cache answers before everything else.
         trace: Apache, whether TRACE is answered.
@@ -152,6 +153,7 @@ class ServerFacts:
     map_hash_max_size: int | None = None
     map_hash_bucket_size: int | None = None
     timer_resolution_ms: int | None = None
+    flag_lag_s: int = 0
     use_canonical_name: bool = False
     quick_handler_cache: bool = False
     trace: bool = False

@@ -254,6 +254,7 @@ def server_facts(provider: Provider, server: Mapping[str, Any]) -> ServerFacts:
         map_hash_max_size=_optional(http.get("map_hash_max_size"), int),
         map_hash_bucket_size=_optional(http.get("map_hash_bucket_size"), int),
         timer_resolution_ms=_optional(http.get("timer_resolution_ms"), int),
+        flag_lag_s=_typed(http.get("flag_lag_s", 0), int),
         use_canonical_name=_typed(server.get("use_canonical_name", False), bool),
         quick_handler_cache=_typed(server.get("quick_handler_cache", False), bool),
         trace=_typed(server.get("trace", False), bool),

@@ -15,6 +15,7 @@ from piquet.host.state.armed import Armed
 from piquet.host.state.manifest import Manifest
 from piquet.host.system import files
 from piquet.host.system.lock import locked
+from piquet.protocol.clock import clock_skew
 from piquet.protocol.findings import Finding, errors
 
 MAX_SKEW_S = 2.0
@@ -105,10 +106,7 @@ def _clock(machine: Machine, request: Request, staged: Manifest, received_at: fl
     skew = received_at - request.at if request.at is not None else 0.0
     limit = float(request.options.get("max_skew_s", MAX_SKEW_S))
     if abs(skew) > limit:
-        message = "This host's clock differs from the controller's."
-        expected, hint = f"at most {limit:g} s", "start time synchronisation (chrony, systemd-timesyncd)"
-        got = f"{abs(skew):.1f} s {'ahead' if skew > 0 else 'behind'}"
-        found.append(Finding("error", "clock-skew", "clock", message, expected, got, hint))
+        found.append(clock_skew("clock", skew, limit))
     return found
 
 

@@ -9,7 +9,7 @@ clock.
 * `selection`   names, consent, share of the fleet
 * `spelling`    names that mean nothing, or less than they seem to
 * `host`        survey, clock, schedule, hooks
-* `server`      what every answer needs of a server
+* `server`      what a server tells by itself, which the survey shows too
 * `answers`     what the campaign's modes need of it
 * `nginx`       what single sites of nginx hand down to our location
 * `tiers`       servers of a host behind each other

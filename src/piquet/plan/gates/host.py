@@ -17,10 +17,11 @@ from piquet.fleet.model import Host
 from piquet.fleet.read import NOT_SERVED
 from piquet.plan.gates.answers import answer_findings
 from piquet.plan.gates.nginx import nginx_findings
-from piquet.plan.gates.server import SERVER_GATES
+from piquet.plan.gates.server import server_findings
 from piquet.plan.gates.tiers import tier_findings
 from piquet.plan.gates.words import sites, some
 from piquet.plan.model import HostPlan
+from piquet.protocol.clock import clock_skew
 from piquet.protocol.findings import Finding
 
 SURVEY_MAX_SKEW_S = 2.0
@@ -32,11 +33,27 @@ _HOOK = "piquet hook -i INVENTORY --limit {host} (or the playbook piquet.fleet.h
 
 
 def host_findings(campaign: Campaign, host: Host, host_plan: HostPlan, at: datetime) -> Iterator[Finding]:
-    """What one host tells: the gates if it shows something, and what else its survey found."""
-    own = tuple(_gate_findings(campaign, host, host_plan, at))
-    yield from own
-    spoken = {finding.code for finding in own}
-    yield from (_weighed(f, host, host_plan) for f in host.findings if f.code not in spoken)
+    """What one host tells: the gates if it shows something, its servers, and what else its survey found.
+
+    What is said of the campaign's own sites is not said again of the server or by the survey.
+    """
+    spoken: set[str] = set()
+    for told in (
+        _gate_findings(campaign, host, host_plan, at),
+        _server_findings(host, host_plan),
+        (_weighed(finding, host, host_plan) for finding in host.findings),
+    ):
+        found = [finding for finding in told if finding.code not in spoken]
+        yield from found
+        spoken |= {finding.code for finding in found}
+
+
+def _server_findings(host: Host, host_plan: HostPlan) -> Iterator[Finding]:
+    """What servers that show something tell by themselves."""
+    shown = {entry.provider for entry in host_plan.entries}
+    for server in host.servers:
+        if server.provider in shown:
+            yield from server_findings(host.name, server)
 
 
 def _weighed(finding: Finding, host: Host, host_plan: HostPlan) -> Finding:
@@ -63,8 +80,6 @@ def _gate_findings(campaign: Campaign, host: Host, host_plan: HostPlan, at: date
     shown = {entry.provider for entry in host_plan.entries}
     for server in host.servers:
         if server.provider in shown:
-            for gate in SERVER_GATES:
-                yield from gate(host.name, server)
             yield from answer_findings(campaign, host_plan, server)
             if server.provider == "nginx":
                 yield from nginx_findings(host, host_plan, server)
@@ -78,9 +93,7 @@ def _survey_findings(host: Host, at: datetime) -> Iterator[Finding]:
     if host.clock_skew_s is None:
         yield Finding("warning", "clock-unknown", host.name, "nobody compared its clock with ours", hint=hint)
     elif abs(host.clock_skew_s) > SURVEY_MAX_SKEW_S:
-        expected, got = f"at most {SURVEY_MAX_SKEW_S:g} s", f"{host.clock_skew_s:+.1f} s"
-        hint = "set its clock (timedatectl set-ntp true), or ours, then survey again"
-        yield Finding("error", "clock-skew", host.name, "its clock and ours differ", expected, got, hint)
+        yield clock_skew(host.name, host.clock_skew_s, SURVEY_MAX_SKEW_S)
 
 
 def _scheduler_findings(host: Host) -> Iterator[Finding]:

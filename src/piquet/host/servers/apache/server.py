@@ -29,7 +29,6 @@ from piquet.host.servers.apache import (
 from piquet.host.servers.apache import (
     tree as apache_tree,
 )
-from piquet.host.servers.apache.findings import findings
 from piquet.host.servers.apache.hosts import ApacheHost, names_of
 from piquet.host.servers.apache.owners import Place
 from piquet.host.servers.apache.tree import Read, Statement, TreeError
@@ -38,6 +37,7 @@ from piquet.host.system import commands, processes
 from piquet.host.system.commands import Result
 from piquet.host.system.paths import Paths
 from piquet.host.system.platforms import APACHE_DROPINS, APACHE_PIDS, Platform
+from piquet.protocol.findings import Finding
 from piquet.protocol.places import APACHE_DROPIN
 
 _USEFUL = ("filter", "lua", "substitute")
@@ -212,7 +212,7 @@ class Apache(WebServer):
             "vhosts": [{**host.record(), **apache_passes.record(host)} for host in hosts],
         }
         caches = ("mod_cache",) if any(read.row.name == "cacheenable" for read in reads) else ()
-        return Survey(document, tuple(findings(document, _strange(hosts), self._untold)), caches)
+        return Survey(document, tuple(_unread(hosts, self._untold)), caches)
 
     def hands_down_rules_of_others(self) -> bool:
         """Whether rules have come to the server level since the survey: with ours, virtual hosts inherit them."""
@@ -371,10 +371,19 @@ def _is_quick_cache(reads: List[Read], hosts: List[ApacheHost]) -> bool:
     return any("cacheenable" in one and one.get("cachequickhandler") != "off" for one in merged)
 
 
-def _strange(hosts: List[ApacheHost]) -> List[Tuple[str, str]]:
-    """Names that no campaign can select, with their place."""
-    places = ((host, *host.row.place) for host in hosts)
-    return [(f"{file}:{line}", name) for host, file, line in places for name in host.strange]
+def _unread(hosts: List[ApacheHost], untold: str) -> Iterator[Finding]:
+    """What could not be read: the tree itself, if `untold` says why, and names that no campaign can select."""
+    if untold:
+        message = (
+            "The server did not tell its configuration; what its texts say may lack names that macros make."
+        )
+        hint = "its own test must pass, and mod_info.so lie beside its other modules; it need not be loaded"
+        yield Finding("warning", "configuration-untold", "apache", message, "DUMP_CONFIG", untold, hint)
+    for host in hosts:
+        file, line = host.row.place
+        for name in host.strange:
+            message = "A name that no campaign can select."
+            yield Finding("info", "name-not-selectable", f"{file}:{line}", message, got=name)
 
 
 def _is_before(modules: Sequence[str], first: str, second: str) -> bool:

@@ -147,7 +147,11 @@ class Nginx(WebServer):
             "inherited": [one.to_json() for one in self._inherited(_owners_http(configuration, self.paths))],
             "blocks": [*self._block_records(configuration)],
         }
-        return Survey(document, tuple(_findings(configuration, document)), _caches(configuration))
+        return Survey(
+            document,
+            (*configuration.findings, *_block_findings(configuration.blocks)),
+            _caches(configuration),
+        )
 
     def _inherited(self, directives: Iterable[Placed]) -> Tuple[nginx_inherited.InheritedDirective, ...]:
         return nginx_inherited.inherited(directives, (self.paths.live, self.paths.rehearse))
@@ -290,46 +294,18 @@ def block_record(block: Block) -> Dict[str, Any]:
     }
 
 
-def _findings(configuration: Configuration, document: Dict[str, Any]) -> List[Finding]:
-    """What stands in the way."""
-    found = list(configuration.findings)
-    if document["dropin_dir"] is None:
-        message = "http includes no folder of *.conf files in which ours could lie."
-        found.append(
-            Finding("error", "no-dropin-folder", document["conf"], message, "include …/conf.d/*.conf;")
-        )
-    lag_s = document["http"]["flag_lag_s"]
-    if lag_s:
-        message = f"open_file_cache is used: a flag taken away is seen up to {lag_s} s late, so releases also reload."
-        found.append(Finding("warning", "open-file-cache", "nginx", message))
-    if document["http"]["timer_resolution_ms"]:
-        message = "timer_resolution is set: the clock stands still for so long, and starts and ends come late by it."
-        got = f"{document['http']['timer_resolution_ms']} ms"
-        found.append(Finding("warning", "timer-resolution", "nginx", message, got=got))
-    if any(word.endswith(EARLY_LUA) for word in document["own"]):
-        message = (
-            "server_rewrite_by_lua is used: it runs before the hook, so what it answers wins over a block."
-        )
-        found.append(Finding("warning", "own-server-rewrite", "nginx", message))
-    for name in ("http_map", "http_rewrite", "http_geo"):
-        if name not in document["modules"]:
-            found.append(Finding("error", "module-missing", "nginx", f"nginx was built without {name}."))
-    for block in configuration.blocks:
-        found += _block_findings(block)
-    return found
-
-
-def _block_findings(block: Block) -> List[Finding]:
-    place, found = f"{block.file}:{block.line}", []
-    if block.before_hook:
-        message = "The hook is not the first thing in its block: what stands before it wins."
-        found.append(Finding("error", "hook-not-first", place, message, got=", ".join(block.before_hook)))
-    if block.others:
-        message = "Names that no campaign can select are served here."
-        found.append(Finding("info", "name-not-selectable", place, message, got=", ".join(block.others)))
-    if not block.listens:
-        found.append(Finding("info", "no-tcp-listen", place, "The block listens on no TCP address."))
-    return found
+def _block_findings(blocks: Iterable[Block]) -> Iterator[Finding]:
+    """What stands in the way of a hook, or serves nobody that can be chosen."""
+    for block in blocks:
+        place = f"{block.file}:{block.line}"
+        if block.before_hook:
+            message = "The hook is not the first thing in its block: what stands before it wins."
+            yield Finding("error", "hook-not-first", place, message, got=", ".join(block.before_hook))
+        if block.others:
+            message = "Names that no campaign can select are served here."
+            yield Finding("info", "name-not-selectable", place, message, got=", ".join(block.others))
+        if not block.listens:
+            yield Finding("info", "no-tcp-listen", place, "The block listens on no TCP address.")
 
 
 def _caches(configuration: Configuration) -> Tuple[str, ...]:
