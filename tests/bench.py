@@ -20,8 +20,8 @@ from piquet.bundle import Bundle
 from piquet.controller.prepare import Prepared, prepare
 from piquet.fleet.inventory import inventory_hosts
 from piquet.fleet.workdir import Workdir
-from piquet.testbed import Fleet
-from piquet.testbed.host import Host
+from testbed import Fleet
+from testbed.host import Host
 from tests import drive, foreign
 from tests.drive import Drill
 

@@ -11,9 +11,9 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 
-from piquet.testbed import Fleet
-from piquet.testbed.host import Host
-from piquet.testbed.kernel import cgroup_roots
+from testbed import Fleet
+from testbed.host import Host
+from testbed.kernel import cgroup_roots
 from tests import bench_fleet, bench_survey, drive
 
 ROUNDS = 5

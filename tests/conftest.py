@@ -10,8 +10,8 @@ from typing import TypeVar
 import hypothesis
 import pytest
 
-from piquet.testbed import Fleet
-from piquet.testbed.host import Provider
+from testbed import Fleet
+from testbed.host import Provider
 from tests import figures
 
 # Two busy cores: an example is not wrong because it was slow. The same examples each time: a red run can be repeated.

@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from piquet.testbed import Fleet
 from piquet.verify.watch import Timeline
+from testbed import Fleet
 from tests import drive, foreign
 from tests.drive import Drill
 

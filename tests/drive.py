@@ -19,11 +19,11 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from piquet.testbed import Fleet
-from piquet.testbed.host import Host
 from piquet.verify.observation import Target
 from piquet.verify.probe import Prober
 from piquet.verify.watch import Timeline, watch
+from testbed import Fleet
+from testbed.host import Host
 from tests import plain_ssh
 from tests.plain_ssh import VerbRun
 

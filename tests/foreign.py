@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Set
 from pathlib import Path
 
-from piquet.testbed import Fleet
-from piquet.testbed.host import Host, Provider
-from piquet.testbed.sites import CERTIFICATE, KEY, put_certificate, put_sites
+from testbed import Fleet
+from testbed.host import Host, Provider
+from testbed.sites import CERTIFICATE, KEY, put_certificate, put_sites
 
 from .corpus.kinds import DOMAIN, HERE, Kind, Places, load, modules
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -27,7 +27,9 @@ from piquet.deploys.steps import COURSES, Step, StepResult
 from piquet.deploys.strategy import Strategy, World, is_bad
 from piquet.deploys.telling import lines_of
 from piquet.printable import printable
-from piquet.testbed import Fleet
+
+if TYPE_CHECKING:  # not on the path of the process that `command` starts
+    from testbed import Fleet
 
 _SSH_FAILED = 255
 """Exit status of ssh(1) itself."""

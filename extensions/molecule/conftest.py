@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 from testinfra.host import Host
+
 from tests.conftest import pytest_make_collect_report, pytest_runtest_makereport
 
 __all__ = ["pytest_make_collect_report", "pytest_runtest_makereport"]  # here, too, a skip is a failure

@@ -160,5 +160,5 @@ link_collection() {
 setup_hosts() {
   [ "$(id -u)" -eq 0 ] || fail "test hosts need root" "run it again with sudo"
   setup_packages systemd-container mmdebstrap iproute2 openssh-client ca-certificates
-  python -m piquet.testbed image --check 2>/dev/null || quietly "base image of the test hosts" python -m piquet.testbed image
+  python -m testbed image --check 2>/dev/null || quietly "base image of the test hosts" python -m testbed image
 }

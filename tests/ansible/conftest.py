@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from tests.ansible.place import Place, new_place
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.ansible.place import HOSTS, Place
 
 from piquet.cli import exit_codes
+from tests.ansible.place import HOSTS, Place
 
 
 def run(place: Place, verb: str, *more: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.samples import block, nginx
 
 from piquet.controller.answer import AgentAnswer, CommandOutcome, ToldChange, parse_answer
 from piquet.controller.clock import judged_by_clock
@@ -24,6 +23,7 @@ from piquet.controller.verify import verify_command
 from piquet.errors import BundleError, FleetError, HostError
 from piquet.fleet.workdir import Workdir
 from piquet.protocol.findings import Finding
+from tests.unit.samples import block, nginx
 
 PYTHON = "/usr/bin/python3"
 FILES = {"/etc/nginx/nginx.conf": "ab"}

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import time
 
-from piquet.testbed import Fleet
-from piquet.testbed.host import Host
+from testbed import Fleet
+from testbed.host import Host
 from tests.drive import Drill
 from tests.e2e.fault import RECONCILE, SERVICE, EndsIt, Fault
 

@@ -7,7 +7,7 @@ from collections.abc import Generator
 
 import pytest
 
-from piquet.testbed import Fleet
+from testbed import Fleet
 
 
 @pytest.hookimpl(wrapper=True)

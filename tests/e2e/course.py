@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from piquet.testbed import Fleet, reload_server
-from piquet.testbed.host import Host, Provider
+from testbed import Fleet, reload_server
+from testbed.host import Host, Provider
 from tests import drive
 from tests.drive import Drill
 from tests.e2e import slow

@@ -6,8 +6,8 @@ Nothing is put right by a fault but what an owner would put right (`undo`), befo
 
 from __future__ import annotations
 
-from piquet.testbed import Fleet
-from piquet.testbed.host import Host
+from testbed import Fleet
+from testbed.host import Host
 from tests.drive import Drill
 
 Windows = list[tuple[float, float]]

@@ -10,8 +10,8 @@ import time
 
 from piquet.host.servers.nginx import hook_line
 from piquet.protocol.places import END_IT_NOW
-from piquet.testbed import Fleet, reload_server
-from piquet.testbed.host import Host
+from testbed import Fleet, reload_server
+from testbed.host import Host
 from tests import drive
 from tests.drive import Drill
 from tests.e2e.clock_faults import ClockBack, ClockForward

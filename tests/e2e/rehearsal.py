@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from piquet.answers import REHEARSAL_COOKIE
-from piquet.testbed.host import Host
+from testbed.host import Host
 from tests.drive import Drill
 
 FOLDER = "/run/piquet/rehearse"

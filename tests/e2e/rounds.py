@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from piquet.testbed import Fleet, reload_server
-from piquet.testbed.host import Host
 from piquet.verify.watch import Timeline
+from testbed import Fleet, reload_server
+from testbed.host import Host
 from tests import drive, figures, plain_ssh
 from tests.drive import Drill
 from tests.e2e.fault import Fault

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from piquet.testbed import Fleet, reload_server
-from piquet.testbed.host import Host
+from testbed import Fleet, reload_server
+from testbed.host import Host
 from tests.drive import Drill, play, write_campaign
 from tests.e2e.fault import SERVICE
 

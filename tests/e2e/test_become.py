@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from piquet.testbed import Fleet
+from testbed import Fleet
 from tests import drive
 
 _USER = """\

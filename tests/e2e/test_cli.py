@@ -22,8 +22,8 @@ import pytest
 from piquet.cli import exit_codes
 from piquet.cli.run_summary import ARM_CHECK
 from piquet.engines import ENGINES
-from piquet.testbed import Fleet, reload_server
-from piquet.testbed.host import Host
+from testbed import Fleet, reload_server
+from testbed.host import Host
 from tests.drive import write_campaign
 
 SITE = {

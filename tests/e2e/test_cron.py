@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from piquet.testbed import Fleet, Host, reload_server
 from piquet.verify.watch import Timeline
+from testbed import Fleet, Host, reload_server
 from tests import drive, figures
 from tests.corpus.kinds import HERE
 from tests.drive import Drill

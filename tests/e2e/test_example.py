@@ -12,7 +12,7 @@ from pathlib import Path
 
 from piquet.cli.init import example_files
 from piquet.resources import root
-from piquet.testbed import Fleet
+from testbed import Fleet
 
 _HOSTS = """\
 server { listen 80; server_name www.example.org urgences.example.org; return 200 "usual"; }

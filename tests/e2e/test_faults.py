@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from piquet.testbed import Fleet
+from testbed import Fleet
 from tests import drive, foreign
 from tests.e2e import clock_faults, faults, rounds
 from tests.e2e.fault import EndsIt, Fault

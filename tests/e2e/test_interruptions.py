@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from piquet.testbed import Fleet
-from piquet.testbed.host import Host
 from piquet.verify.watch import Timeline
+from testbed import Fleet
+from testbed.host import Host
 from tests import drive, foreign
 from tests.drive import Drill
 from tests.e2e import rounds

@@ -15,8 +15,8 @@ from email.utils import formatdate
 
 import pytest
 
-from piquet.testbed import Fleet
-from piquet.testbed.host import Host
+from testbed import Fleet
+from testbed.host import Host
 from tests import drive, figures, foreign
 from tests.corpus.kinds import Kind
 from tests.e2e import course as courses

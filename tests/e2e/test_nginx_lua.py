@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from piquet.testbed import Fleet
-from piquet.testbed.host import Host
+from testbed import Fleet
+from testbed.host import Host
 from tests import drive
 from tests.drive import Drill
 from tests.e2e.rehearsal import ask

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from piquet.testbed import Fleet, reload_server
-from piquet.testbed.host import Host
+from testbed import Fleet, reload_server
+from testbed.host import Host
 from tests.drive import Drill, foreign_files, write_campaign
 from tests.e2e.test_ansible import SITE, footprint
 from tests.e2e.test_become import operator

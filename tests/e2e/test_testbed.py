@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from piquet.testbed import (
+from testbed import (
     CERTIFICATE,
     KEY,
     Fleet,
@@ -28,8 +28,8 @@ from piquet.testbed import (
     put_sites,
     reload_server,
 )
-from piquet.testbed.kernel import cgroup_roots, mounts_below
-from piquet.testbed.slot import RUN, Slot, slots
+from testbed.kernel import cgroup_roots, mounts_below
+from testbed.slot import RUN, Slot, slots
 
 _FAREWELL = """\
 [Service]
@@ -44,7 +44,7 @@ WantedBy=multi-user.target
 
 _OWNER = """\
 import time
-from piquet.testbed import Fleet
+from testbed import Fleet
 fleet = Fleet({"nginx": 1}).start()
 print(fleet.folder.name, flush=True)
 time.sleep(300)
@@ -239,7 +239,7 @@ def test_what_a_killed_run_left_is_removed(fleet: Fleet) -> None:
         slot = Slot(int(owner.stdout.readline()))
         owner.send_signal(signal.SIGKILL)
     assert "process" in traces(slot)
-    subprocess.run([sys.executable, "-m", "piquet.testbed", "clean"], check=True)
+    subprocess.run([sys.executable, "-m", "testbed", "clean"], check=True)
     assert traces(slot) == {}
     assert fleet.slot in slots()
 
@@ -247,7 +247,7 @@ def test_what_a_killed_run_left_is_removed(fleet: Fleet) -> None:
 @pytest.mark.long
 def test_up_stays_until_down(fleet: Fleet) -> None:
     """A fleet made by `up` outlives the command and survives `clean`; `down` removes it."""
-    tool = [sys.executable, "-m", "piquet.testbed"]
+    tool = [sys.executable, "-m", "testbed"]
     inventory = subprocess.run(
         [*tool, "up", "--hosts", "nginx:1"], check=True, capture_output=True, text=True
     ).stdout

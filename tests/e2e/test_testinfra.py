@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from piquet.testbed import Fleet, reload_server
-from piquet.testbed.host import Host
+from testbed import Fleet, reload_server
+from testbed.host import Host
 from tests.drive import Drill, lead_s, sleep_until, write_campaign
 
 from .suite_run import Run, read_junit, run_suite

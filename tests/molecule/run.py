@@ -108,4 +108,4 @@ def _take_down(home: Path) -> None:
     for note in home.glob("ansible/tmp/*/piquet/fleet"):
         if inventory := note.read_text("utf-8").strip():
             number = Path(inventory).parent.name
-            subprocess.run([sys.executable, "-m", "piquet.testbed", "down", number], check=False)
+            subprocess.run([sys.executable, "-m", "testbed", "down", number], check=False)

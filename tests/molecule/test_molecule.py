@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from piquet.testbed.slot import Slot
+from testbed.slot import Slot
 from tests.molecule.run import ROOT, SCENARIOS, Run, expected, molecule, sequence
 
 ALL = sorted(path.parent.name for path in SCENARIOS.glob("*/molecule.yml"))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from piquet.testbed.host import Provider
+from testbed.host import Provider
 from tests.corpus.cases import Case
 
 DOMAIN = "packaged.example"

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from piquet import answers
 from piquet.campaign.model import Campaign, Phase
 from piquet.protocol.http import ASSET_PREFIX, SIGN_HEADER
-from piquet.testbed.host import Host
+from testbed.host import Host
 from tests.corpus.cases import Case
 from tests.corpus.client import Response, Wire, exchange, parse, settled
 

@@ -6,8 +6,8 @@ The packages' files are used by path, or copied on the host from their examples;
 
 from __future__ import annotations
 
-from piquet.testbed import reload_server
-from piquet.testbed.host import Host
+from testbed import reload_server
+from testbed.host import Host
 
 from .applications import DOMAIN, QUIET
 

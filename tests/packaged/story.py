@@ -13,8 +13,8 @@ from typing import TypeVar
 
 from piquet.campaign.model import Phase
 from piquet.load import bypass_secret, load_campaign
-from piquet.testbed import Fleet
-from piquet.testbed.host import Host
+from testbed import Fleet
+from testbed.host import Host
 from tests import drive
 from tests.corpus.client import Response
 from tests.drive import Drill

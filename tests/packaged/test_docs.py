@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from piquet.testbed import packaged
+from testbed import packaged
 
 from .applications import APPLICATIONS
 

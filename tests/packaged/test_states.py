@@ -12,8 +12,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from piquet.testbed import Fleet
-from piquet.testbed.packaged import PACKAGED
+from testbed import Fleet
+from testbed.packaged import PACKAGED
 from tests import figures
 from tests.packaged.applications import APPLICATIONS, Application
 from tests.packaged.owner import furnish

@@ -6,7 +6,7 @@ from __future__ import annotations
 import tarfile
 from pathlib import Path
 
-from piquet.testbed import Fleet
+from testbed import Fleet
 
 from .conftest import tracked
 from .installed import Environment

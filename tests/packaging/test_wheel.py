@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from piquet import __version__
-from piquet.testbed import Fleet
+from testbed import Fleet
 
 from .conftest import tracked
 from .installed import ROOT, Environment, install, make_environment

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from piquet.testbed import Fleet
-from piquet.testbed.host import Provider
+from testbed import Fleet
+from testbed.host import Provider
 from tests import drive, figures
 from tests.parity import road as roads_module
 from tests.parity.compare import Comparison

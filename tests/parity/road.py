@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from piquet.testbed import Fleet
-from piquet.testbed.host import Host
+from testbed import Fleet
+from testbed.host import Host
 
 ENGINES = ("ansible", "pyinfra")
 SCHEDULERS = ("systemd", "cron")

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from piquet.testbed.host import Host
+from testbed.host import Host
 from tests.parity.road import SITES, Road
 
 TOPS = (

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from piquet.testbed import Fleet
-from piquet.testbed.host import Host
+from testbed import Fleet
+from testbed.host import Host
 from tests.parity.compare import Comparison
 from tests.parity.road import RELOAD, Road, Run, inventory_text, on_hosts, on_roads
 

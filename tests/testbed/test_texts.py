@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from piquet.testbed import Host, TestbedError, authority, disk, image, inventory, kernel, parse_hosts
-from piquet.testbed.slot import Slot, is_free
+from testbed import Host, TestbedError, authority, disk, image, inventory, kernel, parse_hosts
+from testbed.slot import Slot, is_free
 
 TARGETS = """\
 http://mirror.example/debian/|trixie|main

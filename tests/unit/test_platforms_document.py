@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from piquet.host.system.platforms import FAMILIES, UNKNOWN, parse_os_release, platform_of
-from piquet.testbed import image
+from testbed import image
 from tests.host.platforms_document import PATH, RUN_ON, platforms_document
 
 

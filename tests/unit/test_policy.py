@@ -22,7 +22,7 @@ WAY = (
     "piquet.answers", "piquet.banner", "piquet.style_policy", "piquet.resources", "piquet.pages", "piquet.load",
     "piquet.fleet", "piquet.plan", "piquet.servers", "piquet.bundle", "piquet.controller", "piquet.engines",
     "piquet.deploys", "piquet.verify", "piquet.report", "piquet.preview", "piquet.inside", "piquet.suite",
-    "piquet.testbed", "piquet.cli", "piquet.__main__",
+    "piquet.cli", "piquet.__main__",
 )  # fmt: skip
 """A module may import from its own folder and from those to its left."""
 ON_THE_HOST = ("errors", "system", "state", "servers", "", "verbs", "request", "__main__")
@@ -217,10 +217,10 @@ def test_pages_of_pure_modules_are_in_the_core() -> None:
 
 
 def test_a_public_name_has_one_meaning() -> None:
-    """No class and no constant is defined twice; what serves tests alone names things as it likes."""
+    """No class and no constant is defined twice."""
     found: dict[str, list[str]] = {}
     for name, file in MODULES.items():
-        for node in ast.parse(file.read_text("utf-8")).body if not name.startswith("piquet.testbed") else ():
+        for node in ast.parse(file.read_text("utf-8")).body:
             for defined in names_defined(node):
                 found.setdefault(defined, []).append(name)
     assert {name: places for name, places in found.items() if len(places) > 1} == {}

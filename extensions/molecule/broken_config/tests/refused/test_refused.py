@@ -9,8 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from extensions.molecule.conftest import LEFT_OUT, SCENARIO, SITES, Answer
 from testinfra.host import Host
+
+from extensions.molecule.conftest import LEFT_OUT, SCENARIO, SITES, Answer
 
 PLACES = {
     "nginx": r"/etc/nginx/conf\.d/mistake\.conf:2",

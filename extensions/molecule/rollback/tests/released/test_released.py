@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from extensions.molecule.conftest import LEFT_OUT, SITES, Answer, Step
 from testinfra.host import Host
+
+from extensions.molecule.conftest import LEFT_OUT, SITES, Answer, Step
 
 
 def test_the_first_run_changed_and_the_next_ones_did_not(steps: list[Step]) -> None:

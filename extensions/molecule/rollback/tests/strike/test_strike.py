@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
 from extensions.molecule.conftest import LEFT_OUT, SITES, Answer
 
 

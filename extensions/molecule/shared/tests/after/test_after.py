@@ -8,8 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from extensions.molecule.conftest import LEFT_OUT, OURS, SITES, Answer
 from testinfra.host import Host
+
+from extensions.molecule.conftest import LEFT_OUT, OURS, SITES, Answer
 
 
 def test_nothing_is_left(host: Host, files: dict[str, str], kept: Callable[[str], Path]) -> None:

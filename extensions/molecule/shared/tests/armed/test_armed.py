@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from extensions.molecule.conftest import LEFT_OUT, SITES, Answer, Step
 from testinfra.host import Host
+
+from extensions.molecule.conftest import LEFT_OUT, SITES, Answer, Step
 
 STATE = {
     "/etc/piquet/manifest.json": 0o600,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from piquet.testbed.host import Host
+from testbed.host import Host
 
 INIT = "/bin/busybox"
 RC = "/etc/init.d/testbed-rc"

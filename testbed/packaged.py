@@ -8,7 +8,7 @@ their answers, which is an answer like any other.
 
 from __future__ import annotations
 
-from piquet.testbed.image import BASE, Recipe
+from testbed.image import BASE, Recipe
 
 APPLICATIONS = (
     "cgit",

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from piquet.testbed.kernel import (
+from testbed.kernel import (
     TestbedError,
     boot_id,
     cgroup_roots,
@@ -163,7 +163,7 @@ def _first_free() -> Slot:
         if not slot.folder.exists() and slot.bridge not in links and is_free(slot.network, routes):
             return slot
     raise TestbedError(
-        "no /24 of 198.18.0.0/15 is free\n\n  hint: see `ip route` and `python -m piquet.testbed clean`"
+        "no /24 of 198.18.0.0/15 is free\n\n  hint: see `ip route` and `python -m testbed clean`"
     )
 
 

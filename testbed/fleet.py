@@ -18,13 +18,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import cast, get_args
 
-from piquet.testbed import inventory
-from piquet.testbed.authority import Authority, new_authority, ssh_key_pair
-from piquet.testbed.disk import lay_disk
-from piquet.testbed.host import Host, Init, Provider
-from piquet.testbed.image import BASE, Recipe, ready_image
-from piquet.testbed.kernel import TestbedError, allow_watches
-from piquet.testbed.slot import Slot, claim, release
+from testbed import inventory
+from testbed.authority import Authority, new_authority, ssh_key_pair
+from testbed.disk import lay_disk
+from testbed.host import Host, Init, Provider
+from testbed.image import BASE, Recipe, ready_image
+from testbed.kernel import TestbedError, allow_watches
+from testbed.slot import Slot, claim, release
 
 MAX_HOSTS = 200
 
@@ -71,7 +71,7 @@ class Fleet:
             counts: provider → number of hosts with systemd.
             plain: provider → number of hosts with cron and a plain init instead.
             recipe: of the image that all of them stand on.
-            is_kept: the hosts outlive this process, until `python -m piquet.testbed down`.
+            is_kept: the hosts outlive this process, until `python -m testbed down`.
         """
         self._counts: dict[Init, dict[Provider, int]] = {"systemd": dict(counts), "plain": dict(plain or {})}
         self._recipe = recipe

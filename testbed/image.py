@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from piquet.testbed.kernel import TestbedError, mounts_below, run
+from testbed.kernel import TestbedError, mounts_below, run
 
 # What a shared host usually has loaded; piquet itself never loads a module, so the image must.
 APACHE_MODULES = ("deflate", "expires", "headers", "proxy", "proxy_http", "rewrite", "ssl")

@@ -7,9 +7,9 @@ import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
-from piquet.testbed import plain
-from piquet.testbed.host import Host
-from piquet.testbed.kernel import run
+from testbed import plain
+from testbed.host import Host
+from testbed.kernel import run
 
 # The web server that a host does not run is masked, as on a machine that never had it.
 _FOREIGN_UNITS: Mapping[str, tuple[str, ...]] = {

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Real hosts on one machine: systemd-nspawn containers with nginx or Apache, for tests, demo and practice."""
 
-from piquet.testbed.fleet import Fleet, parse_hosts
-from piquet.testbed.host import Host, Init, Provider
-from piquet.testbed.kernel import TestbedError
-from piquet.testbed.sites import CERTIFICATE, KEY, put_certificate, put_sites, reload_server
+from testbed.fleet import Fleet, parse_hosts
+from testbed.host import Host, Init, Provider
+from testbed.kernel import TestbedError
+from testbed.sites import CERTIFICATE, KEY, put_certificate, put_sites, reload_server
 
 __all__ = [
     "CERTIFICATE",

@@ -21,8 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from piquet.testbed.kernel import TestbedError, cgroup_roots, kill_group, remove_group, run, until
-from piquet.testbed.slot import Slot, end_ssh_master
+from testbed.kernel import TestbedError, cgroup_roots, kill_group, remove_group, run, until
+from testbed.slot import Slot, end_ssh_master
 
 Provider = Literal["nginx", "apache"]
 Init = Literal["systemd", "plain"]

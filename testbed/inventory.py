@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from piquet.testbed.host import Host
+from testbed.host import Host
 
 
 def ssh_config(hosts: Iterable[Host], folder: Path) -> str:

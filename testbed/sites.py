@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from piquet.testbed.fleet import Fleet
-from piquet.testbed.host import Host, Init, Provider
+from testbed.fleet import Fleet
+from testbed.host import Host, Init, Provider
 
 CERTIFICATE = "/etc/ssl/certs/testbed-sites.pem"
 KEY = "/etc/ssl/private/testbed-sites.key"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`python -m piquet.testbed`: hosts to practise on, until they are taken down again."""
+"""`python -m testbed`: hosts to practise on, until they are taken down again."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import sys
 import click
 
 from piquet.errors import PiquetError
-from piquet.testbed.fleet import Fleet, parse_hosts
-from piquet.testbed.image import BASE, image_path, ready_image
-from piquet.testbed.packaged import PACKAGED
-from piquet.testbed.slot import Slot, clean, is_kept, release, slots
+from testbed.fleet import Fleet, parse_hosts
+from testbed.image import BASE, image_path, ready_image
+from testbed.packaged import PACKAGED
+from testbed.slot import Slot, clean, is_kept, release, slots
 
 RECIPES = {"base": BASE, "packaged": PACKAGED}
 
@@ -30,7 +30,7 @@ def up(hosts: str, plain: str) -> None:
     click.echo(f"{len(fleet.hosts)} hosts in {fleet.boot_s:.1f} s", err=True)
     for host in fleet:
         click.echo(f"  {host.name:<14} {host.ip:<15} ssh -F {fleet.ssh_config} {host.name}", err=True)
-    click.echo(f"  take down: python -m piquet.testbed down {fleet.folder.name}", err=True)
+    click.echo(f"  take down: python -m testbed down {fleet.folder.name}", err=True)
     click.echo(fleet.inventory)
 
 
@@ -65,7 +65,7 @@ def clean_() -> None:
 
 if __name__ == "__main__":
     try:
-        main(prog_name="python -m piquet.testbed")
+        main(prog_name="python -m testbed")
     except PiquetError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(1)
