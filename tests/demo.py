@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from piquet.verify.watch import Timeline
+from piquet.verify.outside.watch import Timeline
 from testbed import Fleet
 from tests import drive, foreign
 from tests.drive import Drill

@@ -20,8 +20,8 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from piquet.verify.observation import Target
-from piquet.verify.probe import Prober
-from piquet.verify.watch import Timeline, watch
+from piquet.verify.outside.probe import Prober
+from piquet.verify.outside.watch import Timeline, watch
 from testbed import Fleet
 from testbed.host import Host
 from tests import plain_ssh

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from piquet.verify.watch import Timeline
+from piquet.verify.outside.watch import Timeline
 from testbed import Fleet, reload_server
 from testbed.host import Host
 from tests import drive, figures, plain_ssh

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from piquet.verify.watch import Timeline
+from piquet.verify.outside.watch import Timeline
 from testbed import Fleet, Host, reload_server
 from tests import drive, figures
 from tests.corpus.kinds import HERE

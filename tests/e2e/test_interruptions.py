@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from piquet.verify.watch import Timeline
+from piquet.verify.outside.watch import Timeline
 from testbed import Fleet
 from testbed.host import Host
 from tests import drive, foreign

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from piquet.inside.judge_host import QUESTIONS, Case
-from piquet.inside.look import Look
-from piquet.inside.moments import InsideMoment, states_at
+from piquet.verify.inside.judge_host import QUESTIONS, Case
+from piquet.verify.inside.look import Look
+from piquet.verify.inside.moments import InsideMoment, states_at
 from tests.render.samples import CAMPAIGN, PHASE, START, host
 
 FILE = "/etc/nginx/conf.d/a.conf"

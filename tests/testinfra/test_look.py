@@ -16,12 +16,12 @@ import testinfra
 from piquet.campaign.model import Campaign
 from piquet.errors import HostError
 from piquet.fleet.model import Fleet, Listen
-from piquet.inside import ask
-from piquet.inside.local import local_jobs, local_targets
-from piquet.inside.look import MAX_ARGUMENT_BYTES, Order, _parts, look
 from piquet.plan import make_plan
+from piquet.verify.inside import ask
+from piquet.verify.inside.local import local_jobs, local_targets
+from piquet.verify.inside.look import MAX_ARGUMENT_BYTES, Order, _parts, look
 from piquet.verify.observation import UNKNOWN_SITE, Inquiry, Reply, Target
-from piquet.verify.probe import Prober
+from piquet.verify.outside.probe import Prober
 from piquet.verify.questions import FRONT, usual_questions
 from tests.ports import free_ports
 from tests.unit.samples import AT

@@ -11,15 +11,15 @@ from typing import get_args
 
 import pytest
 
-from piquet.inside import plugin
-from piquet.inside.moments import INSIDE_MOMENTS, STATES, InsideMoment
+from piquet.verify.inside import plugin
+from piquet.verify.inside.moments import INSIDE_MOMENTS, STATES, InsideMoment
 from tests.unit.test_policy import ROOT as PACKAGE
 
 BASE = Path(__file__).resolve().parents[1] / "bad" / "base"
 LATE = (
     "piquet.campaign",
-    "piquet.verify",
-    "piquet.inside.session",
+    "piquet.verify.observation",
+    "piquet.verify.inside.session",
     "ansible",
     "pyinfra",
     "aiohttp",

@@ -21,7 +21,7 @@ WAY = (
     "piquet.protocol", "piquet.printable", "piquet.errors", "piquet.findings", "piquet.campaign", "piquet.outlook",
     "piquet.answers", "piquet.banner", "piquet.style_policy", "piquet.resources", "piquet.pages", "piquet.load",
     "piquet.fleet", "piquet.plan", "piquet.servers", "piquet.bundle", "piquet.controller", "piquet.engines",
-    "piquet.deploys", "piquet.verify", "piquet.report", "piquet.preview", "piquet.inside", "piquet.suite",
+    "piquet.deploys", "piquet.verify", "piquet.report", "piquet.preview", "piquet.suite",
     "piquet.cli", "piquet.__main__",
 )  # fmt: skip
 """A module may import from its own folder and from those to its left."""

@@ -12,9 +12,9 @@ import pytest
 from piquet import banner
 from piquet.verify.baseline import make_baseline
 from piquet.verify.expectations import Expectations
-from piquet.verify.inspection import judged, sites_showing
 from piquet.verify.observation import Observation, Question, Reply, Target
-from piquet.verify.probe import looked_through
+from piquet.verify.outside.inspection import judged, sites_showing
+from piquet.verify.outside.probe import looked_through
 from piquet.verify.questions import FRONT, usual_questions
 
 from .conftest import make_campaign

@@ -17,9 +17,9 @@ from piquet.fleet.model import Fleet, Host, Listen, ServerFacts, Site
 from piquet.plan import make_plan
 from piquet.verify.baseline import Baseline, make_baseline
 from piquet.verify.expectations import Expectations
-from piquet.verify.inspection import Inspection, inspect, judged, take_baseline
 from piquet.verify.observation import Observation, Reply, Target
-from piquet.verify.probe import Prober
+from piquet.verify.outside.inspection import Inspection, inspect, judged, take_baseline
+from piquet.verify.outside.probe import Prober
 from piquet.verify.questions import CLIMBING, FRONT
 from piquet.verify.targets import targets_of
 from tests.ports import free_ports
@@ -56,7 +56,7 @@ STRIKE = 'Redirect 503 /\n  Header always set X-Piquet "{sign}"'
 @pytest.fixture(autouse=True)
 def _takes_follow_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing here is made from the current second."""
-    monkeypatch.setattr("piquet.verify.inspection.TAKES_APART_S", 0.0)
+    monkeypatch.setattr("piquet.verify.outside.inspection.TAKES_APART_S", 0.0)
 
 
 @pytest.fixture

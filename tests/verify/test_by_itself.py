@@ -18,9 +18,9 @@ from piquet.campaign.model import Campaign
 from piquet.verify.baseline import Baseline, compare, make_baseline
 from piquet.verify.expectations import Expectations
 from piquet.verify.fingerprint import Difference
-from piquet.verify.inspection import Inspection, inspect, take_baseline
 from piquet.verify.observation import Observation, Reply, Target
-from piquet.verify.probe import Prober
+from piquet.verify.outside.inspection import Inspection, inspect, take_baseline
+from piquet.verify.outside.probe import Prober
 from piquet.verify.questions import FRONT
 from tests.ports import free_ports
 
@@ -87,7 +87,7 @@ def apache(folder: Path) -> Iterator[Server]:
 @pytest.fixture(autouse=True)
 def _takes_follow_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing here is made from the current second."""
-    monkeypatch.setattr("piquet.verify.inspection.TAKES_APART_S", 0.0)
+    monkeypatch.setattr("piquet.verify.outside.inspection.TAKES_APART_S", 0.0)
 
 
 def target(server: Server) -> Target:

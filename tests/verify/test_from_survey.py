@@ -15,7 +15,7 @@ from piquet.host.servers.nginx import config as nginx_config
 from piquet.host.servers.nginx import server as nginx
 from piquet.plan import make_plan
 from piquet.verify.observation import UNKNOWN_SITE, Observation
-from piquet.verify.probe import Prober
+from piquet.verify.outside.probe import Prober
 from piquet.verify.questions import FRONT
 from piquet.verify.targets import targets_of
 from tests.ports import free_ports

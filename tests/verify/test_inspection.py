@@ -14,12 +14,12 @@ import pytest
 from piquet.campaign.model import Campaign
 from piquet.errors import FleetError
 from piquet.protocol.findings import Finding
-from piquet.report.certificate import Certificate, as_text, make_certificate
 from piquet.verify.baseline import Baseline, compare, make_baseline, read_baseline, write_baseline
+from piquet.verify.certificate import Certificate, as_text, make_certificate
 from piquet.verify.expectations import Expectations
-from piquet.verify.inspection import Inspection, inspect, take_baseline
 from piquet.verify.observation import UNKNOWN_SITE, Observation, Question, Reply, Target
-from piquet.verify.probe import Prober
+from piquet.verify.outside.inspection import Inspection, inspect, take_baseline
+from piquet.verify.outside.probe import Prober
 from tests.ports import free_ports
 
 from .servers import SECRET, Server, make_authority, start_nginx, strike_lines

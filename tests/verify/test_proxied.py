@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from piquet.campaign.model import Campaign
-from piquet.inside.ask import ask_target
 from piquet.verify.expectations import Expectations
-from piquet.verify.inspection import inspect, take_baseline
+from piquet.verify.inside.ask import ask_target
 from piquet.verify.observation import Inquiry, Observation, Target
-from piquet.verify.probe import Prober
-from piquet.verify.proxied import proxy_line
+from piquet.verify.outside.inspection import inspect, take_baseline
+from piquet.verify.outside.probe import Prober
+from piquet.verify.outside.proxied import proxy_line
 from piquet.verify.questions import FRONT
 from tests.ports import free_ports
 

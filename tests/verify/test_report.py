@@ -20,8 +20,8 @@ from piquet.protocol.findings import Finding
 from piquet.report.inspection import Report, as_text, to_json
 from piquet.report.paragraphs import by_cause, paragraph
 from piquet.verify.expectations import Expectations
-from piquet.verify.inspection import Inspection, judged, sites_showing, stretches
 from piquet.verify.observation import Observation, Pace, Reply, Target
+from piquet.verify.outside.inspection import Inspection, judged, sites_showing, stretches
 from piquet.verify.questions import FRONT
 from piquet.verify.targets import targets_of
 

@@ -12,8 +12,8 @@ import pytest
 from piquet.campaign.model import Campaign
 from piquet.report.switch import as_text, switch
 from piquet.verify.observation import Observation, Target
-from piquet.verify.probe import Prober
-from piquet.verify.watch import Timeline, watch
+from piquet.verify.outside.probe import Prober
+from piquet.verify.outside.watch import Timeline, watch
 from tests.ports import free_ports
 
 from .servers import start_nginx, strike_lines

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from piquet.verify.inspection import Progress as ShowProgress
+from piquet.verify.outside.inspection import Progress as ShowProgress
 
 
 @contextmanager

@@ -17,8 +17,8 @@ from piquet.fleet.workdir import Workdir
 from piquet.load import load_campaign, made_secret
 from piquet.plan import make_plan
 from piquet.verify.expectations import Expectations, Moment, phase_at
-from piquet.verify.probe import resolved, source_addresses
-from piquet.verify.sweep import DEFAULT_CONCURRENCY
+from piquet.verify.outside.probe import resolved, source_addresses
+from piquet.verify.outside.sweep import DEFAULT_CONCURRENCY
 from piquet.verify.targets import targets_of
 
 SHOWN = 20

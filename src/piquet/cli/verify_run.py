@@ -17,13 +17,13 @@ from piquet.cli.exit_codes import FINDINGS, OK
 from piquet.cli.progress import progress_bar
 from piquet.errors import FleetError
 from piquet.fleet.workdir import Workdir
-from piquet.report.certificate import Certificate, make_certificate
 from piquet.report.inspection import Report, as_text, to_json
 from piquet.verify.baseline import Baseline, after_surveys, fill, merge, read_baseline, write_baseline
+from piquet.verify.certificate import Certificate, make_certificate
 from piquet.verify.expectations import Expectations
-from piquet.verify.inspection import Inspection, inspect, lacking, take_baseline
 from piquet.verify.observation import Target, Unreachable
-from piquet.verify.probe import Prober
+from piquet.verify.outside.inspection import Inspection, inspect, lacking, take_baseline
+from piquet.verify.outside.probe import Prober
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,13 @@ from typing import Any
 from piquet.campaign.model import Campaign, Mode
 from piquet.fleet.sites import count_sites, counted, sites_on_hosts
 from piquet.printable import printable
-from piquet.report.certificate import Certificate
-from piquet.report.certificate import as_text as certificate_text
-from piquet.report.certificate import to_json as certificate_json
 from piquet.report.paragraphs import by_cause, paragraph
+from piquet.verify.certificate import Certificate
+from piquet.verify.certificate import as_text as certificate_text
+from piquet.verify.certificate import to_json as certificate_json
 from piquet.verify.expectations import Moment, phase_at
-from piquet.verify.inspection import Inspection, Stretch
 from piquet.verify.observation import UNKNOWN_SITE, Target, Unreachable
+from piquet.verify.outside.inspection import Inspection, Stretch
 
 REPORT_FORMAT = 1
 _SHOWN: Mapping[Mode, str] = {

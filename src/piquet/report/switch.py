@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from piquet.verify.watch import Timeline, Window
+from piquet.verify.outside.watch import Timeline, Window
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ from __future__ import annotations
 import pytest
 
 from piquet.findings import as_text
-from piquet.inside import judge_host
-from piquet.inside.judge_host import Case
-from piquet.inside.judge_sites import unknown_name_findings
-from piquet.inside.places import LOGS
-from piquet.inside.session import Picket
+from piquet.verify.inside import judge_host
+from piquet.verify.inside.judge_host import Case
+from piquet.verify.inside.judge_sites import unknown_name_findings
+from piquet.verify.inside.places import LOGS
+from piquet.verify.inside.session import Picket
 
 testinfra_hosts = ["ansible://all"]
 """Where nothing is said with `--hosts`: all of the inventory."""

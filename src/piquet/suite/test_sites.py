@@ -7,10 +7,10 @@ import pytest
 
 from piquet.errors import HostError
 from piquet.findings import as_text
-from piquet.inside.judge_host import log_text
-from piquet.inside.judge_sites import site_findings
-from piquet.inside.places import LOGS
-from piquet.inside.session import Picket
+from piquet.verify.inside.judge_host import log_text
+from piquet.verify.inside.judge_sites import site_findings
+from piquet.verify.inside.places import LOGS
+from piquet.verify.inside.session import Picket
 
 
 def test_site(piquet: Picket, piquet_site: tuple[str, str], request: pytest.FixtureRequest) -> None:

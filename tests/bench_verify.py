@@ -18,9 +18,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from piquet.verify.observation import Inquiry, Question, Target
-from piquet.verify.probe import Prober
+from piquet.verify.outside.probe import Prober
+from piquet.verify.outside.sweep import Swept, sweep
 from piquet.verify.questions import DEEP_PATH, FRONT
-from piquet.verify.sweep import Swept, sweep
 
 _CONFIG = """daemon off; pid {folder}/pid; error_log {folder}/error.log; worker_processes 1;
 events {{ worker_connections 8192; }}

@@ -33,10 +33,10 @@ from piquet.verify.before_us import Held, before_us
 from piquet.verify.expectations import Expectations
 from piquet.verify.judge import gathered, judge, judge_certificate, judge_limited, judge_return, odd_pages
 from piquet.verify.observation import UNKNOWN_SITE, Pace, Reply, Target
-from piquet.verify.probe import Prober
+from piquet.verify.outside.probe import Prober
+from piquet.verify.outside.sweep import DEFAULT_CONCURRENCY, ignore_progress, questions_in, sweep
 from piquet.verify.questions import jobs, usual_questions
 from piquet.verify.questions import with_lines as asking_lines
-from piquet.verify.sweep import DEFAULT_CONCURRENCY, ignore_progress, questions_in, sweep
 
 OWN_ADDRESSES = (ABOUT_PATH, ASSET_PREFIX)
 TAKES_APART_S = 2.0

@@ -16,8 +16,8 @@ from importlib.resources import files
 from typing import Any, Protocol
 
 from piquet.errors import HostError
-from piquet.inside.ask import SIGN
 from piquet.printable import printable, printable_document
+from piquet.verify.inside.ask import SIGN
 from piquet.verify.observation import Inquiry, Observation, Reply
 
 MAX_ARGUMENT_BYTES = 90_000
@@ -156,7 +156,7 @@ def _argument(order: Mapping[str, Any]) -> str:
 
 
 def _program() -> str:
-    source = files("piquet.inside").joinpath("ask.py").read_bytes()
+    source = files("piquet.verify.inside").joinpath("ask.py").read_bytes()
     return base64.b64encode(zlib.compress(source, 9)).decode("ascii")
 
 

@@ -16,9 +16,9 @@ import pytest
 if TYPE_CHECKING:
     from piquet.answers import Answer
     from piquet.campaign.model import Campaign
-    from piquet.inside.judge_host import Case
-    from piquet.inside.session import Picket
     from piquet.plan import Plan
+    from piquet.verify.inside.judge_host import Case
+    from piquet.verify.inside.session import Picket
     from piquet.verify.observation import Target
 
 DEFAULT_HOSTS = "ansible://all"
@@ -139,7 +139,7 @@ def _picket(config: pytest.Config) -> Picket:
         pytest.UsageError: something cannot be used; the message says what and what to do.
     """
     from piquet.errors import PiquetError
-    from piquet.inside.session import Inputs, Picket
+    from piquet.verify.inside.session import Inputs, Picket
 
     option = config.option
     if not option.ansible_inventory:

@@ -21,15 +21,15 @@ from piquet.fleet.model import Fleet
 from piquet.fleet.read import read_fleet
 from piquet.fleet.sites import sites_on_hosts
 from piquet.fleet.workdir import Workdir
-from piquet.inside.judge_host import Case
-from piquet.inside.local import local_jobs, local_targets, own_sources
-from piquet.inside.look import InspectedHost, Look, Order, look
-from piquet.inside.moments import InsideMoment, verify_moment, words
-from piquet.inside.places import FOLDERS, LOGS, TESTS
 from piquet.load import LoadedCampaign, load_campaign, made_secret
 from piquet.plan import HostPlan, Plan, make_plan
 from piquet.protocol.places import AGENT_PATH, DEFAULT_PYTHON, HOOK_MARK
 from piquet.verify.expectations import Expectations, phase_at
+from piquet.verify.inside.judge_host import Case
+from piquet.verify.inside.local import local_jobs, local_targets, own_sources
+from piquet.verify.inside.look import InspectedHost, Look, Order, look
+from piquet.verify.inside.moments import InsideMoment, verify_moment, words
+from piquet.verify.inside.places import FOLDERS, LOGS, TESTS
 from piquet.verify.observation import UNKNOWN_SITE, Target, Unreachable
 
 _AT_ONCE = 16

@@ -98,7 +98,7 @@ def ask(connection: Named, authority: str, method: str, path: str, headers: Any)
 
 
 def reason(error: Exception) -> str:
-    """`kind: detail`, in the words of `piquet.verify.probe`."""
+    """`kind: detail`, in the words of `piquet.verify.outside.probe`."""
     if isinstance(error, socket.timeout):
         return "timeout: no complete answer within the time limit"
     if isinstance(error, ssl.SSLError):

@@ -23,8 +23,8 @@ from yarl import URL
 from piquet import __version__, banner, style_policy
 from piquet.answers import BANNER_STYLE_ASSET
 from piquet.protocol.http import ASSET_PREFIX
-from piquet.verify import proxied
 from piquet.verify.observation import UNKNOWN_SITE, Observation, Question, Target
+from piquet.verify.outside import proxied
 
 BODY_LIMIT_BYTES = 32 * 1024 * 1024
 _PARTING_S = 0.25

@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from piquet.campaign.model import Campaign
-from piquet.inside.look import Look
-from piquet.inside.moments import InsideMoment, states_at, words
 from piquet.plan import HostPlan
 from piquet.printable import in_one_line
 from piquet.protocol.findings import Finding
+from piquet.verify.inside.look import Look
+from piquet.verify.inside.moments import InsideMoment, states_at, words
 
 MAX_NAMED = 10
 _HOOK_LINE = "include /etc/piquet/nginx/server/*.conf; # piquet hook"

@@ -13,9 +13,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from piquet.verify.observation import Observation, Target
-from piquet.verify.probe import Prober
+from piquet.verify.outside.probe import Prober
+from piquet.verify.outside.sweep import DEFAULT_CONCURRENCY
 from piquet.verify.questions import FRONT
-from piquet.verify.sweep import DEFAULT_CONCURRENCY
 
 Window = tuple[float, float]
 """`[start, end)` in epoch seconds, UTC."""

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from piquet.verify.observation import Inquiry, Observation, Pace, Reply, Target
-from piquet.verify.probe import Prober
+from piquet.verify.outside.probe import Prober
 
 DEFAULT_CONCURRENCY = 64
 GIVE_UP_AFTER = 8

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from piquet.inside.look import Look
 from piquet.protocol.findings import Finding
 from piquet.verify.before_us import Held, before_us
 from piquet.verify.expectations import Expectations
+from piquet.verify.inside.look import Look
 from piquet.verify.judge import gathered, judge
 from piquet.verify.observation import UNKNOWN_SITE, Reply
 
