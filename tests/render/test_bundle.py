@@ -35,7 +35,7 @@ def texts(
 
 def test_our_file_at_apache_is_known_again() -> None:
     """By a line of its head, which a copy has that somebody's tool puts back."""
-    assert Apache.dropin_sign.decode() in (resources.root() / "templates/banner.j2").read_text("utf-8")
+    assert Apache.dropin_sign.decode() in (resources.root() / "templates/file_header.j2").read_text("utf-8")
 
 
 def test_same_input_same_bytes() -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 
@@ -102,3 +103,13 @@ def test_lua_strings_are_lua() -> None:
     assert quoting.lua_string('a"b\\c') == '"a\\"b\\\\c"'
     with pytest.raises(BundleError):
         quoting.lua_string("a\nb")
+
+
+@pytest.mark.parametrize("variant", ["include", "lua"])
+@pytest.mark.parametrize("phases", [(PHASE,), (PHASE, OCCUPY, BANNER)], ids=len)
+def test_the_legend_names_what_is_there(variant: Variant, phases: tuple[Phase, ...]) -> None:
+    """Whoever reads the file at three in the morning finds each name of the legend in the lines below it."""
+    legend, _, lines = texts(*phases, variant=variant)["20-decide.conf"].partition("\nmap ")
+    named = set(re.findall(r"^#   (\$piquet_\w+) ", legend, re.MULTILINE))
+    assert len(named) > 6
+    assert {name for name in named if f" {name} {{" not in lines} - {"$piquet_pass"} == set()
