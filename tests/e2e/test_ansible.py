@@ -11,24 +11,13 @@ from pathlib import Path
 import pytest
 
 from testbed import Fleet, reload_server
-from testbed.host import Host
+from tests import drive
 from tests.drive import Drill, play, write_campaign
 from tests.e2e.fault import SERVICE
+from tests.e2e.footprint import footprint
+from tests.e2e.one_site import FILE, SITE, chosen, name_of, planted
 
-SITE = {
-    "nginx": "server {{\n    listen 80;\n    server_name {name};\n    return 200 here;\n}}\n",
-    "apache": "<VirtualHost *:80>\n    ServerName {name}\n    DocumentRoot /var/www/html\n</VirtualHost>\n",
-}
-FILE = {
-    "nginx": "/etc/nginx/conf.d/e2e-ansible.conf",
-    "apache": "/etc/apache2/sites-enabled/e2e-ansible.conf",
-}
 BROKEN = "/etc/nginx/conf.d/e2e-broken.conf"
-FOOTPRINT = (
-    "find /etc /var/lib/piquet /var/spool/piquet /run/piquet /usr/local/sbin -not -path '/etc/ssl/*' "
-    "-not -path /var/spool/piquet/seen "  # which the timer touches at every look
-    "-printf '%p %y %m %u %s %T@ %l\\n' 2>/dev/null | sort"
-)
 SHOWS_A_DIFF = {
     "hook": "piquet hook",
     "stage": "/etc/piquet/manifest.json",
@@ -36,27 +25,14 @@ SHOWS_A_DIFF = {
 }
 
 
-def name_of(host: Host) -> str:
-    """The one site of ours on a host."""
-    return f"www.{host.name}.e2e-ansible.example"
-
-
 @pytest.fixture(scope="module")
 def drill(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Drill]:
     """One foreign site on every host, and a campaign for these that starts in an hour."""
-    for host in fleet:
-        host.write_file(FILE[host.provider], SITE[host.provider].format(name=name_of(host)))
-        host.run(
-            "a2enmod -q headers rewrite && systemctl restart apache2" if host.provider == "apache" else "true"
-        )
-        reload_server(host, host.provider)
-    sites = "{include: [" + ", ".join(name_of(host) for host in fleet) + "]}"
-    drill = write_campaign(fleet, tmp_path_factory.mktemp("ansible"), 3600, 600, sites=sites)
-    yield drill
-    drill.verb("remove")
-    for host in fleet:
-        host.run(f"rm -f {FILE[host.provider]} {BROKEN}")
-        reload_server(host, host.provider)
+    with planted(fleet):
+        drill = write_campaign(fleet, tmp_path_factory.mktemp("ansible"), 3600, 600, sites=chosen(fleet))
+        yield drill
+        drill.verb("remove")
+        drive.on_all(fleet, lambda host: host.run(f"rm -f {BROKEN}"))
 
 
 @pytest.fixture(scope="module")
@@ -78,11 +54,6 @@ def changed(run: subprocess.CompletedProcess[str]) -> dict[str, bool]:
     """Host → whether Ansible's recap counts a change."""
     rows = re.findall(r"^(\w+) +: ok=\d+ +changed=(\d+)", run.stdout, re.MULTILINE)
     return {host: count != "0" for host, count in rows}
-
-
-def footprint(fleet: Fleet) -> dict[str, str]:
-    """Host → every file that a verb could touch, with its times."""
-    return {host.name: host.run(FOOTPRINT, check=False).stdout for host in fleet}
 
 
 @pytest.mark.long

@@ -22,15 +22,11 @@ import pytest
 from piquet.cli import exit_codes
 from piquet.cli.run_summary import ARM_CHECK
 from piquet.engines import ENGINES
-from testbed import Fleet, reload_server
+from testbed import Fleet
 from testbed.host import Host
 from tests.drive import write_campaign
+from tests.e2e.one_site import FILE, chosen, planted
 
-SITE = {
-    "nginx": "server {{\n    listen 80;\n    server_name {name};\n    return 200 here;\n}}\n",
-    "apache": "<VirtualHost *:80>\n    ServerName {name}\n    DocumentRoot /var/www/html\n</VirtualHost>\n",
-}
-FILE = {"nginx": "/etc/nginx/conf.d/e2e-cli.conf", "apache": "/etc/apache2/sites-enabled/e2e-cli.conf"}
 SLOW_PYTHON = "/usr/local/bin/e2e-cli-python"
 _SLOW = """\
 #!/bin/sh
@@ -84,25 +80,15 @@ class Desk:
         return sorted(host.name for host in self.fleet)
 
 
-def site(host: Host) -> str:
-    """The one site of ours on a host."""
-    return f"www.{host.name}.e2e-cli.example"
-
-
 @pytest.fixture(scope="module")
 def campaign(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """One foreign site on every host, and a campaign for these that starts in an hour."""
     for host in fleet:
-        host.write_file(FILE[host.provider], SITE[host.provider].format(name=site(host)))
         host.write_file(SLOW_PYTHON, _SLOW, 0o755)
-        if host.provider == "apache":
-            host.run("a2enmod -q headers rewrite && systemctl restart apache2")
-        reload_server(host, host.provider)
-    sites = "{include: [" + ", ".join(site(host) for host in fleet) + "]}"
-    yield write_campaign(fleet, tmp_path_factory.mktemp("cli"), 3600, 600, sites=sites).campaign
+    with planted(fleet):
+        yield write_campaign(fleet, tmp_path_factory.mktemp("cli"), 3600, 600, sites=chosen(fleet)).campaign
     for host in fleet:
-        host.run(f"rm -f {FILE[host.provider]} {SLOW_PYTHON} /run/e2e-cli-count")
-        reload_server(host, host.provider)
+        host.run(f"rm -f {SLOW_PYTHON} /run/e2e-cli-count")
 
 
 @pytest.fixture(scope="module", params=ENGINES)

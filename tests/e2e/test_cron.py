@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 
 from piquet.verify.outside.watch import Timeline
-from testbed import Fleet, Host, reload_server
+from testbed import Fleet, Host
 from tests import drive, figures
 from tests.corpus.kinds import HERE
 from tests.drive import Drill
-from tests.e2e import rehearsal
-from tests.e2e.test_ansible import FILE, SITE
+from tests.e2e import one_site, rehearsal
+from tests.e2e.one_site import name_of
 
 GRACE_S = 1.0
 MINUTE_S = 60
@@ -45,9 +45,7 @@ def fleet() -> Iterator[Fleet]:
     with Fleet({"nginx": 1}, plain={"nginx": 2, "apache": 1}) as booted:
         choose(booted, "cron")
         _as_nginx_org(booted["plain-nginx2"])
-        for host in booted:
-            host.write_file(FILE[host.provider], SITE[host.provider].format(name=name_of(host)))
-            reload_server(host, host.provider)
+        one_site.plant(booted)
         yield booted
 
 
@@ -82,15 +80,9 @@ def choose(fleet: Fleet, scheduler: str) -> None:
     )
 
 
-def name_of(host: Host) -> str:
-    """The one site of ours on a host."""
-    return f"www.{host.name}.cron.example"
-
-
 def campaign(fleet: Fleet, folder: Path, start_in_s: float, lasts_s: int) -> Drill:
     """A campaign for these sites."""
-    sites = "{include: [" + ", ".join(name_of(host) for host in fleet) + "]}"
-    return drive.write_campaign(fleet, folder, start_in_s, lasts_s, sites=sites)
+    return drive.write_campaign(fleet, folder, start_in_s, lasts_s, sites=one_site.chosen(fleet))
 
 
 def armed(fleet: Fleet, folder: Path) -> Drill:

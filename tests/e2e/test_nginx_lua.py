@@ -15,8 +15,8 @@ from testbed import Fleet
 from testbed.host import Host
 from tests import drive
 from tests.drive import Drill
+from tests.e2e.one_site import FILE, SITE
 from tests.e2e.rehearsal import ask
-from tests.e2e.test_ansible import FILE, SITE
 
 NAME = "www.e2e-lua.example"
 PAGE = b"<!doctype html><html><head><title>here</title></head><body><p>as usual</p></body></html>\n"

@@ -12,42 +12,23 @@ from pathlib import Path
 
 import pytest
 
-from testbed import Fleet, reload_server
-from testbed.host import Host
+from testbed import Fleet
 from tests.drive import Drill, foreign_files, write_campaign
-from tests.e2e.test_ansible import SITE, footprint
-from tests.e2e.test_become import operator
-
-__all__ = ["operator"]  # a fixture: the fleet with a user `op` who may sudo
+from tests.e2e.footprint import footprint
+from tests.e2e.one_site import chosen, planted
 
 ROOT = Path(__file__).resolve().parents[2]
-FILE = {
-    "nginx": "/etc/nginx/conf.d/e2e-pyinfra.conf",
-    "apache": "/etc/apache2/sites-enabled/e2e-pyinfra.conf",
-}
 BROKEN = "/etc/nginx/conf.d/e2e-pyinfra-broken.conf"
-
-
-def name_of(host: Host) -> str:
-    """The one site of ours on a host."""
-    return f"www.{host.name}.e2e-pyinfra.example"
 
 
 @pytest.fixture(scope="module")
 def drill(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Drill]:
     """One foreign site on every host, and a campaign for these that starts in an hour."""
-    for host in fleet:
-        host.write_file(FILE[host.provider], SITE[host.provider].format(name=name_of(host)))
-        host.run(
-            "a2enmod -q headers rewrite && systemctl restart apache2" if host.provider == "apache" else "true"
-        )
-        reload_server(host, host.provider)
-    sites = "{include: [" + ", ".join(name_of(host) for host in fleet) + "]}"
-    yield write_campaign(fleet, tmp_path_factory.mktemp("pyinfra"), 3600, 600, sites=sites)
-    assert deploy(fleet.folder, ansible(fleet), "remove").returncode == 0
-    for host in fleet:
-        host.run(f"rm -f {FILE[host.provider]} {BROKEN}")
-        reload_server(host, host.provider)
+    with planted(fleet):
+        yield write_campaign(fleet, tmp_path_factory.mktemp("pyinfra"), 3600, 600, sites=chosen(fleet))
+        assert deploy(fleet.folder, ansible(fleet), "remove").returncode == 0
+        for host in fleet:
+            host.run(f"rm -f {BROKEN}")
 
 
 def ansible(fleet: Fleet) -> str:

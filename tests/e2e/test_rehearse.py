@@ -10,43 +10,25 @@ from pathlib import Path
 
 import pytest
 
-from testbed import Fleet, reload_server
-from testbed.host import Host
+from testbed import Fleet
 from tests.drive import Drill, write_campaign
+from tests.e2e.one_site import chosen, name_of, planted
 from tests.e2e.rehearsal import FOLDER, ask, grow_old, opened, passes, rehearse, wait_until
-from tests.e2e.test_ansible import SITE
 
 TENANT = "setpriv --reuid nobody --regid nogroup --clear-groups"
 LOOK = Path(__file__).parent.parent / "local_account.py"
-FILE = {
-    "nginx": "/etc/nginx/conf.d/e2e-rehearse.conf",
-    "apache": "/etc/apache2/sites-enabled/e2e-rehearse.conf",
-}
-
-
-def name_of(host: Host) -> str:
-    """The one site of ours on a host."""
-    return f"www.{host.name}.e2e-rehearse.example"
 
 
 @pytest.fixture(scope="module")
 def staged(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Drill]:
     """One foreign site on every host, hooked and staged for a campaign that starts in an hour."""
-    for host in fleet:
-        host.write_file(FILE[host.provider], SITE[host.provider].format(name=name_of(host)))
-        if host.provider == "apache":
-            host.run("a2enmod -q headers rewrite && systemctl restart apache2")
-        reload_server(host, host.provider)
-    sites = "{include: [" + ", ".join(name_of(host) for host in fleet) + "]}"
-    drill = write_campaign(fleet, tmp_path_factory.mktemp("rehearse"), 3600, 600, sites=sites)
-    for verb in ("survey", "hook"):
-        drill.verb(verb)
-    drill.verb("stage", piquet_baseline=False)
-    yield drill
-    drill.verb("remove")
-    for host in fleet:
-        host.run(f"rm -f {FILE[host.provider]}")
-        reload_server(host, host.provider)
+    with planted(fleet):
+        folder = tmp_path_factory.mktemp("rehearse")
+        drill = write_campaign(fleet, folder, 3600, 600, sites=chosen(fleet))
+        for verb in ("survey", "hook", "stage"):
+            drill.verb(verb, piquet_baseline=False)
+        yield drill
+        drill.verb("remove")
 
 
 def test_the_holder_of_a_link_sees_the_strike(staged: Drill) -> None:
