@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Put the one include line into every server block that the survey saw: `pyinfra INVENTORY deploys/hook.py`."""
+"""Put the one include line into every nginx server block: `pyinfra INVENTORY deploys/hook.py`."""
 
 from piquet.deploys import hook
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Take all that is ours off every host: `pyinfra INVENTORY deploys/remove.py`."""
+"""Take away all that is ours and prove that nothing is left: `pyinfra INVENTORY deploys/remove.py`."""
 
 from piquet.deploys import remove
 

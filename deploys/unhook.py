@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Take exactly our line out of every server block that we hooked: `pyinfra INVENTORY deploys/unhook.py`."""
+"""Take exactly the include line out of every nginx server block: `pyinfra INVENTORY deploys/unhook.py`."""
 
 from piquet.deploys import unhook
 

@@ -12,11 +12,11 @@ import pytest
 from ruamel.yaml import YAML
 
 from piquet.controller import host_results, prepare, step, verify
-from piquet.controller.request import VERBS
+from piquet.protocol.verbs import HOST_VERBS
 
 ROOT = Path(__file__).resolve().parents[2]
 ROLES = sorted(path.name for path in (ROOT / "roles").iterdir() if path.is_dir())
-VERB_ROLES = sorted({*VERBS, "verify"})
+VERB_ROLES = sorted({*HOST_VERBS, "verify"})
 SKELETON = ("defaults/main.yml", "meta/argument_specs.yml", "meta/main.yml", "tasks/main.yml", "README.md")
 ARGUMENTS = {
     "agent": step.VERB_ARGUMENTS, "plan": prepare.PLAN_ARGUMENTS, "tally": host_results.TALLY_ARGUMENTS,
@@ -160,7 +160,7 @@ def test_documentation_of_an_action_is_its_argument_list(action: str) -> None:
     assert (ROOT / f"plugins/actions/{action}.py").exists() or (ROOT / f"plugins/action/{action}.py").exists()
 
 
-@pytest.mark.parametrize("role", sorted(VERBS))
+@pytest.mark.parametrize("role", sorted(HOST_VERBS))
 def test_one_remote_step_per_verb(role: str) -> None:
     """No task but the agent touches a host unasked, each host gets one step; arm checks, arms, and may undo."""
     steps = [t for t in tasks_of(role) if module_of(t) == "piquet.fleet.agent"]

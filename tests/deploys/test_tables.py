@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from piquet.controller.request import VERBS
 from piquet.deploys import facts
 from piquet.deploys.install import INSTALL_SCRIPT
 from piquet.deploys.settings import IN_FOLDER, VARIABLES, read_settings
 from piquet.deploys.steps import COURSES, Step
 from piquet.errors import FleetError
+from piquet.protocol.verbs import HOST_VERBS
 from tests.ansible.test_policy import ROOT, module_of, read, tasks_of
 
 FACTS = sorted((Path(__file__).parent / "facts").glob("*.json"))
@@ -27,7 +27,7 @@ FOLDER = Path("/srv/us")
 def options() -> dict[str, dict[str, Any]]:
     """Variable → its specification, over all roles but `verify`, which has no deploy."""
     found = {}
-    for role in sorted({*VERBS, "settings"}):
+    for role in sorted({*HOST_VERBS, "settings"}):
         specs = read(ROOT / "roles" / role / "meta/argument_specs.yml")["argument_specs"]["main"]["options"]
         found |= {name: {"role": role, **option} for name, option in specs.items()}
     return found
@@ -47,10 +47,24 @@ def test_variables_are_those_of_the_roles() -> None:
 
 def test_every_verb_has_a_deploy_that_calls_it() -> None:
     """The same verbs as roles, each a file to be run directly."""
-    assert sorted(COURSES) == sorted(VERBS) == sorted(p.stem for p in (ROOT / "deploys").glob("*.py"))
-    for verb in VERBS:
+    assert sorted(COURSES) == sorted(HOST_VERBS) == sorted(p.stem for p in (ROOT / "deploys").glob("*.py"))
+    for verb in HOST_VERBS:
         text = (ROOT / "deploys" / f"{verb}.py").read_text("utf-8")
         assert text.endswith(f"from piquet.deploys import {verb}\n\n{verb}()\n")
+
+
+@pytest.mark.parametrize("verb", HOST_VERBS)
+def test_a_verb_is_called_the_same_everywhere(verb: str) -> None:
+    """Its one sentence in the table stands over the playbook, the role and the deploy."""
+    says, role = HOST_VERBS[verb].says, ROOT / "roles" / verb
+    assert says == read(ROOT / f"playbooks/{verb}.yml")[0]["name"]
+    assert says == read(role / "meta/argument_specs.yml")["argument_specs"]["main"]["short_description"]
+    assert says == read(role / "meta/main.yml")["galaxy_info"]["description"]
+    assert f"{says}." == (role / "README.md").read_text("utf-8").splitlines()[2]
+    assert f'"""{says}: `pyinfra INVENTORY deploys/{verb}.py`."""' in (ROOT / f"deploys/{verb}.py").read_text(
+        "utf-8"
+    )
+    assert (verb in {"hook", "stage", "arm"}) == ("campaign" in HOST_VERBS[verb].options)
 
 
 def in_words(step: Step) -> tuple[str, str, bool, bool]:
@@ -59,7 +73,7 @@ def in_words(step: Step) -> tuple[str, str, bool, bool]:
     return step.name, module, step.goes_on, step.is_fatal
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", HOST_VERBS)
 def test_steps_are_the_tasks_of_the_role(verb: str) -> None:
     """The same names in the same order, by the same action, and the same to happen on failure."""
     expected = [
@@ -86,7 +100,7 @@ def _key(register: str) -> str:
     return "check" if name == "arm_check" else name
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", HOST_VERBS)
 def test_steps_are_given_what_the_tasks_are(verb: str) -> None:
     """The arguments of each task that are no template are those of its step."""
     settings = read_settings("web1", {}, FOLDER)

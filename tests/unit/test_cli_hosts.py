@@ -13,8 +13,8 @@ import pytest
 
 from piquet.cli import COMMANDS, cli, exit_codes, host_variables, hosts, run
 from piquet.cli.run_summary import ARM_CHECK
-from piquet.controller.request import VERBS
 from piquet.engines import ENGINES
+from piquet.protocol.verbs import HOST_VERBS
 from piquet.resources import root
 
 HEAVY = (
@@ -40,9 +40,8 @@ def given(verb: str, *arguments: str) -> dict[str, Any]:
 
 def test_every_verb_of_the_agent_is_a_command() -> None:
     """None is left out, and none is there that no playbook has."""
-    assert set(VERBS) == set(hosts.HOST_COMMANDS)
-    assert set(hosts.HOST_COMMANDS) <= set(COMMANDS)
-    assert all((root() / f"playbooks/{verb}.yml").is_file() for verb in hosts.HOST_COMMANDS)
+    assert set(HOST_VERBS) <= set(COMMANDS)
+    assert all((root() / f"playbooks/{verb}.yml").is_file() for verb in HOST_VERBS)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -54,11 +53,11 @@ def test_the_list_of_commands_says_what_each_command_says(name: str) -> None:
     assert said.startswith(COMMANDS[name].removesuffix(".")), said
 
 
-@pytest.mark.parametrize("verb", hosts.HOST_COMMANDS)
+@pytest.mark.parametrize("verb", HOST_VERBS)
 def test_options_are_variables_of_the_roles(verb: str) -> None:
     """Each option sets a variable that the verb's role declares, and each variable of a role can be set."""
     known = host_variables.specifications(verb)
-    named = {hosts.OPTIONS[option][0] for option in (*hosts.HOST_COMMANDS[verb].options, "workdir")}
+    named = {hosts.OPTIONS[option][0] for option in (*HOST_VERBS[verb].options, "workdir")}
     assert named <= known.keys()
     for name, spec in known.items():
         value = str(

@@ -2,7 +2,7 @@
 """The `piquet` command: one module per verb, one place where errors become words and exit codes.
 
 A verb's module has the verb's name and holds a click command called `command`. Standard output is data,
-standard error is for people. The commands that act on hosts are made from one table, in `hosts`.
+standard error is for people. The commands that act on hosts are made from the table of verbs, in `hosts`.
 """
 
 from __future__ import annotations
@@ -17,26 +17,24 @@ from click.shell_completion import CompletionItem
 from piquet import __version__
 from piquet.cli import exit_codes
 from piquet.cli.exit_codes import INTERNAL, INTERRUPTED, USAGE, code_of
-from piquet.cli.hosts import HOST_COMMANDS
 from piquet.cli.hosts import command as host_command
 from piquet.errors import PiquetError
+from piquet.protocol.verbs import HOST_VERBS
 
+_HERE: Mapping[str, str] = {
+    "init": "Write an example campaign into FOLDER",
+    "check": "Check the file CAMPAIGN, its consent list, its pages and its theme",
+    "preview": "Show every page, banner and mode of CAMPAIGN on this machine, over a sample site",
+    "plan": "Decide who shows what, when, and keep the decision for `stage`",
+    "verify": "Ask every site on every host what it answers, without touching DNS",
+    "completion": "Print what teaches SHELL to complete piquet",
+}
+"""Commands of the controller alone."""
+_BEFORE = {"survey": ("init", "check", "preview"), "stage": ("plan",), "rollback": ("verify",)}
+"""Verb → those that come before it in a campaign's life; the rest comes last."""
+_ORDER = (*(name for verb in HOST_VERBS for name in (*_BEFORE.get(verb, ()), verb)), "completion")
 COMMANDS: Mapping[str, str] = {
-    "init": "Write an example campaign into FOLDER.",
-    "check": "Check the file CAMPAIGN, its consent list, its pages and its theme.",
-    "preview": "Show every page, banner and mode of CAMPAIGN on this machine, over a sample site.",
-    "survey": "Look at the web servers of every host.",
-    "hook": "Put the one include line into every nginx server block.",
-    "plan": "Decide who shows what, when, and keep the decision for `stage`.",
-    "stage": "Carry the inert bundle to every host.",
-    "rehearse": "Show the strike on the real hosts to one secret cookie.",
-    "arm": "Commit every host to the window.",
-    "status": "Ask every host what it is doing.",
-    "verify": "Ask every site on every host what it answers, without touching DNS.",
-    "rollback": "Put every site back to normal now.",
-    "unhook": "Take exactly the include line out of every nginx server block.",
-    "remove": "Take away all that is ours, and prove that nothing is left.",
-    "completion": "Print what teaches SHELL to complete piquet.",
+    name: f"{HOST_VERBS[name].says if name in HOST_VERBS else _HERE[name]}." for name in _ORDER
 }
 """Name and first sentence, in the order of a campaign's life, which is the order of the help page."""
 
@@ -50,7 +48,7 @@ class _Verbs(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        if cmd_name in HOST_COMMANDS:
+        if cmd_name in HOST_VERBS:
             return host_command(cmd_name)
         found: click.Command = import_module(f"piquet.cli.{cmd_name}").command
         return found

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The commands that act on hosts, made from one table; an engine does the work.
+"""The commands that act on hosts, made from the table of verbs; an engine does the work.
 
 What they offer is what the roles' argument specifications say, and nothing that playbooks and deploys cannot do.
 Nothing heavy is imported before a verb really runs.
@@ -8,66 +8,16 @@ Nothing heavy is imported before a verb really runs.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
 from piquet.engines import ENGINES, EngineRequest
+from piquet.protocol.verbs import HOST_VERBS
 
 Decorator = Callable[[Callable[..., int]], Callable[..., int]]
 
-
-@dataclass(frozen=True)
-class HostVerb:
-    """One command.
-
-    Attributes:
-        help: its page; the first sentence is the line in the list of commands.
-        options: names in `OPTIONS`, besides those that every command has.
-    """
-
-    help: str
-    options: tuple[str, ...] = ()
-
-
-HOST_COMMANDS: Mapping[str, HostVerb] = {
-    "survey": HostVerb(
-        "Look at the web servers of every host. Changes nothing; keeps what it found for hook and plan."
-    ),
-    "hook": HostVerb(
-        "Put the one include line into every nginx server block. Nothing visible changes. Apache needs no hook, nor "
-        "does nginx that works by Lua. How every site answers is remembered first, if there is a "
-        "campaign file.",
-        ("campaign", "baseline"),
-    ),
-    "stage": HostVerb(
-        "Carry the inert bundle to every host. Tested and reloaded, visitors see no change. CAMPAIGN is "
-        "campaign/campaign.yml beside the inventory by default.",
-        ("campaign", "digest", "canary", "baseline"),
-    ),
-    "rehearse": HostVerb(
-        "Show the strike on the real hosts to one secret cookie. Each host tells its link; nobody else sees anything, "
-        "nothing is reloaded, and it ends within 30 minutes. Needs only the inventory.",
-        ("digest", "phase", "end"),
-    ),
-    "arm": HostVerb(
-        "Commit every host to the window. Checks on all hosts first; if one cannot be armed, none is; with --limit it "
-        "wants --partial. CAMPAIGN is campaign/campaign.yml beside the inventory by default.",
-        ("campaign", "digest", "partial"),
-    ),
-    "status": HostVerb("Ask every host what it is doing. Changes nothing."),
-    "rollback": HostVerb(
-        "Put every site back to normal now. Needs only the inventory; goes on past hosts that cannot be reached, and "
-        "lists them."
-    ),
-    "unhook": HostVerb("Take exactly the include line out of every nginx server block."),
-    "remove": HostVerb(
-        "Take away all that is ours, and prove that nothing is left. Rolls back and unhooks first; needs only the "
-        "inventory."
-    ),
-}
 
 OPTIONS: Mapping[str, tuple[str, Decorator]] = {
     "campaign": (
@@ -153,8 +103,8 @@ _COMMON: tuple[Decorator, ...] = (
 
 
 def command(verb: str) -> click.Command:
-    """The command of a verb of `VERBS`."""
-    about = HOST_COMMANDS[verb]
+    """The command of a verb of `HOST_VERBS`."""
+    about = HOST_VERBS[verb]
 
     def run(**values: Any) -> int:
         return _run(verb, values)
@@ -163,7 +113,7 @@ def command(verb: str) -> click.Command:
     own = [OPTIONS[name][1] for name in (*about.options, "workdir")]
     for decorate in reversed((*_COMMON[:2], *own, *_COMMON[2:])):
         function = decorate(function)
-    return click.command(verb, help=about.help)(function)
+    return click.command(verb, help=f"{about.says}. {about.more}")(function)
 
 
 def variables(verb: str, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,16 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, get_args
+from typing import Any
 
 from piquet.errors import FleetError, HostError
 from piquet.fleet import choices
 from piquet.fleet.read import server_facts
-
-Verb = Literal["survey", "hook", "unhook", "stage", "rehearse", "arm", "status", "rollback", "remove"]
-VERBS: tuple[str, ...] = get_args(Verb)
-NEED_NOTHING = frozenset({"survey", "unhook", "rehearse", "status", "rollback", "remove"})
-"""Verbs that work from the inventory alone: no campaign, no survey, no plan."""
+from piquet.protocol.verbs import HOST_VERBS
 
 
 def make_request(
@@ -22,7 +18,7 @@ def make_request(
     """The agent's `request.json`.
 
     Args:
-        verb: one of `VERBS`.
+        verb: one of `HOST_VERBS`.
         host: the inventory name, which the agent compares with the manifest's.
         at: the controller's clock when the request is sent, epoch seconds.
         check: change nothing, answer as if.
@@ -32,8 +28,8 @@ def make_request(
     Raises:
         HostError: the verb is not one of the agent's.
     """
-    if verb not in VERBS:
-        raise HostError(f"{verb!r} is no verb of the agent; there are {', '.join(VERBS)}")
+    if verb not in HOST_VERBS:
+        raise HostError(f"{verb!r} is no verb of the agent; there are {', '.join(HOST_VERBS)}")
     return {"verb": verb, "check": check, "diff": diff, "at": at, "host": host, **fields}
 
 

@@ -12,7 +12,7 @@ from piquet.bundle import payload
 from piquet.controller.answer import AgentAnswer, parse_answer
 from piquet.controller.clock import SLOW_WAY_S, judged_by_clock
 from piquet.controller.rehearsal import links_text
-from piquet.controller.request import VERBS, hook_fields, make_request
+from piquet.controller.request import hook_fields, make_request
 from piquet.controller.result import as_result
 from piquet.controller.store import read_members
 from piquet.controller.survey import survey_text, with_skew
@@ -21,11 +21,12 @@ from piquet.errors import HostError, PiquetError
 from piquet.fleet.workdir import Workdir
 from piquet.printable import in_one_line
 from piquet.protocol.places import DEFAULT_PYTHON
+from piquet.protocol.verbs import HOST_VERBS
 
 _BROKEN = (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
 """What a hostile or broken answer can raise where it is worked with; no host may end the run of the others."""
 VERB_ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
-    "verb": {"type": "str", "required": True, "choices": list(VERBS)},
+    "verb": {"type": "str", "required": True, "choices": list(HOST_VERBS)},
     "python": {"type": "str", "default": DEFAULT_PYTHON},
     "workdir": {"type": "str"},
     "plan_digest": {"type": "str"},

@@ -18,18 +18,20 @@ pyinfra is imported only when one of the deploys is, since whoever runs it patch
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from piquet.deploys.verbs import arm, hook, rehearse, remove, rollback, stage, status, survey, unhook
-
-__all__ = ["arm", "hook", "rehearse", "remove", "rollback", "stage", "status", "survey", "unhook"]
+from piquet.protocol.verbs import HOST_VERBS
 
 
 def __getattr__(name: str) -> Any:
     """A deploy, imported at first use."""
-    if name not in __all__:
+    if name not in HOST_VERBS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module("piquet.deploys.verbs"), name)
+    return import_module("piquet.deploys.verbs").DEPLOYS[name]
+
+
+def __dir__() -> list[str]:
+    """The deploys, for whoever looks what there is."""
+    return [*globals(), *HOST_VERBS]

@@ -16,60 +16,7 @@ from pyinfra.context import ctx_host, ctx_state
 from piquet.deploys.run import PyinfraRun, runs_of
 from piquet.deploys.steps import Step, StepResult
 from piquet.deploys.strategy import is_bad
-
-
-@deploy("piquet survey")
-def survey() -> None:
-    """Look at the web servers of every host and keep what was found."""
-    _follow("survey")
-
-
-@deploy("piquet hook")
-def hook() -> None:
-    """Put our one line into every server block that the survey saw."""
-    _follow("hook")
-
-
-@deploy("piquet unhook")
-def unhook() -> None:
-    """Take our line out of every server block that we hooked."""
-    _follow("unhook")
-
-
-@deploy("piquet stage")
-def stage() -> None:
-    """Carry the inert bundle to every host, canaries first."""
-    _follow("stage")
-
-
-@deploy("piquet rehearse")
-def rehearse() -> None:
-    """Show what is staged to one secret cookie, or end that."""
-    _follow("rehearse")
-
-
-@deploy("piquet arm")
-def arm() -> None:
-    """Commit every host to the window, all of them or none."""
-    _follow("arm")
-
-
-@deploy("piquet status")
-def status() -> None:
-    """Ask every host what it is doing."""
-    _follow("status")
-
-
-@deploy("piquet rollback")
-def rollback() -> None:
-    """Put every site back to normal now."""
-    _follow("rollback")
-
-
-@deploy("piquet remove")
-def remove() -> None:
-    """Take all that is ours off every host."""
-    _follow("remove")
+from piquet.protocol.verbs import HOST_VERBS
 
 
 def _follow(verb: str) -> None:
@@ -136,8 +83,17 @@ def _here() -> tuple[Host, State]:
     return ctx_host.get(), ctx_state.get()
 
 
-DEPLOYS: Mapping[str, Callable[..., object]] = {
-    "survey": survey, "hook": hook, "unhook": unhook, "stage": stage,
-    "rehearse": rehearse, "arm": arm, "status": status, "rollback": rollback, "remove": remove,
-}  # fmt: skip
+def _deploy(verb: str) -> Callable[..., object]:
+    """The deploy of a verb."""
+
+    def act() -> None:
+        _follow(verb)
+
+    act.__name__ = act.__qualname__ = verb
+    act.__doc__ = f"{HOST_VERBS[verb].says}."
+    made: Callable[..., object] = deploy(f"piquet {verb}")(act)
+    return made
+
+
+DEPLOYS: Mapping[str, Callable[..., object]] = {verb: _deploy(verb) for verb in HOST_VERBS}
 """Verb → deploy."""

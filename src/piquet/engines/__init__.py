@@ -24,7 +24,7 @@ def start(engine: str, verb: str, request: EngineRequest) -> Drive:
 
     Args:
         engine: one of `ENGINES`.
-        verb: one of `piquet.controller.request.VERBS`.
+        verb: one of `piquet.protocol.verbs.HOST_VERBS`.
         request: on which hosts, with which variables.
 
     Raises:

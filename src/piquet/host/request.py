@@ -18,18 +18,12 @@ from piquet.host.errors import AgentError, PayloadError
 from piquet.host.machine import Machine
 from piquet.host.outcome import Outcome, Request
 from piquet.protocol.findings import Finding
+from piquet.protocol.verbs import HOST_VERBS
 
 AGENT_VERBS: Mapping[str, Tuple[str, str]] = {
-    "survey": ("survey", "run"),
+    **{name: (name, "run") for name in (*HOST_VERBS, "reconcile")},
     "hook": ("hook", "hook"),
     "unhook": ("hook", "unhook"),
-    "stage": ("stage", "run"),
-    "arm": ("arm", "run"),
-    "rehearse": ("rehearse", "run"),
-    "status": ("status", "run"),
-    "rollback": ("rollback", "run"),
-    "remove": ("remove", "run"),
-    "reconcile": ("reconcile", "run"),
 }
 """Verb → module in `verbs/` and function. Loaded when asked for: on a host every start compiles what it imports."""
 
