@@ -70,7 +70,7 @@ def has_place(page: bytes) -> bool:
     return any(found["anchor"] for found in _TOKENS.finditer(page))
 
 
-def insert(page: bytes, fragment: bytes) -> bytes:
+def insert_banner(page: bytes, fragment: bytes) -> bytes:
     """The page with the banner in front of its first body tag outside of comments and scripts, if it has one."""
     for found in _TOKENS.finditer(page):
         if found["anchor"]:

@@ -164,7 +164,7 @@ def _shared_files(view: CampaignView) -> Iterator[File]:
 
 def _schedule_files(view: CampaignView, scheduler: Scheduler) -> Iterator[File]:
     """Units and links, or the one cron file."""
-    for path, (mode, text) in schedule.files(view, scheduler).items():
+    for path, (mode, text) in schedule.schedule_files(view, scheduler).items():
         yield File(path, mode=mode, content=text.encode())
     for path, target in schedule.UNIT_LINKS[scheduler].items():
         yield File(path, kind="link", mode="", target=target)

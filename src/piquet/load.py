@@ -12,7 +12,7 @@ from pathlib import Path
 from piquet.campaign.document import read_document
 from piquet.campaign.folder import Folder, read_text
 from piquet.campaign.model import Campaign
-from piquet.campaign.parse import judge, not_usable
+from piquet.campaign.parse import not_usable, parse_and_judge
 from piquet.errors import CampaignError, Problem
 from piquet.pages.campaign_folder import Beside
 from piquet.pages.source import PageSource
@@ -45,7 +45,7 @@ def load_campaign(path: Path) -> LoadedCampaign:
     """
     document = read_document(read_text(path, str(path), 1024 * 1024), str(path))
     beside = Beside(document, Folder(path.parent))
-    campaign, found = judge(document, beside.consent())
+    campaign, found = parse_and_judge(document, beside.consent())
     pages, theme = tuple(beside.pages()), beside.theme()
     if campaign is None or beside.problems:
         raise not_usable(str(path), dict.fromkeys([*found, *beside.problems]))

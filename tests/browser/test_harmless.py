@@ -7,7 +7,7 @@ import random
 
 from playwright.sync_api import Browser
 
-from piquet.pages.html_allowlist import faults
+from piquet.pages.html_allowlist import markup_faults
 
 OWN = "/.well-known/piquet/icon.png"
 SOUND = (
@@ -157,7 +157,7 @@ ACTING = """pages => pages.filter(page => {
 def test_nothing_acts_in_what_is_let_through(browser: Browser) -> None:
     """Pages put together of pieces, sound ones and traps: none that is silent here holds more for the browser."""
     chance = random.Random(1)
-    silent = [page for page in (_page(chance) for _ in range(PAGES)) if not list(faults(page))]
+    silent = [page for page in (_page(chance) for _ in range(PAGES)) if not list(markup_faults(page))]
     assert len(silent) > PAGES // 8
     tab = browser.new_page()
     acting = ACTING.replace("OWN", repr(OWN))

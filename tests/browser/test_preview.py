@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import FrameLocator
 
-from piquet.cli import run
+from piquet.cli import run_command
 from piquet.preview.export import export
 from piquet.preview.server import PreviewServer, serving
 from tests.preview.campaigns import BAR, BLOCK, MODAL, OCCUPY, PHASES, write_campaign
@@ -101,7 +101,7 @@ def test_the_index_has_no_barrier(tab: Tab) -> None:
 def test_pictures_of_everything(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A file for each phase, language, width and scheme, of that width; the profile of the browser is gone."""
     campaign = write_campaign(tmp_path / "campaign", ("fr",))
-    assert 0 == run(["preview", str(campaign), "--export", str(tmp_path / "png")])
+    assert 0 == run_command(["preview", str(campaign), "--export", str(tmp_path / "png")])
     expected = {
         f"{number}-{mode}-fr-{device}-{scheme}.png"
         for number, mode in ((BAR, "banner"), (BLOCK, "block"), (OCCUPY, "occupy"), (MODAL, "banner"))

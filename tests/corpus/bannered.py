@@ -35,7 +35,10 @@ def last_answer(received: bytes) -> bytes:
 
 def could_carry(usual: Response) -> bool:
     """Whether the rule of the table would put a banner into the site's own answer."""
-    return banner.can_carry(usual.status, _fields(usual)) and banner.insert(usual.body, b"*") != usual.body
+    return (
+        banner.can_carry(usual.status, _fields(usual))
+        and banner.insert_banner(usual.body, b"*") != usual.body
+    )
 
 
 def wrong(usual: Response | None, got: Response | None, fragment: bytes) -> list[str]:
@@ -60,7 +63,7 @@ def _only_stored(usual: Response, got: Response) -> Iterator[str]:
 def _carrying(usual: Response, got: Response, fragment: bytes) -> Iterator[str]:
     if got.status != usual.status:
         yield f"status {got.status}"
-    if _small(got.body) != _small(banner.insert(usual.body, fragment)):
+    if _small(got.body) != _small(banner.insert_banner(usual.body, fragment)):
         yield f"body of {len(got.body)} bytes, {got.body.count(fragment)} banners"
     kept = [pair for pair in usual.headers if pair[0] not in CHANGED]
     if [pair for pair in got.headers if pair[0] not in CHANGED] != kept:

@@ -131,7 +131,7 @@ def _parse(wire: Wire) -> Response | None:
 def _with_banner(page: Response, case: Case, fragments: Mapping[str, str]) -> bytes:
     spoken = dict(case.headers).get("Accept-Language", "")
     fragment = fragments[answers.pick_language(tuple(fragments), spoken)]
-    return banner.insert(page.body, fragment.encode())
+    return banner.insert_banner(page.body, fragment.encode())
 
 
 def _without_change(page: Response, response: Response, case: Case, wanted: bytes | None = None) -> str:

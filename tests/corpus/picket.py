@@ -118,7 +118,7 @@ class Picket:
         """Put the line into the owners' server blocks by the agent's own function; only that variant needs it."""
         if self.variant == "include" and self.hooked:
             for path in server.vhost_files():
-                path.write_bytes(hook_line.insert(path.read_bytes(), "http"))
+                path.write_bytes(hook_line.insert_hook(path.read_bytes(), "http"))
 
     def stage(self, server: Server) -> None:
         """Install the bundle at its production paths.
@@ -136,7 +136,7 @@ class Picket:
         server.remove(tuple(self.contents))
         if server.provider == "nginx":
             for path in server.vhost_files():
-                path.write_bytes(hook_line.remove(path.read_bytes()))
+                path.write_bytes(hook_line.remove_hook(path.read_bytes()))
 
     def is_selected(self, host: str) -> bool:
         """Whether a host name is a selected site: exact names first, then the longest wildcard above it."""
@@ -397,7 +397,7 @@ def key(name: str) -> str:
 def facts(server: Server) -> ServerFacts:
     """What a survey would say of the server."""
     is_nginx = server.provider == "nginx"
-    has_rules = not is_nginx and apache_hosts.has_server_rules(apache_tree.parse(server.tree()))
+    has_rules = not is_nginx and apache_hosts.has_server_rules(apache_tree.parse_tree(server.tree()))
     plain = plain_facts(server.provider, server.kinds, server_rules=has_rules)
     is_there = is_nginx and "headers_more" in server.read_text("/etc/nginx/nginx.conf")
     return replace(plain, modules=plain.modules | {HEADERS_MORE}) if is_there else plain
@@ -435,7 +435,7 @@ def _users_of(
 
 
 def _read_alone(text: str, is_behind: bool) -> Iterator[apache_tree.Read]:
-    root = apache_text.read("/kind.conf", lambda _: text, lambda _: [])
+    root = apache_text.read_texts("/kind.conf", lambda _: text, lambda _: [])
     return apache_owners.behind(root, None, None) if is_behind else apache_tree.walk(root)
 
 

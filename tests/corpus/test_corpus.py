@@ -64,5 +64,5 @@ def test_the_line_is_the_first_thing_in_every_block(planted: Planter) -> None:
     hooked = {path: path.read_bytes() for path in server.vhost_files()}
     for path, text in hooked.items():
         assert text.count(hook_line.line()) == owners[path].count(b"server_name "), path.name
-        assert hook_line.remove(text) == owners[path], path.name
+        assert hook_line.remove_hook(text) == owners[path], path.name
     assert server.test() == ""

@@ -153,7 +153,7 @@ def test_where_a_site_is_limited_the_test_says_what_is_ours(step: Step, planted:
     if step is no_etc:
         assert server.test() == ""
         return
-    told = complaints.read(server.test(), Paths())
+    told = complaints.first_complaint(server.test(), Paths())
     assert (told.is_ours, told.place) == (True, "")
     assert "remove takes it out again" in told.hint
 

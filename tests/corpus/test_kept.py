@@ -16,7 +16,7 @@ import pytest
 from piquet.campaign.model import Mode
 from piquet.fleet.model import Variant
 from piquet.host.servers.nginx.config import own_words
-from piquet.host.servers.nginx.tokens import parse as parse_nginx
+from piquet.host.servers.nginx.tokens import parse_directives as parse_nginx
 from piquet.protocol.http import TARGETED
 
 from .cases import Case

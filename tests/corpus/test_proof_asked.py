@@ -52,7 +52,7 @@ def staged(server: Server, *kinds: str) -> Manifest:
 
 def codes(server: Server, known: Manifest) -> list[str]:
     """What arm would refuse of the running server."""
-    return [found.code for found in proof.faults(this_machine("root", Paths(str(server.box.root))), known)]
+    return [found.code for found in proof.unproved(this_machine("root", Paths(str(server.box.root))), known)]
 
 
 def echoed(server: Server, known: Manifest) -> list[bool]:
@@ -114,7 +114,7 @@ def test_an_htaccess_with_our_header_is_not_ours(variant: Variant, more: str, pl
     server.box.set_clock(strike.after_ms)
     with server.serving():
         (entry,) = known.entries
-        assert entry.probe is not None and probe.ask(entry.probe).is_of(CAMPAIGN, 1)
+        assert entry.probe is not None and probe.probe(entry.probe).is_of(CAMPAIGN, 1)
         assert echoed(server, known) == [False]
         server.box.set_clock(strike.inside_ms)
         assert echoed(server, known) == [True]

@@ -178,9 +178,9 @@ def test_half_an_hour_is_enough(provider: Provider, planted: Planter) -> None:
     server.box.set_clock(strike.before_ms)
     with server.serving():
         word = issue(server, strike.before_ms)
-        assert not rehearsal_tokens.sweep(paths, now + rehearsal_tokens.LIFE_S - 61)
+        assert not rehearsal_tokens.sweep_tokens(paths, now + rehearsal_tokens.LIFE_S - 61)
         (shown,) = set(_are_ours(server, word))
-        assert rehearsal_tokens.sweep(paths, now + rehearsal_tokens.LIFE_S)
+        assert rehearsal_tokens.sweep_tokens(paths, now + rehearsal_tokens.LIFE_S)
         (gone,) = set(_are_ours(server, word))
         assert (shown, gone) == (True, False)
 

@@ -9,7 +9,7 @@ import pytest
 
 from piquet.campaign.model import Theme
 from piquet.fleet.model import Variant
-from piquet.pages.words import words
+from piquet.pages.words import words_of
 
 from .cases import Case
 from .client import parse
@@ -48,7 +48,7 @@ def test_each_site_is_told_what_will_become_of_it(
     strike.hook(server)
     strike.stage(server)
     server.make_flags(strike.keys)
-    spoken = {name: words(name, Theme()).texts for name in ("fr", "en")}
+    spoken = {name: words_of(name, Theme()).texts for name in ("fr", "en")}
     asked = [item for item in items(server.kinds, _CASES) if item.ask.host in HOSTS]
     with server.serving():
         for item in asked:

@@ -115,6 +115,10 @@ class UnitsHeld(Fault):
         text = "[Unit]\nConditionPathExists=/nonexistent\n"
         host.write_files({self._hold.format(unit=unit): text for unit in ("reconcile", "boot")})
         host.run("systemctl daemon-reload")
+
+    def inside(self, host: Host, drill: Drill) -> None:
+        """One that ran already may have waited for the start; from now on there is none."""
+        host.run("while systemctl -q is-active piquet-reconcile.service; do sleep 0.1; done")
         self.journal = host.run("cat /var/lib/piquet/journal.jsonl").stdout
 
     def after(self, host: Host, drill: Drill) -> None:
@@ -293,8 +297,9 @@ class SiteFileEdited(Fault):
             return
         path = SITE_FILE[host.provider]
         drive.run_verb(fleet, "unhook", only=[host])
-        assert host.read_file(path) == hook_line.remove(self.was, hook_line.INCLUDE) + self.edit
-        host.write_file(path, hook_line.remove(self.was, hook_line.INCLUDE))
+        assert host.read_file(path) == hook_line.remove_hook(self.was, hook_line.INCLUDE) + self.edit
+        host.write_file(path, hook_line.remove_hook(self.was, hook_line.INCLUDE))
+        reload_server(host, host.provider)
         rehook(host, fleet)
 
 
@@ -310,7 +315,7 @@ class SiteFileRewritten(EndsIt):
     def inside(self, host: Host, drill: Drill) -> None:
         """Our line is gone; status and verify name the site. Hooked again it was stopped, which status says."""
         self.was = host.read_file(SITE_FILE[host.provider])
-        host.write_file(SITE_FILE[host.provider], hook_line.remove(self.was, hook_line.INCLUDE))
+        host.write_file(SITE_FILE[host.provider], hook_line.remove_hook(self.was, hook_line.INCLUDE))
         reload_server(host, host.provider)
         self.at = time.time()
         said = drill.verb("status", only=[host], check=False).stdout

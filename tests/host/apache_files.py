@@ -20,4 +20,4 @@ def tree(texts: Mapping[str, str]) -> Statement:
     def follow(pattern: str) -> list[str]:
         return sorted(fnmatch.filter(named, f"{ROOT}/{pattern}"))
 
-    return apache_text.read(MAIN, lambda name: named.get(name, ""), follow)
+    return apache_text.read_texts(MAIN, lambda name: named.get(name, ""), follow)

@@ -62,7 +62,7 @@ class Box:
 
     def ask(self, verb: str, members: dict[str, bytes] | None = None, **document: Any) -> Outcome:
         """Carry out a verb as the controller would."""
-        asked = request.parse({"verb": verb, "at": self.now, **document}, members)
+        asked = request.parse_request({"verb": verb, "at": self.now, **document}, members)
         return request.carry_out(self.machine(), asked)
 
     def good(self, verb: str, members: dict[str, bytes] | None = None, **document: Any) -> Outcome:
@@ -107,7 +107,7 @@ class Box:
 
     def answer(self, site: str = SITES[0]) -> probe.ProbeAnswer:
         """What nginx says about a site."""
-        return probe.ask(self.target(site))
+        return probe.probe(self.target(site))
 
     def target(self, site: str, provider: str = "nginx") -> dict[str, Any]:
         """A manifest's probe."""

@@ -13,7 +13,7 @@ from piquet.host.servers.apache import hosts as apache_hosts
 from piquet.host.servers.apache import server as apache
 from piquet.host.servers.apache import text as apache_text
 from piquet.host.servers.apache.hosts import ApacheHost
-from piquet.host.servers.apache.tree import Statement, TreeError, parse, walk
+from piquet.host.servers.apache.tree import Statement, TreeError, parse_tree, walk
 from piquet.host.system import commands, processes
 from tests.host.box import Box
 
@@ -57,7 +57,7 @@ def names(section: Statement) -> list[str]:
 
 def test_statements_are_nested_as_the_server_says() -> None:
     """By their indent: a section without content has no closing line, and closing lines may stand in another file."""
-    root = parse(DUMP)
+    root = parse_tree(DUMP)
     assert names(root) == ["servername", "virtualhost", "virtualhost", "directory", "listen"]
     site = (root.inner or [])[1]
     assert names(site) == ["servername", "header", "if", "rewriteengine"]
@@ -69,7 +69,7 @@ def test_statements_are_nested_as_the_server_says() -> None:
 
 def test_what_a_macro_made_stands_where_it_is_used() -> None:
     """In the file that the server names last, whatever quotes are in its name."""
-    site = (parse(DUMP).inner or [])[1]
+    site = (parse_tree(DUMP).inner or [])[1]
     assert site.place == ('/etc/a "b.conf', 42)
     inner = (
         'macro \'in\' (defined on line 2 of "f") used on line 1 of "macro \'out\' (defined on line 5 of "f") '
@@ -94,12 +94,12 @@ def test_what_a_macro_made_stands_where_it_is_used() -> None:
 def test_what_is_no_tree_is_refused(text: str) -> None:
     """Nothing at all, a file whose name has lines of its own, statements that stand in no section."""
     with pytest.raises(TreeError):
-        parse(text)
+        parse_tree(text)
 
 
 def found(text: str, ssl: bool = True) -> dict[str, ApacheHost]:
     """Virtual hosts of a configuration by their first name."""
-    root = apache_text.read("/main.conf", lambda _: text, lambda _: [])
+    root = apache_text.read_texts("/main.conf", lambda _: text, lambda _: [])
     listed = apache_hosts.hosts(root, "/main.conf", ssl, {"known.example": ["192.0.2.7", "2001:db8::7"]}.get)  # type: ignore[arg-type]
     return {host.names[0] if host.names else "": host for host in listed}
 
@@ -168,7 +168,7 @@ def test_a_host_for_every_address_is_for_both_families(
 ) -> None:
     """As far as there are sockets for both: most builds take IPv4 at one for IPv6."""
     text = f"{listen}\nServerName main.example\n<VirtualHost {host}>\nServerName a.example\n</VirtualHost>\n"
-    root = apache_text.read("/main.conf", lambda _: text, lambda _: [])
+    root = apache_text.read_texts("/main.conf", lambda _: text, lambda _: [])
     listed = apache_hosts.hosts(root, "/main.conf", False, lambda _: [], is_mapped)
     assert [one["address"] for h in listed if "a.example" in h.names for one in h.listens] == expected
 
@@ -215,7 +215,7 @@ def test_whose_requests_mod_md_sends_to_https(text: str) -> None:
     host = "<VirtualHost *:80>\nServerName a.example\nServerAlias www.a.example\n</VirtualHost>\n"
     for port, expected in ((80, MD[text]), (443, [])):
         whole = "Listen 80\nListen 443\n" + text.format(host.replace(":80", f":{port}"))
-        root = apache_text.read("/main.conf", lambda _, whole=whole: whole, lambda _: [])  # type: ignore[misc]
+        root = apache_text.read_texts("/main.conf", lambda _, whole=whole: whole, lambda _: [])  # type: ignore[misc]
         hosts = apache_hosts.hosts(root, "/main.conf", True, lambda _: [])
         assert apache_hosts.redirected_to_https(root, hosts) == expected
 
@@ -303,7 +303,7 @@ def _site(box: Box, number: int) -> str:
 def _counts(box: Box, monkeypatch: pytest.MonkeyPatch) -> tuple[int, int, int]:
     """Processes, files and statements of one survey."""
     ran, read, made = [], [], []
-    run, text, begin = commands.run, Path.read_text, Statement.__init__
+    run, text, begin = commands.execute, Path.read_text, Statement.__init__
 
     def count_run(*args: object, **options: object) -> commands.Result:
         ran.append(args)
@@ -319,7 +319,7 @@ def _counts(box: Box, monkeypatch: pytest.MonkeyPatch) -> tuple[int, int, int]:
 
     with monkeypatch.context() as patched:
         patched.setattr(processes, "names", frozenset)  # whatever else runs here
-        patched.setattr(commands, "run", count_run)
+        patched.setattr(commands, "execute", count_run)
         patched.setattr(Path, "read_text", count_read)
         patched.setattr(Statement, "__init__", count_made)
         survey = box.machine().apache.survey()

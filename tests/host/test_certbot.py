@@ -112,7 +112,7 @@ class Certified:
     def answers(self) -> tuple[int, int]:
         """By http and https."""
         https = {**self.box.target(FIRST), "port": self.tls_port, "tls": True}
-        return self.box.answer().status, probe.ask(https).status
+        return self.box.answer().status, probe.probe(https).status
 
     def lines(self) -> int:
         """Of ours in the file."""
@@ -221,7 +221,7 @@ def test_a_renewal(box: Box, is_armed: bool) -> None:
     with site.challenge():
         assert before != {path: path.read_bytes() for path in before}
         token = "dHR0dHR0dHR0dHR0dHR0dHR0dHR0dHR0dHR0dHR0dHQ"
-        answer = probe.ask(box.target(FIRST), f"/.well-known/acme-challenge/{token}")
+        answer = probe.probe(box.target(FIRST), f"/.well-known/acme-challenge/{token}")
         assert (answer.status, answer.mark) == (200, None)
         two_looks(box)
     assert before == {path: path.read_bytes() for path in before}

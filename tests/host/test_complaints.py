@@ -89,7 +89,7 @@ def test_of_modules_of_another_build(still: Box) -> None:
 def judge(box: Box, server: str, place: str, cause: str) -> None:
     """Of an owner's complaint."""
     tested = box.machine().servers[server].test()
-    found = complaints.read(tested.output, box.paths)
+    found = complaints.first_complaint(tested.output, box.paths)
     assert (tested.ok, found.place, found.is_ours) == (False, place, False), tested.output
     assert cause in found.cause and bool(cause) == bool(found.cause)
     assert found.words == (f": {place} is not ours" if place else "; it does not say which file")
@@ -110,7 +110,7 @@ def test_of_ours(box: Box, kind: str) -> None:
     else:
         included.write_text("if (-f $piquet_unknown) { return 503; }\n")
     tested = box.machine().nginx.test()
-    found = complaints.read(tested.output, box.paths)
+    found = complaints.first_complaint(tested.output, box.paths)
     assert (tested.ok, found.is_ours) == (False, True), tested.output
     assert found.words.endswith("is ours") and "remove" in found.hint
     assert found.place.partition(":")[0] == ("" if kind == "unreadable words" else str(included))
@@ -118,5 +118,5 @@ def test_of_ours(box: Box, kind: str) -> None:
 
 def test_of_a_test_that_hangs(still: Box) -> None:
     """It names no file, and most often it waits for a name server."""
-    found = complaints.read("nginx -t: no answer within 60 s", still.paths)
+    found = complaints.first_complaint("nginx -t: no answer within 60 s", still.paths)
     assert (found.place, found.is_ours) == ("", False) and "name server" in found.cause

@@ -143,7 +143,7 @@ def _own(box: Box) -> tuple[Path, ...]:
 def test_systemctl_alone_is_no_systemd(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where it is installed but not process 1, nothing is asked of it."""
     calls: list[Any] = []
-    monkeypatch.setattr(commands, "run", lambda *asked, **_: calls.append(asked))
+    monkeypatch.setattr(commands, "execute", lambda *asked, **_: calls.append(asked))
     paths = Paths(str(tmp_path))
     systemd = schedule.Systemd(("sh",), paths)
     assert not systemd.is_usable()

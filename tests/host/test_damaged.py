@@ -77,11 +77,11 @@ def assert_sound(host: Box, name: str, data: bytes) -> None:
         for is_boot in (False, True):
             if is_boot:
                 host.reboot()
-            status_document.document(host.machine())
+            status_document.status_of(host.machine())
             outcome = host.reconcile(boot=is_boot)
             assert "internal" not in {finding.code for finding in outcome.findings}, outcome.findings
             is_up = host.paths.live.is_symlink()
-            assert is_up == (armed.current(host.paths) is not None)
+            assert is_up == (armed.current_arming(host.paths) is not None)
             if name in RELEASES and not is_usable(host, name, data):
                 assert not is_up
         outcome = host.ask("rollback")
@@ -117,7 +117,11 @@ def test_no_value_makes_reconcile_fail(host: Box, name: str, request: pytest.Fix
     """Every value of every document, replaced by what does not belong there."""
     arm(host)
     host.reconcile()
-    document = store.read(getattr(host.paths, name)) or {"armed_at": host.now, "confirmed": [], "told": []}
+    document = store.read_state(getattr(host.paths, name)) or {
+        "armed_at": host.now,
+        "confirmed": [],
+        "told": [],
+    }
     cases = [(way, value) for way in paths_in(document) for value in VALUES]
     step = 1 if request.config.getoption("--long") else 31
     for way, value in cases[::step]:
@@ -144,9 +148,9 @@ def test_each_value_of_what_is_armed_is_usable_or_told(host: Box, name: str) -> 
 def instants_of(host: Box, name: str) -> list[float]:
     """All that are read from a document."""
     if name == "token":
-        token = token_file.read(host.paths) or pytest.fail()
+        token = token_file.read_token(host.paths) or pytest.fail()
         return [*token.stopped.values(), token.unwatched_at or 0]
-    said = armed.read(host.paths) or pytest.fail()
+    said = armed.read_armed(host.paths) or pytest.fail()
     return [said.armed_at, said.end, *said.stopped.values(), *said.entries.values()]
 
 
@@ -167,10 +171,10 @@ def test_readers_give_a_value_or_say_so(tmp_path_factory: pytest.TempPathFactory
         path.write_bytes(data)
     paths.spool.chmod(0o700)
     paths.token.chmod(0o600)
-    for reader in (armed.read, token_file.read):
+    for reader in (armed.read_armed, token_file.read_token):
         with contextlib.suppress(StateError):
             reader(paths)
-    assert armed.current(paths) is None
+    assert armed.current_arming(paths) is None
     armed.read_ended(paths)
     manifest.staged(paths)
     store.sightings(paths, 1.0)

@@ -226,7 +226,7 @@ def test_the_record_is_written_before_the_line_comes_back(box: Box) -> None:
     box.arm()
     take_out(box)
     box.hook()
-    current = armed.current(box.paths)
+    current = armed.current_arming(box.paths)
     assert current is not None and set(current.stopped) == {FIRST} == set(current.unhooked)
     box.reboot()
     request.carry_out(box.machine("boot"), Request("reconcile", options={"boot": True}))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from piquet.host.servers.nginx import config as nginx_config
 from piquet.host.servers.nginx import hook_line
-from piquet.host.servers.nginx.tokens import ConfigSyntaxError, Directive, parse, servers
+from piquet.host.servers.nginx.tokens import ConfigSyntaxError, Directive, parse_directives, server_blocks
 from piquet.protocol.places import HOOK_MARK
 
 EOLS = ["\n", "\r\n"]
@@ -60,14 +60,14 @@ def test_there_and_back(made: tuple[list[str], str]) -> None:
     """Every server block gets the line, as its first directive; removal gives the very bytes back."""
     pieces, eol = made
     text = eol.join(pieces).encode()
-    hooked = hook_line.insert(text, "http")
-    before, after = servers(text, "http"), servers(hooked, "http")
+    hooked = hook_line.insert_hook(text, "http")
+    before, after = server_blocks(text, "http"), server_blocks(hooked, "http")
     assert len(after) == len(before)
     for block in after:
         assert block.directive.children[0].arguments == (hook_line.INCLUDE,)
-    assert hook_line.insert(hooked, "http") == hooked
-    assert hook_line.remove(hooked) == text
-    assert hook_line.remove(text) == text
+    assert hook_line.insert_hook(hooked, "http") == hooked
+    assert hook_line.remove_hook(hooked) == text
+    assert hook_line.remove_hook(text) == text
 
 
 @given(
@@ -79,18 +79,18 @@ def test_edits_elsewhere_survive(made: tuple[list[str], str], place: int, edit: 
     mark = "# here it goes"
     place = min(place, len(pieces))
     text = eol.join([*pieces[:place], mark, *pieces[place:]]).encode()
-    hooked = hook_line.insert(text, "http").replace(mark.encode(), edit.encode())
-    assert hook_line.remove(hooked) == text.replace(mark.encode(), edit.encode())
+    hooked = hook_line.insert_hook(text, "http").replace(mark.encode(), edit.encode())
+    assert hook_line.remove_hook(hooked) == text.replace(mark.encode(), edit.encode())
 
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_left_alone_or_come_back(text: bytes) -> None:
     """No file is too strange: it is refused, or comes back as it was."""
     try:
-        hooked = hook_line.insert(text)
+        hooked = hook_line.insert_hook(text)
     except (ConfigSyntaxError, hook_line.RemainsError):
         hooked = text
-    assert hook_line.remove(hooked) == text
+    assert hook_line.remove_hook(hooked) == text
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_any_bytes_are_left_alone_or_come_back(text: bytes) -> None:
 )
 def test_the_exact_form(text: bytes, hooked: bytes) -> None:
     """Where the line goes is agreed with everything that looks for it."""
-    assert hook_line.insert(text, "http") == hooked.replace(b"LINE", hook_line.line())
+    assert hook_line.insert_hook(text, "http") == hooked.replace(b"LINE", hook_line.line())
 
 
 def test_only_servers_of_http() -> None:
@@ -115,8 +115,8 @@ def test_only_servers_of_http() -> None:
       init_by_lua_block { local x = "server {" }
       log_format x 'server {'; server { } map $a $b { server 1; } }
     server { }"""
-    assert hook_line.insert(text).count(HOOK_MARK.encode()) == 1
-    assert hook_line.insert(text, "http").count(HOOK_MARK.encode()) == 1, (
+    assert hook_line.insert_hook(text).count(HOOK_MARK.encode()) == 1
+    assert hook_line.insert_hook(text, "http").count(HOOK_MARK.encode()) == 1, (
         "the last one, if the file is included in http"
     )
 
@@ -131,7 +131,7 @@ def test_only_servers_of_http() -> None:
 )
 def test_a_reindented_line_is_taken_out_as_a_line(edited: bytes) -> None:
     """An editor that re-indents does not make our line the owner's."""
-    left = hook_line.remove(edited.replace(b"LINE", hook_line.line()))
+    left = hook_line.remove_hook(edited.replace(b"LINE", hook_line.line()))
     assert left == b"".join(row for row in edited.splitlines(keepends=True) if b"LINE" not in row)
 
 
@@ -139,7 +139,7 @@ def test_remains_are_refused() -> None:
     """Where our line stands outside any server block, inserting would make removal take out too much."""
     text = b"\n    " + hook_line.line() + b"\nserver { }\n"
     with pytest.raises(hook_line.RemainsError):
-        hook_line.insert(text, "http")
+        hook_line.insert_hook(text, "http")
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_remains_are_refused() -> None:
 def test_broken_texts_are_refused(text: bytes) -> None:
     """nginx would refuse them too."""
     with pytest.raises(ConfigSyntaxError):
-        parse(text)
+        parse_directives(text)
 
 
 def flat(directives: tuple[Directive, ...]) -> list[tuple[str, int]]:
@@ -178,14 +178,14 @@ def test_crossplane_reads_the_same(path: Path, tmp_path: Path) -> None:
     """An independent parser sees the same directives on the same lines, before and after the hook."""
     text = path.read_bytes()
     context = "main" if path.name == "nginx.conf" else "http"
-    for version in (text, hook_line.insert(text, context)):
+    for version in (text, hook_line.insert_hook(text, context)):
         copy = tmp_path / "copy.conf"
         copy.write_bytes(version)
         payload = crossplane.parse(
             str(copy), single=True, check_ctx=False, check_args=False, comments=False, strict=False
         )
         assert payload["status"] == "ok", payload["errors"]
-        assert flat(parse(version)) == flat_crossplane(payload["config"][0]["parsed"])
+        assert flat(parse_directives(version)) == flat_crossplane(payload["config"][0]["parsed"])
 
 
 def test_names_and_listens(tmp_path: Path) -> None:
@@ -197,7 +197,7 @@ def test_names_and_listens(tmp_path: Path) -> None:
         " listen 8443 quic; listen 9000-9001 default_server; server_name .dot.org *.w.org ~^re www.*; }\n"
         " server { server_name _ ''; } }"
     )
-    first, second = nginx_config.read(conf).blocks
+    first, second = nginx_config.read_configuration(conf).blocks
     assert first.names == ("upper.example.org", "dot.org", "*.dot.org", "*.w.org")
     assert first.others == ("~^re", "www.*")
     assert [(x.address, x.port, x.tls, x.is_default) for x in first.listens] == [

@@ -124,7 +124,7 @@ def status(box: Box) -> dict[str, object]:
     """The status document."""
     from piquet.host import status_document
 
-    return status_document.document(box.machine())
+    return status_document.status_of(box.machine())
 
 
 def tamper(box: Box) -> None:

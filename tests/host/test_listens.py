@@ -51,7 +51,7 @@ def test_what_holds_for_a_socket_holds_for_all_its_blocks(
     """One block's words on TLS, the PROXY line and both families count for every block on that socket."""
     conf = tmp_path / "nginx.conf"
     conf.write_text("http { " + "\n".join(f"server {{ {block} }}" for block in blocks) + " }")
-    records = [nginx.block_record(block) for block in nginx_config.read(conf).blocks]
+    records = [nginx.block_record(block) for block in nginx_config.read_configuration(conf).blocks]
     found = [
         [(x["address"], x["port"], x["tls"], x["proxy_protocol"]) for x in record["listens"]]
         for record in records

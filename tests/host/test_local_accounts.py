@@ -103,12 +103,12 @@ def _arm(paths: Paths, bundle: Bundle) -> None:
     contents = {file.path: file.content for file in bundle.files}
     records: list[dict[str, Any]] = json.loads(bundle.manifest)["files"]
     changes = [manifest.change_for(paths, record, contents[record["path"]], "d" * 64) for record in records]
-    transaction.apply(paths, "stage", changes, ())
+    transaction.make_changes(paths, "stage", changes, ())
     transaction.commit(paths)
-    store.write(paths.manifest, json.loads(bundle.manifest))
+    store.write_state(paths.manifest, json.loads(bundle.manifest))
     staged = manifest.Manifest(json.loads(bundle.manifest))
-    armed.write(paths, armed.begin(staged, "d" * 64, 0.0, "b", {}, {}))
-    flags.put_up(paths, sorted(staged.ends()))
+    armed.write_armed(paths, armed.begin(staged, "d" * 64, 0.0, "b", {}, {}))
+    flags.make_flags(paths, sorted(staged.ends()))
 
 
 def _look(root: Path, named: list[str]) -> dict[str, str]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from piquet.host.servers.nginx.config import own_words
-from piquet.host.servers.nginx.tokens import parse
+from piquet.host.servers.nginx.tokens import parse_directives
 
 
 @pytest.mark.parametrize(
@@ -24,5 +24,5 @@ from piquet.host.servers.nginx.tokens import parse
 )
 def test_what_would_change_our_answers_is_named(line: str, expected: set[str]) -> None:
     """And nothing else."""
-    (directive,) = parse(line.encode())
+    (directive,) = parse_directives(line.encode())
     assert own_words(directive, "server") == expected

@@ -130,7 +130,7 @@ def test_what_the_owner_saves_meanwhile_stays(
 ) -> None:
     """Between reading a file and writing it lies a test of the configuration, seconds on a large host."""
     path = box.root / f"etc/nginx/sites-available/{SITES[1]}"
-    edit, real = b"# saved while piquet worked\n", transaction.apply
+    edit, real = b"# saved while piquet worked\n", transaction.make_changes
     if verb != "hook":
         box.hook()
 
@@ -201,7 +201,7 @@ def test_a_stop_on_a_read_only_disk_is_final(
         box.paths.live.unlink()
         box.reconcile()
     assert box.paths.armed.exists()
-    assert status_document.document(box.machine())["state"] == "stopped"
+    assert status_document.status_of(box.machine())["state"] == "stopped"
     again = box.ask("arm", plan_digest=digest)
     assert (again.is_ok, {f.code for f in again.findings} >= {"stopped-elsewhere"}) == (False, True)
     assert not box.is_ours(), "a picket that cannot be armed is not called armed already"

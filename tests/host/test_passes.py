@@ -9,10 +9,9 @@ import pytest
 
 from piquet.host.servers.apache import passes as apache_passes
 from piquet.host.servers.apache.hosts import hosts
-from piquet.host.servers.apache.tree import Statement
-from piquet.host.servers.apache.tree import parse as parse_tree
+from piquet.host.servers.apache.tree import Statement, parse_tree
 from piquet.host.servers.nginx import passes as nginx_passes
-from piquet.host.servers.nginx.tokens import parse
+from piquet.host.servers.nginx.tokens import parse_directives
 
 HERE = {"address": "127.0.0.1", "port": 8080, "host": "", "cached": False}
 NAMED = {**HERE, "host": "127.0.0.1"}
@@ -20,7 +19,7 @@ NAMED = {**HERE, "host": "127.0.0.1"}
 
 def nginx(http: str, server: str) -> list[dict[str, Any]]:
     """What a server block's records say."""
-    above, own = parse(http.encode()), parse(server.encode())
+    above, own = parse_directives(http.encode()), parse_directives(server.encode())
     return [one.to_json() for one in nginx_passes.passes(above, own, nginx_passes.upstreams(above))]
 
 
@@ -98,5 +97,5 @@ def test_where_apache_passes_requests_on_and_whom_it_believes(
     inner = tuple(f"  {line}" for line in ("ServerName one.example", *own))
     root = tree("Listen 80", *server, "<VirtualHost *:80>", *inner, "</VirtualHost>")
     (host,) = hosts(root, "/etc/apache2/apache2.conf", has_ssl=False, resolve=lambda _: [])
-    record = apache_passes.record(host)
+    record = apache_passes.passes_record(host)
     assert (record["passes"], record["realip"]) == expected

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from threading import Thread
 
-from piquet.host.servers.probe import ProbeAnswer, ask
+from piquet.host.servers.probe import ProbeAnswer, probe
 
 
 @contextmanager
@@ -37,7 +37,7 @@ def test_an_answer_that_drips_has_one_time_limit() -> None:
     drops = [b"HTTP/1.1 200 OK\r\n", *[b"X-Drop: y\r\n"] * 30]
     with site(drops, pause_s=0.1) as target:
         began = time.monotonic()
-        answer = ask(target, timeout_s=0.3)
+        answer = probe(target, timeout_s=0.3)
     assert time.monotonic() - began < 1.5
     assert answer.status is None and answer.error
 
@@ -45,11 +45,11 @@ def test_an_answer_that_drips_has_one_time_limit() -> None:
 def test_heads_without_end_are_cut() -> None:
     """What is no head after 64 KiB is not read on."""
     with site([b"HTTP/1.1 200 OK\r\n", *[b"X: " + b"y" * 60_000] * 100]) as target:
-        assert ask(target, timeout_s=5).status in (None, 200)
+        assert probe(target, timeout_s=5).status in (None, 200)
 
 
 def test_an_answer_in_pieces_is_one_answer() -> None:
     """Status and our header are read however the head is cut into packets; the body is not waited for."""
     parts = (b"HTTP/1.1 5", b"03 Service Unavailable\r\nX-Piquet: te", b"st/1/block\r\n\r", b"\nbody")
     with site(parts, pause_s=0.02) as target:
-        assert ask(target) == ProbeAnswer(503, "test/1/block")
+        assert probe(target) == ProbeAnswer(503, "test/1/block")

@@ -130,7 +130,7 @@ def test_the_file_is_there_for_one_question(box: Box, monkeypatch: pytest.Monkey
 
     box.hook()
     digest = box.stage(start=HOUR_S, end=2 * HOUR_S)
-    monkeypatch.setattr(probe, "ask", fails)
+    monkeypatch.setattr(probe, "probe", fails)
     with pytest.raises(KeyboardInterrupt):
         box.ask("arm", plan_digest=digest)
     assert seen == [(True, [0o711, 0o644])]
@@ -182,9 +182,9 @@ def test_it_is_asked_as_its_sockets_want_it(box: Box, tls: bool, proxied: bool) 
     assert staged is not None
     target = {"address": "127.0.0.1", "port": port, "tls": tls, "host": SITES[0], "proxy_protocol": proxied}
     only = [{**dict(staged.document["entries"][0]), "probe": target}]
-    assert proof.faults(box.machine(), Manifest({**staged.document, "entries": only})) == []
+    assert proof.unproved(box.machine(), Manifest({**staged.document, "entries": only})) == []
     without = [{**only[0], "probe": {**target, "proxy_protocol": False}}] if proxied else []
-    assert len(proof.faults(box.machine(), Manifest({**staged.document, "entries": without}))) == 1
+    assert len(proof.unproved(box.machine(), Manifest({**staged.document, "entries": without}))) == 1
 
 
 def test_a_server_whose_sites_cannot_be_asked_is_told(box: Box) -> None:
@@ -194,7 +194,7 @@ def test_a_server_whose_sites_cannot_be_asked_is_told(box: Box) -> None:
     staged = manifest.staged(box.paths)
     assert staged is not None
     entries = [{**dict(entry), "probe": None} for entry in staged.document["entries"]]
-    (found,) = proof.faults(box.machine(), Manifest({**staged.document, "entries": entries}))
+    (found,) = proof.unproved(box.machine(), Manifest({**staged.document, "entries": entries}))
     assert (found.severity, found.code) == ("warning", "not-asked")
 
 
@@ -207,7 +207,7 @@ def test_nobody_listens(box: Box) -> None:
     box.stop()
     while box.machine().nginx.is_running():
         time.sleep(0.05)
-    (found,) = proof.faults(box.machine(), staged)
+    (found,) = proof.unproved(box.machine(), staged)
     assert "nobody answered" in found.message
 
 

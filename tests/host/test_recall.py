@@ -46,13 +46,13 @@ def test_an_arm_that_hung_does_not_go_on_after_a_rollback(box: Box, monkeypatch:
 def test_a_rollback_in_the_middle_of_an_arm_wins(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     """Even between the flags and the record that they are up."""
     box.hook()
-    digest, real = box.stage(), flags.put_up
+    digest, real = box.stage(), flags.make_flags
 
     def hangs(paths: Paths, keys: list[str]) -> None:
         real(paths, keys)
         rolled_back(box, monkeypatch)
 
-    monkeypatch.setattr(flags, "put_up", hangs)
+    monkeypatch.setattr(flags, "make_flags", hangs)
     assert not box.ask("arm", plan_digest=digest).is_ok
     assert is_released(box)
 

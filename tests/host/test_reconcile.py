@@ -20,7 +20,7 @@ from tests.host.box import DROPIN, HOUR_S, INCLUDED, PAGE, SITES, Box
 
 def armed(box: Box) -> dict[str, object]:
     """What armed.json says."""
-    return store.read(box.paths.armed) or {}
+    return store.read_state(box.paths.armed) or {}
 
 
 def remove_live(box: Box) -> None:
@@ -113,7 +113,7 @@ def test_a_stop_that_cannot_be_recorded_stops_the_host(box: Box, monkeypatch: py
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(store, "write", full)
+    monkeypatch.setattr(store, "write_state", full)
     assert not box.reconcile().is_ok
     monkeypatch.undo()
     assert not box.is_ours(SITES[1])
@@ -143,7 +143,7 @@ def test_it_does_not_come_back_after_the_end(box: Box) -> None:
     box.reconcile(boot=True)
     assert not box.is_ours()
     assert not box.paths.armed.exists()
-    assert store.read(box.paths.ended)["reason"] == "ended"  # type: ignore[index]
+    assert store.read_state(box.paths.ended)["reason"] == "ended"  # type: ignore[index]
 
 
 def test_the_end_belongs_to_no_window(box: Box) -> None:
@@ -155,7 +155,7 @@ def test_the_end_belongs_to_no_window(box: Box) -> None:
     box.now += 1
     box.reconcile()
     assert not box.paths.live.is_symlink()
-    assert store.read(box.paths.ended)["reason"] == "ended"  # type: ignore[index]
+    assert store.read_state(box.paths.ended)["reason"] == "ended"  # type: ignore[index]
 
 
 def test_the_end_waits_for_no_lock(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,7 +187,7 @@ def test_an_arm_that_died_half_way_is_a_release(box: Box) -> None:
     record = armed(box)
     record["boot"]["complete"] = False  # type: ignore[index]
     box.paths.live.unlink()
-    store.write(box.paths.armed, record)
+    store.write_state(box.paths.armed, record)
     box.reboot()
     box.reconcile(boot=True)
     assert not box.is_ours()

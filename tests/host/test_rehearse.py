@@ -242,7 +242,7 @@ def test_ways_to_end_it(ready: Box, how: str) -> None:
     begin(ready)
     ENDS[how](ready)
     assert files(ready) == []
-    assert status_document.document(ready.machine())["rehearsal"] is None
+    assert status_document.status_of(ready.machine())["rehearsal"] is None
 
 
 def test_ends_say_whether_there_was_one(ready: Box) -> None:
@@ -288,7 +288,7 @@ def test_it_disturbs_no_rule_of_flags(ready: Box) -> None:
     assert not ready.paths.live.exists()
     ready.reconcile()
     assert not ready.paths.armed.exists() and files(ready) == []
-    assert status_document.document(ready.machine())["state"] == "stopped"
+    assert status_document.status_of(ready.machine())["state"] == "stopped"
 
 
 def test_a_boot_is_taken_up_behind_a_rehearsal(ready: Box) -> None:
@@ -307,7 +307,7 @@ def _spoil(box: Box) -> None:
 
 def _unhook(box: Box) -> None:
     path = box.root / f"etc/nginx/sites-available/{SITES[1]}"
-    path.write_bytes(hook_line.remove(path.read_bytes(), box.paths.hook_include))
+    path.write_bytes(hook_line.remove_hook(path.read_bytes(), box.paths.hook_include))
 
 
 def _past(box: Box) -> None:
@@ -353,7 +353,7 @@ def test_check_mode_makes_no_secret(ready: Box) -> None:
 
 def test_the_secret_is_in_the_answer_alone(ready: Box) -> None:
     """Not in the message, a problem, the status, its sentence or the journal."""
-    asked = request.parse({"verb": "rehearse", "at": ready.now})
+    asked = request.parse_request({"verb": "rehearse", "at": ready.now})
     response = request.respond(ready.machine(), asked)
     secret = response.pop("rehearsal")["path"].split("-")[2]
     assert len(secret) == 32
@@ -389,7 +389,7 @@ def test_a_rollback_meanwhile_wins(ready: Box) -> None:
     """A rehearsal that hung and goes on afterwards makes nothing that stays."""
     hanging = ready.machine()
     time.sleep(0.01)
-    rollback_stamp.stamp(ready.paths)
+    rollback_stamp.stamp_rollback(ready.paths)
     outcome = rehearse.run(hanging, Request("rehearse"))
     assert codes(outcome) == {"not-begun"} and outcome.rehearsal is None
     assert files(ready) == []

@@ -79,7 +79,7 @@ def events(box: Box) -> list[str]:
 
 def confirmed(box: Box) -> list[str]:
     """What the servers were seen to do."""
-    return list((store.read(box.paths.boundaries) or {})["confirmed"])
+    return list((store.read_state(box.paths.boundaries) or {})["confirmed"])
 
 
 def codes(outcome: Outcome) -> set[str]:
@@ -100,7 +100,7 @@ def test_a_stop_is_recorded_and_asked_for(box: Box, release: Release) -> None:
     if release is not everything_known:
         assert "release-confirmed" in events(box)
         assert [e for e in events(box) if e == "disarmed"] == ["disarmed"]
-        assert (store.read(box.paths.ended) or {})["reason"] == "stopped by hand"
+        assert (store.read_state(box.paths.ended) or {})["reason"] == "stopped by hand"
         told = box.good("status").message
         assert told.startswith("Stopped") and USUAL in told
     before = events(box)

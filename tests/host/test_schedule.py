@@ -22,6 +22,6 @@ def test_a_machine_without_inotify_instances_can_be_staged(
         calls.append(tuple(command[1:]))
         return commands.Result(command[1] != "restart" or broken not in command, "")
 
-    monkeypatch.setattr(commands, "run", run)
+    monkeypatch.setattr(commands, "execute", run)
     assert schedule.Systemd(("systemctl",), Paths(str(tmp_path))).take_up().ok is is_ok
     assert ("reset-failed", schedule.WATCH) in calls

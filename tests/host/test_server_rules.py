@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from piquet.host.servers.apache.hosts import has_server_rules
-from piquet.host.servers.apache.tree import parse
+from piquet.host.servers.apache.tree import parse_tree
 from piquet.host.system import commands
 from tests.host.apache_files import tree
 from tests.host.box import Box
@@ -62,7 +62,7 @@ def test_rules_elsewhere(texts: dict[str, str]) -> None:
 
 def test_ours_are_not_counted() -> None:
     """A host that is surveyed again after stage is not found to have rules of others."""
-    root = parse(f"# In file: /etc/piquet/apache/20-decide.conf\n#   1:\n{RULE}\n")
+    root = parse_tree(f"# In file: /etc/piquet/apache/20-decide.conf\n#   1:\n{RULE}\n")
     assert not has_server_rules(root)
 
 
@@ -84,13 +84,13 @@ def test_rules_that_have_come_since_the_survey_are_seen(still: Box) -> None:
 def test_the_configuration_is_asked_for_once(still: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many questions a verb has; again when files have changed."""
     apache, asked = still.machine().apache, []
-    run = commands.run
+    run = commands.execute
 
     def count(command: Sequence[str], *args: float, **options: bool) -> commands.Result:
         asked.extend(word for word in command if word == "DUMP_CONFIG")
         return run(command, *args, **options)
 
-    monkeypatch.setattr(commands, "run", count)
+    monkeypatch.setattr(commands, "execute", count)
     for expected in (1, 2):
         apache.survey()
         apache.tree()

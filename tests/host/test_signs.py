@@ -54,7 +54,7 @@ def test_units_that_run_again_are_as_if_never_stopped(host: Box, monkeypatch: py
     """With the flags up all the while; a flag that went meanwhile is a stop."""
     stop_units(host, monkeypatch, is_shutdown=False)
     host.reconcile(boot=True)
-    assert (armed.current(host.paths) or pytest.fail()).unwatched_at is None
+    assert (armed.current_arming(host.paths) or pytest.fail()).unwatched_at is None
     host.reboot()
     host.reconcile(boot=True)
     assert host.paths.live.is_symlink()

@@ -225,7 +225,7 @@ def test_a_backup_by_hard_links_stops_nothing_where_births_are_known(host: Box) 
     """They change the time of change, which therefore counts only where nothing better is known."""
     saved = host.root.with_name("links")
     saved.mkdir()
-    has_birth = (armed.read(host.paths) or pytest.fail()).changed_ns is None
+    has_birth = (armed.read_armed(host.paths) or pytest.fail()).changed_ns is None
     os.link(host.paths.token, saved / "armed")
     host.reconcile()
     assert host.paths.live.is_symlink() is has_birth
@@ -264,7 +264,7 @@ def test_a_token_that_does_not_agree_is_a_stop(host: Box, spoil: str) -> None:
     """At the next look, for good, and it is journalled as one."""
     SPOILS[spoil](host)
     host.reconcile()
-    record = store.read(host.paths.ended) or {}
+    record = store.read_state(host.paths.ended) or {}
     assert record.get("reason") == "stopped by hand"
     assert_stays_down(host, is_cut=True)
 
@@ -275,7 +275,7 @@ def test_no_flag_goes_up_where_the_boot_cannot_be_marked(host: Box) -> None:
     host.paths.boot_mark.mkdir(parents=True)
     host.reconcile(boot=True)
     assert not host.paths.live.is_symlink()
-    assert "boot-not-marked" in host.journal() or boot_mark.is_there(host.paths)
+    assert "boot-not-marked" in host.journal() or boot_mark.is_marked(host.paths)
     host.paths.boot_mark.rmdir()
     assert_stays_down(host, is_cut=False)
 
@@ -316,13 +316,13 @@ def test_no_flag_goes_up_where_the_mark_cannot_be_written(host: Box, monkeypatch
 
 def test_the_boot_is_marked_before_its_first_flag(host: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever dies in between leaves a mark and no flag."""
-    real, seen = flags.put_up, []
+    real, seen = flags.make_flags, []
 
     def watched(paths: Paths, keys: Sequence[str]) -> None:
-        seen.append(boot_mark.is_there(paths))
+        seen.append(boot_mark.is_marked(paths))
         real(paths, keys)
 
-    monkeypatch.setattr(flags, "put_up", watched)
+    monkeypatch.setattr(flags, "make_flags", watched)
     host.reboot()
     host.reconcile(boot=True)
     assert seen == [True]
@@ -338,9 +338,9 @@ def test_flags_go_up_in_the_first_look_of_a_boot_only(host: Box, is_complete: bo
     shutil.rmtree(host.paths.run)
     if not is_complete:
         host.paths.boot_mark.unlink()
-    record = store.read(host.paths.armed) or {}
+    record = store.read_state(host.paths.armed) or {}
     record["boot"]["id"] = "an earlier one"
-    store.write(host.paths.armed, record)
+    store.write_state(host.paths.armed, record)
     host.reconcile(boot=True)
     assert not host.paths.live.is_symlink()
     assert_stays_down(host, is_cut=True)
@@ -359,7 +359,7 @@ def test_a_mark_is_of_its_boot(host: Box) -> None:
 def test_arm_is_not_bound_by_the_mark(host: Box) -> None:
     """It starts again what was stopped in this boot."""
     host.good("rollback")
-    assert boot_mark.is_there(host.paths)
+    assert boot_mark.is_marked(host.paths)
     arm(host)
     host.reconcile()
     assert host.paths.live.is_symlink()

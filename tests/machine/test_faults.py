@@ -82,7 +82,7 @@ def _no_recovery(patch: Patch) -> None:
 
 def _a_byte(patch: Patch) -> None:
     """The removal of the line takes the owner's next byte with it."""
-    real = hook_line.remove
+    real = hook_line.remove_hook
 
     def greedy(text: bytes, include: str = hook_line.INCLUDE) -> bytes:
         place = text.find(hook_line.line(include))
@@ -92,7 +92,7 @@ def _a_byte(patch: Patch) -> None:
             else real(text, include)[:place] + real(text, include)[place + 1 :]
         )
 
-    patch.setattr(hook_line, "remove", greedy)
+    patch.setattr(hook_line, "remove_hook", greedy)
 
 
 def _released_only_until_the_boot(patch: Patch) -> None:
@@ -102,8 +102,8 @@ def _released_only_until_the_boot(patch: Patch) -> None:
 
 def _staged_over_armed(patch: Patch) -> None:
     """Stage does not look whether somebody is armed."""
-    real = stage.refusals
-    patch.setattr(stage, "refusals", lambda *given: [f for f in real(*given) if f.code != "armed"])
+    real = stage.refusals_to_stage
+    patch.setattr(stage, "refusals_to_stage", lambda *given: [f for f in real(*given) if f.code != "armed"])
 
 
 def _not_intact(patch: Patch) -> None:
@@ -118,12 +118,12 @@ def _never_after_a_boot(patch: Patch) -> None:
 
 def _other_plan(patch: Patch) -> None:
     """Arm takes whatever lies there, whoever planned it."""
-    real = arm.refusals
+    real = arm.refusals_to_arm
 
     def careless(host: Any, request: Any, digest: str, current: Any, at: float) -> Any:
         return real(host, request, arm.store.read(host.paths.installed)["plan_digest"], current, at)
 
-    patch.setattr(arm, "refusals", careless)
+    patch.setattr(arm, "refusals_to_arm", careless)
 
 
 def _check_arms(patch: Patch) -> None:
@@ -187,7 +187,7 @@ def _rehearsal_outlives_the_picket(patch: Patch) -> None:
 
 def _rehearsal_is_endless(patch: Patch) -> None:
     """Reconcile never looks for one that is over."""
-    patch.setattr(rehearsal_tokens, "sweep", lambda *_: False)
+    patch.setattr(rehearsal_tokens, "sweep_tokens", lambda *_: False)
 
 
 def _rehearsal_shows_everybody(patch: Patch) -> None:
@@ -196,7 +196,7 @@ def _rehearsal_shows_everybody(patch: Patch) -> None:
 
     def loud(paths: Any, phase: int, now: float) -> Any:
         staged = rehearse.manifest.staged(paths)
-        flags.put_up(paths, [entry.key for entry in staged.entries])
+        flags.make_flags(paths, [entry.key for entry in staged.entries])
         return real(paths, phase, now)
 
     patch.setattr(rehearsal_tokens, "issue", loud)

@@ -57,7 +57,7 @@ class World(Box):
         self.provider = provider
         self._verdicts: dict[tuple[str, bytes], Result] = {}
         self._plans: dict[tuple[int, int], Plan] = {}
-        self.version_text = commands.run(["nginx", "-V"]).output
+        self.version_text = commands.execute(["nginx", "-V"]).output
         self._add_sites()
         for name in _STATE:
             (root / name).mkdir(exist_ok=True)
@@ -244,7 +244,7 @@ class World(Box):
         key = (name, json.dumps(self._texts(name), sort_keys=True).encode())
         if key not in self._verdicts:
             command = self.platform.nginx if name == "nginx" else self.platform.apache
-            self._verdicts[key] = commands.run([*command, "-t"])
+            self._verdicts[key] = commands.execute([*command, "-t"])
         return self._verdicts[key]
 
     def _texts(self, name: str) -> dict[str, str]:
@@ -304,7 +304,7 @@ class World(Box):
         """No pauses between questions to a server that answers at once; a told one is not asked over HTTP."""
         monkeypatch.setattr(takedown, "_PAUSE_S", 0.0)
         if not self.is_live:
-            monkeypatch.setattr(probe, "ask", told_answer(self))
+            monkeypatch.setattr(probe, "probe", told_answer(self))
 
     def target_of(self, key: str) -> dict[str, Any]:
         """Where to ask for an entry."""
@@ -325,7 +325,7 @@ class LiveWorld(World):
         calendar = {"LD_PRELOAD": faketime_library(), "FAKETIME_DISABLE_SHM": "1", "NO_FAKE_STAT": "1"}
         env = {**os.environ, **calendar, **dict(zip(CALENDAR, values, strict=True))}
         subprocess.run([*command], check=True, env=env)
-        self._wait(lambda: self.is_running() and probe.ask(self.target_of("x.test")).status is not None)
+        self._wait(lambda: self.is_running() and probe.probe(self.target_of("x.test")).status is not None)
 
     def stop(self) -> None:
         """Stop it by its own pid file, and wait until its port is free."""
@@ -343,7 +343,7 @@ class LiveWorld(World):
 
     def shows(self, key: str) -> bool:
         """What it really answers."""
-        return probe.ask(self.target_of(key)).mark is not None
+        return probe.probe(self.target_of(key)).mark is not None
 
     def _wait(self, is_so: Any) -> None:
         deadline = time.monotonic() + 10

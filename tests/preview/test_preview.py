@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from piquet import answers, banner
-from piquet.cli import exit_codes, run
+from piquet.cli import exit_codes, run_command
 from piquet.preview import chromium
 from piquet.preview.rendered_campaign import SECRET
 from piquet.preview.sample import POLICY
@@ -217,16 +217,16 @@ def test_errors_are_those_of_check(tmp_path: Path, capsys: pytest.CaptureFixture
     """The same words and the same exit code."""
     file = write_campaign(tmp_path, ("fr",))
     (tmp_path / "pages/greve/fr.md").unlink()
-    assert exit_codes.CAMPAIGN == run(["check", str(file)])
+    assert exit_codes.CAMPAIGN == run_command(["check", str(file)])
     checked = capsys.readouterr().err
-    assert exit_codes.CAMPAIGN == run(["preview", str(file)])
+    assert exit_codes.CAMPAIGN == run_command(["preview", str(file)])
     assert checked == capsys.readouterr().err
 
 
 def test_a_port_that_is_taken_is_told(preview: PreviewServer, capsys: pytest.CaptureFixture[str]) -> None:
     """In one sentence with a hint."""
     file = str(preview.show.loaded.path)
-    assert exit_codes.INTERNAL == run(["preview", file, "--port", str(preview.port)])
+    assert exit_codes.INTERNAL == run_command(["preview", file, "--port", str(preview.port)])
     assert f"port {preview.port} cannot be used" in capsys.readouterr().err
 
 
@@ -239,7 +239,7 @@ def test_pictures_without_a_browser(
     """What is missing is said, with its own exit code, and no folder is left behind."""
     monkeypatch.setattr(chromium, "NAMES", ("no-such-browser",))
     arguments = ["preview", str(preview.show.loaded.path), "--export", str(tmp_path / "png")]
-    assert exit_codes.INTERNAL == run(arguments)
+    assert exit_codes.INTERNAL == run_command(arguments)
     assert "there is no Chromium" in capsys.readouterr().err
     assert not (tmp_path / "png").exists()
 

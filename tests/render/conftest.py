@@ -1,4 +1,2 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Golden files of rendered texts are regenerated like all others."""
-
-from tests.unit.conftest import is_regenerating as is_regenerating

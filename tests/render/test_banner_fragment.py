@@ -107,7 +107,7 @@ def test_it_is_one_element_that_is_found_again() -> None:
     assert Seen(fragment).tags[:5] == ["rp", "rp", "aside", "link", "script"]
     assert ("hidden", "until-found") in Seen(fragment).attributes
     page = b"<html><head></head>\n<body class=x>usual</body>"
-    marks, bare = rule.taken_out(rule.insert(page, fragment.encode()))
+    marks, bare = rule.taken_out(rule.insert_banner(page, fragment.encode()))
     assert (marks, bare) == (("greve/2/banner",), page)
 
 

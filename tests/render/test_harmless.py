@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from piquet.pages import banner
-from piquet.pages.html_allowlist import faults
+from piquet.pages.html_allowlist import markup_faults
 from piquet.protocol.http import ASSET_PREFIX
 
 HERE = Path(__file__).parent
@@ -61,8 +61,8 @@ def test_no_trick_gets_past(said: str, html: str) -> None:
     for sign, char in (("\\t", "\t"), ("\\n", "\n"), ("\\0", "\0")):
         html = html.replace(sign, char)
     said = said.replace("\\\\", "\\")
-    assert [fault for fault in faults(html) if said in fault]
-    assert list(faults(f"<!doctype html>\n<html lang=fr><head><title>x</title></head>\n{html}</html>"))
+    assert [fault for fault in markup_faults(html) if said in fault]
+    assert list(markup_faults(f"<!doctype html>\n<html lang=fr><head><title>x</title></head>\n{html}</html>"))
 
 
 @pytest.mark.parametrize(
@@ -86,21 +86,21 @@ def test_no_trick_gets_past(said: str, html: str) -> None:
 )
 def test_ordinary_pages_are_left_in_peace(html: str) -> None:
     """Our own ones, what designers write, and HTML that is not tidy."""
-    assert [] == list(faults(html))
+    assert [] == list(markup_faults(html))
 
 
 def test_a_banner_runs_its_own_script_and_no_other() -> None:
     """From its own address, without anything else; a page runs none."""
     own = ASSET_PREFIX + banner.BANNER_SCRIPT
-    assert [] == list(faults(f"<script src='{own}' defer></script>", {own}))
+    assert [] == list(markup_faults(f"<script src='{own}' defer></script>", {own}))
     for other in (f"<script src='{own}'>x</script>", f"<script src='{own}' defer></script>"):
-        assert ["it holds <script>"] == list(faults(other))
+        assert ["it holds <script>"] == list(markup_faults(other))
     for other in (
         f"<script src='{own}?x'></script>",
         f"<script src='{own}' onerror=x></script>",
         "<script></script>",
     ):
-        assert ["it holds <script>"] == list(faults(other, {own}))
+        assert ["it holds <script>"] == list(markup_faults(other, {own}))
 
 
 @given(TRICKY)
@@ -111,4 +111,4 @@ def test_another_parser_finds_nothing_more(html: str) -> None:
     """
     tags = {"img", "p", "b", "a", "li", "td", "tr", "tbody", "table", "br"}
     seen = nh3.clean(html, tags=tags, attributes={"*": {"onerror"}}, link_rel=None)
-    assert TRAP not in seen or list(faults(html))
+    assert TRAP not in seen or list(markup_faults(html))

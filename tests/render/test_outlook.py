@@ -20,7 +20,7 @@ from piquet import answers, outlook
 from piquet.campaign.model import Campaign, Mode, Phase, Theme
 from piquet.pages import machine_readable, page
 from piquet.pages.source import PageSource
-from piquet.pages.words import words
+from piquet.pages.words import words_of
 from piquet.plan.selection import Selector
 from piquet.servers.view import fragments
 
@@ -96,7 +96,7 @@ def paragraph(text: str, name: str) -> str:
 
 def promised(text: str, language: str) -> Iterator[tuple[str, tuple[datetime, datetime]]]:
     """Which sentences of the promise are there, and their hours."""
-    spoken = words(language, Theme()).texts
+    spoken = words_of(language, Theme()).texts
     first = re.match(r"(?s).*?<time[^>]*>[^<]*</time>[^<]*?\.(?= |$)", text)
     assert first
     yield "promise", hours(first[0])[0]
@@ -181,7 +181,9 @@ def test_programs_are_told_the_truth(campaign: Campaign) -> None:
 def test_banners_announce_what_the_site_does(campaign: Campaign, is_open: bool) -> None:
     """The hours are those of a strike; a site that only shows messages is told to stay open, and does."""
     (language,) = campaign.languages
-    spoken = {key: text for key, text in words(language, Theme()).texts.items() if key.startswith("effect_")}
+    spoken = {
+        key: text for key, text in words_of(language, Theme()).texts.items() if key.startswith("effect_")
+    }
     texts = [
         PageSource(p.number, language, "x.md", "markdown", "x\n")
         for p in campaign.phases

@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from piquet.campaign.model import Theme
-from piquet.pages.dates import capitalised, promise, window
+from piquet.pages.dates import capitalised, promise, window_markup
 from piquet.pages.text import plain
-from piquet.pages.words import words
+from piquet.pages.words import words_of
 from tests.render.samples import CAMPAIGN, PHASE
 
 NIGHT = replace(
@@ -30,7 +30,7 @@ DAY = replace(
 def said(language: str, phase=NIGHT, timezone: str = "Europe/Paris") -> str:
     """The window in one language, without markup."""
     campaign = replace(CAMPAIGN, timezone=timezone)
-    return plain(capitalised(window(campaign, phase, words(language, Theme()))))
+    return plain(capitalised(window_markup(campaign, phase, words_of(language, Theme()))))
 
 
 @pytest.mark.parametrize(
@@ -163,22 +163,22 @@ def test_seconds_are_told_where_there_are_any() -> None:
 
 def test_instants_are_marked_for_machines() -> None:
     """With the offset of that hour; a day is one."""
-    spoken = words("fr", Theme())
-    assert '<time datetime="2026-12-17T18:00:00+01:00">' in window(CAMPAIGN, EVENING, spoken)
-    assert '<time datetime="2026-12-17">' in window(CAMPAIGN, NIGHT, spoken)
+    spoken = words_of("fr", Theme())
+    assert '<time datetime="2026-12-17T18:00:00+01:00">' in window_markup(CAMPAIGN, EVENING, spoken)
+    assert '<time datetime="2026-12-17">' in window_markup(CAMPAIGN, NIGHT, spoken)
 
 
 @pytest.mark.parametrize("mode", ["block", "occupy"])
 @pytest.mark.parametrize("language", ["fr", "en", "es", "de", "it", "pt", "ar"])
 def test_the_promise_names_the_end(language: str, mode: str) -> None:
     """Neither maintenance nor a hack, and back at that hour."""
-    text = plain(promise(CAMPAIGN, replace(NIGHT, mode=mode), words(language, Theme())))  # type: ignore[arg-type]
+    text = plain(promise(CAMPAIGN, replace(NIGHT, mode=mode), words_of(language, Theme())))  # type: ignore[arg-type]
     assert "2026" in text and "00:00" in text and "{" not in text
 
 
 def test_words_are_complete_and_well_set() -> None:
     """Each language has every word; French has its no-break spaces; no apostrophe is straight."""
-    known = {language: words(language, Theme()).texts for language in ("fr", "en", "es", "de", "it", "pt")}
+    known = {language: words_of(language, Theme()).texts for language in ("fr", "en", "es", "de", "it", "pt")}
     assert {frozenset(texts) for texts in known.values()} == {frozenset(known["en"])}
     for texts in known.values():
         sentences = [text for key, text in texts.items() if key not in ("when", "edge", "date")]

@@ -19,7 +19,7 @@ from piquet.fleet.model import Fleet, Listen
 from piquet.plan import make_plan
 from piquet.verify.inside import ask
 from piquet.verify.inside.local import local_jobs, local_targets
-from piquet.verify.inside.look import MAX_ARGUMENT_BYTES, Order, _parts, look
+from piquet.verify.inside.look import MAX_ARGUMENT_BYTES, Order, _parts, look_at_host
 from piquet.verify.observation import UNKNOWN_SITE, Inquiry, Reply, Target
 from piquet.verify.outside.probe import Prober
 from piquet.verify.questions import FRONT, usual_questions
@@ -81,7 +81,7 @@ def essence(replies: tuple[Reply, ...]) -> list[tuple[object, ...]]:
 def test_it_sees_what_verify_sees(server: Server, ahead: Campaign) -> None:
     """By testinfra's `local` way: the same answers as the prober's, over plain HTTP, over TLS, and from nobody."""
     jobs = jobs_of(server, ahead)
-    found = look(testinfra.get_host("local://"), "here", sys.executable, jobs, NOTHING)
+    found = look_at_host(testinfra.get_host("local://"), "here", sys.executable, jobs, NOTHING)
 
     async def prober() -> tuple[Reply, ...]:
         async with Prober() as prober:
@@ -101,7 +101,9 @@ def test_names_never_reach_a_shell(tmp_path: Path) -> None:
     evil = f"x'; touch {bait}; echo '%s $(touch {bait}) `touch {bait}`"
     target = Target("here", "127.0.0.1", free_ports(1)[0], False, evil, evil)
     order = Order("/nonexistent", "x", (evil,), (evil, str(tmp_path)), {}, {"nginx": (evil,)})
-    found = look(testinfra.get_host("local://"), "here", sys.executable, (Inquiry(target, (FRONT,)),), order)
+    found = look_at_host(
+        testinfra.get_host("local://"), "here", sys.executable, (Inquiry(target, (FRONT,)),), order
+    )
     assert found.machine["left"] == [str(tmp_path)]
     assert found.machine["files"] == {evil: None}
     assert found.replies[0].observation.error
@@ -113,7 +115,7 @@ def test_a_log_is_made_printable(tmp_path: Path) -> None:
     log = tmp_path / "error.log"
     log.write_bytes(b"first\n" * 20 + b"\x1b[2Jlast \xff\n")
     order = Order("/nonexistent", "x", (), (), {}, {"nginx": (str(log),)})
-    found = look(testinfra.get_host("local://"), "here", sys.executable, (), order)
+    found = look_at_host(testinfra.get_host("local://"), "here", sys.executable, (), order)
     assert found.logs[str(log)][-2:] == ["first", "\\x1b[2Jlast \ufffd"]
 
 
@@ -122,7 +124,7 @@ def test_a_host_that_gives_no_answer() -> None:
     with pytest.raises(
         HostError, match=r"(?s)here gave no answer.*nonexistent.*hint: is /nonexistent/python"
     ):
-        look(testinfra.get_host("local://"), "here", "/nonexistent/python", (), NOTHING)
+        look_at_host(testinfra.get_host("local://"), "here", "/nonexistent/python", (), NOTHING)
 
 
 def test_many_sites_go_in_pieces_that_a_kernel_takes(ahead: Campaign) -> None:

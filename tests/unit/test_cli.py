@@ -13,7 +13,7 @@ import click
 import pytest
 
 import piquet.cli
-from piquet.cli import COMMANDS, exit_codes, run
+from piquet.cli import COMMANDS, exit_codes, run_command
 from piquet.errors import (
     BundleError,
     CampaignError,
@@ -61,18 +61,18 @@ def keep(folder: Path, host: str, **changes: Any) -> None:
 
 def plan(folder: Path, *more: str) -> int:
     """Run `piquet plan` on that folder."""
-    return run(["plan", str(folder / "campaign.yml"), "-i", str(folder / "hosts.ini"), *more])
+    return run_command(["plan", str(folder / "campaign.yml"), "-i", str(folder / "hosts.ini"), *more])
 
 
 def test_an_example_is_sound_and_never_overwrites(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`init` then `check` is all well; a second `init` writes nothing and says what is in the way."""
     folder = tmp_path / "new/greve"
-    assert run(["init", str(folder)]) == 0
-    assert run(["check", str(folder / "campaign.yml")]) == 0
+    assert run_command(["init", str(folder)]) == 0
+    assert run_command(["check", str(folder / "campaign.yml")]) == 0
     before = {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
     assert {"bypass.key", "pages.key"} <= set(before[folder / ".gitignore"].decode().split())
     (folder / "pages/greve/it.md").unlink()
-    assert run(["init", str(folder)]) == exit_codes.CAMPAIGN
+    assert run_command(["init", str(folder)]) == exit_codes.CAMPAIGN
     assert not (folder / "pages/greve/it.md").exists()
     assert [file for file in folder.rglob("*") if file.is_file() and file.read_bytes() != before[file]] == []
     assert "campaign.yml: this file is there already" in capsys.readouterr().err
@@ -80,7 +80,7 @@ def test_an_example_is_sound_and_never_overwrites(tmp_path: Path, capsys: pytest
 
 def test_the_example_has_a_text_in_each_of_its_languages(tmp_path: Path) -> None:
     """No page is left over, none is missing."""
-    run(["init", str(tmp_path)])
+    run_command(["init", str(tmp_path)])
     loaded = load_campaign(tmp_path / "campaign.yml")
     for folder in ("pages/greve", "pages/une", "messages/annonce", "messages/merci"):
         languages = [page.language for page in loaded.pages if page.file.startswith(folder)]
@@ -90,9 +90,9 @@ def test_the_example_has_a_text_in_each_of_its_languages(tmp_path: Path) -> None
 
 def test_check_says_which_pages_nobody_wrote(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The example's places for words are nobody's reasons."""
-    run(["init", str(tmp_path)])
+    run_command(["init", str(tmp_path)])
     (tmp_path / "pages/greve/fr.md").write_text("# En grève\n", "utf-8")
-    assert run(["check", str(tmp_path / "campaign.yml")]) == 0
+    assert run_command(["check", str(tmp_path / "campaign.yml")]) == 0
     said = capsys.readouterr().err
     assert "pages/greve/en.md" in said and "greve/fr.md" not in said
     assert said.count("still the example's text") == 1 and "23 times: messages/annonce/de.md, " in said
@@ -100,31 +100,34 @@ def test_check_says_which_pages_nobody_wrote(tmp_path: Path, capsys: pytest.Capt
 
 def test_one_of_a_kind_is_told_with_its_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """As any finding is; with its place first."""
-    run(["init", str(tmp_path)])
+    run_command(["init", str(tmp_path)])
     for file in tmp_path.glob("*/*/*.md"):
         if file != tmp_path / "pages/greve/fr.md":
             file.write_text("# En grève\n", "utf-8")
-    assert run(["check", str(tmp_path / "campaign.yml")]) == 0
+    assert run_command(["check", str(tmp_path / "campaign.yml")]) == 0
     assert "warning: pages/greve/fr.md: this is still the example's text" in capsys.readouterr().err
 
 
 def test_check_says_which_pages_are_long_to_load(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A page and its style sheet together; neither alone, and no light one."""
-    run(["init", str(tmp_path)])
+    run_command(["init", str(tmp_path)])
     file, theme = tmp_path / "campaign.yml", tmp_path / "themes/ours"
     theme.mkdir(parents=True)
     (theme / "strike.css").write_text(f"/*{'x' * 40_000}*/", "utf-8")
     file.write_text(re.sub("(?m)^theme: .*", "theme: themes/ours", file.read_text("utf-8")), "utf-8")
     for length, expected in ((20_000, "warning: pages/greve/fr.md: this page is long to load"), (10, "")):
         (tmp_path / "pages/greve/fr.md").write_text(f"# En grève\n\n{'mot ' * (length // 4)}\n", "utf-8")
-        assert run(["check", str(file)]) == 0
+        assert run_command(["check", str(file)]) == 0
         said = capsys.readouterr().err
         assert ("long to load" in said) == bool(expected) and expected in said
 
 
 def test_a_wrong_path_of_the_inventory_is_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """In one line, without Ansible's warnings."""
-    assert run(["plan", str(folder / "campaign.yml"), "-i", str(folder / "hots.ini")]) == exit_codes.FLEET
+    assert (
+        run_command(["plan", str(folder / "campaign.yml"), "-i", str(folder / "hots.ini")])
+        == exit_codes.FLEET
+    )
     assert "hots.ini: there is no such file" in capsys.readouterr().err
 
 
@@ -132,7 +135,7 @@ def test_check_shows_both_clocks(folder: Path, capsys: pytest.CaptureFixture[str
     """Local time with its offset, and UTC."""
     phases = "[{mode: block, start: 2099-07-01T00:00, duration: 90m, page: pages/greve}]"
     (folder / "campaign.yml").write_text(campaign_text(phases=phases), "utf-8")
-    assert run(["check", str(folder / "campaign.yml")]) == 0
+    assert run_command(["check", str(folder / "campaign.yml")]) == 0
     expected = "from 2099-07-01 00:00:00 +0200 = 2099-06-30 22:00:00 UTC"
     assert expected in capsys.readouterr().out
 
@@ -140,7 +143,7 @@ def test_check_shows_both_clocks(folder: Path, capsys: pytest.CaptureFixture[str
 def test_check_tells_all_problems(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """On standard error, with places; nothing on standard output; exit code 3."""
     (folder / "campaign.yml").write_text(soon(contact="x", languages="[fr, en, es]"), "utf-8")
-    assert run(["check", str(folder / "campaign.yml")]) == exit_codes.CAMPAIGN
+    assert run_command(["check", str(folder / "campaign.yml")]) == exit_codes.CAMPAIGN
     said = capsys.readouterr()
     assert said.out == ""
     assert re.search(r"campaign\.yml:\d+:\d+: there is no page in es", said.err)
@@ -194,7 +197,9 @@ def test_a_limit_leaves_hosts_out(folder: Path, capsys: pytest.CaptureFixture[st
 
 def test_an_inventory_that_is_none(folder: Path) -> None:
     """Exit code 4."""
-    assert run(["plan", str(folder / "campaign.yml"), "-i", str(folder / "nowhere")]) == exit_codes.FLEET
+    assert (
+        run_command(["plan", str(folder / "campaign.yml"), "-i", str(folder / "nowhere")]) == exit_codes.FLEET
+    )
 
 
 @pytest.mark.parametrize(
@@ -210,7 +215,7 @@ def test_an_inventory_that_is_none(folder: Path) -> None:
 )
 def test_wrong_command_lines(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """Exit code 2, said on standard error."""
-    assert run(arguments) == exit_codes.USAGE
+    assert run_command(arguments) == exit_codes.USAGE
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err.startswith("Usage: piquet")
@@ -219,7 +224,7 @@ def test_wrong_command_lines(arguments: list[str], capsys: pytest.CaptureFixture
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], *([name, "--help"] for name in COMMANDS)])
 def test_help(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """Every verb explains itself."""
-    assert run(arguments) == 0
+    assert run_command(arguments) == 0
     assert "piquet" in capsys.readouterr().out
 
 
@@ -239,7 +244,7 @@ def test_exit_codes(error: BaseException, code: int, monkeypatch: pytest.MonkeyP
         raise error
 
     monkeypatch.setattr(piquet.cli.cli, "main", fail)
-    assert code == run([])
+    assert code == run_command([])
 
 
 def test_an_error_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -250,4 +255,4 @@ def test_an_error_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr(piquet.cli.cli, "main", fail)
     with pytest.raises(ZeroDivisionError):
-        run([])
+        run_command([])

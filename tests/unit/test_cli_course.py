@@ -108,7 +108,7 @@ def test_json_is_json_and_says_the_same(case: str) -> None:
     """Each host's word, each error's kind, one code."""
     verb, events, words, code = CASES[case]
     course = course_of(verb, events)
-    document = json.loads(json.dumps(run_summary_json.document(course, "ansible", 1.25, code)))
+    document = json.loads(json.dumps(run_summary_json.run_document(course, "ansible", 1.25, code)))
     assert words == {host: value["result"] for host, value in document["hosts"].items()}
     assert (document["exit_code"], document["done"]) == (code, code == 0)
     assert len(document["errors"]) == len(course.losses)
@@ -116,7 +116,7 @@ def test_json_is_json_and_says_the_same(case: str) -> None:
 
 def test_json_of_an_engine_that_could_not_run() -> None:
     """The reason is in it, and nothing is called done."""
-    document = run_summary_json.document(RunSummary("arm"), "pyinfra", 0.1, 70, EngineError("no engine"))
+    document = run_summary_json.run_document(RunSummary("arm"), "pyinfra", 0.1, 70, EngineError("no engine"))
     assert document["errors"] == [{"kind": "engine", "message": "no engine"}]
     assert (document["done"], document["hosts"], document["digest"]) == (False, {}, None)
 
@@ -126,8 +126,8 @@ def test_the_order_of_hosts_in_which_they_answer_does_not_matter() -> None:
     events = [ended("H", "a", changed=True), ended("H", "b"), lost("H", "c")]
     there, back = course_of("hook", events), course_of("hook", events[::-1])
     for text in (
-        lambda c: run_summary_text.summary(c, 1.0),
-        lambda c: run_summary_text.table(c.rows(), False),
+        lambda c: run_summary_text.last_line(c, 1.0),
+        lambda c: run_summary_text.host_table(c.rows(), False),
     ):
         assert text(there) == text(back)
 
@@ -154,7 +154,7 @@ def test_the_order_of_hosts_in_which_they_answer_does_not_matter() -> None:
 )
 def test_the_last_line(events: list[Event], check: bool, expected: str) -> None:
     """Done, or not done and by whom."""
-    assert expected == run_summary_text.summary(course_of("hook", events, check=check), 4.2)
+    assert expected == run_summary_text.last_line(course_of("hook", events, check=check), 4.2)
 
 
 HALF_ARMED = [
@@ -238,10 +238,10 @@ def test_a_failure_names_its_host_once_and_hides_nothing() -> None:
 )
 def test_diffs(change: dict[str, str], expected: str) -> None:
     """As `diff -u` writes them, the host in the files' names."""
-    assert expected == run_summary_text.diff("a", [change])
+    assert expected == run_summary_text.diff_text("a", [change])
 
 
 @pytest.mark.parametrize("changes", [None, "x", {}, [1], ["x"]])
 def test_what_is_no_diff_is_none(changes: object) -> None:
     """An engine that tells nonsense spoils nothing."""
-    assert run_summary_text.diff("a", changes) == ""
+    assert run_summary_text.diff_text("a", changes) == ""

@@ -11,7 +11,7 @@ from typing import Any
 import click
 import pytest
 
-from piquet.cli import COMMANDS, cli, exit_codes, host_variables, hosts, run
+from piquet.cli import COMMANDS, cli, exit_codes, host_variables, hosts, run_command
 from piquet.cli.run_summary import ARM_CHECK
 from piquet.engines import ENGINES
 from piquet.protocol.verbs import HOST_VERBS
@@ -34,7 +34,7 @@ HEAVY = (
 
 def given(verb: str, *arguments: str) -> dict[str, Any]:
     """The roles' variables that a command line sets."""
-    context = hosts.command(verb).make_context(verb, ["-i", "hosts.yml", *arguments])
+    context = hosts.host_command(verb).make_context(verb, ["-i", "hosts.yml", *arguments])
     return hosts.variables(verb, context.params)
 
 
@@ -65,7 +65,9 @@ def test_options_are_variables_of_the_roles(verb: str) -> None:
             if spec.get("choices")
             else spec.get("default", "")
         )
-        assert host_variables.parse(verb, [f"{name}={value if value != '[]' else ''}"]).keys() == {name}
+        assert host_variables.parse_variables(verb, [f"{name}={value if value != '[]' else ''}"]).keys() == {
+            name
+        }
 
 
 @pytest.mark.parametrize(
@@ -117,7 +119,7 @@ def test_the_step_that_arms_nobody_has_its_name_in_the_role() -> None:
 
 def test_exit_codes_are_one_table() -> None:
     """The page holds the table of the module, `--help` its short form, and every constant is in it."""
-    assert exit_codes.table() in (root() / "docs/exit-codes.md").read_text("utf-8")
+    assert exit_codes.exit_code_table() in (root() / "docs/exit-codes.md").read_text("utf-8")
     listed = {int(code) for code, _ in exit_codes.rows()}
     assert listed == {
         value for name, value in vars(exit_codes).items() if name.isupper() and isinstance(value, int)
@@ -135,7 +137,7 @@ def test_exit_codes_are_one_table() -> None:
 def test_help_and_completion_import_nothing_heavy(environment: dict[str, str]) -> None:
     """A shell waits for them at every key."""
     code = (
-        "import sys\nfrom piquet.cli import run\ntry: run(['--help'])\nexcept SystemExit: pass\n"
+        "import sys\nfrom piquet.cli import run_command\ntry: run_command(['--help'])\nexcept SystemExit: pass\n"
         f"sys.exit(', '.join(sorted(set(sys.modules) & set({HEAVY!r}))) or 0)"
     )
     done = subprocess.run(
@@ -164,5 +166,5 @@ def test_completion_knows_verbs_engines_and_files() -> None:
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_each_shell_gets_its_script(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
     """It calls piquet with the variable that click looks for."""
-    assert run(["completion", shell]) == 0
+    assert run_command(["completion", shell]) == 0
     assert f"_PIQUET_COMPLETE={shell}_complete" in capsys.readouterr().out

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from piquet.controller.events import Event
-from piquet.engines import EngineRequest, start
+from piquet.engines import EngineRequest, start_engine
 from piquet.engines.ansible_events import Translator
 from piquet.engines.base import PATIENCE_S
 from piquet.engines.processes import family, kill, mentioning
@@ -184,7 +184,7 @@ def test_a_nudge_wakes_the_reader_at_once() -> None:
 def test_an_engine_that_does_not_exist_is_said() -> None:
     """And which there are."""
     with pytest.raises(EngineError, match="there are ansible, pyinfra"):
-        start("salt", "arm", REQUEST)
+        start_engine("salt", "arm", REQUEST)
 
 
 def test_processes_are_known_by_more_than_their_number(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def test_an_answer_of_a_host(is_ok: bool) -> None:
     shown = [
         result["msg"],
         run_summary_text.failure("web1", result),
-        run_summary_text.diff("web1", result["diff"]),
+        run_summary_text.diff_text("web1", result["diff"]),
     ]
     shown += [
         "\n".join(lines_of(Event("result", "agent", "Arm", "web1", result=result | {"show": result["msg"]})))
@@ -93,7 +93,7 @@ def test_a_row_of_a_table() -> None:
     course = RunSummary("arm")
     parsed = parse_answer(answer(ok=True, status={"state": EVIL}), "arm", "web1", "python3")
     course.feed(Event("result", "agent", "Arm", "web1", result=as_result(parsed, "", False)))
-    table = run_summary_text.table(course.rows(), check=False)
+    table = run_summary_text.host_table(course.rows(), check=False)
     assert len(table.splitlines()) == 2 and forged(table) == []
 
 

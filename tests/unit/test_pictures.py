@@ -9,7 +9,7 @@ from piquet.pages.pictures import (
     MAX_ALL_BYTES,
     MAX_PICTURE_BYTES,
     Reference,
-    content_problem,
+    picture_problem,
     reference_problem,
     references,
     sum_problem,
@@ -53,8 +53,8 @@ def test_the_bytes_must_be_what_the_name_says(suffix: str) -> None:
     found = Reference(f"x.{suffix.upper()}", "x", 1, 1)
     for other, content in SMALL.items():
         is_same = {suffix, other} in ({suffix}, {"jpg", "jpeg"})
-        assert (content_problem(source(""), found, content, len(content)) is None) == is_same
-    assert content_problem(source(""), found, b"", 0)
+        assert (picture_problem(source(""), found, content, len(content)) is None) == is_same
+    assert picture_problem(source(""), found, b"", 0)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_a_picture_below_the_page_is_accepted() -> None:
 def test_sizes() -> None:
     """One of 2 MiB is the largest; all together have 8 MiB at most."""
     found, png = Reference("a.png", "a", 1, 1), SMALL["png"]
-    assert content_problem(source(""), found, png, MAX_PICTURE_BYTES) is None
-    assert content_problem(source(""), found, png, MAX_PICTURE_BYTES + 1)
+    assert picture_problem(source(""), found, png, MAX_PICTURE_BYTES) is None
+    assert picture_problem(source(""), found, png, MAX_PICTURE_BYTES + 1)
     assert sum_problem(source(""), found, MAX_ALL_BYTES) is None
     assert sum_problem(source(""), found, MAX_ALL_BYTES + 1)

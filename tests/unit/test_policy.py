@@ -226,6 +226,32 @@ def test_a_public_name_has_one_meaning() -> None:
     assert {name: places for name, places in found.items() if len(places) > 1} == {}
 
 
+PORTS = {
+    "run": "piquet.host.verbs.",  # a verb of the agent
+    "command": "piquet.cli.",  # a command
+    "attempt": "piquet.controller.",  # what an engine asks of the controller
+    "files": "piquet.servers.",  # a web server's configuration
+    "main": "piquet.",  # where a process begins
+}
+"""Functions that every module of a room has, so that whoever calls it need not know which."""
+
+
+def test_a_public_function_has_one_name() -> None:
+    """None is defined twice, but for the ports."""
+    found: dict[str, list[str]] = {}
+    for module, file in MODULES.items():
+        for node in ast.parse(file.read_text("utf-8")).body:
+            is_function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+            if is_function and not node.name.startswith("_"):  # type: ignore[union-attr]
+                found.setdefault(node.name, []).append(module)  # type: ignore[union-attr]
+    twice = {
+        name: modules
+        for name, modules in found.items()
+        if len(modules) > 1 and not (name in PORTS and all(m.startswith(PORTS[name]) for m in modules))
+    }
+    assert twice == {}
+
+
 def names_defined(node: ast.stmt) -> list[str]:
     """Public classes and constants that a statement at the top of a module defines."""
     if isinstance(node, ast.ClassDef):

@@ -48,15 +48,15 @@ def codes(observation: Observation, before: Observation, question: Question = FR
 
 def test_a_page_with_its_banner_is_the_page_itself() -> None:
     """Validators are gone and no cache may keep it; under the banner every byte is the site's."""
-    assert codes(seen(banner.insert(PAGE, FRAGMENT), STORE), seen(PAGE, TAG)) == []
+    assert codes(seen(banner.insert_banner(PAGE, FRAGMENT), STORE), seen(PAGE, TAG)) == []
 
 
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
-        (banner.insert(PAGE.replace(b"usual", b"never"), FRAGMENT), ["not-as-before"]),
-        (banner.insert(banner.insert(PAGE, FRAGMENT), FRAGMENT), ["wrong-banner"]),
-        (banner.insert(PAGE, FRAGMENT.replace(b"/1/", b"/2/")), ["wrong-banner"]),
+        (banner.insert_banner(PAGE.replace(b"usual", b"never"), FRAGMENT), ["not-as-before"]),
+        (banner.insert_banner(banner.insert_banner(PAGE, FRAGMENT), FRAGMENT), ["wrong-banner"]),
+        (banner.insert_banner(PAGE, FRAGMENT.replace(b"/1/", b"/2/")), ["wrong-banner"]),
         (PAGE, ["no-banner"]),
     ],
     ids=["changed", "twice", "another", "none"],
@@ -104,7 +104,7 @@ def test_answers_to_other_words_are_not_compared() -> None:
     """An application may echo a language: what it was not asked before is no measure."""
     asked = Question("GET", "/", (*FRONT.headers, ("accept-language", "fr")))
     assert asked.as_sent not in {question.as_sent for question in usual_questions(CAMPAIGN, None)}
-    assert codes(seen(banner.insert(PAGE + b"fr", FRAGMENT), STORE), seen(PAGE, TAG), asked) == []
+    assert codes(seen(banner.insert_banner(PAGE + b"fr", FRAGMENT), STORE), seen(PAGE, TAG), asked) == []
 
 
 def test_sites_are_counted_by_what_visitors_meet() -> None:
@@ -113,7 +113,7 @@ def test_sites_are_counted_by_what_visitors_meet() -> None:
     campaign = replace(CAMPAIGN, phases=(*CAMPAIGN.phases, block))
     other = replace(SITE, site="other.example", name="other.example", phases=(2,))
     strike = seen(b"strike", ("x-piquet", f"{CAMPAIGN.name}/2/block"), status=503)
-    page = seen(banner.insert(PAGE, FRAGMENT), STORE)
+    page = seen(banner.insert_banner(PAGE, FRAGMENT), STORE)
     about = Question("GET", "/.well-known/piquet.json")
     replies = [
         Reply(SITE, FRONT, page),
@@ -133,12 +133,12 @@ def test_sites_are_counted_by_what_visitors_meet() -> None:
 def test_a_banner_that_the_page_hides_is_none(policy: str, expected: list[str]) -> None:
     """It stands in the page, but the sheet that shows it is not let in: no visitor has seen it."""
     own = ("content-security-policy", policy)
-    page = seen(banner.insert(PAGE, FRAGMENT), STORE, own)
+    page = seen(banner.insert_banner(PAGE, FRAGMENT), STORE, own)
     assert codes(page, seen(PAGE, TAG, own)) == expected
     assert sites_showing([Reply(SITE, FRONT, page)], CAMPAIGN) == {"banner": 0 if expected else 1}
 
 
 def test_a_banner_outside_of_its_window_is_an_error() -> None:
     """Before the start and after the end no page carries one."""
-    late = seen(banner.insert(PAGE, FRAGMENT), TAG, at=T0 + 90)
+    late = seen(banner.insert_banner(PAGE, FRAGMENT), TAG, at=T0 + 90)
     assert "banner-outside" in codes(late, seen(PAGE, TAG))

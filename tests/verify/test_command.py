@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from piquet.cli import run
+from piquet.cli import run_command
 from piquet.cli.exit_codes import FINDINGS, FLEET, OK, USAGE
 from piquet.fleet.workdir import Workdir
 from piquet.verify.baseline import read_baseline
@@ -56,7 +56,7 @@ class Box:
 
     def verify(self, *more: str) -> int:
         """Run the command."""
-        return run(["verify", *self.arguments, *more])
+        return run_command(["verify", *self.arguments, *more])
 
     def campaign(self, start_at: datetime) -> None:
         """Write the campaign file, one hour from `start_at`."""

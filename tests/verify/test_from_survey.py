@@ -50,7 +50,7 @@ def test_every_door_that_is_read_answers(
     sites = "".join(BLOCK.format(listen=listen, name=name, folder=folder) for name, listen in blocks)
     server = start_nginx(folder / "nginx", sites, [port])
     try:
-        read = nginx_config.read(server.folder / "nginx.conf").blocks
+        read = nginx_config.read_configuration(server.folder / "nginx.conf").blocks
         facts = {"version": "1", "modules": [], "running": True, "dropin_dir": None, "test": {"ok": True}}
         facts["blocks"] = [nginx.block_record(block) for block in read]
         survey = {"piquet_survey": 1, "at": 0.0, "nginx": facts}

@@ -15,7 +15,7 @@ from piquet.campaign.model import Campaign
 from piquet.errors import FleetError
 from piquet.protocol.findings import Finding
 from piquet.verify.baseline import Baseline, compare, make_baseline, read_baseline, write_baseline
-from piquet.verify.certificate import Certificate, as_text, make_certificate
+from piquet.verify.certificate import Certificate, certificate_text, make_certificate
 from piquet.verify.expectations import Expectations
 from piquet.verify.observation import UNKNOWN_SITE, Observation, Question, Reply, Target
 from piquet.verify.outside.inspection import Inspection, inspect, take_baseline
@@ -248,7 +248,7 @@ def test_a_site_that_limits_requests_is_not_called_changed(
     assert all("GET /robots.txt: not compared" in one.message for one in seen.findings)
     certificate = _certificate(baseline, seen)
     assert certificate.is_clean
-    assert "limits how often one may ask (429): /robots.txt" in as_text(certificate)
+    assert "limits how often one may ask (429): /robots.txt" in certificate_text(certificate)
 
 
 def test_a_limit_at_the_baseline_excuses_no_error(start: Start, ahead: Campaign) -> None:

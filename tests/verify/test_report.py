@@ -17,7 +17,7 @@ from piquet.fleet.model import Fleet, Host, Listen, ServerFacts, Site
 from piquet.fleet.sites import sites_on_hosts
 from piquet.plan import make_plan
 from piquet.protocol.findings import Finding
-from piquet.report.inspection import Report, as_text, to_json
+from piquet.report.inspection import Report, inspection_json, inspection_text
 from piquet.report.paragraphs import by_cause, paragraph
 from piquet.verify.expectations import Expectations
 from piquet.verify.observation import Observation, Pace, Reply, Target
@@ -64,14 +64,14 @@ def test_a_run_across_the_start_says_so() -> None:
     """Sites that were asked before it are not missing from those that show the page, and nothing is said of now."""
     early = [reply(target(f"e{n}.example"), -60 + n, ours=False) for n in range(3)]
     late = [reply(target(f"l{n}.example"), 10 + n, ours=True) for n in range(2)]
-    told = as_text(report([*early, *late], -60))
+    told = inspection_text(report([*early, *late], -60))
     assert "the run crossed a change of phase" in told
     assert "\n  3 sites asked while no phase was in force\n" in told
     assert "\n  in phase 1 (block): 2 of 2 sites show the strike page\n" in told
     assert told.endswith(
         "every site answered as it should when it was asked; run it again to see all of them in the same phase"
     )
-    assert to_json(report([*early, *late], -60))["parts"] == [
+    assert inspection_json(report([*early, *late], -60))["parts"] == [
         {"phase": None, "asked": 3, "showing": 0},
         {"phase": 1, "asked": 2, "showing": 2},
     ]
@@ -80,7 +80,7 @@ def test_a_run_across_the_start_says_so() -> None:
 @pytest.mark.parametrize(("ours", "expected"), [(3, "3 of 3 sites show"), (2, "2 of 3 sites show")])
 def test_a_run_within_one_phase_counts_its_sites(ours: int, expected: str) -> None:
     """As before, without a word on parts."""
-    told = as_text(report([reply(target(f"{n}.example"), 60, ours=n < ours) for n in range(3)], 60))
+    told = inspection_text(report([reply(target(f"{n}.example"), 60, ours=n < ours) for n in range(3)], 60))
     assert f"\n{expected} the strike page\n" in told and "crossed" not in told
     assert told.endswith("every site answers as it should")
 
@@ -89,10 +89,10 @@ def test_a_site_is_a_name_wherever_it_is() -> None:
     """Two hosts and two doors are one site, which shows its page if it does on both hosts."""
     places = [target("www.example", host, port) for host in ("web1", "web2") for port in (80, 8080)]
     all_on = report([reply(place, 60, ours=True) for place in places], 60)
-    assert "asked 1 site on 2 hosts (1 selected) at 4 doors" in as_text(all_on)
-    assert "\n1 of 1 site show the strike page\n" in as_text(all_on)
+    assert "asked 1 site on 2 hosts (1 selected) at 4 doors" in inspection_text(all_on)
+    assert "\n1 of 1 site show the strike page\n" in inspection_text(all_on)
     one_off = report([reply(place, 60, ours=place.host == "web1") for place in places], 60)
-    assert "\n0 of 1 site show the strike page\n" in as_text(one_off)
+    assert "\n0 of 1 site show the strike page\n" in inspection_text(one_off)
 
 
 def test_plan_status_and_verify_count_alike() -> None:
@@ -117,7 +117,7 @@ def test_plan_status_and_verify_count_alike() -> None:
     assert state_text(status) == "armed, 2 of 2 sites flagged"
     targets, _ = targets_of(fleet, plan)
     replies = [reply(one, 60, ours=True) for one in targets if one.phases]
-    assert "asked 2 sites on 2 hosts (2 selected) at" in as_text(report(replies, 60))
+    assert "asked 2 sites on 2 hosts (2 selected) at" in inspection_text(report(replies, 60))
 
 
 WAYS = (("nginx", "include"), ("apache", "rules"))

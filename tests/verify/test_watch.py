@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from piquet.campaign.model import Campaign
-from piquet.report.switch import as_text, switch
+from piquet.report.switch import switch, switch_text
 from piquet.verify.observation import Observation, Target
 from piquet.verify.outside.probe import Prober
 from piquet.verify.outside.watch import Timeline, watch
@@ -63,7 +63,7 @@ def test_switch_times_of_a_real_server(folder: Path, running: Campaign) -> None:
     assert seen.doors == len(NAMES) and seen.never == ()
     assert seen.last_on_s is not None and -0.02 <= seen.last_on_s < 1
     assert seen.last_off_s is not None and -0.02 <= seen.last_off_s < 1
-    assert "20 doors" in as_text(seen) and "0.000 missed" in as_text(seen)
+    assert "20 doors" in switch_text(seen) and "0.000 missed" in switch_text(seen)
 
 
 def observation(at: float, is_ours: bool) -> Observation:

@@ -167,7 +167,7 @@ def urgent(text: str) -> str:
     return text
 
 
-def link(text: str) -> str:
+def page_link(text: str) -> str:
     """Check where a link of a page leads: on the site itself, or to another one.
 
     Raises:

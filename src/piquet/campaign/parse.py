@@ -47,7 +47,7 @@ def parse_campaign(text: str, file: str, consent_text: str | None = None) -> Cam
     Raises:
         CampaignError: with every problem of both texts at once.
     """
-    campaign, problems = judge(read_document(text, file), consent_text)
+    campaign, problems = parse_and_judge(read_document(text, file), consent_text)
     if campaign is None:
         raise not_usable(file, problems)
     return campaign
@@ -62,7 +62,7 @@ def not_usable(file: str, problems: Iterable[Problem]) -> CampaignError:
     return CampaignError(f"{file} cannot be used as it is: {count}", [*found[:MAX_TOLD], *more])
 
 
-def judge(document: Document, consent_text: str | None) -> tuple[Campaign | None, list[Problem]]:
+def parse_and_judge(document: Document, consent_text: str | None) -> tuple[Campaign | None, list[Problem]]:
     """The campaign, or None and the problems."""
     problems = list(document.problems)
     if document.data is None and problems:
@@ -88,7 +88,7 @@ class _CampaignReader(Reader):
         tz = self.word(("timezone",), windows.zone)
         phases = self._phases(tz or ZoneInfo("UTC"))
         self.word(("contact",), names.contact)
-        self.word(("theme",), inside)
+        self.word(("theme",), relative_file)
         parts = (
             self._selection(consent_text),
             self._doors(),
@@ -120,8 +120,8 @@ class _CampaignReader(Reader):
         if not isinstance(item, dict):
             return None
         for key in ("page", "message"):
-            self.word((*path, key), inside)
-        self.word((*path, "more"), names.link)
+            self.word((*path, key), relative_file)
+        self.word((*path, "more"), names.page_link)
         paths = self.words((*path, "paths"), names.occupied_path)
         start_at = self.word((*path, "start"), windows.instant, tz)
         end_at = self._end(path, start_at, tz)
@@ -191,7 +191,7 @@ class _CampaignReader(Reader):
     ) -> dict[str, ConsentAnswer]:
         """The answers; `places` is told where each stands."""
         path = ("sites", "consent")
-        file = self.word(path, inside)
+        file = self.word(path, relative_file)
         if file is None:
             return {}
         if consent_text is None:
@@ -243,7 +243,7 @@ class _CampaignReader(Reader):
         self.word(("mandate", "record"), names.contact)
         roles = self.get(("mandate", "roles"), {})
         for name in roles:
-            self.word(("mandate", "roles", name, "signers"), inside)
+            self.word(("mandate", "roles", name, "signers"), relative_file)
         if any(path[:1] == ("mandate",) for path in self.refused):
             return None
         made = (Role(name, role["threshold"], role["signers"]) for name, role in sorted(roles.items()))
@@ -251,7 +251,7 @@ class _CampaignReader(Reader):
         return Mandate(data["decision"], data["decided_on"], votes, data.get("record", ""), tuple(made))
 
 
-def inside(text: str) -> str:
+def relative_file(text: str) -> str:
     """A relative file name that stays below the campaign's folder.
 
     Raises:

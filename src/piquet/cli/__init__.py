@@ -17,7 +17,7 @@ from click.shell_completion import CompletionItem
 from piquet import __version__
 from piquet.cli import exit_codes
 from piquet.cli.exit_codes import INTERNAL, INTERRUPTED, USAGE, code_of
-from piquet.cli.hosts import command as host_command
+from piquet.cli.hosts import host_command
 from piquet.errors import PiquetError
 from piquet.protocol.verbs import HOST_VERBS
 
@@ -83,10 +83,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Raises:
         SystemExit: always, with a code of `exit_codes`.
     """
-    sys.exit(run(arguments))
+    sys.exit(run_command(arguments))
 
 
-def run(arguments: Sequence[str] | None = None) -> int:
+def run_command(arguments: Sequence[str] | None = None) -> int:
     """Run one command; every error ends here as a message on standard error and an exit code."""
     try:
         result = cli.main(args=arguments, prog_name="piquet", standalone_mode=False)

@@ -28,7 +28,7 @@ def command(campaign: Path) -> int:
     """Check the file CAMPAIGN, its consent list, its pages and its theme."""
     loaded = load_campaign(campaign)
     sizes = page_sizes(loaded)
-    click.echo(summary(loaded))
+    click.echo(campaign_summary(loaded))
     found = by_weight(
         [*campaign_findings(loaded.campaign, datetime.now(UTC)), *_untouched(loaded), *_heavy(sizes)]
     )
@@ -42,7 +42,7 @@ def command(campaign: Path) -> int:
     return OK
 
 
-def summary(loaded: LoadedCampaign) -> str:
+def campaign_summary(loaded: LoadedCampaign) -> str:
     """What was understood, for a person: name, languages, and each window in local time and UTC."""
     campaign = loaded.campaign
     title = f"{campaign.name}: {len(loaded.pages)} texts in {', '.join(campaign.languages)}"

@@ -19,7 +19,7 @@ from piquet.cli.exit_codes import OK, code_of
 from piquet.cli.live import Live
 from piquet.cli.run_summary import RunSummary
 from piquet.controller.events import Event
-from piquet.engines import Drive, EngineRequest, start
+from piquet.engines import Drive, EngineRequest, start_engine
 from piquet.errors import EngineError, FleetError, PiquetError
 from piquet.fleet.inventory import inventory_hosts, require_inventory
 
@@ -95,7 +95,7 @@ def drive_verb(verb: str, engine: str, request: EngineRequest, is_json: bool) ->
     if course.is_interrupted or (error and course.hosts):
         click.echo(f"\n{run_summary_text.where(course, request.inventory, engine)}", err=True)
     if is_json:
-        document = run_summary_json.document(course, engine, seconds, code, error)
+        document = run_summary_json.run_document(course, engine, seconds, code, error)
         click.echo(json.dumps(document, ensure_ascii=False, indent=1))
     elif course.hosts or course.losses:
         _print_end(course, seconds, error)
@@ -108,7 +108,7 @@ def _follow(run: VerbRun) -> None:
     Raises:
         PiquetError: the engine could not run, or there was nothing for it to do.
     """
-    with start(run.engine, run.course.verb, run.request) as drive, _signals(run, drive):
+    with start_engine(run.engine, run.course.verb, run.request) as drive, _signals(run, drive):
         try:
             for event in drive.events():
                 if run.signals and not run.course.is_interrupted:
@@ -163,15 +163,15 @@ def _signals(run: VerbRun, drive: Drive) -> Iterator[None]:
 def _print_data(host: str, result: Mapping[str, Any]) -> None:
     if shown := str(result.get("show") or ""):
         click.echo(f"{shown}\n" if not host else shown)
-    if host and (text := run_summary_text.diff(host, result.get("diff"))):
+    if host and (text := run_summary_text.diff_text(host, result.get("diff"))):
         click.echo(text)
 
 
 def _print_end(course: RunSummary, seconds: float, error: PiquetError | None) -> None:
     rows = course.rows()
     if rows and course.verb in _OWN_TABLE:
-        click.echo(run_summary_text.table(rows, course.check))
+        click.echo(run_summary_text.host_table(rows, course.check))
     if rows and course.verb in _WITHOUT_GAP:
         click.echo()
-    line = run_summary_text.summary(course, seconds)
+    line = run_summary_text.last_line(course, seconds)
     click.echo(f"NOT {line}" if error and line.startswith("done") else line)

@@ -61,12 +61,14 @@ def of_kind(kind: str) -> int:
     return _BY_KIND.get(kind, FINDINGS)
 
 
-def table() -> str:
+def exit_code_table() -> str:
     """The table above, as Markdown."""
     return "\n".join(line for line in str(__doc__).splitlines() if line.startswith("|"))
 
 
 def rows() -> tuple[tuple[str, str], ...]:
     """Each code and its meaning, for `--help`."""
-    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in table().splitlines()[2:]]
+    cells = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in exit_code_table().splitlines()[2:]
+    ]
     return tuple((code, meaning) for code, _, meaning in cells)

@@ -36,7 +36,7 @@ def specifications(verb: str) -> dict[str, Spec]:
     return found
 
 
-def parse(verb: str, pairs: Iterable[str]) -> dict[str, Any]:
+def parse_variables(verb: str, pairs: Iterable[str]) -> dict[str, Any]:
     """What `-e` gave, each value of its variable's type.
 
     Raises:

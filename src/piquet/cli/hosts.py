@@ -102,7 +102,7 @@ _COMMON: tuple[Decorator, ...] = (
 )
 
 
-def command(verb: str) -> click.Command:
+def host_command(verb: str) -> click.Command:
     """The command of a verb of `HOST_VERBS`."""
     about = HOST_VERBS[verb]
 
@@ -122,11 +122,11 @@ def variables(verb: str, values: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         click.UsageError: a variable is unknown, of another type, or given twice.
     """
-    from piquet.cli.host_variables import parse
+    from piquet.cli.host_variables import parse_variables
 
     given = {name: values.get(name) for name in OPTIONS}
     named = {OPTIONS[name][0]: _plain(value) for name, value in given.items() if value not in (None, ())}
-    extra = parse(verb, values["extra"])
+    extra = parse_variables(verb, values["extra"])
     if twice := sorted(named.keys() & extra.keys()):
         raise click.UsageError(f"given twice: {', '.join(twice)}")
     return named | extra

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from piquet.cli.plan_text import as_json, print_plan
-from piquet.controller.prepare import build, keep
+from piquet.controller.prepare import build, keep_plan
 from piquet.fleet.inventory import default_workdir, inventory_hosts
 from piquet.fleet.read import read_fleet
 from piquet.fleet.workdir import Workdir
@@ -53,5 +53,5 @@ def command(
 def _keep(plan: Plan, loaded: LoadedCampaign, work: Workdir) -> str:
     """Write plan and bundles where the engine's `stage` reads them; the digest."""
     prepared = build(plan, loaded)
-    keep(prepared, work)
+    keep_plan(prepared, work)
     return prepared.digest

@@ -11,7 +11,7 @@ from piquet.errors import PiquetError, kind_of
 SUMMARY_FORMAT = 1
 
 
-def document(
+def run_document(
     course: RunSummary, engine: str, seconds: float, exit_code: int, error: PiquetError | None = None
 ) -> dict[str, Any]:
     """The whole run.

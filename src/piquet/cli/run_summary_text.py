@@ -22,7 +22,7 @@ _QUIET: frozenset[HostWord] = frozenset({"changed"})
 """Words whose hosts the last line does not name."""
 
 
-def summary(course: RunSummary, seconds: float) -> str:
+def last_line(course: RunSummary, seconds: float) -> str:
     """The last line: `done: 16 hosts, 16 changed, 0 failed, 4.2 s`, or `NOT done: …` with names."""
     rows = course.rows()
     title = "done" if course.is_done else "NOT done"
@@ -47,7 +47,7 @@ def _names(hosts: Sequence[str]) -> str:
     return printable(", ".join([*hosts[:_SHOWN], *more]))
 
 
-def table(rows: Iterable[HostRow], check: bool) -> str:
+def host_table(rows: Iterable[HostRow], check: bool) -> str:
     """A row per host."""
     return printable(as_columns([(r.host, _said(r.word, check), r.state, r.detail) for r in rows]))
 
@@ -63,7 +63,7 @@ def failure(host: str, result: Mapping[str, Any]) -> str:
     return printable(f"{word}: {message}" if message.startswith(f"{host}:") else f"{word}: {host}: {message}")
 
 
-def diff(host: str, changes: object) -> str:
+def diff_text(host: str, changes: object) -> str:
     """The files of one host before and after, as one unified diff; their names begin with the host's."""
     parts = [change for change in (changes if isinstance(changes, list) else ()) if isinstance(change, dict)]
     return printable("".join(line for change in parts for line in _unified(host, change)))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from piquet.cli.verify_run import VerifyRun, keep, look, take
+from piquet.cli.verify_run import VerifyRun, keep_baseline, look_at_fleet, take_and_keep
 from piquet.errors import FleetError
 from piquet.fleet.inventory import default_workdir, inventory_hosts
 from piquet.fleet.read import read_fleet
@@ -102,5 +102,5 @@ def command(
         expectations, targets, unreachable, surveyed_at, file, work, concurrency, timeout, ca, max_shown
     )
     if baseline in ("take", "keep"):
-        return (take if baseline == "take" else keep)(run, is_json)
-    return look(run, baseline, is_json)
+        return (take_and_keep if baseline == "take" else keep_baseline)(run, is_json)
+    return look_at_fleet(run, baseline, is_json)

@@ -17,8 +17,8 @@ from piquet.cli.exit_codes import FINDINGS, OK
 from piquet.cli.progress import progress_bar
 from piquet.errors import FleetError
 from piquet.fleet.workdir import Workdir
-from piquet.report.inspection import Report, as_text, to_json
-from piquet.verify.baseline import Baseline, after_surveys, fill, merge, read_baseline, write_baseline
+from piquet.report.inspection import Report, inspection_json, inspection_text
+from piquet.verify.baseline import Baseline, after_surveys, merge, read_baseline, with_missing, write_baseline
 from piquet.verify.certificate import Certificate, make_certificate
 from piquet.verify.expectations import Expectations
 from piquet.verify.observation import Target, Unreachable
@@ -42,7 +42,7 @@ class VerifyRun:
     max_shown: int | None
 
 
-def keep(run: VerifyRun, is_json: bool) -> int:
+def keep_baseline(run: VerifyRun, is_json: bool) -> int:
     """Take what is missing of a baseline since the last survey, and replace nothing.
 
     What was taken before the first reload of ours stays, whatever that reload brought. In a window nothing is taken:
@@ -54,9 +54,9 @@ def keep(run: VerifyRun, is_json: bool) -> int:
         return OK
     kept = after_surveys(earlier, run.surveyed_at) if earlier else None
     if kept is None:
-        return take(run, is_json)
+        return take_and_keep(run, is_json)
     if asked := lacking(run.targets, run.expectations, kept):
-        return take(replace(run, targets=asked), is_json, kept)
+        return take_and_keep(replace(run, targets=asked), is_json, kept)
     at = datetime.fromtimestamp(min(kept.taken_at.values()), UTC)
     when = f"{at:%Y-%m-%d %H:%M:%S} UTC, after the survey"
     said = f"baseline of {len(kept.prints)} answers of {when}, stays as it is in {run.file}"
@@ -64,7 +64,7 @@ def keep(run: VerifyRun, is_json: bool) -> int:
     return OK
 
 
-def take(run: VerifyRun, is_json: bool, kept: Baseline | None = None) -> int:
+def take_and_keep(run: VerifyRun, is_json: bool, kept: Baseline | None = None) -> int:
     """Take a baseline and keep it, beside what an earlier one holds of other hosts.
 
     Args:
@@ -81,7 +81,7 @@ def take(run: VerifyRun, is_json: bool, kept: Baseline | None = None) -> int:
     taken, silent = asyncio.run(ask())
     earlier = _baseline(run.file, must_exist=False)
     merged = merge(earlier, taken) if earlier else taken
-    whole = fill(kept, merged) if kept else merged
+    whole = with_missing(kept, merged) if kept else merged
     run.work.write(f"baselines/{run.file.name}", write_baseline(whole).encode())
     _tell(run, is_json, taken, silent, f"baseline of {len(taken.prints)} answers kept in {run.file}")
     return FINDINGS if silent else OK
@@ -106,7 +106,7 @@ def _tell(run: VerifyRun, is_json: bool, taken: Baseline, silent: tuple[Target, 
         click.echo(f"not asked, so without a baseline: {one.label}")
 
 
-def look(run: VerifyRun, choice: str | None, is_json: bool) -> int:
+def look_at_fleet(run: VerifyRun, choice: str | None, is_json: bool) -> int:
     """Inspect the fleet and print the report."""
     baseline = None if choice == "ignore" else _baseline(run.file, must_exist=choice == "compare")
 
@@ -124,7 +124,9 @@ def look(run: VerifyRun, choice: str | None, is_json: bool) -> int:
     report = Report(
         campaign, at, moment, run.targets, run.unreachable, seen, certificate, baseline is not None
     )
-    click.echo(json.dumps(to_json(report), indent=1) if is_json else as_text(report, run.max_shown))
+    click.echo(
+        json.dumps(inspection_json(report), indent=1) if is_json else inspection_text(report, run.max_shown)
+    )
     return OK if report.is_ok else FINDINGS
 
 

@@ -87,7 +87,7 @@ def build(plan: Plan, loaded: LoadedCampaign) -> Prepared:
     return Prepared(plan, document, plan_digest(document), bundles)
 
 
-def keep(prepared: Prepared, workdir: Workdir) -> None:
+def keep_plan(prepared: Prepared, workdir: Workdir) -> None:
     """Write plan and bundles down for `stage`, under the digest."""
     workdir.write_plan(prepared.digest, prepared.document)
     for bundle in prepared.bundles:
@@ -117,7 +117,7 @@ def attempt(
     except PiquetError as err:
         return {"failed": True, "changed": False, "kind": kind_of(err), "msg": str(err)}
     if arguments["bundles"]:
-        keep(prepared, workdir)
+        keep_plan(prepared, workdir)
     return {
         "changed": False,
         "digest": prepared.digest,

@@ -30,7 +30,7 @@ def _follow(verb: str) -> None:
             _take(run, step, name=step.name, _ignore_errors=step.goes_on)
 
 
-def take(run: PyinfraRun, step: Step) -> Generator[FunctionCommand, None, None]:
+def take_step(run: PyinfraRun, step: Step) -> Generator[FunctionCommand, None, None]:
     """Take one step on the current host; a command follows only where something changed, or failed.
 
     Before pyinfra executes, the answer in check mode says what would.
@@ -55,7 +55,7 @@ def take(run: PyinfraRun, step: Step) -> Generator[FunctionCommand, None, None]:
         yield FunctionCommand(_report, (mine,), {})
 
 
-_take: Callable[..., object] = operation()(take)  # pyinfra's own type loses the parameters
+_take: Callable[..., object] = operation()(take_step)  # pyinfra's own type loses the parameters
 
 
 def _lose(state: State, host: Host) -> None:

@@ -19,7 +19,7 @@ ENGINES = ("ansible", "pyinfra")
 """What `--engine` may say; the first is the default."""
 
 
-def start(engine: str, verb: str, request: EngineRequest) -> Drive:
+def start_engine(engine: str, verb: str, request: EngineRequest) -> Drive:
     """Begin a verb; leaving the context of the returned drive ends all that it started.
 
     Args:
@@ -37,13 +37,13 @@ def start(engine: str, verb: str, request: EngineRequest) -> Drive:
     return drive
 
 
-def run(engine: str, verb: str, request: EngineRequest) -> Iterator[Event]:
+def run_engine(engine: str, verb: str, request: EngineRequest) -> Iterator[Event]:
     """Run a verb to its end; an iteration that is given up ends the engine too.
 
     Raises:
         EngineError: the engine could not run; raised after the last event.
     """
-    with start(engine, verb, request) as drive:
+    with start_engine(engine, verb, request) as drive:
         yield from (event for event in drive.events() if event is not None)
 
 

@@ -28,12 +28,12 @@ _APART_S = 50.0
 """Between two looks; the timer's minutes are some seconds longer or shorter on a busy machine."""
 
 
-def look(machine: Machine, verb: str) -> List[Finding]:
+def look_at_hooks(machine: Machine, verb: str) -> List[Finding]:
     """While armed, look again when a file's stamp has changed, and a minute after a line was found missing."""
-    current = armed.current(machine.paths)
+    current = armed.current_arming(machine.paths)
     if current is None:
         return []
-    stamps, seen = stamp(current.watch), store.sightings(machine.paths, current.armed_at)
+    stamps, seen = stamps_of(current.watch), store.sightings(machine.paths, current.armed_at)
     before = _since(seen.get("absent"))
     if stamps == seen.get("stamps", dict(current.watch)) and not before:
         return []
@@ -45,9 +45,9 @@ def look(machine: Machine, verb: str) -> List[Finding]:
     since = _absent_since(machine, current, before) if unhooked else {}
     told = {**seen, **found, "stamps": stamps, "absent": since}
     with contextlib.suppress(OSError, *documents.FAULTS):
-        store.write(machine.paths.boundaries, told)
+        store.write_state(machine.paths.boundaries, told)
     over = frozenset(key for key, at in since.items() if machine.now() - at >= _APART_S)
-    told_of = [*map(finding, found["missing"]), *map(not_first, later)]
+    told_of = [*map(unreached, found["missing"]), *map(not_first, later)]
     return [*told_of, *stops.unhooked(machine, verb, over)]
 
 
@@ -96,7 +96,7 @@ def _count(machine: Machine, *, is_hooked: bool) -> Dict[str, int]:
     return dict(Counter(keys[name] for block in blocks for name in block.names if name in keys))
 
 
-def stamp(paths: Iterable[str]) -> Dict[str, Any]:
+def stamps_of(paths: Iterable[str]) -> Dict[str, Any]:
     """Per file what changes when the file does; None where it is gone."""
     found: Dict[str, Any] = {}
     for path in paths:
@@ -151,7 +151,7 @@ def place(block: Block) -> Dict[str, Any]:
     return {"file": str(block.file), "line": block.line, "names": list(block.names)}
 
 
-def finding(record: Dict[str, Any]) -> Finding:
+def unreached(record: Dict[str, Any]) -> Finding:
     """One selected site that the strike does not reach."""
     message = "A selected site's server block has no hook, so the strike does not reach it."
     hint = "run hook (it reloads nginx), then arm"

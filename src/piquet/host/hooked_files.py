@@ -20,7 +20,9 @@ def removals(machine: Machine) -> List[Change]:
     changes = []
     for path in sorted(hooked_files(machine)):
         text = path.read_bytes()
-        changes.append(Change(path, files.FILE, hook_line.remove(text, include), origin=files.sha256(text)))
+        changes.append(
+            Change(path, files.FILE, hook_line.remove_hook(text, include), origin=files.sha256(text))
+        )
     return changes
 
 

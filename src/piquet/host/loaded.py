@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import Iterator, List, Sequence, Tuple
 
-from piquet.host.machine import Machine, boot_id
+from piquet.host.machine import Machine, this_boot
 from piquet.host.outcome import Request
 from piquet.host.servers.web_server import WebServer
 from piquet.host.state import store
@@ -40,7 +40,7 @@ def findings(machine: Machine, names: Sequence[str], severity: Severity) -> List
     return found
 
 
-def refusals(machine: Machine, request: Request, names: Sequence[str]) -> List[Finding]:
+def refusals_of_unloaded(machine: Machine, request: Request, names: Sequence[str]) -> List[Finding]:
     """The same for a verb that would reload: errors, or warnings where somebody said that it may."""
     return findings(machine, names, "warning" if request.options.get(OPTION) else "error")
 
@@ -108,7 +108,7 @@ def not_loaded(machine: Machine, bundle: Manifest) -> Tuple[str, ...]:
     """Running servers whose workers are older than what was staged."""
     record = store.installed(machine.paths) or {}
     staged = record.get("staged", {})
-    if staged.get("boot_id") != boot_id(machine):
+    if staged.get("boot_id") != this_boot(machine):
         return ()
     running = [server for server in machine.chosen(bundle.providers) if server.is_running()]
     return tuple(s.name for s in running if not s.is_loaded_since(float(staged["uptime_s"])))

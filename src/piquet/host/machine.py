@@ -85,7 +85,7 @@ def this_machine(
     return Machine(paths, platform, os_release, nginx, apache, known, role, clock, recalled)
 
 
-def boot_id(machine: Machine) -> str:
+def this_boot(machine: Machine) -> str:
     """This boot's name."""
     return store.boot_id(machine.paths)
 
@@ -110,13 +110,13 @@ def settle(machine: Machine, names: Iterable[str]) -> List[Finding]:
     return findings
 
 
-def undo(machine: Machine) -> List[Finding]:
+def undo_open(machine: Machine) -> List[Finding]:
     """Undo the open transaction: files, then servers; it stays open if a file could not be put back."""
-    record = transaction.record(machine.paths)
+    record = transaction.open_register(machine.paths)
     include = machine.paths.hook_include
     is_hook = record.get("verb") == "hook"
-    findings = transaction.undo(
-        machine.paths, (lambda _, text: hook_line.remove(text, include)) if is_hook else None
+    findings = transaction.put_back(
+        machine.paths, (lambda _, text: hook_line.remove_hook(text, include)) if is_hook else None
     )
     findings += settle(machine, record.get("servers", []))
     if not any(finding.code == "not-restored" for finding in findings):
@@ -141,8 +141,8 @@ def recover(machine: Machine, verb: str) -> List[Finding]:
     if not transaction.is_open(machine.paths):
         return []
     try:
-        interrupted = transaction.record(machine.paths).get("verb", "?")
-        findings = undo(machine)
+        interrupted = transaction.open_register(machine.paths).get("verb", "?")
+        findings = undo_open(machine)
     except Exception as error:  # whatever is wrong with the register, it must not keep a picket up
         finding = Finding("error", "not-recovered", str(machine.paths.checkpoint), str(error))
         machine.log(verb, "recovery-failed", error=str(error))

@@ -55,7 +55,7 @@ class Outcome:
         return not errors(self.findings)
 
 
-def diff(changes: Iterable[Change]) -> Tuple[Dict[str, Optional[str]], ...]:
+def texts_before_and_after(changes: Iterable[Change]) -> Tuple[Dict[str, Optional[str]], ...]:
     """Texts before and after, for people; what is not public on the host is shown by its digest only."""
     return tuple(
         {"path": str(c.path), "before": _before(c.path, c.mode), "after": _after(c)} for c in changes

@@ -70,7 +70,7 @@ def lying(paths: Paths, seal: str = "") -> Iterator[str]:
                 os.utime(str(paths.run), ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
-def sweep(paths: Paths, now: float) -> None:
+def sweep_proofs(paths: Paths, now: float) -> None:
     """Take away what a death in the middle of a question has left; a link is taken away itself.
 
     A question that is being asked is left alone: check mode waits for no lock.
@@ -88,7 +88,7 @@ def sweep(paths: Paths, now: float) -> None:
         paths.proof.rmdir()
 
 
-def faults(machine: Machine, staged: Manifest) -> List[Finding]:
+def unproved(machine: Machine, staged: Manifest) -> List[Finding]:
     """The servers of which no site shows it, with the cause if there is one to be found."""
     return [found for provider in staged.providers for found in _faults_of(machine, staged, provider)]
 
@@ -120,10 +120,10 @@ def _faults_of(machine: Machine, staged: Manifest, provider: str) -> Iterator[Fi
 
 def _show(entry: StagedEntry, campaign: str, name: str) -> Tuple[bool, probe.ProbeAnswer]:
     """Whether a site answers the name of the file as ours, and a name of no file not."""
-    answer = probe.ask(entry.probe or {}, PROOF_PREFIX + name)
+    answer = probe.probe(entry.probe or {}, PROOF_PREFIX + name)
     if not _is_ours(answer, campaign):
         return False, answer
-    return not _is_ours(probe.ask(entry.probe or {}, PROOF_PREFIX + word()), campaign), answer
+    return not _is_ours(probe.probe(entry.probe or {}, PROOF_PREFIX + word()), campaign), answer
 
 
 def _is_ours(answer: probe.ProbeAnswer, campaign: str) -> bool:
@@ -153,9 +153,9 @@ def is_echoed(entry: StagedEntry, paths: Paths, path: str, seal: str) -> bool:
     """
     try:
         with lying(paths, seal) as name:
-            if probe.ask(entry.probe or {}, path, nonce=name).nonce != name:
+            if probe.probe(entry.probe or {}, path, nonce=name).nonce != name:
                 return False
             other = word()
-            return probe.ask(entry.probe or {}, path, nonce=other).nonce != other
+            return probe.probe(entry.probe or {}, path, nonce=other).nonce != other
     except OSError:
         return True

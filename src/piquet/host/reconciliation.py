@@ -23,7 +23,7 @@ from typing import FrozenSet, List, Optional, Tuple, Union
 
 from piquet.host import stop_watch, stops, takedown
 from piquet.host.errors import AgentError, StateError
-from piquet.host.machine import Machine, boot_id
+from piquet.host.machine import Machine, this_boot
 from piquet.host.state import (
     armed,
     boot_mark,
@@ -166,7 +166,7 @@ def _after_boot(facts: Facts, current: Armed) -> Tuple[Action, ...]:
     return (*stop, PutUp(keys))
 
 
-def apply(machine: Machine, verb: str) -> Tuple[Tuple[Action, ...], List[Finding]]:
+def reconcile_now(machine: Machine, verb: str) -> Tuple[Tuple[Action, ...], List[Finding]]:
     """Gather facts, decide and act; also what `arm` does first, so that it never builds on a stale state."""
     facts = gather(machine)
     if facts.is_first:
@@ -194,16 +194,16 @@ def gather(machine: Machine) -> Facts:
     """Look at clock, boot, state and flags."""
     paths, said, is_unreadable = machine.paths, None, False
     try:
-        said = armed.read(paths)
+        said = armed.read_armed(paths)
     except StateError:
         is_unreadable = True
     agreed = armed.agreed(paths, said) if said else None
     current = agreed or said
-    boot = boot_id(machine)
+    boot = this_boot(machine)
     is_intact = current is None or current.boot_id == boot or _is_intact(machine, current)
     has_live = paths.live.is_symlink() or paths.live.exists()
-    is_stopped = files.is_there(paths.stopped)
-    is_agreed, has_token = said is None or agreed is not None, token_file.is_there(paths)
+    is_stopped = files.exists(paths.stopped)
+    is_agreed, has_token = said is None or agreed is not None, token_file.has_token(paths)
     return Facts(
         machine.now(),
         boot,
@@ -215,7 +215,7 @@ def gather(machine: Machine) -> Facts:
         is_stopped,
         is_agreed,
         has_token,
-        not boot_mark.is_there(paths),
+        not boot_mark.is_marked(paths),
         current is not None and current.boot_id != boot and signs.was_left_alone(paths),
         current is None or manifest.is_planned(paths, current.plan_digest),
     )
@@ -224,7 +224,7 @@ def gather(machine: Machine) -> Facts:
 def _is_intact(machine: Machine, current: Armed) -> bool:
     """Whether all that was staged is untouched; what cannot even be compared is not."""
     try:
-        return not manifest.faults(machine.paths, current.plan_digest)
+        return not manifest.not_intact(machine.paths, current.plan_digest)
     except Exception:
         return False
 
@@ -236,13 +236,13 @@ def put_up(machine: Machine, current: Armed, keys: FrozenSet[str]) -> Armed:
         OSError: one of the steps could not be done; the caller decides what that means.
         RecalledError: somebody rolled back since this process began; the caller must release.
     """
-    boot = boot_id(machine)
+    boot = this_boot(machine)
     rollback_stamp.require_none_since(machine.paths, machine.recalled)
-    begun = armed.write(machine.paths, current.in_boot(boot, is_complete=False))
-    flags.put_up(machine.paths, sorted(keys))
+    begun = armed.write_armed(machine.paths, current.in_boot(boot, is_complete=False))
+    flags.make_flags(machine.paths, sorted(keys))
     signs.note(machine.paths)
     complete = begun.in_boot(boot, is_complete=True)
-    store.write(machine.paths.armed, complete.to_json())
+    store.write_state(machine.paths.armed, complete.to_json())
     rollback_stamp.require_none_since(machine.paths, machine.recalled)
     return complete
 
@@ -266,13 +266,13 @@ def _perform_small(machine: Machine, verb: str, action: Action) -> None:
         flags.take_down(machine.paths, action.keys)
         machine.log(verb, "flags-taken-down", keys=sorted(action.keys))
         return
-    current = armed.current(machine.paths)
+    current = armed.current_arming(machine.paths)
     if current is None:
         return
     if isinstance(action, RecordStop):
-        stops.record(machine, verb, action.keys)
+        stops.remember_stop(machine, verb, action.keys)
     elif isinstance(action, CompleteBoot):
-        store.write(machine.paths.armed, current.in_boot(current.boot_id, is_complete=True).to_json())
+        store.write_state(machine.paths.armed, current.in_boot(current.boot_id, is_complete=True).to_json())
     elif isinstance(action, PutUp):
         put_up(machine, current, action.keys)
         machine.log(verb, "flags-put-up-after-boot", count=len(action.keys))

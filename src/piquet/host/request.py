@@ -38,7 +38,7 @@ def from_payload(path: Path) -> Request:
         with zipfile.ZipFile(str(path)) as archive:
             members = {name: archive.read(name) for name in archive.namelist() if _is_member(name)}
         document = json.loads(members.pop("request.json"))
-        return parse(document, members)
+        return parse_request(document, members)
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise PayloadError(f"The payload holds no usable request: {error!r}.") from error
 
@@ -47,7 +47,7 @@ def _is_member(name: str) -> bool:
     return name in ("request.json", "plan.json", "manifest.json") or name.startswith("files/")
 
 
-def parse(document: Mapping[str, Any], members: Optional[Mapping[str, bytes]] = None) -> Request:
+def parse_request(document: Mapping[str, Any], members: Optional[Mapping[str, bytes]] = None) -> Request:
     """A request as a value; what is not common to all verbs becomes an option.
 
     Raises:
@@ -136,7 +136,7 @@ def _status(machine: Machine) -> Dict[str, Any]:
     from piquet.host import status_document
 
     try:
-        return status_document.document(machine)
+        return status_document.status_of(machine)
     except Exception as error:
         return {"state": "unknown", "error": repr(error)}
 

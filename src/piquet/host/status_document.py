@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any, Dict, List, Mapping, Optional
 
 from piquet.host import hook_watch, stop_watch, takedown
-from piquet.host.machine import Machine, boot_id
+from piquet.host.machine import Machine, this_boot
 from piquet.host.state import armed, flags, journal, manifest, rehearsal_tokens, store
 from piquet.host.state.armed import Armed
 from piquet.host.state.manifest import Manifest
@@ -15,11 +15,11 @@ from piquet.host.system import files
 MANDATE = "record only, signatures not checked"
 
 
-def document(machine: Machine) -> Dict[str, Any]:
+def status_of(machine: Machine) -> Dict[str, Any]:
     """The STATUS of the agent protocol."""
     paths, staged = machine.paths, manifest.staged(machine.paths)
     installed = store.installed(paths)
-    current = armed.current(machine.paths)
+    current = armed.current_arming(machine.paths)
     schedule = machine.schedule(staged.scheduler if staged else "")
     active, next_at = schedule.timer(machine.now())
     return {
@@ -33,7 +33,7 @@ def document(machine: Machine) -> Dict[str, Any]:
         "entries": _entries(machine, staged, current),
         "phases": [vars(phase) for phase in staged.phases] if staged else [],
         "now": machine.now(),
-        "boot_id": boot_id(machine),
+        "boot_id": this_boot(machine),
         "hooked": _hooked(machine, staged),
         "scheduler": schedule.name if staged else None,
         "timer": {"active": active, "next": next_at},
@@ -50,14 +50,14 @@ def _released(machine: Machine) -> str:
 
 def _rehearsal(machine: Machine) -> Optional[Dict[str, Any]]:
     """Which phase is rehearsed, and until when."""
-    found = rehearsal_tokens.current(machine.paths, machine.now())
+    found = rehearsal_tokens.current_token(machine.paths, machine.now())
     return {"phase": found.phase, "until": found.until} if found else None
 
 
 def _state(machine: Machine, installed: Optional[Mapping[str, Any]]) -> str:
     """One of absent, staged, armed, stopped, ended."""
     if machine.paths.armed.exists():
-        is_armed = armed.current(machine.paths) is not None and not files.is_there(machine.paths.stopped)
+        is_armed = armed.current_arming(machine.paths) is not None and not files.exists(machine.paths.stopped)
         return "armed" if is_armed else "stopped"
     if installed is None:
         return "absent"

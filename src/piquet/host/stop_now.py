@@ -33,7 +33,7 @@ class Stopped:
 def stop_now(machine: Machine, verb: str) -> Stopped:
     """Take the flags away at once, then disarm for good, then look whether it is true."""
     was_up, was_rehearsed = is_something_up(machine), rehearsal_tokens.are_there(machine.paths)
-    rollback_stamp.stamp(machine.paths)
+    rollback_stamp.stamp_rollback(machine.paths)
     findings = takedown.flags_down(machine)  # before the lock: whoever holds it may hang
     findings += takedown.end_rehearsal(machine, verb)[1]
     try:
@@ -52,7 +52,7 @@ def stop_now(machine: Machine, verb: str) -> Stopped:
 def is_something_up(machine: Machine) -> bool:
     """Whether there is anything to release; asked again behind the lock, since an arm may have held it."""
     paths = machine.paths
-    return paths.armed.exists() or paths.live.is_symlink() or token_file.is_there(paths)
+    return paths.armed.exists() or paths.live.is_symlink() or token_file.has_token(paths)
 
 
 def _release(machine: Machine, verb: str, is_changed: bool) -> List[Finding]:
@@ -60,7 +60,7 @@ def _release(machine: Machine, verb: str, is_changed: bool) -> List[Finding]:
     findings = takedown.disarm(machine, verb, "rollback") if is_changed else takedown.flags_down(machine)
     findings += takedown.end_rehearsal(machine, verb)[1]
     stop_watch.notice(machine, verb)
-    findings += takedown.confirm(machine, verb)
+    findings += takedown.confirm_boundaries(machine, verb)
     for server in machine.present().values():
         if server.is_running() and not server.test().ok:
             told = web_server.broken(server)

@@ -39,7 +39,7 @@ def unrecorded(machine: Machine) -> Optional[Armed]:
     """What was armed last, if somebody has deleted the armed state since and no end of it was recorded."""
     last, ended = armed.read_last(machine.paths), armed.read_ended(machine.paths)
     is_known = ended is not None and last is not None and ended.arming == last.arming
-    return None if files.is_there(machine.paths.armed) or is_known else last
+    return None if files.exists(machine.paths.armed) or is_known else last
 
 
 def notice(machine: Machine, verb: str) -> None:
@@ -49,13 +49,13 @@ def notice(machine: Machine, verb: str) -> None:
         return
     record = {**last.to_json(), "reason": REASON, "ended_at": machine.now()}
     with contextlib.suppress(OSError):
-        store.write(machine.paths.ended, record)
+        store.write_state(machine.paths.ended, record)
         machine.log(verb, "disarmed", reason=REASON, found="the armed state is gone")
 
 
-def confirm(machine: Machine, verb: str) -> List[Finding]:
+def confirm_stops(machine: Machine, verb: str) -> List[Finding]:
     """Ask for every single entry that was stopped inside its window, until its site is seen without the strike."""
-    current, staged = armed.current(machine.paths), manifest.staged(machine.paths)
+    current, staged = armed.current_arming(machine.paths), manifest.staged(machine.paths)
     if current is None or staged is None or staged.campaign != current.campaign:
         return []
     seen = store.sightings(machine.paths, current.armed_at)
@@ -69,13 +69,13 @@ def confirm(machine: Machine, verb: str) -> List[Finding]:
     findings += [finding for finding in told.values() if finding is not None]
     seen["unconfirmed_stops"] = {name: f.to_json() for name, f in told.items() if f is not None}
     with contextlib.suppress(OSError):
-        store.write(machine.paths.boundaries, seen)
+        store.write_state(machine.paths.boundaries, seen)
     return findings
 
 
-def unconfirmed(machine: Machine) -> List[Finding]:
+def unconfirmed_stops(machine: Machine) -> List[Finding]:
     """What the last look found of stops that were not confirmed since; nobody is asked."""
-    current, staged = armed.current(machine.paths), manifest.staged(machine.paths)
+    current, staged = armed.current_arming(machine.paths), manifest.staged(machine.paths)
     if current is None or staged is None:
         return []
     seen = store.sightings(machine.paths, current.armed_at)

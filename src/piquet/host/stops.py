@@ -12,30 +12,30 @@ from piquet.host.state import armed, documents, flags
 from piquet.protocol.findings import Finding
 
 
-def record(machine: Machine, verb: str, keys: FrozenSet[str], *, is_unhooked: bool = False) -> None:
+def remember_stop(machine: Machine, verb: str, keys: FrozenSet[str], *, is_unhooked: bool = False) -> None:
     """Remember that entries were stopped, where their flags are gone.
 
     Raises:
         OSError, AgentError, …: it could not be written; the caller must release the host.
     """
-    current = armed.current(machine.paths)
+    current = armed.current_arming(machine.paths)
     if current is not None:
-        armed.write(machine.paths, current.without(keys, machine.now(), is_unhooked=is_unhooked))
+        armed.write_armed(machine.paths, current.without(keys, machine.now(), is_unhooked=is_unhooked))
         machine.log(verb, "hook-taken-out" if is_unhooked else "stopped-by-hand", keys=sorted(keys))
 
 
 def unhooked(machine: Machine, verb: str, keys: FrozenSet[str]) -> List[Finding]:
     """Stop entries whose hook line somebody has taken out: it may come back, the strike does not without an arm."""
-    current = armed.current(machine.paths)
+    current = armed.current_arming(machine.paths)
     keys = keys & current.expected(machine.now()) if current else frozenset()
     if current is None or not keys:
         return []
-    found = [finding(key) for key in sorted(keys)]
+    found = [stopped_by_hand(key) for key in sorted(keys)]
     if not current.expected(machine.now()) - keys:
         return [*found, *takedown.disarm(machine, verb, "stopped by hand")]
     try:
         flags.take_down(machine.paths, keys)
-        record(machine, verb, keys, is_unhooked=True)
+        remember_stop(machine, verb, keys, is_unhooked=True)
     except (OSError, AgentError, *documents.FAULTS) as error:
         return [*found, *not_written(machine, verb, error)]
     return found
@@ -48,7 +48,7 @@ def not_written(machine: Machine, verb: str, error: BaseException) -> List[Findi
     return [told, *takedown.disarm(machine, verb, "state not written")]
 
 
-def finding(key: str) -> Finding:
+def stopped_by_hand(key: str) -> Finding:
     """One site that was stopped like this."""
     message = "Its hook line was taken out while the host was armed, so the site was stopped, for good."
     hint = "to start it again: hook, then arm"

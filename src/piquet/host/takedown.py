@@ -51,7 +51,7 @@ def end_rehearsal(machine: Machine, verb: str, *, only_over: bool = False) -> Tu
     """Take passes away, all or those that are over; tell whether there was any, and what resists."""
     try:
         was_there = (
-            rehearsal_tokens.sweep(machine.paths, machine.now())
+            rehearsal_tokens.sweep_tokens(machine.paths, machine.now())
             if only_over
             else rehearsal_tokens.clear(machine.paths)
         )
@@ -76,7 +76,7 @@ def disarm(machine: Machine, verb: str, reason: str) -> List[Finding]:
     """Flags first (that is what visitors see), then for good; a rehearsal ends with it."""
     findings = flags_down(machine) + end_rehearsal(machine, verb)[1]
     token_stays = token_file.delete(machine.paths)
-    state_stays = store.disarm(machine.paths, reason, machine.now())
+    state_stays = store.record_disarmed(machine.paths, reason, machine.now())
     if state_stays or token_stays:
         findings += _stopped_elsewhere(machine, state_stays, token_stays)
     machine.log(verb, "disarmed", reason=reason, findings=[f.to_json() for f in findings])
@@ -85,7 +85,7 @@ def disarm(machine: Machine, verb: str, reason: str) -> List[Finding]:
 
 def unarmed(machine: Machine, verb: str) -> List[Finding]:
     """Flags, or a token, of no arming that anybody knows of: what is left after the printed line, or was put back."""
-    if files.is_there(machine.paths.live):
+    if files.exists(machine.paths.live):
         machine.log(verb, "flags-without-arming")
     findings = flags_down(machine)
     token_file.delete(machine.paths)
@@ -115,7 +115,7 @@ def _armed_stays(machine: Machine, failure: OSError, *, is_final: bool) -> Findi
     return Finding("error", "not-disarmed", place, message, got=got, hint=hint)
 
 
-def confirm(machine: Machine, verb: str) -> List[Finding]:
+def confirm_boundaries(machine: Machine, verb: str) -> List[Finding]:
     """Look at every boundary that is due; escalate if a site is ours that must not be."""
     current, is_armed = _subject(machine)
     staged = manifest.staged(machine.paths)
@@ -141,11 +141,11 @@ def confirm(machine: Machine, verb: str) -> List[Finding]:
     if due:
         seen["unconfirmed"] = {name: finding.to_json() for name, finding in unconfirmed.items()}
         with contextlib.suppress(OSError):
-            store.write(machine.paths.boundaries, seen)
+            store.write_state(machine.paths.boundaries, seen)
     return findings
 
 
-def unconfirmed(machine: Machine) -> List[Finding]:
+def unconfirmed_boundaries(machine: Machine) -> List[Finding]:
     """What the last look at each boundary found that is due and was not confirmed since; nobody is asked."""
     current, is_armed = _subject(machine)
     if current is None:
@@ -180,7 +180,7 @@ def flags_and_sites(machine: Machine, told: Optional[Sequence[Finding]] = None) 
 def _subject(machine: Machine) -> Tuple[Optional[Armed], bool]:
     """What the host is armed with, or was last."""
     paths = machine.paths
-    current = armed.current(paths)
+    current = armed.current_arming(paths)
     if current is not None:
         return current, True
     return armed.read_ended(paths) or armed.read_last(paths) or _unknown(machine), False
@@ -189,7 +189,7 @@ def _subject(machine: Machine) -> Tuple[Optional[Armed], bool]:
 def _unknown(machine: Machine) -> Optional[Armed]:
     """Inside of a window and with everything deleted that would tell, the host may have been armed: so it is asked."""
     staged, now = manifest.staged(machine.paths), machine.now()
-    if staged is None or files.is_there(machine.paths.installed):
+    if staged is None or files.exists(machine.paths.installed):
         return None
     is_inside = any(phase.start <= now < phase.end for phase in staged.phases)
     return armed.begin(staged, "", 0.0, "", {}, {}) if is_inside else None
@@ -259,7 +259,7 @@ def _word(asked: Sequence[Dict[str, Any]], wants_ours: bool) -> str:
 def _ask(entry: StagedEntry, staged: Manifest, phase: int, wants_ours: bool) -> probe.ProbeAnswer:
     """Ask a few times, since a switch may be milliseconds away."""
     for attempt in range(_TRIES):
-        answer = probe.ask(entry.probe or {}, staged.witness_path(phase))
+        answer = probe.probe(entry.probe or {}, staged.witness_path(phase))
         if answer.is_of(staged.campaign, phase) == wants_ours or answer.error:
             break
         pause(_PAUSE_S if attempt < _TRIES - 1 else 0)
@@ -401,7 +401,7 @@ def _taken_away(machine: Machine, verb: str, is_armed: bool) -> List[Finding]:
 
 def _there(machine: Machine, staged: Manifest) -> List[str]:
     """Which of our server files are there, users of a variable before its definition."""
-    return [path for path in staged.server_files() if files.is_there(machine.paths.at(path))]
+    return [path for path in staged.server_files() if files.exists(machine.paths.at(path))]
 
 
 def _move_all_away(machine: Machine, verb: str, paths: Sequence[str]) -> None:

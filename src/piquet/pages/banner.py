@@ -17,10 +17,10 @@ from piquet.banner import BANNER_MARK, VEIL
 from piquet.campaign.model import Campaign, Phase
 from piquet.errors import BundleError, Problem
 from piquet.pages import dates, text
-from piquet.pages.html_allowlist import faults
+from piquet.pages.html_allowlist import markup_faults
 from piquet.pages.source import PageSource
 from piquet.pages.theme import BANNER_STYLE
-from piquet.pages.words import Words, direction, words
+from piquet.pages.words import Words, direction, words_of
 from piquet.protocol.http import ASSET_PREFIX
 
 BANNER_SCRIPT = "banner.js"
@@ -64,7 +64,7 @@ def fragment(campaign: Campaign, phase: Phase, source: PageSource, *, is_open: b
     Raises:
         BundleError: the text is too long for a line of configuration, or holds what no banner may.
     """
-    spoken, strike = words(source.language, campaign.theme), announced(campaign, phase)
+    spoken, strike = words_of(source.language, campaign.theme), announced(campaign, phase)
     html = _FRAME.format(
         mark=BANNER_MARK,
         head=_head(),
@@ -105,7 +105,9 @@ def _refuse(source: PageSource, line: str) -> None:
     if len(line) > BANNER_MAX_BYTES:
         got = f"{len(line)} bytes where {BANNER_MAX_BYTES} fit"
         raise BundleError(f"{source.file}: this message is too long for a banner: {got}")
-    problems = [Problem(source.file, 0, 0, fault) for fault in faults(line, {ASSET_PREFIX + BANNER_SCRIPT})]
+    problems = [
+        Problem(source.file, 0, 0, fault) for fault in markup_faults(line, {ASSET_PREFIX + BANNER_SCRIPT})
+    ]
     if problems:
         raise BundleError("this banner cannot be shown", problems)
 
@@ -121,7 +123,7 @@ def _head() -> Markup:
 
 
 def _window(campaign: Campaign, strike: Phase, spoken: Words) -> Markup:
-    return _WINDOW.format(own=_own_mark(spoken), window=dates.window(campaign, strike, spoken))
+    return _WINDOW.format(own=_own_mark(spoken), window=dates.window_markup(campaign, strike, spoken))
 
 
 def _effect(strike: Phase, spoken: Words, is_open: bool) -> Markup:

@@ -157,7 +157,7 @@ class Beside:
         is_there = self._folder.has_file(file) and self._folder.is_inside(file)
         content = self._folder.raw(file, pictures.MAX_PICTURE_BYTES) if is_there else None
         size_bytes = self._folder.size_bytes(file) if is_there else 0
-        problem = pictures.content_problem(source, found, content, size_bytes)
+        problem = pictures.picture_problem(source, found, content, size_bytes)
         return problem, b"" if problem or content is None else content
 
     def _picks(self, name: str) -> Mapping[str, tuple[Pick, ...]]:
@@ -189,7 +189,7 @@ class Beside:
                 yield name, self._theme_text(file, names)
             else:
                 content = self._folder.raw(file, theme_files.MAX_FILE_BYTES)
-                if problem := theme_files.content_problem(file, content):
+                if problem := theme_files.theme_file_problem(file, content):
                     self.problems.append(problem)
                 yield name, content
         if len(names) > theme_files.MAX_FILES:

@@ -24,7 +24,7 @@ _VOWELS = frozenset("AEIOUYHÀÂÉÈÊÎÔŒ")
 """Before these, French says `heure d’…`."""
 
 
-def window(campaign: Campaign, phase: Phase, words: Words) -> Markup:
+def window_markup(campaign: Campaign, phase: Phase, words: Words) -> Markup:
     """From when until when, e.g. `from … until … (Paris time)`, with `time` elements; no capital, no full stop.
 
     It is of all phases that touch this one and show the same.
@@ -62,7 +62,7 @@ def promise(campaign: Campaign, phase: Phase, words: Words) -> Markup:
 def _then(campaign: Campaign, phase: Phase, words: Words) -> Markup:
     """What a site does in the phase behind, in the language of the words around it."""
     spoken = replace(words, wanted=words.language)
-    return capitalised(words.sentence(f"then_{phase.mode}", window=window(campaign, phase, spoken)))
+    return capitalised(words.sentence(f"then_{phase.mode}", window=window_markup(campaign, phase, spoken)))
 
 
 def zone_label(campaign: Campaign, words: Words) -> str:

@@ -84,7 +84,7 @@ _TEXT_END = {name: re.compile(rf"</{name}{_S}*+>", re.IGNORECASE | re.ASCII) for
 """Without `re.ASCII` a long s would end a script here, and not in a browser."""
 
 
-def faults(html: str, scripts: Collection[str] = ()) -> Iterator[str]:
+def markup_faults(html: str, scripts: Collection[str] = ()) -> Iterator[str]:
     """Everything in a page that may not be there, as short sentences.
 
     Args:

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from piquet import outlook
 from piquet.campaign.model import Campaign, Phase
-from piquet.pages.words import words
+from piquet.pages.words import words_of
 from piquet.protocol.http import ASSET_PREFIX
 from piquet.protocol.places import DIGEST_MARK
 
@@ -36,7 +36,7 @@ def about(campaign: Campaign, phase: Phase) -> str:
 
 def problem(campaign: Campaign, phase: Phase, language: str) -> str:
     """The strike for an API client. Source: RFC 9457."""
-    texts, whole = words(language, campaign.theme).texts, outlook.whole(campaign, phase)
+    texts, whole = words_of(language, campaign.theme).texts, outlook.whole(campaign, phase)
     return _canonical(
         {
             "type": campaign.contact,

@@ -16,9 +16,10 @@ from piquet import answers
 from piquet.campaign.model import Campaign, Phase
 from piquet.errors import BundleError
 from piquet.pages import banner, dates, machine_readable, text, theme
-from piquet.pages.html_allowlist import faults
+from piquet.pages.html_allowlist import markup_faults
 from piquet.pages.source import PageSource
-from piquet.pages.words import direction, native_name, words
+from piquet.pages.theme_files import ICON
+from piquet.pages.words import direction, native_name, words_of
 from piquet.protocol.http import ABOUT_PATH, ASSET_PREFIX
 
 _SUMMARY_LENGTH = 300
@@ -54,7 +55,7 @@ def _assets(campaign: Campaign, phase: Phase, spoken: Iterable[PageSource]) -> d
     """Style, fonts, pictures, script and note."""
     found = {**theme.assets(campaign.theme), "piquet.json": machine_readable.about(campaign, phase).encode()}
     if phase.mode == "banner":
-        found.pop(theme.ICON, None)  # the page has its own
+        found.pop(ICON, None)  # the page has its own
         found[theme.BANNER_STYLE] = theme.style(campaign.theme, theme.BANNER_STYLE)
         found[banner.BANNER_SCRIPT] = banner.script()
     else:
@@ -95,7 +96,7 @@ def page_html(
         BundleError: the theme's page is not fit to be shown.
     """
     html = theme.page(campaign.theme, _values(campaign, phase, source, usual))
-    theme.refuse(campaign.theme, faults(html))
+    theme.refuse(campaign.theme, markup_faults(html))
     return html
 
 
@@ -106,7 +107,7 @@ def picture_name(name: str, content: bytes) -> str:
 
 def _values(campaign: Campaign, phase: Phase, source: PageSource, usual: str) -> dict[str, Any]:
     """What a theme's template may use; described in `docs/themes.md`."""
-    spoken = words(source.language, campaign.theme)
+    spoken = words_of(source.language, campaign.theme)
     addresses = {
         name: ASSET_PREFIX + picture_name(name, content) for name, content in source.pictures.items()
     }
@@ -124,7 +125,7 @@ def _values(campaign: Campaign, phase: Phase, source: PageSource, usual: str) ->
         "title": title or title_text,
         "window_title": _window_title(title_text, spoken.texts["strike"]),
         "title_foreign": Markup("") if title else spoken.mark,
-        "window": dates.capitalised(dates.window(campaign, phase, spoken)),
+        "window": dates.capitalised(dates.window_markup(campaign, phase, spoken)),
         "promise": promised,
         "description": text.plain(promised),
         "body": body,

@@ -74,7 +74,7 @@ def reference_problem(source: PageSource, found: Reference) -> Problem | None:
     return None
 
 
-def content_problem(
+def picture_problem(
     source: PageSource, found: Reference, content: bytes | None, size_bytes: int
 ) -> Problem | None:
     """What is wrong with a picture's file, if anything is.
@@ -144,6 +144,8 @@ def _kind(name: str) -> str:
 
 
 def _of_markdown(text: str) -> Iterator[Reference]:
+    if "![" not in text:  # no picture is written without it, and most of the work is parsing
+        return
     lines = text.splitlines()
     for block in MarkdownIt("commonmark", {"html": False}).enable("table").parse(text):
         first, last = block.map or [0, len(lines)]

@@ -59,7 +59,7 @@ class _PickReader(Reader):
     def complain(self, languages: Sequence[str]) -> None:
         """Look at every link and at every text's languages."""
         for index in range(len(self.get((), ()))):
-            self.word((index, "link"), names.link)
+            self.word((index, "link"), names.page_link)
             for key in ("title", "summary"):
                 self._languages((index, key), languages)
 

@@ -17,9 +17,8 @@ from piquet import resources
 from piquet.campaign.model import BUILT_IN_THEMES, Theme
 from piquet.errors import BundleError, Problem
 from piquet.pages.confined import confined
-from piquet.pages.sandbox import TEMPLATE as TEMPLATE
-from piquet.pages.sandbox import TemplateFault, rendered
-from piquet.pages.theme_files import ICON as ICON
+from piquet.pages.sandbox import TEMPLATE, TemplateFault, rendered
+from piquet.pages.theme_files import ICON
 
 PAGE_STYLE = "strike.css"
 BANNER_STYLE = "banner.css"

@@ -39,7 +39,7 @@ def name_problem(folder: str, name: str) -> Problem | None:
     return Problem(f"{folder}/{name}", 0, 0, "this file has no part in a theme", _EXPECTED, shown(name), hint)
 
 
-def content_problem(file: str, content: bytes) -> Problem | None:
+def theme_file_problem(file: str, content: bytes) -> Problem | None:
     """Whether a font or picture asks for more than a visitor's device has."""
     kind = file.rpartition(".")[2].replace("jpeg", "jpg")
     if kind == "woff2":

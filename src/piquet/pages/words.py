@@ -70,7 +70,7 @@ class Words:
         return Markup(_escaped(self.texts[key])).format(**values)  # noqa: S704 - escaped one call inside
 
 
-def words(language: str, theme: Theme) -> Words:
+def words_of(language: str, theme: Theme) -> Words:
     """The words for a language: the theme's own before ours, the exact tag before its first part.
 
     Raises:

@@ -22,7 +22,7 @@ _PAGES = {"front page": "/", "article": "/article"}
 _TOLD = ("Retry-After", "Cache-Control", "X-Robots-Tag", "Content-Language", SIGN_HEADER)
 
 
-def reply(show: Show, port: int, request: SiteRequest, visit: int = 0) -> SampleReply:
+def index_page(show: Show, port: int, request: SiteRequest, visit: int = 0) -> SampleReply:
     """A page of the index.
 
     Args:

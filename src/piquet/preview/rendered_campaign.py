@@ -55,9 +55,9 @@ class Show:
         secret = SECRET if campaign.doors.bypass else None
         answer = answers.expect(campaign, phase, asked, secret, self._assets(phase))
         if phase is None or answer.kind in ("usual", "refused"):
-            return sample.reply(_path(request))
+            return sample.sample_page(_path(request))
         if answer.kind == "banner":
-            return self._bannered(phase, answer.language, sample.reply(_path(request)))
+            return self._bannered(phase, answer.language, sample.sample_page(_path(request)))
         return SampleReply(
             answer.status or 200, _headers(answer, request), self._body(phase, answer, request)
         )
@@ -72,7 +72,7 @@ class Show:
         if not banner.can_carry(usual.status, headers):
             return usual
         fragment = self.fragments[phase.number, language].encode()
-        body = banner.insert(usual.body, fragment)
+        body = banner.insert_banner(usual.body, fragment)
         return SampleReply(usual.status, {**usual.headers, "Cache-Control": "no-store"}, body)
 
     def _body(self, phase: Phase, answer: Answer, request: SiteRequest) -> bytes:

@@ -28,7 +28,7 @@ class SampleReply:
     body: bytes = b""
 
 
-def reply(path: str) -> SampleReply:
+def sample_page(path: str) -> SampleReply:
     """What the site itself answers, whatever the method.
 
     Args:

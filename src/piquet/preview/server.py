@@ -89,7 +89,7 @@ class PreviewServer(ThreadingTCPServer):
                 self.show, self._seen = load_show(self._path), seen
         except PiquetError as err:
             return SampleReply(500, _TEXT, f"{err}\n".encode())
-        return index.reply(self.show, self.port, request, next(self._visits))
+        return index.index_page(self.show, self.port, request, next(self._visits))
 
     def _as_visitor(self, request: SiteRequest) -> SiteRequest:
         """A frame of the index stands for a whole window, not for a frame on another site."""

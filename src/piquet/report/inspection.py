@@ -13,9 +13,7 @@ from piquet.campaign.model import Campaign, Mode
 from piquet.fleet.sites import count_sites, counted, sites_on_hosts
 from piquet.printable import printable
 from piquet.report.paragraphs import by_cause, paragraph
-from piquet.verify.certificate import Certificate
-from piquet.verify.certificate import as_text as certificate_text
-from piquet.verify.certificate import to_json as certificate_json
+from piquet.verify.certificate import Certificate, certificate_json, certificate_text
 from piquet.verify.expectations import Moment, phase_at
 from piquet.verify.observation import UNKNOWN_SITE, Target, Unreachable
 from piquet.verify.outside.inspection import Inspection, Stretch
@@ -59,7 +57,7 @@ class Report:
         return is_clean and not any(finding.severity == "error" for finding in self.inspection.findings)
 
 
-def as_text(report: Report, max_shown: int | None = None) -> str:
+def inspection_text(report: Report, max_shown: int | None = None) -> str:
     """The report for people: what was asked, the findings, what could not be asked, the verdict last.
 
     Args:
@@ -69,7 +67,7 @@ def as_text(report: Report, max_shown: int | None = None) -> str:
     return printable("\n".join(_lines(report, max_shown)))
 
 
-def to_json(report: Report) -> dict[str, Any]:
+def inspection_json(report: Report) -> dict[str, Any]:
     """The report as a document; instants in RFC 3339, UTC."""
     pace = report.inspection.pace
     return {

@@ -56,7 +56,7 @@ def switch(timelines: Sequence[Timeline], window: Window) -> Switch:
     )
 
 
-def as_text(seen: Switch) -> str:
+def switch_text(seen: Switch) -> str:
     """One sentence for people."""
     on = (
         "no site went on strike"

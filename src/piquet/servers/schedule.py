@@ -29,7 +29,7 @@ UNIT_LINKS: Mapping[Scheduler, Mapping[str, str]] = {
 Texts = Mapping[str, tuple[str, str]]
 
 
-def files(view: CampaignView, scheduler: Scheduler) -> Texts:
+def schedule_files(view: CampaignView, scheduler: Scheduler) -> Texts:
     """Path → (mode, text) of the schedule's own files."""
     return _FILES[scheduler](view)
 

@@ -150,7 +150,7 @@ def merge(old: Baseline, new: Baseline) -> Baseline:
     return Baseline(new.campaign, {**old.taken_at, **new.taken_at}, {**kept, **new.prints})
 
 
-def fill(kept: Baseline, new: Baseline) -> Baseline:
+def with_missing(kept: Baseline, new: Baseline) -> Baseline:
     """The new baseline, but nothing that was taken before is replaced."""
     return Baseline(new.campaign, {**new.taken_at, **kept.taken_at}, {**new.prints, **kept.prints})
 

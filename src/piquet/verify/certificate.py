@@ -98,7 +98,7 @@ def make_certificate(
     return Certificate(baseline.campaign, at, baseline_at, rows, tuple(not_asked), len(missing))
 
 
-def summary(certificate: Certificate) -> str:
+def certificate_summary(certificate: Certificate) -> str:
     """One sentence for people."""
     counts = Counter(row.verdict for row in certificate.rows)
     places = sites_on_hosts((row.target.host, row.target.site) for row in certificate.rows)
@@ -113,7 +113,7 @@ def summary(certificate: Certificate) -> str:
     return f"{opening}: {scope}: {told}.{unasked}"
 
 
-def as_text(certificate: Certificate, max_rows: int | None = None) -> str:
+def certificate_text(certificate: Certificate, max_rows: int | None = None) -> str:
     """The certificate for people: summary, then the rows that are not plainly identical, the worst first.
 
     Args:
@@ -123,7 +123,7 @@ def as_text(certificate: Certificate, max_rows: int | None = None) -> str:
     head = [
         f"Return certificate of {certificate.campaign}",
         f"asked {certificate.at:{_TIME}}, baseline of {certificate.baseline_at:{_TIME}}",
-        summary(certificate),
+        certificate_summary(certificate),
     ]
     shown = [row for row in certificate.rows if row.verdict != "identical"]
     shown.sort(key=lambda row: (-WEIGHT[row.verdict], row.target.label))
@@ -134,7 +134,7 @@ def as_text(certificate: Certificate, max_rows: int | None = None) -> str:
     return "\n".join([*head, *lines, *seen])
 
 
-def to_json(certificate: Certificate) -> dict[str, Any]:
+def certificate_json(certificate: Certificate) -> dict[str, Any]:
     """The certificate as a document; instants in RFC 3339, UTC."""
     counts = Counter(row.verdict for row in certificate.rows)
     return {
@@ -143,7 +143,7 @@ def to_json(certificate: Certificate) -> dict[str, Any]:
         "at": certificate.at.isoformat(),
         "baseline_at": certificate.baseline_at.isoformat(),
         "clean": certificate.is_clean,
-        "summary": summary(certificate),
+        "summary": certificate_summary(certificate),
         "counts": {verdict: counts[verdict] for verdict in WEIGHT},
         "missing": certificate.missing,
         "rows": [_row_json(row) for row in certificate.rows],

@@ -76,7 +76,7 @@ class Expectations:
             return (None,)
         phases = [phase for phase in self.campaign.phases if phase.number in target.phases]
         first, last = sent_at - self.slack_s, first_byte_at + self.slack_s
-        edges = {edge for phase in phases for edge in window(phase) if first < edge <= last}
+        edges = {edge for phase in phases for edge in epoch_window(phase) if first < edge <= last}
         instants = [sent_at, first, *sorted(edges)]
         return tuple(dict.fromkeys(phase_at(phases, instant) for instant in instants))
 
@@ -84,12 +84,12 @@ class Expectations:
 def phase_at(phases: Sequence[Phase], instant: float) -> Phase | None:
     """The phase in force at an instant (epoch seconds, UTC); its end is already outside."""
     for phase in phases:
-        start, end = window(phase)
+        start, end = epoch_window(phase)
         if start <= instant < end:
             return phase
     return None
 
 
-def window(phase: Phase) -> tuple[float, float]:
+def epoch_window(phase: Phase) -> tuple[float, float]:
     """Start and end of a phase as epoch seconds, UTC."""
     return phase.start_at.timestamp(), phase.end_at.timestamp()

@@ -56,7 +56,7 @@ def jobs(
     return tuple(Inquiry(target, asked(target)) for target in targets)
 
 
-def with_lines(jobs: Iterable[Inquiry], places: Container[Key]) -> tuple[Inquiry, ...]:
+def asking_for_lines(jobs: Iterable[Inquiry], places: Container[Key]) -> tuple[Inquiry, ...]:
     """The same jobs, asking for the body's lines at the places whose body changes by itself."""
     return tuple(
         Inquiry(

@@ -87,7 +87,7 @@ class Complaint:
         return "; ".join(part for part in (self.cause, _OUR_HINT if self.is_ours else _MEND) if part)
 
 
-def read(output: str, paths: Paths) -> Complaint:
+def first_complaint(output: str, paths: Paths) -> Complaint:
     """Of what a server printed in its test, what it says against it first.
 
     Args:
@@ -97,13 +97,13 @@ def read(output: str, paths: Paths) -> Complaint:
     said = _complaint(output)
     place, named = _place(said), list(_named(said))
     shown = f"{place[0]}:{place[1]}" if place else next(iter(named), "")
-    is_ours = bool(_OUR_VARIABLE.search(said)) or (place is not None and is_own(place[0], paths))
-    used = next((name for name in named if is_own(name, paths)), "")
+    is_ours = bool(_OUR_VARIABLE.search(said)) or (place is not None and is_own_file(place[0], paths))
+    used = next((name for name in named if is_own_file(name, paths)), "")
     cause = next((words for pattern, words in _CAUSES if re.search(pattern, said)), "")
     return Complaint(shown if is_ours else used or shown, is_ours or bool(used), cause)
 
 
-def is_own(name: str, paths: Paths) -> bool:
+def is_own_file(name: str, paths: Paths) -> bool:
     """Whether we installed the file, or it lies in a folder that is ours alone."""
     if f"{name}/".startswith((f"{paths.etc}/", f"{paths.lib}/", f"{paths.run}/")):
         return True

@@ -43,7 +43,7 @@ class ProbeAnswer:
         return self.mark is not None and self.mark.startswith(f"{campaign}/{phase}/")
 
 
-def ask(
+def probe(
     target: Mapping[str, Any], path: str = "/", timeout_s: float = PROBE_TIMEOUT_S, nonce: str = ""
 ) -> ProbeAnswer:
     """GET a path as a manifest's `probe` says: address, port, tls, host, and whether to say first for whom.

@@ -161,7 +161,7 @@ def missing(name: str) -> Finding:
 def broken(server: WebServer) -> Finding:
     """The finding for a configuration that its own server refuses: where it says so, and whose file that is."""
     output = server.test().output
-    complaint = complaints.read(output, server.paths)
+    complaint = complaints.first_complaint(output, server.paths)
     message = f"{server.name} refuses its configuration as it is on disk{complaint.words}."
     hint = f"{complaint.hint}; `{'nginx -t' if server.name == 'nginx' else 'apachectl -t'}` shows where"
     return Finding(
@@ -182,7 +182,7 @@ def left_as_it_runs(server: WebServer) -> Finding:
 def unloaded(server: WebServer, more: str = "", severity: Severity = "warning") -> Finding:
     """The finding for a server that was not reloaded, since it would refuse; `more` says what that means."""
     output = server.test().output
-    complaint = complaints.read(output, server.paths)
+    complaint = complaints.first_complaint(output, server.paths)
     message = f"{server.name} was not reloaded, since it refuses its configuration on disk{complaint.words}."
     return Finding(
         severity,

@@ -98,7 +98,7 @@ def from_json(document: Mapping[str, Any]) -> Armed:
         return Armed(
             documents.text(document["plan_digest"]),
             documents.text(document["campaign"]),
-            documents.instant(document["armed_at"]),
+            documents.epoch_seconds(document["armed_at"]),
             documents.text(document["boot"]["id"]),
             document["boot"]["complete"] is True,
             documents.instants(document["stopped"]),
@@ -116,19 +116,19 @@ def from_json(document: Mapping[str, Any]) -> Armed:
 
 def _phase(record: Mapping[str, Any]) -> StagedPhase:
     """One phase, with instants that are dates."""
-    start, end = documents.instant(record["start"]), documents.instant(record["end"])
+    start, end = documents.epoch_seconds(record["start"]), documents.epoch_seconds(record["end"])
     return StagedPhase(
         documents.count(record["number"]), documents.text(record["mode"]), int(start), int(end)
     )
 
 
-def read(paths: Paths) -> Optional[Armed]:
+def read_armed(paths: Paths) -> Optional[Armed]:
     """What `armed.json` says, None if there is none; the host is armed with it only if the token agrees.
 
     Raises:
         StateError: there is one that cannot be read.
     """
-    document = store.read(paths.armed)
+    document = store.read_state(paths.armed)
     return None if document is None else from_json(document)
 
 
@@ -139,7 +139,7 @@ def agreed(paths: Paths, said: Armed) -> Optional[Armed]:
     contradicts both.
     """
     try:
-        token = token_file.read(paths)
+        token = token_file.read_token(paths)
     except StateError:
         return None
     ended = read_ended(paths)
@@ -151,24 +151,26 @@ def agreed(paths: Paths, said: Armed) -> Optional[Armed]:
     return replace(said, boot_id=token.boot_id, stopped=stopped, unwatched_at=token.unwatched_at)
 
 
-def current(paths: Paths) -> Optional[Armed]:
+def current_arming(paths: Paths) -> Optional[Armed]:
     """What this host is armed with, None if it is not, or no more with anything that counts."""
     try:
-        said = read(paths)
+        said = read_armed(paths)
     except StateError:
         return None
     return None if said is None else agreed(paths, said)
 
 
-def write(paths: Paths, current: Armed) -> Armed:
+def write_armed(paths: Paths, current: Armed) -> Armed:
     """Make both anew, the token first: whoever dies in between leaves the younger stops in it, or two that disagree.
 
     Raises:
         OSError: they could not be written.
     """
-    token = token_file.write(paths, current.arming, current.boot_id, current.stopped, current.unwatched_at)
+    token = token_file.write_token(
+        paths, current.arming, current.boot_id, current.stopped, current.unwatched_at
+    )
     kept = replace(current, changed_ns=token.changed_ns)
-    store.write(paths.armed, kept.to_json())
+    store.write_state(paths.armed, kept.to_json())
     return kept
 
 

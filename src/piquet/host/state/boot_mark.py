@@ -11,7 +11,7 @@ from piquet.host.system import files
 from piquet.host.system.paths import Paths
 
 
-def is_there(paths: Paths) -> bool:
+def is_marked(paths: Paths) -> bool:
     """Whether it is, and of this boot: a `/run` may outlive one. What cannot be read counts as there."""
     try:
         return paths.boot_mark.read_bytes() == _text(paths)

@@ -27,7 +27,7 @@ _LAST_INSTANT = 253_402_300_799
 _NAME_BYTES = 255
 
 
-def parse(data: bytes) -> Dict[str, Any]:
+def parse_document(data: bytes) -> Dict[str, Any]:
     """A JSON object.
 
     Raises:
@@ -47,7 +47,7 @@ def text(value: Any) -> str:
     return value
 
 
-def instant(value: Any) -> float:
+def epoch_seconds(value: Any) -> float:
     """Epoch seconds that are a date."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError(f"not a number: {type(value).__name__}")
@@ -88,12 +88,12 @@ def count_or_none(value: Any) -> Optional[int]:
 
 def instant_or_none(value: Any) -> Optional[float]:
     """The same, or nothing."""
-    return None if value is None else instant(value)
+    return None if value is None else epoch_seconds(value)
 
 
 def instants(value: Any) -> Dict[str, float]:
     """Instants by the key of an entry."""
-    return {key(name): instant(at) for name, at in _items(value)}
+    return {key(name): epoch_seconds(at) for name, at in _items(value)}
 
 
 def whole_instants(value: Any) -> Dict[str, int]:

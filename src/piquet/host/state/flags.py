@@ -27,7 +27,7 @@ def up(paths: Paths) -> Optional[FrozenSet[str]]:
         return None
 
 
-def put_up(paths: Paths, keys: Iterable[str]) -> None:
+def make_flags(paths: Paths, keys: Iterable[str]) -> None:
     """Make a new folder with all flags, then let `live` point to it by one rename.
 
     Raises:
@@ -42,7 +42,7 @@ def put_up(paths: Paths, keys: Iterable[str]) -> None:
         path = folder / key
         path.touch(exist_ok=False)
         path.chmod(0o644)
-    files.link(paths.live, folder.name)
+    files.make_link(paths.live, folder.name)
     _sweep(paths, keep=folder.name)
 
 

@@ -157,9 +157,9 @@ def _is_usable(document: Mapping[str, Any]) -> bool:
     found = Manifest(document)
     try:
         documents.text(found.campaign), documents.text(found.scheduler)
-        ends = {phase.number: documents.instant(phase.end) for phase in found.phases}
+        ends = {phase.number: documents.epoch_seconds(phase.end) for phase in found.phases}
         for phase in found.phases:
-            documents.count(phase.number), documents.text(phase.mode), documents.instant(phase.start)
+            documents.count(phase.number), documents.text(phase.mode), documents.epoch_seconds(phase.start)
         for entry in found.entries:
             _require_entry(entry, ends)
         for record in found.files:
@@ -190,7 +190,7 @@ def _require_entry(entry: StagedEntry, ends: Mapping[int, float]) -> None:
         documents.count(entry.probe["port"])
 
 
-def fill(data: bytes, digest: str) -> bytes:
+def fill_in_digest(data: bytes, digest: str) -> bytes:
     """Put the plan digest where the bundle leaves room for it (the bundle cannot know it)."""
     return data.replace(DIGEST_MARK.encode(), digest.encode("ascii"))
 
@@ -200,10 +200,12 @@ def change_for(paths: Paths, record: Mapping[str, Any], data: bytes, digest: str
     path = paths.at(record["path"])
     if record["kind"] == "link":
         return Change(path, files.LINK, target=record["target"])
-    return Change(path, files.FILE, fill(data, digest) if record["fill"] else data, int(record["mode"], 8))
+    return Change(
+        path, files.FILE, fill_in_digest(data, digest) if record["fill"] else data, int(record["mode"], 8)
+    )
 
 
-def faults(paths: Paths, digest: str) -> List[Finding]:
+def not_intact(paths: Paths, digest: str) -> List[Finding]:
     """Why what lies on this host is not what was staged: digest → plan → manifest → each file."""
     document = store.read_or_none(paths.manifest)
     plan = store.read_or_none(paths.plan)

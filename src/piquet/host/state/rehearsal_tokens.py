@@ -72,7 +72,7 @@ def moments(first: int, end: int) -> str:
     return "".join(f"-{thousand:07d}{hundreds}" for thousand, hundreds in groups.items()) + last
 
 
-def current(paths: Paths, now: float) -> Optional[RehearsalToken]:
+def current_token(paths: Paths, now: float) -> Optional[RehearsalToken]:
     """The one that is good, None if there is none."""
     return next((found for name in _names(paths) if (found := _good(paths, name, now))), None)
 
@@ -82,7 +82,7 @@ def are_there(paths: Paths) -> bool:
     return _is_link(paths) or bool(_names(paths))
 
 
-def sweep(paths: Paths, now: float) -> bool:
+def sweep_tokens(paths: Paths, now: float) -> bool:
     """Take away all that is over, from another boot, from the future, or none of ours; tell whether there was any.
 
     Raises:

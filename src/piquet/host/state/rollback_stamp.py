@@ -19,7 +19,7 @@ class RecalledError(OSError):
     """Somebody rolled the host back while flags were being put up; answered as a flag that cannot be written is."""
 
 
-def stamp(paths: Paths) -> None:
+def stamp_rollback(paths: Paths) -> None:
     """Call back whatever is under way; the file needs no space, and failing must not stop a release."""
     with contextlib.suppress(OSError):
         descriptor = os.open(str(paths.recall), os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)

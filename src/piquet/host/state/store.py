@@ -20,14 +20,14 @@ from piquet.host.system.paths import Paths
 Record = Dict[str, Any]
 
 
-def read(path: Path) -> Optional[Record]:
+def read_state(path: Path) -> Optional[Record]:
     """The document, or None where there is none.
 
     Raises:
         StateError: it is there but is not a JSON object.
     """
     try:
-        return documents.parse(path.read_bytes())
+        return documents.parse_document(path.read_bytes())
     except FileNotFoundError:
         return None
     except (OSError, *documents.FAULTS) as error:
@@ -37,7 +37,7 @@ def read(path: Path) -> Optional[Record]:
 def read_or_none(path: Path) -> Optional[Record]:
     """The document, or None where there is none that can be read."""
     try:
-        return read(path)
+        return read_state(path)
     except StateError:
         return None
 
@@ -48,7 +48,7 @@ def encode(document: Record) -> bytes:
     return (text + "\n").encode("utf-8")
 
 
-def write(path: Path, document: Record) -> None:
+def write_state(path: Path, document: Record) -> None:
     """Replace a state file durably."""
     ensure_folder(path.parent)
     files.write_now(path, encode(document), 0o600)
@@ -83,7 +83,7 @@ def installed(paths: Paths) -> Optional[Record]:
         documents.paths(record["files"])
         documents.paths(record["folders"])
         documents.text(record["staged"]["boot_id"])
-        documents.instant(record["staged"]["uptime_s"])
+        documents.epoch_seconds(record["staged"]["uptime_s"])
     except documents.FAULTS:
         return None
     return record
@@ -107,7 +107,7 @@ def boot_id(paths: Paths) -> str:
         return "unknown"
 
 
-def disarm(paths: Paths, reason: str, at: float) -> Optional[OSError]:
+def record_disarmed(paths: Paths, reason: str, at: float) -> Optional[OSError]:
     """Make the host unarmed for good; return the error if even that failed.
 
     First the rename (no space needed), else the removal; the reason is added afterwards if it can be written.
@@ -151,4 +151,4 @@ def forget_stop(paths: Paths) -> None:
 def _say_why(paths: Paths, reason: str, at: float) -> None:
     """Add reason and time to `ended.json`; losing them is no reason to fail."""
     with contextlib.suppress(OSError, *documents.FAULTS):
-        write(paths.ended, {**(read_or_none(paths.ended) or {}), "reason": reason, "ended_at": at})
+        write_state(paths.ended, {**(read_or_none(paths.ended) or {}), "reason": reason, "ended_at": at})

@@ -63,7 +63,7 @@ def new_arming() -> str:
     return os.urandom(_ID_BYTES).hex()
 
 
-def write(
+def write_token(
     paths: Paths, arming: str, boot_id: str, stopped: Mapping[str, float], unwatched_at: Optional[float]
 ) -> Token:
     """Make the token, in the place of one that may be there.
@@ -80,7 +80,7 @@ def write(
         document = {
             "piquet_token": 1,
             "arming": arming,
-            "machine": machine(paths),
+            "machine": machine_name(paths),
             "boot": boot_id,
             "stopped": dict(stopped),
             "unwatched_at": unwatched_at,
@@ -99,7 +99,7 @@ def write(
 
 def _require_folder(paths: Paths) -> None:
     """The third place is a folder of root's alone."""
-    if not files.is_there(paths.spool):
+    if not files.exists(paths.spool):
         files.make_folder(paths.spool, 0o700)
     _require_own(os.lstat(str(paths.spool)), stat.S_ISDIR, paths)
     paths.spool.chmod(0o700)
@@ -120,7 +120,7 @@ def _write_all(descriptor: int, data: bytes) -> None:
         data = data[os.write(descriptor, data) :]
 
 
-def read(paths: Paths) -> Optional[Token]:
+def read_token(paths: Paths) -> Optional[Token]:
     """The token, None if there is none.
 
     Raises:
@@ -138,7 +138,7 @@ def read(paths: Paths) -> Optional[Token]:
         _require_own(status, stat.S_ISREG, paths)
         seal = _Seal(status.st_ino, birth.born_ns(descriptor))
         with os.fdopen(descriptor, "rb", closefd=False) as file:
-            document = documents.parse(file.read(_MAX_BYTES))
+            document = documents.parse_document(file.read(_MAX_BYTES))
         return _checked(paths, document, seal, status.st_ctime_ns)
     except (OSError, *documents.FAULTS) as error:
         raise StateError(f"{paths.token} cannot be used: {error!r}.") from error
@@ -155,7 +155,7 @@ def _checked(paths: Paths, document: Mapping[str, Any], seal: _Seal, changed_ns:
     """
     inode = documents.count(document["file"]["inode"])
     born_ns = documents.count_or_none(document["file"]["born_ns"])
-    if document["machine"] != machine(paths):
+    if document["machine"] != machine_name(paths):
         raise StateError(f"{paths.token} was made on another machine.")
     if inode != seal.inode or (born_ns is not None and born_ns != seal.born_ns):
         raise StateError(f"{paths.token} is a copy.")
@@ -168,9 +168,9 @@ def _checked(paths: Paths, document: Mapping[str, Any], seal: _Seal, changed_ns:
     )
 
 
-def is_there(paths: Paths) -> bool:
+def has_token(paths: Paths) -> bool:
     """Whether there is anything in the third place."""
-    return files.is_there(paths.spool)
+    return files.exists(paths.spool)
 
 
 def delete(paths: Paths) -> Optional[OSError]:
@@ -180,7 +180,7 @@ def delete(paths: Paths) -> Optional[OSError]:
     try:
         _remove(paths)
     except OSError as error:
-        return error if files.is_there(paths.token) else None
+        return error if files.exists(paths.token) else None
     with contextlib.suppress(OSError):
         files.sync_folder(paths.spool.parent)
     return None
@@ -209,7 +209,7 @@ def _empty(paths: Paths) -> None:
         os.close(descriptor)
 
 
-def machine(paths: Paths) -> str:
+def machine_name(paths: Paths) -> str:
     """A name of this machine that tells nobody its machine id.
 
     Source: machine-id(5), which asks not to show the id itself.

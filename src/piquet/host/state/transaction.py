@@ -33,7 +33,7 @@ def is_open(paths: Paths) -> bool:
     return paths.checkpoint.exists()
 
 
-def apply(paths: Paths, verb: str, changes: Sequence[Change], servers: Iterable[str]) -> None:
+def make_changes(paths: Paths, verb: str, changes: Sequence[Change], servers: Iterable[str]) -> None:
     """Register what is there, then make every change, in order.
 
     Args:
@@ -54,7 +54,7 @@ def apply(paths: Paths, verb: str, changes: Sequence[Change], servers: Iterable[
         "folders": [str(folder) for folder in new_folders],
         "steps": [{"path": str(c.path), "before": _snapshot(c.path), "after": _after(c)} for c in changes],
     }
-    store.write(paths.checkpoint, register)
+    store.write_state(paths.checkpoint, register)
     for folder in new_folders:
         files.make_folder(folder, paths.folder_mode(folder))
     for change in changes:
@@ -68,7 +68,7 @@ def commit(paths: Paths) -> None:
     files.sync_folder(paths.checkpoint.parent)
 
 
-def undo(paths: Paths, merge: Optional[Merge] = None) -> List[Finding]:
+def put_back(paths: Paths, merge: Optional[Merge] = None) -> List[Finding]:
     """Put every path back as registered, last change first; the register stays until `commit`.
 
     Args:
@@ -78,7 +78,7 @@ def undo(paths: Paths, merge: Optional[Merge] = None) -> List[Finding]:
     Returns:
         What could not be put back, or was left as its owner wrote it since.
     """
-    register = store.read(paths.checkpoint) or {"steps": [], "folders": []}
+    register = store.read_state(paths.checkpoint) or {"steps": [], "folders": []}
     findings = []
     for step in reversed(register["steps"]):
         finding = _restore(Path(step["path"]), step["before"], step["after"], merge)
@@ -88,9 +88,9 @@ def undo(paths: Paths, merge: Optional[Merge] = None) -> List[Finding]:
     return findings
 
 
-def record(paths: Paths) -> Dict[str, Any]:
+def open_register(paths: Paths) -> Dict[str, Any]:
     """The open register."""
-    return store.read(paths.checkpoint) or {}
+    return store.read_state(paths.checkpoint) or {}
 
 
 def _snapshot(path: Path) -> Dict[str, Any]:

@@ -8,7 +8,7 @@ import socket
 
 
 @functools.lru_cache(maxsize=None)
-def is_own(address: str) -> bool:
+def is_own_address(address: str) -> bool:
     """Whether an IP address belongs to this machine: only then can a socket be bound to it; False for a name."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:

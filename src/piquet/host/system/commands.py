@@ -31,12 +31,12 @@ def environment() -> Dict[str, str]:
     }
 
 
-def exists(command: Sequence[str]) -> bool:
+def is_program(command: Sequence[str]) -> bool:
     """Whether the command's program is installed."""
     return bool(command) and shutil.which(command[0], path=environment()["PATH"]) is not None
 
 
-def run(command: Sequence[str], timeout_s: float = 60.0, *, with_errors: bool = True) -> Result:
+def execute(command: Sequence[str], timeout_s: float = 60.0, *, with_errors: bool = True) -> Result:
     """Run a command without input; a missing program or a timeout is a result, not an exception.
 
     Args:

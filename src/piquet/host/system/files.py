@@ -51,7 +51,7 @@ def temporary(path: Path) -> Path:
     return path.with_name(f".{path.name}.piquet")
 
 
-def is_there(path: Path) -> bool:
+def exists(path: Path) -> bool:
     """Whether anything has this name, a dangling link included."""
     return os.path.lexists(str(path))
 
@@ -60,7 +60,7 @@ def is_done(change: Change) -> bool:
     """Whether the path already is what the change asks for."""
     path = change.path
     if change.kind == GONE:
-        return not is_there(path)
+        return not exists(path)
     if change.kind == LINK:
         return path.is_symlink() and os.readlink(str(path)) == change.target
     if path.is_symlink() or not path.is_file() or path.read_bytes() != change.data:
@@ -138,7 +138,7 @@ def write_now(path: Path, data: bytes, mode: int) -> None:
     sync_folder(path.parent)
 
 
-def link(path: Path, target: str) -> None:
+def make_link(path: Path, target: str) -> None:
     """Make or replace a symbolic link by one rename."""
     temp = temporary(path)
     with contextlib.suppress(FileNotFoundError):
@@ -161,7 +161,7 @@ def perform(change: Change) -> None:
     if change.kind == FILE:
         write(change.path, change.data, change.mode, change.origin)
     elif change.kind == LINK:
-        link(change.path, change.target)
+        make_link(change.path, change.target)
     else:
         remove(change.path)
 

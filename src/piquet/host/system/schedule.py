@@ -83,7 +83,7 @@ class Systemd(Schedule):
 
     def is_usable(self) -> bool:
         """Whether this machine was booted with systemd and has its command."""
-        return commands.exists(self.systemctl) and is_booted_with_systemd(self.paths)
+        return commands.is_program(self.systemctl) and is_booted_with_systemd(self.paths)
 
     def take_up(self) -> commands.Result:
         """Read changed unit files, restart the timer so that it has the new times, mark the boot unit as run.
@@ -145,7 +145,7 @@ class Systemd(Schedule):
         return Finding("error", "timer-inactive", TIMER, message, hint=hint)
 
     def _call(self, *words: str) -> commands.Result:
-        return commands.run([*self.systemctl, *words], timeout_s=45)
+        return commands.execute([*self.systemctl, *words], timeout_s=45)
 
 
 class Cron(Schedule):

@@ -8,7 +8,7 @@ import time
 from typing import Any, Dict, List, Optional
 
 from piquet.host import flag_memory, hook_watch, proof, readiness, reconciliation, takedown
-from piquet.host.machine import Machine, boot_id, recover
+from piquet.host.machine import Machine, recover, this_boot
 from piquet.host.outcome import Outcome, Request
 from piquet.host.state import armed, boot_mark, manifest, store
 from piquet.host.state.armed import Armed
@@ -28,14 +28,14 @@ def run(machine: Machine, request: Request) -> Outcome:
     with contextlib.nullcontext() if request.is_check else locked(machine.paths):
         findings = [] if request.is_check else recover(machine, request.verb)
         if not request.is_check:
-            findings += reconciliation.apply(machine, request.verb)[1]
+            findings += reconciliation.reconcile_now(machine, request.verb)[1]
         digest = str(request.options.get("plan_digest", ""))
-        current = armed.current(machine.paths)
-        is_stopped = files.is_there(machine.paths.stopped)
+        current = armed.current_arming(machine.paths)
+        is_stopped = files.exists(machine.paths.stopped)
         is_same = current is not None and current.plan_digest == digest and not current.stopped
         if is_same and not is_stopped:
             return Outcome(False, "Armed with this plan already.", tuple(findings))
-        findings += refusals(machine, request, digest, current, received_at)
+        findings += refusals_to_arm(machine, request, digest, current, received_at)
         if errors(findings):
             return Outcome(False, "Not armed", tuple(findings))
         if is_dry:
@@ -46,11 +46,11 @@ def run(machine: Machine, request: Request) -> Outcome:
     return Outcome(True, "Armed.", tuple(findings))
 
 
-def refusals(
+def refusals_to_arm(
     machine: Machine, request: Request, digest: str, current: Optional[Armed], received_at: float
 ) -> List[Finding]:
     """Every reason not to arm, and what somebody should know."""
-    if files.is_there(machine.paths.armed) and _is_stopped(machine, request, current):
+    if files.exists(machine.paths.armed) and _is_stopped(machine, request, current):
         place, message = (
             str(machine.paths.armed),
             "It was stopped, and the record of that arming cannot be deleted.",
@@ -68,16 +68,16 @@ def refusals(
     if installed.get("plan_digest") != digest:
         message, got = "Another plan is staged here.", str(installed.get("plan_digest"))
         return [Finding("error", "other-plan", "/etc/piquet", message, digest, got, "stage this plan")]
-    found = [*manifest.faults(machine.paths, digest), *_clock(machine, request, staged, received_at)]
+    found = [*manifest.not_intact(machine.paths, digest), *_clock(machine, request, staged, received_at)]
     found += readiness.readiness(machine, staged)
-    found += [] if errors(found) else proof.faults(machine, staged)  # whose cause would be one of those
+    found += [] if errors(found) else proof.unproved(machine, staged)  # whose cause would be one of those
     return [*found, *_stops(machine, digest, current)]
 
 
 def _is_stopped(machine: Machine, request: Request, current: Optional[Armed]) -> bool:
     """Whether what lies there is over, and could not be deleted; check mode has not tried to."""
     is_over = current is None and not request.is_check
-    return is_over or files.is_there(machine.paths.stopped)
+    return is_over or files.exists(machine.paths.stopped)
 
 
 def _stops(machine: Machine, digest: str, current: Optional[Armed]) -> List[Finding]:
@@ -120,14 +120,14 @@ def _arm(machine: Machine, verb: str, digest: str) -> List[Finding]:
     if staged is None:
         return [Finding("error", "not-staged", "/etc/piquet", "Nothing is staged here.")]
     watch, hooks = _watch(machine), hook_watch.lines(machine)
-    new = armed.begin(staged, digest, machine.now(), boot_id(machine), watch, hooks)
+    new = armed.begin(staged, digest, machine.now(), this_boot(machine), watch, hooks)
     try:
         store.forget_stop(machine.paths)
         files.remove(machine.paths.boundaries)
         with contextlib.suppress(OSError):  # for later reconciles; an arm may put flags up at any time
             boot_mark.make(machine.paths)
         reconciliation.put_up(machine, new, new.expected(machine.now()))
-        store.write(machine.paths.arming, new.to_json())
+        store.write_state(machine.paths.arming, new.to_json())
         files.remove(machine.paths.ended)
     except OSError as error:
         finding = Finding(
@@ -146,4 +146,4 @@ def _see_at_once(machine: Machine, staged: Manifest) -> List[Finding]:
 
 def _watch(machine: Machine) -> Dict[str, Any]:
     """Stamps of the files that carry the hook."""
-    return hook_watch.stamp(sorted({str(block.file) for block in hook_watch.selected_blocks(machine)}))
+    return hook_watch.stamps_of(sorted({str(block.file) for block in hook_watch.selected_blocks(machine)}))

@@ -13,7 +13,7 @@ from typing import Any, Dict, List, Mapping, Tuple
 
 from piquet.host import hook_watch, hooked_files, loaded, outcome, stops, takedown
 from piquet.host.errors import AgentError
-from piquet.host.machine import Machine, recover, undo
+from piquet.host.machine import Machine, recover, undo_open
 from piquet.host.outcome import Outcome, Request
 from piquet.host.servers import web_server
 from piquet.host.servers.nginx import hook_line
@@ -38,7 +38,7 @@ def hook(machine: Machine, request: Request) -> Outcome:
             return Outcome(False, "The survey found nothing to hook here.", tuple(found))
         changes, more = _insertions(machine, request.options.get("files", {}))
         if changes and not errors(more) and machine.nginx.test().ok:
-            more += loaded.refusals(machine, request, ["nginx"])
+            more += loaded.refusals_of_unloaded(machine, request, ["nginx"])
         return _carry_out(machine, request, changes, [*found, *more], "hooked")
 
 
@@ -90,8 +90,8 @@ def _insertion(
     text = machine.nginx.configuration().files[path]
     include = machine.paths.hook_include
     is_late = any(block.is_late for block in machine.nginx.blocks() if block.file == path)
-    put = hook_line.insert_first if is_late else hook_line.insert
-    owners = files.sha256(hook_line.remove(text, include))
+    put = hook_line.insert_first if is_late else hook_line.insert_hook
+    owners = files.sha256(hook_line.remove_hook(text, include))
     if digest != owners:
         message, hint = "It was changed since the survey.", "survey again, then hook"
         return None, Finding("error", "file-changed", str(path), message, digest, owners, hint)
@@ -118,7 +118,7 @@ def _carry_out(
     machine: Machine, request: Request, changes: List[Change], findings: List[Finding], done: str
 ) -> Outcome:
     """Check mode, or one transaction with test and reload."""
-    shown = outcome.diff(changes) if request.wants_diff else ()
+    shown = outcome.texts_before_and_after(changes) if request.wants_diff else ()
     if errors(findings):
         return Outcome(False, f"Nothing was {done}: see the problems.", tuple(findings))
     if not changes:
@@ -152,14 +152,16 @@ def _transact(machine: Machine, verb: str, changes: List[Change]) -> List[Findin
     keys = hook_watch.unhooked_keys(machine) if verb == "hook" else frozenset()
     found, told, failures = stops.unhooked(machine, verb, keys), [], []
     try:
-        transaction.apply(machine.paths, verb, [*changes, _list_change(machine, verb, changes)], ["nginx"])
+        transaction.make_changes(
+            machine.paths, verb, [*changes, _list_change(machine, verb, changes)], ["nginx"]
+        )
         told = _take_up(machine, verb, was_broken)
         failures = list(errors(told))
     except (OSError, AgentError) as error:
         failures = [Finding("error", "not-written", str(machine.paths.hooks), str(error))]
     if failures:
         machine.log(verb, "failed", findings=[f.to_json() for f in failures])
-        return [*found, *failures, *undo(machine)]
+        return [*found, *failures, *undo_open(machine)]
     transaction.commit(machine.paths)
     machine.nginx.forget()
     return [*found, *told]
@@ -173,7 +175,7 @@ def _list_change(machine: Machine, verb: str, changes: List[Change]) -> Change:
     for change in changes:
         text = change.path.read_bytes()
         record["files"][str(change.path)] = {
-            "before": files.sha256(hook_line.remove(text, machine.paths.hook_include)),
+            "before": files.sha256(hook_line.remove_hook(text, machine.paths.hook_include)),
             "after": files.sha256(change.data),
         }
     return Change(machine.paths.hooks, files.FILE, store.encode(record), 0o600)

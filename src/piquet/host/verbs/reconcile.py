@@ -46,7 +46,7 @@ def run(machine: Machine, request: Request) -> Outcome:
 
 def next_boundary(machine: Machine) -> Optional[int]:
     """The next start or end of what is armed before the next full minute, when the schedule looks again by itself."""
-    current, now = armed.current(machine.paths), machine.now()
+    current, now = armed.current_arming(machine.paths), machine.now()
     instants = [at for phase in current.phases for at in (phase.start, phase.end)] if current else []
     full = (now // _MINUTE_S + 1) * _MINUTE_S
     return min((at for at in instants if now < at < full), default=None)
@@ -56,7 +56,7 @@ def _waited(machine: Machine, boundary: int, seen: Tuple[object, ...]) -> bool:
     """Wait for the boundary, or until something has changed; False if piquet was taken away meanwhile."""
     while machine.now() < boundary and _stamps(machine.paths) == seen:
         pause(min(_LOOK_S, boundary - machine.now()))
-    return files.is_there(machine.paths.etc)
+    return files.exists(machine.paths.etc)
 
 
 def _stamps(paths: Paths) -> Tuple[object, ...]:
@@ -96,15 +96,15 @@ def _reconciled(machine: Machine, request: Request) -> Outcome:
         if not _is_here(machine):
             files.remove(machine.paths.lock)
             return _nothing_here()
-        proof.sweep(machine.paths, machine.now())
+        proof.sweep_proofs(machine.paths, machine.now())
         findings += recover(machine, request.verb)
-        actions, found = reconciliation.apply(machine, request.verb)
+        actions, found = reconciliation.reconcile_now(machine, request.verb)
         findings += found
         findings += _keep_watch(machine, request)
         if not request.options.get("boot"):  # at boot the web server is not up yet
-            findings += hook_watch.look(machine, request.verb)
-            findings += takedown.confirm(machine, request.verb)
-            findings += stop_watch.confirm(machine, request.verb)
+            findings += hook_watch.look_at_hooks(machine, request.verb)
+            findings += takedown.confirm_boundaries(machine, request.verb)
+            findings += stop_watch.confirm_stops(machine, request.verb)
     done = [type(action).__name__ for action in actions] + (["EndRehearsal"] if is_over else [])
     names = ", ".join(done) or "nothing to do"
     return Outcome(bool(done), f"Reconciled: {names}.", tuple(findings))
@@ -116,7 +116,7 @@ def _keep_watch(machine: Machine, request: Request) -> List[Finding]:
     A shutdown stops them too, after a look of its own: that is no stop. Units that were masked, changed or deleted are
     as good as stopped, since they may not even be asked any more.
     """
-    current = armed.current(machine.paths)
+    current = armed.current_arming(machine.paths)
     if current is None:
         return []
     signs.note(machine.paths)
@@ -125,7 +125,7 @@ def _keep_watch(machine: Machine, request: Request) -> List[Finding]:
         return []
     change = replace(current, unwatched_at=None if is_watched else machine.now())
     try:
-        armed.write(machine.paths, change)
+        armed.write_armed(machine.paths, change)
     except OSError as error:
         return stops.not_written(machine, request.verb, error)
     machine.log(request.verb, "watched-again" if is_watched else "unwatched")
@@ -147,7 +147,7 @@ def _is_watched(machine: Machine, request: Request, current: Armed) -> bool:
 def _is_here(machine: Machine) -> bool:
     """A minute of cron may begin before a remove has ended, or wait for its lock."""
     paths = machine.paths
-    return any(files.is_there(path) for path in (paths.etc, paths.lib, paths.run, paths.spool))
+    return any(files.exists(path) for path in (paths.etc, paths.lib, paths.run, paths.spool))
 
 
 def _nothing_here() -> Outcome:

@@ -32,7 +32,7 @@ def run(machine: Machine, request: Request) -> Outcome:
     with contextlib.nullcontext() if request.is_check else locked(machine.paths):
         findings = [] if request.is_check else recover(machine, request.verb)
         staged = manifest.staged(machine.paths)
-        findings += refusals(machine, request, staged)
+        findings += refusals_to_rehearse(machine, request, staged)
         if staged is None or errors(findings):
             return Outcome(False, "No rehearsal has begun.", tuple(findings))
         number = _number(machine, request, staged)
@@ -49,7 +49,7 @@ def run(machine: Machine, request: Request) -> Outcome:
         return _begin(machine, request.verb, number, entries, findings)
 
 
-def refusals(machine: Machine, request: Request, staged: Optional[Manifest]) -> List[Finding]:
+def refusals_to_rehearse(machine: Machine, request: Request, staged: Optional[Manifest]) -> List[Finding]:
     """Every reason not to begin: what arm would refuse too, since it is arm that is rehearsed."""
     installed = store.installed(machine.paths)
     if installed is None or staged is None:
@@ -58,7 +58,7 @@ def refusals(machine: Machine, request: Request, staged: Optional[Manifest]) -> 
     if wanted and wanted != got:
         message = "Another plan is staged here."
         return [Finding("error", "other-plan", "/etc/piquet", message, wanted, got, "stage this plan")]
-    found = [*manifest.faults(machine.paths, got), *_phase(machine, request, staged)]
+    found = [*manifest.not_intact(machine.paths, got), *_phase(machine, request, staged)]
     return [*found, *readiness.readiness(machine, staged)]
 
 
@@ -124,7 +124,7 @@ def _notes(machine: Machine, staged: Manifest) -> List[Finding]:
     """What whoever looks should know."""
     found = []
     with contextlib.suppress(StateError):
-        if armed.read(machine.paths) is not None:
+        if armed.read_armed(machine.paths) is not None:
             message = "The host is armed: in a real window everybody sees its phase, whatever is rehearsed."
             found.append(Finding("info", "armed", staged.campaign, message))
     if "nginx" in staged.providers and _caches_files(machine):

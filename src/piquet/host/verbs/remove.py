@@ -14,7 +14,7 @@ from typing import List, Sequence
 
 from piquet.host import hooked_files, outcome, stop_now
 from piquet.host.errors import AgentError
-from piquet.host.machine import Machine, recover, undo
+from piquet.host.machine import Machine, recover, undo_open
 from piquet.host.outcome import Outcome, Request
 from piquet.host.servers import web_server
 from piquet.host.state import manifest, store, transaction
@@ -28,7 +28,7 @@ def run(machine: Machine, request: Request) -> Outcome:
     """Take everything back."""
     if request.is_check:
         changes = outcome.pending([*hooked_files.removals(machine), *_deletions(machine), *_agent(machine)])
-        shown = outcome.diff(changes) if request.wants_diff else ()
+        shown = outcome.texts_before_and_after(changes) if request.wants_diff else ()
         return Outcome(bool(changes), f"{len(changes)} files would be taken back.", diff=shown)
     was_there = bool(leftovers(machine))
     findings = list(stop_now.stop_now(machine, request.verb).findings)
@@ -71,7 +71,7 @@ def leftovers(machine: Machine) -> List[Path]:
         paths.agent,
         paths.timer_stamp,
     ]
-    return sorted({path for path in own if files.is_there(path)} | hooked_files.hooked_files(machine))
+    return sorted({path for path in own if files.exists(path)} | hooked_files.hooked_files(machine))
 
 
 def _deletions(machine: Machine) -> List[Change]:
@@ -104,13 +104,13 @@ def _transact(machine: Machine, verb: str) -> List[Finding]:
     if not changes:
         return []
     try:
-        transaction.apply(machine.paths, verb, changes, list(present))
+        transaction.make_changes(machine.paths, verb, changes, list(present))
         failures = [f for n, s in present.items() for f in _take_up(s, n in were_broken)]
     except OSError as error:
         failures = [Finding("error", "not-written", str(machine.paths.etc), str(error))]
     if errors(failures):
         machine.log(verb, "failed", findings=[f.to_json() for f in failures])
-        return [*failures, *(undo(machine) if transaction.is_open(machine.paths) else [])]
+        return [*failures, *(undo_open(machine) if transaction.is_open(machine.paths) else [])]
     transaction.commit(machine.paths)
     return failures
 

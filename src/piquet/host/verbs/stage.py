@@ -15,7 +15,7 @@ from typing import Any, Dict, List, Mapping
 
 from piquet.host import loaded, outcome, reconciliation, takedown
 from piquet.host.errors import AgentError, PayloadError
-from piquet.host.machine import Machine, boot_id, recover, undo
+from piquet.host.machine import Machine, recover, this_boot, undo_open
 from piquet.host.outcome import Outcome, Request
 from piquet.host.servers import web_server
 from piquet.host.state import armed, manifest, store, transaction
@@ -36,15 +36,15 @@ def run(machine: Machine, request: Request) -> Outcome:
     with contextlib.nullcontext() if request.is_check else locked(machine.paths):
         findings = [] if request.is_check else recover(machine, request.verb)
         if not request.is_check:
-            findings += reconciliation.apply(machine, request.verb)[1]
+            findings += reconciliation.reconcile_now(machine, request.verb)[1]
         changes = outcome.pending(wanted(machine, request, bundle, digest))
         is_done = not changes and loaded.is_loaded(machine, bundle) and _is_watched(machine, bundle)
-        findings += refusals(machine, bundle, digest if is_done else "")
+        findings += refusals_to_stage(machine, bundle, digest if is_done else "")
         if not (is_done or errors(findings)):
-            findings += loaded.refusals(machine, request, bundle.providers)
+            findings += loaded.refusals_of_unloaded(machine, request, bundle.providers)
         if errors(findings):
             return Outcome(False, "Nothing was staged: see the problems.", tuple(findings))
-        shown = outcome.diff(changes) if request.wants_diff else ()
+        shown = outcome.texts_before_and_after(changes) if request.wants_diff else ()
         if request.is_check:
             message = "Everything is staged already." if is_done else f"{len(changes)} files would change."
             return Outcome(not is_done, message, tuple(findings), shown)
@@ -106,7 +106,7 @@ def _hosts_of(plan: bytes) -> List[str]:
     return []
 
 
-def refusals(machine: Machine, bundle: Manifest, done: str = "") -> List[Finding]:
+def refusals_to_stage(machine: Machine, bundle: Manifest, done: str = "") -> List[Finding]:
     """Why this bundle cannot be staged now.
 
     Args:
@@ -115,7 +115,7 @@ def refusals(machine: Machine, bundle: Manifest, done: str = "") -> List[Finding
         done: digest of a plan that is in place in every byte; to stage it again is no work, also where it is armed.
     """
     findings: List[Finding] = []
-    current = armed.current(machine.paths)
+    current = armed.current_arming(machine.paths)
     if current is not None and machine.now() < current.end and current.plan_digest != done:
         message = f"The host is armed with {current.campaign}."
         findings.append(Finding("error", "armed", machine.paths.armed.name, message, hint="rollback first"))
@@ -164,7 +164,7 @@ def _installed(machine: Machine, bundle: Manifest, digest: str, changes: List[Ch
         "files": [str(r["path"]) for r in bundle.files]
         + ["/etc/piquet/manifest.json", "/etc/piquet/plan.json"],
         "folders": sorted({*before.get("folders", []), *folders}),
-        "staged": {"boot_id": boot_id(machine), "uptime_s": round(processes.uptime_s(), 2)},
+        "staged": {"boot_id": this_boot(machine), "uptime_s": round(processes.uptime_s(), 2)},
     }
     return Change(machine.paths.installed, files.FILE, store.encode(record), 0o600)
 
@@ -175,14 +175,14 @@ def _transact(
     """Write, test, reload, keep; on any failure put everything back."""
     try:
         record = _installed(machine, bundle, digest, changes)
-        transaction.apply(machine.paths, verb, [*changes, record], bundle.providers)
+        transaction.make_changes(machine.paths, verb, [*changes, record], bundle.providers)
         failures = _take_up(machine, bundle, changes)
     except (OSError, AgentError) as error:
         found = error.findings if isinstance(error, AgentError) else ()
         failures = [*found] or [Finding("error", "not-written", str(machine.paths.etc), str(error))]
     if errors(failures):
         machine.log(verb, "failed", findings=[f.to_json() for f in failures])
-        return [*failures, *undo(machine)] if transaction.is_open(machine.paths) else failures
+        return [*failures, *undo_open(machine)] if transaction.is_open(machine.paths) else failures
     transaction.commit(machine.paths)
     _close(machine)
     machine.log(verb, "staged", campaign=bundle.campaign, plan_digest=digest, files=len(changes))

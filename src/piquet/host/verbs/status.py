@@ -18,7 +18,7 @@ from piquet.protocol.findings import Finding
 
 def run(machine: Machine, request: Request) -> Outcome:
     """The status is part of every response; this verb adds what is wrong."""
-    current = status_document.document(machine)
+    current = status_document.status_of(machine)
     schedule = machine.schedule(str(current["scheduler"]))
     note = f" {schedule.note}" if schedule.note and current["state"] == "armed" else ""
     return Outcome(False, f"{sentence(current)}{note}", tuple(_findings(machine, current)))
@@ -56,7 +56,7 @@ def _utc(at: int) -> str:
 
 
 def _armed(machine: Machine) -> Optional[Armed]:
-    return armed.current(machine.paths)
+    return armed.current_arming(machine.paths)
 
 
 def _unwatched(machine: Machine) -> List[Finding]:
@@ -88,12 +88,12 @@ def _findings(machine: Machine, current: Mapping[str, Any]) -> List[Finding]:
         message = "A transaction was interrupted; the next verb that writes undoes it first."
         found.append(Finding("warning", "interrupted", str(machine.paths.checkpoint), message))
     if current["state"] in ("staged", "armed") and current["plan_digest"]:
-        found += [_as_warning(f) for f in manifest.faults(machine.paths, str(current["plan_digest"]))]
-        found += [hook_watch.finding(record) for record in current["hooked"]["missing"]]
+        found += [_as_warning(f) for f in manifest.not_intact(machine.paths, str(current["plan_digest"]))]
+        found += [hook_watch.unreached(record) for record in current["hooked"]["missing"]]
         found += map(hook_watch.not_first, hook_watch.late_blocks(machine))
         found += hook_watch.unread(machine)
         found += _refused(machine, current["servers"])
-    unconfirmed = [*takedown.unconfirmed(machine), *stop_watch.unconfirmed(machine)]
+    unconfirmed = [*takedown.unconfirmed_boundaries(machine), *stop_watch.unconfirmed_stops(machine)]
     found += [replace(f, severity="error") for f in unconfirmed]  # nobody may overlook that
     fault = machine.schedule(str(current["scheduler"])).fault(machine.now())
     if fault and current["state"] == "armed":

@@ -10,7 +10,7 @@ import time
 from typing import Any, Dict, List
 
 from piquet.host import loaded, status_document
-from piquet.host.machine import Machine, boot_id
+from piquet.host.machine import Machine, this_boot
 from piquet.host.outcome import Outcome, Request
 from piquet.host.system import access_logs, processes
 from piquet.host.system.schedule import is_booted_with_systemd
@@ -38,7 +38,7 @@ def survey(machine: Machine) -> Dict[str, Any]:
     return {
         "piquet_survey": 1,
         "at": machine.now(),
-        "boot_id": boot_id(machine),
+        "boot_id": this_boot(machine),
         "hostname": socket.gethostname(),
         "timezone": timezone(),
         "os": {"id": machine.os_release.get("ID", ""), "version": machine.os_release.get("VERSION_ID", "")},
@@ -49,7 +49,7 @@ def survey(machine: Machine) -> Dict[str, Any]:
         "caches": sorted(caches),
         "health_checks": access_logs.health_checks(machine.paths.at("/")),
         "findings": [finding.to_json() for finding in findings],
-        "status": status_document.document(machine),
+        "status": status_document.status_of(machine),
         "nginx": found["nginx"].document if found["nginx"] else None,
         "apache": found["apache"].document if found["apache"] else None,
     }

@@ -69,12 +69,12 @@ def ask_target(job: Any, timeout_s: float) -> list[Any]:
     (address, port, tls, name, authority, proxied), questions = job
     connection = Named(address, port, name if tls else None, timeout_s, proxied)
     try:
-        return [ask(connection, authority, *question) for question in questions]
+        return [ask_once(connection, authority, *question) for question in questions]
     finally:
         connection.close()
 
 
-def ask(connection: Named, authority: str, method: str, path: str, headers: Any) -> list[Any]:
+def ask_once(connection: Named, authority: str, method: str, path: str, headers: Any) -> list[Any]:
     """`[status, headers, sha256, size, sent_at, first_byte_at, error, banners]` of one request."""
     was_open, sent_at = connection.sock is not None, time.time()
     try:
@@ -93,7 +93,7 @@ def ask(connection: Named, authority: str, method: str, path: str, headers: Any)
     except (OSError, http.client.HTTPException, ValueError) as error:
         connection.close()
         if was_open:  # the server had closed a kept connection meanwhile, as it may
-            return ask(connection, authority, method, path, headers)
+            return ask_once(connection, authority, method, path, headers)
         return [None, [], "", 0, sent_at, time.time(), reason(error), []]
 
 
@@ -137,7 +137,7 @@ def last_lines(path: str, count: int) -> list[str]:
 def agents(path: str, verb: str, *options: str) -> tuple[Any, str]:
     """Document, or why there is none, of the installed agent."""
     try:
-        done = run([path, verb, *options])
+        done = run_quietly([path, verb, *options])
         return json.loads(done.stdout.decode("utf-8", "replace")), ""
     except (OSError, ValueError, subprocess.SubprocessError) as error:
         return None, f"{type(error).__name__}: {error}"
@@ -150,19 +150,19 @@ def first_test(commands: list[list[str]]) -> list[Any] | None:
         program = shutil.which(command[0], path=search)
         if program:
             try:
-                done = run([program, *command[1:]])
+                done = run_quietly([program, *command[1:]])
             except (OSError, subprocess.SubprocessError) as error:
                 return [False, str(error)]
             return [done.returncode == 0, (done.stdout + done.stderr).decode("utf-8", "replace")[-2000:]]
     return None
 
 
-def run(command: list[str]) -> subprocess.CompletedProcess[bytes]:
+def run_quietly(command: list[str]) -> subprocess.CompletedProcess[bytes]:
     """One command without input, never for ever."""
     return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=120, check=False)
 
 
-def machine(order: dict[str, Any]) -> dict[str, Any]:
+def machine_facts(order: dict[str, Any]) -> dict[str, Any]:
     """Everything but the sites: what the agent says, files of the owner and of ours, logs, tests."""
     agent = order["agent"]
     is_there = Path(agent).exists()
@@ -187,7 +187,7 @@ def answer(order: dict[str, Any]) -> str:
     """The one line that answers an order."""
     replies = ask_all(order["jobs"], order["timeout_s"])
     logs = {path: last_lines(path, order["log_lines"]) for path in order["logs"]}
-    found = {"replies": replies, "logs": logs, "machine": machine(order) if order["agent"] else None}
+    found = {"replies": replies, "logs": logs, "machine": machine_facts(order) if order["agent"] else None}
     packed = zlib.compress(json.dumps(found, ensure_ascii=True).encode("ascii"))
     return SIGN + base64.b64encode(packed).decode("ascii")
 

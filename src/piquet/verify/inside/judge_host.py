@@ -13,7 +13,7 @@ from piquet.plan import HostPlan
 from piquet.printable import in_one_line
 from piquet.protocol.findings import Finding
 from piquet.verify.inside.look import Look
-from piquet.verify.inside.moments import InsideMoment, states_at, words
+from piquet.verify.inside.moments import InsideMoment, moment_words, states_at
 
 MAX_NAMED = 10
 _HOOK_LINE = "include /etc/piquet/nginx/server/*.conf; # piquet hook"
@@ -68,7 +68,7 @@ def state(case: Case) -> Iterator[Finding]:
     wanted = states_at(case.moment, case.campaign, look.at) if case.plan.entries else frozenset({"absent"})
     if look.state not in wanted:
         got = look.state + (f": {look.machine['error']}" if look.machine["error"] else "")
-        where = f"{_utc(look.at)}, {words(case.campaign, look.at)}"
+        where = f"{_utc(look.at)}, {moment_words(case.campaign, look.at)}"
         expected = f"{' or '.join(sorted(wanted))} ({where})"
         yield case.finding("state", "the host is not what it should be now", expected, got, _NEXT[look.state])
 
@@ -148,7 +148,7 @@ def schedule(case: Case) -> Iterator[Finding]:
         )
 
 
-def servers(case: Case) -> Iterator[Finding]:
+def faults_of_servers(case: Case) -> Iterator[Finding]:
     """Each web server that the survey saw running runs, and its configuration passes its own test."""
     for name in case.servers:
         if case.look.machine["running"].get(name) is False:
@@ -222,7 +222,16 @@ def log_text(look: Look, paths: Iterable[str]) -> str:
 
 QUESTIONS: Mapping[str, Callable[[Case], Iterator[Finding]]] = {
     check.__name__: check
-    for check in (state, staged_files, same_campaign, flags, schedule, servers, owners_files, nothing_left)
+    for check in (
+        state,
+        staged_files,
+        same_campaign,
+        flags,
+        schedule,
+        faults_of_servers,
+        owners_files,
+        nothing_left,
+    )
 }
 """All of them by name."""
 

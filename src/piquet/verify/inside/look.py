@@ -100,7 +100,9 @@ class Look:
         return str(self.status.get("state", "unknown"))
 
 
-def look(remote: InspectedHost, host: str, python: str, jobs: Sequence[Inquiry], order: Order) -> Look:
+def look_at_host(
+    remote: InspectedHost, host: str, python: str, jobs: Sequence[Inquiry], order: Order
+) -> Look:
     """Look at a host once.
 
     Args:

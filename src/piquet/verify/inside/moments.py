@@ -59,7 +59,7 @@ def verify_moment(moment: InsideMoment) -> expectations.Moment:
     return "now" if moment == "armed" else moment
 
 
-def words(campaign: Campaign, instant: float) -> str:
+def moment_words(campaign: Campaign, instant: float) -> str:
     """Where in the campaign an instant lies, in a few words."""
     if phase := phase_at(campaign.phases, instant):
         return f"in phase {phase.number}, {phase.mode}"

@@ -27,8 +27,8 @@ from piquet.protocol.places import AGENT_PATH, DEFAULT_PYTHON, HOOK_MARK
 from piquet.verify.expectations import Expectations, phase_at
 from piquet.verify.inside.judge_host import Case
 from piquet.verify.inside.local import local_jobs, local_targets, own_sources
-from piquet.verify.inside.look import InspectedHost, Look, Order, look
-from piquet.verify.inside.moments import InsideMoment, verify_moment, words
+from piquet.verify.inside.look import InspectedHost, Look, Order, look_at_host
+from piquet.verify.inside.moments import InsideMoment, moment_words, verify_moment
 from piquet.verify.inside.places import FOLDERS, LOGS, TESTS
 from piquet.verify.observation import UNKNOWN_SITE, Target, Unreachable
 
@@ -188,13 +188,15 @@ class Picket:
 
     def headline(self) -> str:
         """One line on what is being checked."""
-        where = words(self.campaign, self.now)
+        where = moment_words(self.campaign, self.now)
         what = sites_on_hosts((host, site) for host in self.hosts for site in self.sites(host))
         return f"piquet: {self.campaign.name}, {where}, judged as {self.moment}: {what}"
 
     def _check_moment(self) -> None:
         if self.moment == "during" and phase_at(self.campaign.phases, self.now) is None:
-            raise FleetError(f"during was asked for, but the campaign is {words(self.campaign, self.now)}")
+            raise FleetError(
+                f"during was asked for, but the campaign is {moment_words(self.campaign, self.now)}"
+            )
 
     @cached_property
     def _expectations(self) -> Mapping[str, Expectations]:
@@ -212,7 +214,9 @@ class Picket:
     def _try_look(self, name: str) -> Look | HostError:
         python = str(self._variables[name].get("piquet_python") or DEFAULT_PYTHON)
         try:
-            return look(self._remotes[name], name, python, local_jobs(self.targets(name)), self._order(name))
+            return look_at_host(
+                self._remotes[name], name, python, local_jobs(self.targets(name)), self._order(name)
+            )
         except HostError as err:
             return err
         except (

@@ -35,8 +35,8 @@ from piquet.verify.judge import gathered, judge, judge_certificate, judge_limite
 from piquet.verify.observation import UNKNOWN_SITE, Pace, Reply, Target
 from piquet.verify.outside.probe import Prober
 from piquet.verify.outside.sweep import DEFAULT_CONCURRENCY, ignore_progress, questions_in, sweep
+from piquet.verify.questions import asking_for_lines as asking_lines
 from piquet.verify.questions import jobs, usual_questions
-from piquet.verify.questions import with_lines as asking_lines
 
 OWN_ADDRESSES = (ABOUT_PATH, ASSET_PREFIX)
 TAKES_APART_S = 2.0

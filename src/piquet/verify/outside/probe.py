@@ -139,7 +139,7 @@ class Prober:
         try:
             seen, body = await asyncio.wait_for(
                 asyncio.to_thread(
-                    proxied.ask,
+                    proxied.ask_by_proxy_line,
                     target,
                     question,
                     _headers(target, question),

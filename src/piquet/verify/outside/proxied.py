@@ -50,7 +50,7 @@ def proxy_line(source: tuple[Any, ...], target: tuple[Any, ...]) -> bytes:
     return f"PROXY {family} {source[0]} {target[0]} {source[1]} {target[1]}\r\n".encode("ascii")
 
 
-def ask(
+def ask_by_proxy_line(
     target: Target,
     question: Question,
     headers: Mapping[str, str],

@@ -14,7 +14,7 @@ from typing import Any, Dict, Iterator, List, Tuple
 
 from piquet.host.servers.apache.hosts import ApacheHost
 from piquet.host.servers.apache.tree import Statement
-from piquet.host.system.addresses import is_own
+from piquet.host.system.addresses import is_own_address
 
 _URL = re.compile(r"https?://(?P<host>\[[0-9a-fA-F:.]+\]|[^/:\[$%]+)(?::(?P<port>\d+))?(?:/|$)")
 _PASSING = frozenset({"proxypass", "proxypassmatch"})
@@ -22,11 +22,11 @@ _PROXIES = ("remoteipinternalproxy", "remoteiptrustedproxy")
 _ALL = ["0.0.0.0/0", "::/0"]
 
 
-def record(host: ApacheHost) -> Dict[str, Any]:
+def passes_record(host: ApacheHost) -> Dict[str, Any]:
     """What the survey adds to a virtual host's record."""
     keeps_name = host.value("proxypreservehost") == "on"
     found = {_pass(url, keeps_name=keeps_name): None for url in _urls(host.row)}
-    passes = [{"address": a, "port": p, "host": h, "cached": False} for a, p, h in found if is_own(a)]
+    passes = [{"address": a, "port": p, "host": h, "cached": False} for a, p, h in found if is_own_address(a)]
     return {"passes": passes, "realip": _believed(host)}
 
 

@@ -89,7 +89,7 @@ class Apache(WebServer):
 
     def is_present(self) -> bool:
         """Whether it is installed with a configuration that exists."""
-        return commands.exists(self.platform.apache) and self._main_conf().is_file()
+        return commands.is_program(self.platform.apache) and self._main_conf().is_file()
 
     def forget(self) -> None:
         """Files have changed."""
@@ -100,7 +100,7 @@ class Apache(WebServer):
         """What the server prints for some options; asked once until `forget`."""
         key = " ".join(options)
         if key not in self._answers:
-            self._answers[key] = commands.run([*self.platform.apache, *options])
+            self._answers[key] = commands.execute([*self.platform.apache, *options])
         return self._answers[key].output
 
     def master(self) -> Optional[processes.Process]:
@@ -151,9 +151,9 @@ class Apache(WebServer):
         """The configuration as the server understood it, or as far as its texts tell it; read once until `forget`."""
         if self._tree is None:
             try:
-                self._tree, self._untold = apache_tree.parse(self._dump()), ""
+                self._tree, self._untold = apache_tree.parse_tree(self._dump()), ""
             except TreeError as error:
-                self._tree = apache_text.read(self.told().files[0], self._text, self._follow)
+                self._tree = apache_text.read_texts(self.told().files[0], self._text, self._follow)
                 self._untold = str(error)
         return self._tree
 
@@ -171,7 +171,7 @@ class Apache(WebServer):
                 raise TreeError("mod_info.so lies beside none of its modules")
             loads = ["-c", f'LoadModule info_module "{path}"']
         asked = [*self.platform.apache, *self.carried(), "-t", "-D", "DUMP_CONFIG", *loads]
-        result = commands.run(asked, with_errors=False)
+        result = commands.execute(asked, with_errors=False)
         if not result.ok:
             raise TreeError("its configuration does not pass its own test")
         return result.output
@@ -209,7 +209,7 @@ class Apache(WebServer):
             "filtered_strictly": any(_STRICT.search(read.row.args) for read in reads),
             "encoded_slashes": _that_take_slashes(hosts),
             **_users(root, reads, hosts, folder, includer),
-            "vhosts": [{**host.record(), **apache_passes.record(host)} for host in hosts],
+            "vhosts": [{**host.record(), **apache_passes.passes_record(host)} for host in hosts],
         }
         caches = ("mod_cache",) if any(read.row.name == "cacheenable" for read in reads) else ()
         return Survey(document, tuple(_unread(hosts, self._untold)), caches)
@@ -240,10 +240,10 @@ class Apache(WebServer):
                 yield (self._root() / path).parent / f"mod_{name}.so"
 
     def _test(self) -> Result:
-        return commands.run([*self.platform.apache_test, *self.carried()])
+        return commands.execute([*self.platform.apache_test, *self.carried()])
 
     def _reload(self) -> Result:
-        return commands.run(self.platform.apache_reload)
+        return commands.execute(self.platform.apache_reload)
 
     def _judge_age(self, are_new: Sequence[bool]) -> bool:
         """Old workers finish their requests for as long as these take: one new worker is enough."""
@@ -253,7 +253,9 @@ class Apache(WebServer):
         """Where to look while the configuration is too broken to say it."""
         if "-f" in self.platform.apache:
             rows = (
-                apache_text.read(str(self._main_conf()), self._text, lambda _: []).level().get("pidfile", [])
+                apache_text.read_texts(str(self._main_conf()), self._text, lambda _: [])
+                .level()
+                .get("pidfile", [])
             )
             return [row.words[0] for row in rows if row.words]
         return [self.platform.apache_pid, *APACHE_PIDS]

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import Callable, Iterable, Iterator, List, NamedTuple, Tuple
 
-from piquet.host.servers.apache.tree import Statement, inside, statement
+from piquet.host.servers.apache.tree import Statement, statement, statements_of
 
 TextOf = Callable[[str], str]
 Follow = Callable[[str], List[str]]
@@ -48,7 +48,9 @@ def loading(texts: Iterable[str]) -> Loading:
 def server_includes(name: str, text_of: TextOf, follow: Follow, depth: int = 0) -> Iterator[Statement]:
     """Includes that stand in no section, those of a file before those of the files that it includes."""
     rows = [
-        row for row in read(name, text_of, _follow_nothing).inner or () if row.name in _INCLUDES and row.words
+        row
+        for row in read_texts(name, text_of, _follow_nothing).inner or ()
+        if row.name in _INCLUDES and row.words
     ]
     yield from rows
     for row in rows if depth < _DEEPEST else ():
@@ -60,7 +62,7 @@ def _follow_nothing(_: str) -> List[str]:
     return []
 
 
-def read(name: str, text_of: TextOf, follow: Follow) -> Statement:
+def read_texts(name: str, text_of: TextOf, follow: Follow) -> Statement:
     """The tree of a main file as its texts tell it, snippets in the place of their includes."""
     root = Statement("", "", name, 0, [])
     _read(name, root, text_of, follow, 0)
@@ -76,7 +78,7 @@ def _read(name: str, section: Statement, text_of: TextOf, follow: Follow, depth:
             del around[max(1, len(around) - 1) :]
             continue
         row = statement(" ".join(line.split(None, 1)), name, number)
-        inside(around[-1]).append(row)
+        statements_of(around[-1]).append(row)
         if row.inner is not None:
             around.append(row)
         elif row.name in _INCLUDES and row.words and depth < _DEEPEST:

@@ -101,7 +101,7 @@ def _walk(section: Statement, around: Tuple[Statement, ...], vhost: Optional[Sta
         yield from _walk(row, around if is_host else (*around, row), row if is_host else vhost)
 
 
-def parse(text: str) -> Statement:
+def parse_tree(text: str) -> Statement:
     """Read the tree; it hangs on a statement without a name.
 
     Raises:
@@ -125,7 +125,7 @@ def parse(text: str) -> Statement:
             raise TreeError(line[:200])
         del open_sections[depth + 1 :]
         row = statement(next(lines, "")[2 * depth :], file, int(place.group(2)))
-        inside(open_sections[-1]).append(row)
+        statements_of(open_sections[-1]).append(row)
         if row.inner is not None:
             open_sections.append(row)
     if not root.inner:
@@ -144,7 +144,7 @@ def statement(line: str, file: str, number: int) -> Statement:
     )
 
 
-def inside(section: Statement) -> List[Statement]:
+def statements_of(section: Statement) -> List[Statement]:
     """The statements of a section.
 
     Raises:

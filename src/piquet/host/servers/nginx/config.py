@@ -21,7 +21,7 @@ from typing import Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
 from piquet.host.servers.nginx import hook_line
 from piquet.host.servers.nginx.inherited import Placed
-from piquet.host.servers.nginx.tokens import ConfigSyntaxError, Directive, ServerBlock, parse
+from piquet.host.servers.nginx.tokens import ConfigSyntaxError, Directive, ServerBlock, parse_directives
 from piquet.protocol.findings import Finding
 
 _HOST_NAME = re.compile(r"^(\*\.)?([a-z0-9_]([a-z0-9_-]*[a-z0-9_])?\.)*[a-z0-9]([a-z0-9-]*[a-z0-9])?$")
@@ -135,7 +135,7 @@ class Configuration:
     findings: List[Finding] = field(default_factory=list)
 
 
-def read(conf: Path, include: str = hook_line.INCLUDE) -> Configuration:
+def read_configuration(conf: Path, include: str = hook_line.INCLUDE) -> Configuration:
     """Read nginx.conf and all that it includes; faults become findings, reading goes on."""
     reader = _Reader(conf, include)
     reader.file(conf, "main")
@@ -169,7 +169,7 @@ class _Reader:
             try:
                 text = real.read_bytes()
                 self.configuration.files[real] = text
-                self.parsed[real] = parse(text)
+                self.parsed[real] = parse_directives(text)
             except (OSError, ConfigSyntaxError) as error:
                 message = "This part of nginx's configuration cannot be read."
                 self.configuration.findings.append(

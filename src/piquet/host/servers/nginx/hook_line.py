@@ -17,7 +17,7 @@ import functools
 import re
 from typing import Tuple
 
-from piquet.host.servers.nginx.tokens import ServerBlock, servers
+from piquet.host.servers.nginx.tokens import ServerBlock, server_blocks
 from piquet.host.system.paths import Paths
 from piquet.protocol.places import HOOK_MARK
 
@@ -28,7 +28,7 @@ class RemainsError(ValueError):
     """The text already holds our line somewhere that is not the head of a server block."""
 
 
-def insert(text: bytes, context: str = "main", include: str = INCLUDE) -> bytes:
+def insert_hook(text: bytes, context: str = "main", include: str = INCLUDE) -> bytes:
     """Put the line into every server block of http that has none.
 
     Args:
@@ -40,7 +40,7 @@ def insert(text: bytes, context: str = "main", include: str = INCLUDE) -> bytes:
         ConfigSyntaxError: the text cannot be read.
         RemainsError: remains of a hook are in the text, so that removal would take out too much.
     """
-    blocks = servers(text, context)
+    blocks = server_blocks(text, context)
     if len(_removal(include).findall(text)) != sum(is_ours(text, block, include) for block in blocks):
         raise RemainsError("our line stands where no server block begins")
     places = [block.body for block in blocks if not is_included(block, include)]
@@ -55,11 +55,11 @@ def insert_first(text: bytes, context: str = "main", include: str = INCLUDE) -> 
     Raises:
         ConfigSyntaxError, RemainsError: as `insert`.
     """
-    insert(text, context, include)
-    return insert(remove(text, include), context, include)
+    insert_hook(text, context, include)
+    return insert_hook(remove_hook(text, include), context, include)
 
 
-def remove(text: bytes, include: str = INCLUDE) -> bytes:
+def remove_hook(text: bytes, include: str = INCLUDE) -> bytes:
     """Take every line of ours out; all other bytes stay, also when the file is broken or was edited."""
     return _removal(include).sub(b"", text)
 

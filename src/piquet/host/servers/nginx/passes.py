@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Dict, Iterable, Iterator, List, Mapping, Tuple
 
 from piquet.host.servers.nginx.tokens import Directive
-from piquet.host.system.addresses import is_own
+from piquet.host.system.addresses import is_own_address
 
 _TARGET = re.compile(r"^(?:https?|grpcs?)://(?P<host>\[[0-9a-fA-F:.]+\]|[^/:\[$]+)(?::(?P<port>\d+))?(?:/|$)")
 _SERVER = re.compile(r"^(?P<host>\[[0-9a-fA-F:.]+\]|[^/:\[$]+)(?::(?P<port>\d+))?$")
@@ -68,7 +68,9 @@ def passes(http: Iterable[Directive], block: Iterable[Directive], known: Servers
         known: what its upstreams are.
     """
     handed = _said(tuple(http), dict.fromkeys(_HANDED, ""))
-    return tuple(one for one in dict.fromkeys(_passes(tuple(block), handed, known)) if is_own(one.address))
+    return tuple(
+        one for one in dict.fromkeys(_passes(tuple(block), handed, known)) if is_own_address(one.address)
+    )
 
 
 def believed(directives: Iterable[Directive]) -> List[str]:

@@ -63,12 +63,12 @@ class Nginx(WebServer):
 
     def is_present(self) -> bool:
         """Whether it is installed and has a configuration."""
-        return commands.exists(self.platform.nginx) and self.conf.is_file()
+        return commands.is_program(self.platform.nginx) and self.conf.is_file()
 
     def version_text(self) -> str:
         """What `nginx -V` prints."""
         if self._version is None:
-            self._version = commands.run([self.platform.nginx[0], "-V"]).output
+            self._version = commands.execute([self.platform.nginx[0], "-V"]).output
         return self._version
 
     @property
@@ -82,7 +82,7 @@ class Nginx(WebServer):
     def configuration(self) -> Configuration:
         """The files as they are; read once until `forget`."""
         if self._read is None:
-            self._read = nginx_config.read(self.conf, self.paths.hook_include)
+            self._read = nginx_config.read_configuration(self.conf, self.paths.hook_include)
         return self._read
 
     def forget(self) -> None:
@@ -182,13 +182,13 @@ class Nginx(WebServer):
 
     def _owners_digest(self, configuration: Configuration, file: Path) -> str:
         """Of a file without our line: what counts is what its owner wrote, hooked or not."""
-        return files.sha256(hook_line.remove(configuration.files[file], self.paths.hook_include))
+        return files.sha256(hook_line.remove_hook(configuration.files[file], self.paths.hook_include))
 
     def _test(self) -> Result:
-        return commands.run(self.platform.nginx_test)
+        return commands.execute(self.platform.nginx_test)
 
     def _reload(self) -> Result:
-        return commands.run(self.platform.nginx_reload)
+        return commands.execute(self.platform.nginx_reload)
 
     def _workers(self, master: processes.Process) -> List[processes.Process]:
         return [p for p in super()._workers(master) if p.title.endswith("worker process")]

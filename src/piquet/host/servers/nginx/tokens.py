@@ -77,7 +77,7 @@ class _Open:
     children: List[Directive]
 
 
-def parse(text: bytes) -> Tuple[Directive, ...]:
+def parse_directives(text: bytes) -> Tuple[Directive, ...]:
     """Read a whole file.
 
     Raises:
@@ -86,13 +86,13 @@ def parse(text: bytes) -> Tuple[Directive, ...]:
     return _Parser(text).run()
 
 
-def servers(text: bytes, context: str = "main") -> Tuple[ServerBlock, ...]:
+def server_blocks(text: bytes, context: str = "main") -> Tuple[ServerBlock, ...]:
     """The server blocks of http, in file order; `context` is `main`, or `http` for a file included there.
 
     Raises:
         ConfigSyntaxError: as `parse`.
     """
-    return tuple(servers_in(parse(text), context))
+    return tuple(servers_in(parse_directives(text), context))
 
 
 def servers_in(directives: Tuple[Directive, ...], context: str) -> Iterator[ServerBlock]:
