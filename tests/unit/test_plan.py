@@ -19,7 +19,7 @@ import piquet.plan.gates
 from piquet.campaign.model import Campaign, Phase, Theme
 from piquet.errors import PlanError
 from piquet.plan import Entry, Plan, Probe, make_plan, plan_digest, plan_document, raise_if_unsafe
-from piquet.plan.gates.answers import BANNER_MODULES
+from piquet.plan.capabilities import BANNER_MODULES
 from piquet.protocol.findings import Finding
 
 from .samples import AT, apache, block, campaign, fleet, nginx, survey

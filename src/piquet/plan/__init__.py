@@ -3,6 +3,7 @@
 
 * `model`      what a plan is
 * `selection`  which names of a host are meant
+* `capabilities`  what ours may do in a server
 * `gates`      findings on campaign and hosts
 * `make`       all of it together
 * `document`   the canonical JSON and its digest

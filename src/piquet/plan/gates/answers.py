@@ -9,14 +9,10 @@ from piquet.campaign.model import Campaign, Mode
 from piquet.fleet.choices import altering, is_taken, keeping
 from piquet.fleet.model import ServerFacts
 from piquet.pages.theme_files import ICON, TEXTS
+from piquet.plan.capabilities import Capabilities, capabilities
 from piquet.plan.gates.apache import apache_findings, shown_of
 from piquet.plan.model import HostPlan
 from piquet.protocol.findings import Finding
-
-BANNER_MODULES = ("filter_module", "substitute_module")
-"""What Apache puts a banner into a page with."""
-OURS_TO_LOAD = frozenset({"lua_module", "substitute_module"})
-"""What our own file may load. For mod_filter many an `.htaccess` waits, which no survey sees."""
 
 _BY_INCLUDE = "set piquet_nginx to include for it, and hook it"
 _FILTERS = ("header_filter_by_lua", "body_filter_by_lua")
@@ -26,16 +22,19 @@ def answer_findings(campaign: Campaign, host_plan: HostPlan, server: ServerFacts
     """What a server lacks for its own sites' phases, and what stands in their way."""
     shown = {n for entry in host_plan.entries if entry.provider == server.provider for n in entry.phases}
     modes = {phase.mode for phase in campaign.phases if phase.number in shown}
+    means = capabilities(campaign, server)
     if server.variant == "lua":
         yield from (_nginx_lua if server.provider == "nginx" else _apache_lua)(host_plan.host, server)
     if server.provider == "apache":
-        yield from _apache_loads(host_plan.host, server, modes)
+        yield from _apache_loads(host_plan.host, means)
         yield from _apache_keeps(host_plan, server)
         yield from apache_findings(host_plan, server)
         if server.variant != "lua":
             yield from _text_only(campaign, host_plan.host, shown)
     for mode in sorted(modes & _GATES.keys()):
         yield from _GATES[mode](host_plan.host, server)
+    if "banner" in modes and server.provider == "apache":
+        yield from _apache_banner(host_plan.host, means)
 
 
 def _nginx_lua(host: str, server: ServerFacts) -> Iterator[Finding]:
@@ -69,16 +68,12 @@ def _apache_lua(host: str, server: ServerFacts) -> Iterator[Finding]:
         yield Finding("error", "lua-awaited", host, message, hint=hint)
 
 
-def _apache_loads(host: str, server: ServerFacts, modes: Set[Mode]) -> Iterator[Finding]:
+def _apache_loads(host: str, means: Capabilities) -> Iterator[Finding]:
     """Modules that our own file loads: the configuration does not wait for them, but an `.htaccess` may."""
-    wanted = (
-        *(("lua_module",) if server.variant == "lua" else ()),
-        *(BANNER_MODULES if "banner" in modes else ()),
-    )
-    loads = [name for name in wanted if name not in server.modules and may_load(name, server)]
-    if loads:
+    if means.loads:
         message = "our own file loads modules; some .htaccess may hold an <IfModule> that waits for one"
-        yield Finding("info", "modules-loaded", host, message, got=", ".join(loads))
+        got = ", ".join(name for name, _ in means.loads)
+        yield Finding("info", "modules-loaded", host, message, got=got)
 
 
 def _apache_keeps(host_plan: HostPlan, server: ServerFacts) -> Iterator[Finding]:
@@ -129,10 +124,8 @@ def _block(host: str, server: ServerFacts) -> Iterator[Finding]:
 
 
 def _banner(host: str, server: ServerFacts) -> Iterator[Finding]:
-    yield from (_nginx_banner if server.provider == "nginx" else _apache_banner)(host, server)
-
-
-def _nginx_banner(host: str, server: ServerFacts) -> Iterator[Finding]:
+    if server.provider != "nginx":
+        return
     is_lua = server.variant == "lua"
     names = _FILTERS if is_lua else ("sub_filter",)
     if is_lua and server.own & _of(*names, levels=("http",)):
@@ -156,18 +149,12 @@ def _nginx_banner(host: str, server: ServerFacts) -> Iterator[Finding]:
         yield Finding("warning", "banner-partial", host, message, "none of them", ", ".join(partial), hint)
 
 
-def _apache_banner(host: str, server: ServerFacts) -> Iterator[Finding]:
-    missing = [name for name in BANNER_MODULES if name not in server.modules]
-    enable = " ".join(name.removesuffix("_module") for name in missing)
-    if not all(may_load(name, server) for name in missing):
+def _apache_banner(host: str, means: Capabilities) -> Iterator[Finding]:
+    if means.lacks:
+        enable = " ".join(name.removesuffix("_module") for name in means.lacks)
         message = "Apache runs without modules that put the banner into pages, and ours to load they are not"
         hint = f"a2enmod {enable} and a reload"
-        yield Finding("error", "banner-needs-module", host, message, ", ".join(missing), hint=hint)
-
-
-def may_load(name: str, server: ServerFacts) -> bool:
-    """Whether our own file may load a module: its file is there, and nobody that could be asked waits for it."""
-    return name in OURS_TO_LOAD and name in server.loadable and name not in server.conditional
+        yield Finding("error", "banner-needs-module", host, message, ", ".join(means.lacks), hint=hint)
 
 
 def _of(*names: str, levels: tuple[str, ...] = ("http", "server")) -> frozenset[str]:

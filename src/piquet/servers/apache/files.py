@@ -16,7 +16,7 @@ from typing import Any
 from piquet import answers
 from piquet.fleet.model import ServerFacts
 from piquet.plan import HostPlan
-from piquet.plan.gates.answers import BANNER_MODULES, may_load
+from piquet.plan.capabilities import capabilities
 from piquet.protocol.http import ABOUT_PATH, ASSET_PREFIX, NONCE_HEADER, REHEARSAL_PREFIX
 from piquet.protocol.places import APACHE_DROPIN
 from piquet.servers.apache import banner as apache_banner
@@ -47,7 +47,7 @@ def files(view: CampaignView, host: HostPlan, server: ServerFacts) -> Mapping[st
             _text("dropin", "What Apache reads first.", view.values()),
         )
     }
-    loads = _loads(view, server)
+    loads = capabilities(view.campaign, server).loads
     if loads:
         values = {**view.values(), "modules": loads}
         texts[f"{DIR}/10-load.conf"] = ("0600", _text("load", "Loads what ours needs.", values))
@@ -80,14 +80,6 @@ def _markers(conditions: Conditions) -> Iterator[tuple[str, tuple[str, str]]]:
         for key in conditions.of_phase(phase.number) if conditions.without(phase.number) else ():
             yield f"{www}/with/{phase.number}/{key}", ("0644", "")
         yield f"{www}/sites/{phase.number}", ("0644", f" {' '.join(conditions.of_phase(phase.number))} \n")
-
-
-def _loads(view: CampaignView, server: ServerFacts) -> tuple[tuple[str, str], ...]:
-    """Modules that we load ourselves, with their files."""
-    wanted: tuple[str, ...] = ("lua_module",) if server.variant == "lua" else ()
-    wanted += BANNER_MODULES if view.of_mode("banner") else ()
-    missing = [name for name in wanted if name not in server.modules]
-    return tuple((name, server.loadable[name]) for name in missing if may_load(name, server))
 
 
 def _banner_values(conditions: Conditions, server: ServerFacts) -> dict[str, Any]:

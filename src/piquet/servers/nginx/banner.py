@@ -14,7 +14,6 @@ from piquet import answers, banner, outlook
 from piquet.fleet.model import ServerFacts
 from piquet.plan import HostPlan
 from piquet.protocol.http import TARGETED
-from piquet.protocol.modules import HEADERS_MORE
 from piquet.servers.view import CampaignView, shares
 
 PIECE_BYTES = 2000
@@ -44,9 +43,6 @@ _KEPT = rf"^(?!.*no-store)(?:(?!.*no-cache(?!=))|{_LIFETIME}|{_LATER})"
 
 A `no-cache` with names is about these headers alone. Source: RFC 9111, 5.2.2.4.
 """
-_INPUT = frozenset({"more_set_input_headers", "more_clear_input_headers"})
-
-
 OPEN = "o"
 """What stands behind the number of a phase where a site shows banners only, so that it gets the other wording."""
 
@@ -93,16 +89,6 @@ def momentary_type(secret: str | None) -> str:
     Whoever could send it would learn whether a strike is staged. It is made of the secret, and tells nothing of it.
     """
     return "piquet/" + hashlib.sha256(f"piquet whole {secret}".encode()).hexdigest()[:32] if secret else ""
-
-
-def may_ask_whole(server: ServerFacts) -> bool:
-    """Whether pages can be asked for whole and readable by headers-more.
-
-    Not beside an owner who uses it for requests too, nor beside Lua that is loaded and not ours: what they make of a
-    request's type could be undone, since the variable that we read it from remembers its first value.
-    """
-    is_used = any(word.rpartition(" ")[2] in _INPUT for word in server.own)
-    return server.variant == "include" and HEADERS_MORE in server.modules and not (server.has_lua or is_used)
 
 
 def _row(texts: Mapping[str, list[str]], number: int) -> list[tuple[str, str]]:

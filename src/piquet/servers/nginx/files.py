@@ -17,10 +17,11 @@ from piquet.fleet import nginx_inherited
 from piquet.fleet.choices import keeping, varying
 from piquet.fleet.model import ServerFacts
 from piquet.plan import HostPlan
+from piquet.plan.capabilities import capabilities
 from piquet.protocol.http import SIGN_HEADER, TARGETED
 from piquet.protocol.places import NGINX_DROPIN
 from piquet.servers.environment import render
-from piquet.servers.nginx.banner import banner_values, may_ask_whole
+from piquet.servers.nginx.banner import banner_values
 from piquet.servers.nginx.decision import decision_values, header_rows
 from piquet.servers.nginx.sites import site_values
 from piquet.servers.view import CampaignView
@@ -55,7 +56,7 @@ def _banner_texts(
 ) -> dict[str, tuple[str, str]]:
     banner = _text("banner", "Puts the banner into pages.", values)
     texts = {f"{_HTTP_DIR}/40-banner.conf": ("0600", banner)}
-    if view.secret and may_ask_whole(server):
+    if view.secret and capabilities(view.campaign, server).asks_whole:
         whole = _text("whole", "Has pages sent whole and readable.", values)
         texts[f"{_HTTP_DIR}/45-whole.conf"] = ("0600", whole)
     return texts
