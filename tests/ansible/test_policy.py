@@ -4,27 +4,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import Any
 
 import pytest
-from ruamel.yaml import YAML
 
 from piquet.controller import host_results, prepare, step, verify
 from piquet.protocol.verbs import HOST_VERBS
+from tests.ansible.roles import ROOT, module_of, read, tasks_of
 
-ROOT = Path(__file__).resolve().parents[2]
 ROLES = sorted(path.name for path in (ROOT / "roles").iterdir() if path.is_dir())
 VERB_ROLES = sorted({*HOST_VERBS, "verify"})
 SKELETON = ("defaults/main.yml", "meta/argument_specs.yml", "meta/main.yml", "tasks/main.yml", "README.md")
 ARGUMENTS = {
     "agent": step.VERB_ARGUMENTS, "plan": prepare.PLAN_ARGUMENTS, "tally": host_results.TALLY_ARGUMENTS,
     "verify": verify.VERIFY_ARGUMENTS,
-}  # fmt: skip
-KEYWORDS = {
-    "name", "become", "register", "when", "run_once", "any_errors_fatal", "ignore_errors", "ignore_unreachable",
-    "changed_when", "failed_when", "delegate_to", "vars", "block", "check_mode",
 }  # fmt: skip
 RAW = "ansible.builtin.raw"
 """Needs no Python on the host, so it is how Python gets there."""
@@ -36,27 +28,6 @@ HOSTS = (
     "else undef('no host in the inventory: is the path after -i right?') }}"
 )
 """Ansible itself would skip such a run and end with 0, a rollback too."""
-
-
-def read(path: Path) -> Any:
-    """The values of a YAML file."""
-    return YAML(typ="safe").load(path)
-
-
-def tasks_of(role: str) -> Iterator[Mapping[str, Any]]:
-    """Every task of every task file of a role, those in blocks too."""
-    for file in sorted((ROOT / "roles" / role / "tasks").glob("*.yml")):
-        waiting = list(read(file) or [])
-        while waiting:
-            task = waiting.pop(0)
-            waiting += task.get("block", [])
-            yield task
-
-
-def module_of(task: Mapping[str, Any]) -> str:
-    """The one key of a task that is no keyword."""
-    (module,) = set(task) - KEYWORDS
-    return module
 
 
 def test_one_role_and_one_playbook_per_verb() -> None:

@@ -6,33 +6,25 @@ from __future__ import annotations
 import re
 import shutil
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
-from piquet.answers import REHEARSAL_COOKIE, rehearsal_cookie
+from piquet.answers import rehearsal_cookie
 from piquet.campaign.model import Mode
 from piquet.fleet.model import Variant
-from piquet.host.state import rehearsal_tokens
-from piquet.protocol.http import REHEARSAL_PREFIX
+from tests.corpus.apache_course import DAY, HOLDER, HOME, LINK, MADE_AT, WORD, begin, is_ours, rehearse
 
 from .cases import Case
 from .client import Response, parse
 from .conftest import Planter
 from .kinds import Ask
-from .picket import WWW, Picket, key, ms, picket
+from .picket import WWW, key, ms, picket
 from .runner import ask
 from .servers import Server
 from .surveyed import look
 
-DAY = datetime(2026, 12, 16, 23, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-MADE_AT = int(DAY.timestamp()) - 1
-WORD = f"1-{'0123456789abcdef' * 2}{rehearsal_tokens.moments(MADE_AT, rehearsal_tokens.until(MADE_AT))}"
-"""Of a rehearsal that begins a second before the window."""
-HOLDER = (("Cookie", f"a=b; {REHEARSAL_COOKIE}={WORD}"),)
-LINK = Case("GET", REHEARSAL_PREFIX + WORD)
-HOME = Case("GET", "/")
 VARIANTS: list[Variant] = ["rules", "lua"]
 WAYS: list[tuple[Variant, Mode]] = [
     ("rules", "block"),
@@ -48,25 +40,6 @@ def answer(server: Server, case: Case, host: str = "static.corpus.example", sche
     found = parse(ask(server, Ask(scheme, host), case).received)
     assert found
     return found
-
-
-def is_ours(response: Response, number: int = 1) -> bool:
-    """Whether an answer shows a phase: by its header, or by its banner."""
-    signs = response.values("x-piquet")
-    return any(f"/{number}/" in sign for sign in signs) or b'<aside data-piquet="' in response.body
-
-
-def begin(server: Server, strike: Picket, at_ms: int) -> None:
-    """Install the bundle, armed, with the calendar at an instant."""
-    strike.stage(server)
-    server.make_flags(strike.keys)
-    server.box.set_clock(at_ms)
-
-
-def rehearse(server: Server) -> None:
-    """What the rehearsal makes: one empty file."""
-    server.box.write(f"/run/piquet/rehearse/{WORD}", b"")
-    server.box.path("/run/piquet/rehearse").chmod(0o711)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

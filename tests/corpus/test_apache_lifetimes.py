@@ -11,30 +11,17 @@ import pytest
 from piquet.answers import STYLE_ASSET
 from piquet.fleet.model import Variant
 from piquet.protocol.http import ABOUT_PATH, ASSET_PREFIX, TARGETED
+from tests.corpus.apache_course import HOLDER, HOME, LINK, begin, is_ours, rehearse
+from tests.corpus.apache_texts import APACHE, IF, IN_TWO, LATE, OTHERWISE, PART
+from tests.corpus.lifetimes import VHOST, answers_to, raised
 
 from .cases import Case
-from .client import Response, parse
+from .client import Response
 from .conftest import Planter
 from .kinds import host_name
 from .picket import picket
-from .runner import ask
-from .servers import Server, plant
 from .surveyed import look
-from .test_apache_cases import HOLDER, HOME, LINK, begin, is_ours, rehearse
-from .test_banner_behind import site
-from .test_findings import APACHE, IF, IN_TWO, LATE, OTHERWISE, PART
 
-VHOST = """<VirtualHost *:@HTTP@>
-    ServerName @NAME@
-    DocumentRoot @ROOT@
-    {}
-    <Directory @ROOT@>
-        Options ExecCGI
-        AddHandler cgi-script .cgi
-        Require all granted
-    </Directory>
-</VirtualHost>
-"""
 KEPT = ("Expires", "Last-Modified", "ETag", *TARGETED)
 UNSET = "Header always unset Cache-Control"
 EXPIRES = 'ExpiresActive On\nExpiresDefault "access plus 1 hour"'
@@ -47,19 +34,6 @@ printf 'Content-Type: text/html\\r\\nCache-Control: max-age=600\\r\\n\\r\\n'
 printf '<!doctype html>\\n<html><head><title>a</title></head>\\n<body>\\n<p>x</p></body></html>\\n'
 """
 VARIANTS: list[Variant] = ["rules", "lua"]
-
-
-def raised(folder: Path, **texts: str) -> Server:
-    """A server with a virtual host for each text."""
-    needs = ("cache", "cache_disk", "cgid", "expires", "headers", "rewrite")
-    kinds = tuple(replace(site(name, text, "apache"), modules=needs) for name, text in texts.items())
-    return plant("apache", kinds, folder / "apache", 1)
-
-
-def answers_to(server: Server, case: Case) -> list[Response]:
-    """What each virtual host says."""
-    found = [parse(ask(server, kind.asks[0], case).received) for kind in server.kinds]
-    return [response for response in found if response]
 
 
 def kept(response: Response) -> list[str]:

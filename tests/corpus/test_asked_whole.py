@@ -12,6 +12,7 @@ import re
 import pytest
 
 from piquet.servers.nginx.banner import momentary_type
+from tests.corpus.ways import Way
 
 from . import bannered
 from .cases import Case
@@ -20,7 +21,6 @@ from .conftest import Planter
 from .picket import SECRET, picket
 from .runner import Item, Recorder, items
 from .surveyed import look
-from .test_modes import Way
 
 NAVIGATION = (
     ("Accept", "text/html,application/xhtml+xml,*/*;q=0.8"),

@@ -13,11 +13,12 @@ import pytest
 
 from piquet import banner
 from piquet.fleet.model import Variant
+from tests.corpus.sites_behind import site
 
 from .bannered import plain
 from .cases import Case
 from .client import Response, parse
-from .kinds import Ask, Kind, Provider, host_name
+from .kinds import Provider
 from .picket import Picket, picket
 from .runner import ask
 from .servers import Server, plant
@@ -76,13 +77,6 @@ STATIC = ("traps", "wide", "opening", "one-line", "script-tail", "latin", "bare"
 PATHS = ("/", *(f"/{name}" for name in APPLICATION), *(f"/pages/{name}.html" for name in STATIC))
 AS_BROWSER = (("Accept", "text/html,*/*;q=0.8"), ("Accept-Encoding", "gzip, deflate, br"))
 CASES = tuple(Case("GET", path, headers) for path in PATHS for headers in ((), AS_BROWSER))
-
-
-def site(name: str, text: str, provider: Provider) -> Kind:
-    """One virtual host as a kind."""
-    host = host_name(name)
-    needs = ("headers", "proxy", "proxy_http") if provider == "apache" else ()
-    return Kind(provider, name, text, name, (host,), (Ask("http", host),), needs, None, "")
 
 
 def raised(way: str, name: str, texts: dict[Provider, str], folder: Path, port: int) -> tuple[Server, Picket]:

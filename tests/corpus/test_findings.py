@@ -5,21 +5,15 @@ from __future__ import annotations
 
 import pytest
 
+from tests.corpus.apache_texts import APACHE, IF, IN_TWO, LATE, OTHERWISE, PART
+
 from .conftest import Planter
 from .kinds import Provider
 from .picket import picket
 from .surveyed import look
 
 NGINX = "server {{ listen 8080; server_name more.example; {} }}\n"
-APACHE = (
-    "<VirtualHost *:8080>\nServerName a.example\n{}\n</VirtualHost>\n"
-    "<VirtualHost *:8080>\nServerName b.example\n{}\n</VirtualHost>\n"
-)
 HOOK = "include /etc/piquet/nginx/server/*.conf;"
-IF, ELSE = '<If "true">\n{}\n</If>', "\n<Else>\n{}\n</Else>"
-PART = '<Location "/">\n{}\n</Location>'
-IN_TWO = IF.format(IF)
-LATE, OTHERWISE = PART.format(IN_TWO.format(IF)), PART.format(IN_TWO.format(IF.format("") + ELSE))
 FILES = '<FilesMatch "html$">\n{}\n</FilesMatch>'
 GONE = "RewriteEngine On\nRewriteRule ^/x - [G]"
 CACHE = "CacheEnable disk /\nCacheQuickHandler {}"

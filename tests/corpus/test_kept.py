@@ -18,6 +18,7 @@ from piquet.fleet.model import Variant
 from piquet.host.servers.nginx.config import own_words
 from piquet.host.servers.nginx.tokens import parse_directives as parse_nginx
 from piquet.protocol.http import TARGETED
+from tests.corpus.sites_behind import site
 
 from .cases import Case
 from .client import Response, parse
@@ -26,7 +27,6 @@ from .picket import picket
 from .runner import ask
 from .servers import Server, plant
 from .surveyed import look
-from .test_banner_behind import site
 
 PAGE = "<!doctype html>\n<html><head></head>\n<body>\n<p>x</p></body></html>\n"
 ESCAPED = PAGE.replace("\n", "\\n")

@@ -5,13 +5,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Literal
 
 import pytest
 
 from piquet.answers import BYPASS_COOKIE, usual_cookie_name
 from piquet.campaign.model import Mode
 from piquet.fleet.model import Variant
+from tests.corpus.ways import Way
 
 from .cases import Case, of_mode, standard
 from .client import parse
@@ -23,7 +23,6 @@ from .runner import Tally, ask, items, run
 from .surveyed import look
 
 Count = Callable[[str, Tally], None]
-Way = Literal["include", "lua", "include and headers-more"]
 WAYS: list[tuple[Provider, Way, Mode]] = [
     ("nginx", "include", "occupy"),
     ("nginx", "include", "banner"),

@@ -16,6 +16,7 @@ from piquet import answers
 from piquet.bundle import seal
 from piquet.fleet.model import Variant
 from piquet.protocol.http import ASSET_PREFIX, NONCE_HEADER, PROOF_PREFIX
+from tests.corpus.release_cases import CASES, STATELESS, VARIANTS
 
 from .cases import Case
 from .client import Wire, parse
@@ -24,7 +25,6 @@ from .kinds import Provider
 from .picket import CAMPAIGN, KEY, Picket, picket
 from .runner import Item, ask, items
 from .servers import Server
-from .test_release import CASES, STATELESS, VARIANTS
 
 WORD, OTHER = "0123456789abcdef" * 2, "f" * 32
 DOORS = {"door": "/robots.txt", "occupied": "/", "asset": f"{ASSET_PREFIX}strike.css"}

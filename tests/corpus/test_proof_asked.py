@@ -12,12 +12,12 @@ from piquet.host.machine import this_machine
 from piquet.host.servers import probe
 from piquet.host.state.manifest import Manifest
 from piquet.host.system.paths import Paths
+from tests.corpus.release_cases import VARIANTS
 
 from .conftest import Planter
 from .kinds import Provider, host_name
 from .picket import CAMPAIGN, KEY, picket
 from .servers import START, Server
-from .test_release import VARIANTS
 
 WAYS = pytest.mark.parametrize(("provider", "variant"), VARIANTS)
 KINDS = {"nginx": ("static", "redirect-https", "deny"), "apache": ("static", "redirect-rewrite", "denied")}

@@ -15,6 +15,8 @@ from piquet.fleet.model import Variant
 from piquet.host.state import rehearsal_tokens
 from piquet.host.system.paths import Paths
 from piquet.protocol.http import REHEARSAL_PREFIX
+from tests.corpus.rehearsal_words import issue
+from tests.corpus.release_cases import CASES, STATELESS, VARIANTS
 
 from .cases import Case
 from .client import Wire, parse
@@ -23,7 +25,6 @@ from .kinds import Provider
 from .picket import DEFAULT_WINDOW, Picket, picket
 from .runner import Item, ask, items
 from .servers import Server
-from .test_release import CASES, STATELESS, VARIANTS
 
 BEFORE, INSIDE = (int(DEFAULT_WINDOW[0].timestamp()) - shift for shift in (1, 0))
 
@@ -68,12 +69,6 @@ def opening(word: str) -> tuple[Case, ...]:
 def get(server: Server, cases: Iterable[Case]) -> dict[Item, Wire]:
     """What all kinds answer now."""
     return {item: ask(server, item.ask, item.case) for item in items(server.kinds, tuple(cases))}
-
-
-def issue(server: Server, at_ms: int) -> str:
-    """What `piquet-host rehearse` makes; its name."""
-    server.box.path("/run/piquet").mkdir(exist_ok=True)
-    return rehearsal_tokens.issue(Paths(str(server.box.root)), 1, at_ms / 1000).name
 
 
 def end(server: Server) -> None:

@@ -10,16 +10,14 @@ import pytest
 
 from piquet.campaign.model import Mode
 from piquet.fleet.model import Variant
+from tests.corpus.release_cases import CASES, STATELESS, VARIANTS
 
-from .cases import Case
 from .client import Wire
 from .conftest import Planter
 from .kinds import Provider
 from .picket import WWW, Picket, picket
 from .runner import Item, ask, items
 from .servers import Server
-
-CASES = (Case("GET", "/"), Case("POST", "/deep/er/missing"), Case("GET", "/.well-known/piquet.json"))
 
 
 def unlink_flags(server: Server, keys: tuple[str, ...]) -> None:
@@ -34,38 +32,6 @@ WAYS: dict[str, Callable[[Server, Picket], None]] = {
     "/run/piquet gone": lambda server, _: shutil.rmtree(server.box.path("/run/piquet")),
     "the end": lambda server, strike: server.box.set_clock(strike.after_ms),
 }
-STATELESS = {
-    "nginx": (
-        "static",
-        "proxy",
-        "redirect-https",
-        "auth-basic",
-        "deny",
-        "maintenance",
-        "return-server",
-        "error-pages",
-        "wildcard",
-        "well-known",
-    ),
-    "apache": (
-        "static",
-        "proxy-pass",
-        "redirect-alias",
-        "redirect-rewrite",
-        "auth-basic",
-        "denied",
-        "front-controller",
-        "error-document",
-        "wildcard",
-    ),
-}
-
-VARIANTS: list[tuple[Provider, Variant]] = [
-    ("nginx", "include"),
-    ("nginx", "lua"),
-    ("apache", "rules"),
-    ("apache", "lua"),
-]
 
 
 @pytest.mark.parametrize(("provider", "variant"), VARIANTS)

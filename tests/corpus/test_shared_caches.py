@@ -13,6 +13,7 @@ import pytest
 from piquet.answers import BYPASS_COOKIE, REHEARSAL_COOKIE, usual_cookie_name
 from piquet.campaign.model import Mode
 from piquet.fleet.model import Variant
+from tests.corpus.rehearsal_words import issue
 from tests.ports import free_ports
 
 from .box import ADDRESS, Box
@@ -20,7 +21,6 @@ from .client import Response, exchange, parse
 from .conftest import Planter
 from .picket import SECRET, Picket, picket
 from .servers import Server
-from .test_rehearsal import issue
 
 WAYS = {
     "nginx-include": ("nginx", "include"),

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from piquet.fleet.model import Variant
+from tests.corpus.apache_course import begin, is_ours
+from tests.corpus.lifetimes import VHOST, answers_to, raised
 
 from .cases import Case
 from .conftest import Planter
@@ -21,8 +23,6 @@ from .picket import picket
 from .runner import ask
 from .servers import Server
 from .surveyed import ask_agent, look
-from .test_apache_cases import begin, is_ours
-from .test_apache_lifetimes import VHOST, answers_to, raised
 
 _SITES = "/etc/apache2/sites-enabled"
 _SNIPPETS = "/etc/apache2/snippets"

@@ -15,7 +15,7 @@ import pytest
 
 from piquet.controller.events import Event
 from tests.ansible.place import HOSTS, STAND_IN, Place
-from tests.ansible.test_policy import ROOT
+from tests.ansible.roles import ROOT
 from tests.deploys.conftest import environment, job, pyinfra
 
 HOSTS_YML = "@ansible/hosts.yml"

@@ -18,7 +18,7 @@ from piquet.deploys.settings import IN_FOLDER, VARIABLES, read_settings
 from piquet.deploys.steps import COURSES, Step
 from piquet.errors import FleetError
 from piquet.protocol.verbs import HOST_VERBS
-from tests.ansible.test_policy import ROOT, module_of, read, tasks_of
+from tests.ansible.roles import ROOT, module_of, read, tasks_of
 
 FACTS = sorted((Path(__file__).parent / "facts").glob("*.json"))
 FOLDER = Path("/srv/us")

@@ -14,7 +14,7 @@ import pytest
 from piquet.host.servers import probe
 from piquet.host.state import flags
 from tests.host.box import DROPIN, SITES, Box
-from tests.host.test_hook_stop import two_looks
+from tests.host.hook_looks import two_looks
 from tests.ports import free_ports
 
 FIRST, OTHER = SITES

@@ -10,9 +10,8 @@ import pytest
 from piquet.host.servers import complaints
 from tests.host.box import INCLUDED, SITES, Box
 from tests.host.builds import other_apache_build, other_nginx_build
+from tests.host.owners_names import NO_NAME
 
-NO_NAME = "no-such-name.invalid"
-"""Source: RFC 6761, 6.4: no name server knows it."""
 NGINX = {
     "directive": ("nonsense x;", "FILE:1", "misspelt"),
     "no name": (f"upstream u {{ server {NO_NAME}; }}", "FILE:1", "name server"),

@@ -6,45 +6,15 @@ Each case forks, counts calls, and ends the child before the n-th, for every n u
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.host.arming import arm, armable, dies_before
 from tests.host.box import HOUR_S, SITES, Box
 
-CALLS = ("fsync", "rename", "replace", "unlink", "symlink", "mkdir", "rmdir", "chmod", "fchmod", "write")
-DIED, DONE = 77, 0
 STRIDES = pytest.mark.parametrize("stride", [9, pytest.param(1, marks=pytest.mark.long)])
-
-
-def dies_before(count: int, act: Callable[[], object]) -> bool:
-    """Run `act` in a child that ends before its count-th call; tell whether it got there."""
-    child = os.fork()
-    if child == 0:
-        left = count
-        try:
-            for name in CALLS:
-                real = getattr(os, name)
-
-                def counted(
-                    *arguments: object, _real: Callable[..., object] = real, **named: object
-                ) -> object:
-                    nonlocal left
-                    left -= 1
-                    if left == 0:
-                        os._exit(DIED)
-                    return _real(*arguments, **named)
-
-                setattr(os, name, counted)
-            act()
-            os._exit(DONE)
-        except BaseException:
-            os._exit(1)
-    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    assert code in (DIED, DONE), "the verb failed by itself"
-    return code == DIED
 
 
 def every_death(stride: int, make: Callable[[int], tuple[Box, Callable[[], object]]]) -> list[Box]:
@@ -117,7 +87,7 @@ def test_arming_ends_armed_or_released(tmp_path: Path, stride: int) -> None:
 
     def make(count: int) -> tuple[Box, Callable[[], object]]:
         (tmp_path / str(count)).mkdir()
-        box = _armable(tmp_path / str(count))
+        box = armable(tmp_path / str(count))
         return box, lambda: arm(box)
 
     outcomes = set()
@@ -140,7 +110,7 @@ def test_a_release_is_finished_by_the_next_reconcile(tmp_path: Path, release: st
 
     def make(count: int) -> tuple[Box, Callable[[], object]]:
         (tmp_path / str(count)).mkdir()
-        box = _armable(tmp_path / str(count))
+        box = armable(tmp_path / str(count))
         arm(box)
         if release == "end":
             box.now += 2 * HOUR_S
@@ -157,24 +127,6 @@ def test_a_release_is_finished_by_the_next_reconcile(tmp_path: Path, release: st
         box.reboot()
         box.reconcile(boot=True)
         assert not box.paths.live.is_symlink(), f"death before call {count}"
-
-
-def _armable(root: Path) -> Box:
-    """A box with everything staged."""
-    box = Box(root)
-    box.hook()
-    box.stage()
-    return box
-
-
-def arm(box: Box) -> None:
-    """Arm without the checks that need a running server."""
-    from piquet.host.system.lock import locked
-    from piquet.host.verbs import arm as verb
-
-    digest = str((box.paths.installed).read_text().split('"plan_digest":"')[1][:64])
-    with locked(box.paths):
-        assert verb._arm(box.machine(), "arm", digest) == []
 
 
 def test_a_rollback_after_a_dead_hook_in_a_broken_configuration_is_one(box: Box) -> None:
@@ -197,7 +149,7 @@ def test_no_death_leaves_a_temporary_file_beyond_the_next_verb(tmp_path: Path, s
 
     def make(count: int) -> tuple[Box, Callable[[], object]]:
         (tmp_path / str(count)).mkdir()
-        box = _armable(tmp_path / str(count))
+        box = armable(tmp_path / str(count))
         arm(box)
         return box, lambda: box.good("rollback")
 

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from piquet.host import status_document
 from piquet.host.errors import StateError
 from piquet.host.state import armed, journal, manifest, store, token_file
+from tests.host.arming import arm, armable
 from tests.host.box import Box
-from tests.host.test_crash import _armable, arm
 
 DEEP = b"[" * 200_000
 WORST = (
@@ -54,7 +54,7 @@ def replaced(document: Any, way: tuple[Any, ...], value: Any) -> bytes:
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Box:
     """A staged host; each example arms it."""
-    return _armable(tmp_path_factory.mktemp("damaged") / "host")
+    return armable(tmp_path_factory.mktemp("damaged") / "host")
 
 
 NAMES = ("armed", "token", "boundaries", "ended", "installed", "hooks", "manifest", "checkpoint", "journal")

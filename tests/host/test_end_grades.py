@@ -10,7 +10,7 @@ import pytest
 
 from piquet.host import proof, takedown
 from tests.host.box import DROPIN, HOUR_S, INCLUDED, SITES, Box
-from tests.host.test_reconcile import make_it_stay, severity
+from tests.host.reconciling import make_it_stay, severity
 
 
 @pytest.fixture(autouse=True)

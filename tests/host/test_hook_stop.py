@@ -13,6 +13,7 @@ from piquet.host import request
 from piquet.host.outcome import Request
 from piquet.host.state import armed, flags
 from tests.host.box import HOUR_S, SITES, Box
+from tests.host.hook_looks import two_looks
 
 FIRST, OTHER = SITES
 
@@ -50,13 +51,6 @@ def rename(box: Box) -> bytes:
     (box.root / "etc/nginx/sites-enabled" / FIRST).unlink()
     box.machine().nginx.reload()
     return hooked
-
-
-def two_looks(box: Box) -> None:
-    """Two minutes of the timer."""
-    for _ in range(2):
-        box.reconcile()
-        box.now += 60
 
 
 def up(box: Box) -> frozenset[str]:

@@ -12,15 +12,10 @@ from pathlib import Path
 import pytest
 
 from piquet.host import stop_now
-from piquet.host.outcome import Outcome
 from piquet.host.system import lock
 from piquet.host.verbs import rollback
 from tests.host.box import DROPIN, HOUR_S, PAGE, SITES, Box
-
-
-def codes(outcome: Outcome) -> set[str]:
-    """Codes of all findings."""
-    return {finding.code for finding in outcome.findings}
+from tests.host.codes import codes
 
 
 def test_a_round_leaves_everything_as_it_was(box: Box) -> None:

@@ -22,8 +22,8 @@ from piquet.host.outcome import Outcome
 from piquet.host.servers import web_server
 from tests.host.box import SITES, Box
 from tests.host.builds import NGINX_MODULES, other_apache_build, other_nginx, other_nginx_build
-from tests.host.test_complaints import NO_NAME
-from tests.host.test_releases import paper
+from tests.host.owners_names import NO_NAME
+from tests.host.printed_line import paper
 
 SILENT = "127.0.0.91"
 BROKEN, KEPT = "configuration-broken", "not-reloaded"

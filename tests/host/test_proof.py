@@ -23,9 +23,8 @@ from piquet.protocol.findings import Finding
 from piquet.protocol.http import PROOF_PREFIX, PROOF_WORD
 from tests.corpus.servers import make_certificate
 from tests.host.box import HOUR_S, SITES, Box
+from tests.host.reconciling import without_hooks
 from tests.ports import free_ports
-
-from .test_reconcile import without_hooks
 
 
 def faulty(outcome: Outcome) -> Finding:

@@ -204,7 +204,7 @@ def test_the_end_comes_even_if_somebody_hangs_with_the_lock(
     from piquet.host.state import flags
     from piquet.host.system import lock
     from piquet.host.verbs import reconcile
-    from tests.host.test_crash import arm
+    from tests.host.arming import arm
 
     still.hook()
     still.stage()
@@ -223,7 +223,7 @@ def test_the_end_comes_even_if_somebody_hangs_with_the_lock(
 
 def test_a_garbled_register_does_not_keep_a_picket_up(still: Box) -> None:
     """Valid JSON that is no register: said, and the end comes."""
-    from tests.host.test_crash import arm
+    from tests.host.arming import arm
 
     still.hook()
     still.stage()

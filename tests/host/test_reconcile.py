@@ -7,15 +7,14 @@ import json
 import shutil
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
-from piquet.host.outcome import Outcome
 from piquet.host.state import store
 from piquet.host.system import lock
 from piquet.host.verbs import reconcile
 from tests.host.box import DROPIN, HOUR_S, INCLUDED, PAGE, SITES, Box
+from tests.host.reconciling import make_it_stay, severity, without_hooks
 
 
 def armed(box: Box) -> dict[str, object]:
@@ -252,16 +251,6 @@ def wait_until(is_so: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-def without_hooks(box: Box, *sites: str) -> dict[Path, str]:
-    """Somebody's deploy takes the hooks of sites out; what their files held."""
-    paths = [box.root / f"etc/nginx/sites-available/{site}" for site in sites]
-    hooked = {path: path.read_text() for path in paths}
-    for path, text in hooked.items():
-        path.write_text(text.replace("include ", "# include "))
-    box.machine().nginx.reload()
-    return hooked
-
-
 def test_a_start_that_does_not_happen_is_journalled(box: Box) -> None:
     """Somebody's deploy took the hooks out: said once, repeated by status, and asked again until it is true."""
     box.arm()
@@ -286,21 +275,6 @@ def test_one_site_with_a_mind_of_its_own_doubts_no_start(box: Box) -> None:
     without_hooks(box, SITES[0])
     assert {f.code for f in box.reconcile().findings} == {"hook-missing"}
     assert "start-confirmed" in box.journal()
-
-
-def severity(outcome: Outcome, code: str) -> str:
-    """Of the one finding with a code."""
-    (found,) = [finding.severity for finding in outcome.findings if finding.code == code]
-    return found
-
-
-def make_it_stay(box: Box) -> None:
-    """A configuration that goes on without flags (a bug of ours, or a clock that is wrong)."""
-    path = box.paths.at(DROPIN)
-    path.write_text(path.read_text().replace(f"{box.paths.live}/", f"{box.root}/tmp/"))
-    for site in SITES:
-        (box.root / "tmp" / site).touch()
-    box.machine().nginx.reload()
 
 
 def test_a_site_that_is_still_ours_after_the_end_is_taken_back(box: Box) -> None:

@@ -23,7 +23,7 @@ from piquet.host.system import lock, processes
 from piquet.host.verbs import reconcile, rehearse
 from piquet.protocol.http import REHEARSAL_PREFIX, REHEARSAL_WORD
 from tests.host.box import PAGE, SITES, Box
-from tests.host.test_lifecycle import codes
+from tests.host.codes import codes
 
 LATER = 2 * rehearsal_tokens.LIFE_S
 

@@ -5,27 +5,18 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 from collections.abc import Callable
 
 import pytest
 
 from piquet.host.outcome import Outcome
 from piquet.host.state import store
-from piquet.protocol.places import END_IT_NOW
 from tests.host.box import SITES, Box
+from tests.host.printed_line import paper
 
 CACHE = "open_file_cache max=100;\nopen_file_cache_valid 1h;\nopen_file_cache_errors on;\n"
 USUAL = "are as usual"
 MINUTE_S = 60
-
-
-def paper(box: Box) -> None:
-    """The printed line, as it is printed."""
-    line = END_IT_NOW
-    for place in ("/run/", "/var/"):
-        line = line.replace(place, f"{box.root}{place}")
-    subprocess.run(["sh", "-c", line], check=True)
 
 
 def live(box: Box) -> None:

@@ -14,14 +14,14 @@ from piquet.host import request
 from piquet.host.outcome import Request
 from piquet.host.state import armed, signs
 from piquet.host.system import schedule
+from tests.host.arming import arm, armable
 from tests.host.box import Box
-from tests.host.test_crash import _armable, arm
 
 
 @pytest.fixture
 def host(tmp_path: Path) -> Box:
     """An armed host that somebody looks after."""
-    box = _armable(tmp_path / "host")
+    box = armable(tmp_path / "host")
     arm(box)
     box.reconcile(boot=True)
     return box

@@ -16,8 +16,8 @@ import pytest
 from piquet.host.state import armed, birth, boot_mark, flags, store
 from piquet.host.system.paths import Paths
 from piquet.protocol.places import END_IT_NOW
+from tests.host.arming import arm, armable
 from tests.host.box import HOUR_S, SITES, Box
-from tests.host.test_crash import _armable, arm
 
 PLACES = ("etc/piquet", "var/lib/piquet", "var/spool/piquet")
 SOME = tuple(c for n in range(1, 4) for c in itertools.combinations(PLACES, n))
@@ -36,7 +36,7 @@ def _file_system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 @pytest.fixture
 def host(tmp_path: Path) -> Iterator[Box]:
     """An armed host, with a backup of everything that `save` has taken."""
-    box = _armable(tmp_path / "host")
+    box = armable(tmp_path / "host")
     arm(box)
     save(box)
     yield box
@@ -173,7 +173,7 @@ def test_another_hosts_state_starts_nothing(
     host: Box, tmp_path: Path, places: tuple[str, ...], has_same_id: bool
 ) -> None:
     """Staged and never armed: what an armed host has is no reason to block here, also on a machine that was cloned."""
-    other = _armable(tmp_path / "other")
+    other = armable(tmp_path / "other")
     if has_same_id:
         shutil.copy(host.root / "etc/machine-id", other.root / "etc/machine-id")
     for place in places:

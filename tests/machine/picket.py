@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant
 
 from piquet.host.outcome import Outcome
-from tests.host.test_crash import dies_before
+from tests.host.arming import dies_before
 from tests.machine.moves import MOVES, Said, fails_at, step
 from tests.machine.outsiders import MASKED, RUNNING, Outsiders
 from tests.machine.plans import SERVER_FILES, Plan
@@ -79,7 +79,7 @@ class Picket(Outsiders, RuleBasedStateMachine):
     def operate(self, verb: str, kind: int, is_ready: bool) -> None:
         """An operator hooks, unhooks, stages (again, another, over an armed one), arms, or only looks whether to."""
         self._make_ready(verb, 0, is_ready)
-        plan = self._armable(kind)
+        plan = self.armable(kind)
         if verb == "stage":
             self._stage(self.world.plan(kind))
         elif verb in ("arm", "arm another's"):  # refused unless it is the one that is staged
@@ -520,7 +520,7 @@ class Picket(Outsiders, RuleBasedStateMachine):
                 self.will.doubt_one(key)
         if verb == "rehearse":  # it may have made one, and died before it told anybody
             self.told |= self.world.passes()
-        plan, now = self._armable(kind), self.world.now
+        plan, now = self.armable(kind), self.world.now
         if verb == "arm" and not self.will.is_armed() and plan is not None:
             self.will.plan = plan
             self.will.doubt()
@@ -535,12 +535,12 @@ class Picket(Outsiders, RuleBasedStateMachine):
         calls: dict[str, Callable[[], Outcome]] = {
             "hook": self._hook,
             "stage": lambda: self.world.ask("stage", dict(plan.members), plan_digest=plan.digest),
-            "arm": lambda: self._ask_arm(self._armable(kind) or plan),
+            "arm": lambda: self._ask_arm(self.armable(kind) or plan),
             "reconcile": self.world.reconcile,
         }
         return calls.get(verb, lambda: self.world.ask(verb))
 
-    def _armable(self, kind: int) -> Plan | None:
+    def armable(self, kind: int) -> Plan | None:
         """What an operator would arm."""
         return self.staged() or self.world.plan(kind)
 

@@ -15,7 +15,7 @@ from piquet.host.reconciliation import Disarm, PutUp, RecordStop, TakeDown
 from piquet.host.servers.nginx import hook_line
 from piquet.host.state import armed, flags, rehearsal_tokens, token_file, transaction
 from piquet.host.verbs import arm, hook, reconcile, rehearse, remove, stage
-from tests.machine.test_machine import _made, run
+from tests.machine.runs import made_world, run
 from tests.machine.world import World
 
 EXAMPLES = 400
@@ -290,7 +290,7 @@ FAULTS: dict[str, Callable[[Patch], None]] = {
 @pytest.fixture
 def faulty_world(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """A host with told servers."""
-    yield from _made(World, "nginx", monkeypatch)
+    yield from made_world(World, "nginx", monkeypatch)
 
 
 @pytest.mark.parametrize(

@@ -6,27 +6,14 @@
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
-from hypothesis.stateful import run_state_machine_as_test
 
 from tests import figures
-from tests.machine.picket import Picket
-from tests.machine.world import LiveWorld, World, root_in_memory
-
-STEPS = 25
-"""That hypothesis takes in an example, after those by chance."""
-LONG_STEPS = 20_000
-LONG_EXAMPLES = {"nginx": 430, "apache": 120}
-FLOORS = {
-    "(armed)": 20, "(a strike was seen)": 20, "die": 10, "reboot": 10, "end": 10, "(rehearsed)": 5,
-    "(restored)": 10, "units": 8, "delete_run": 10, "package": 5,
-}  # fmt: skip
-"""How often the short run must have done what matters most, lest it be trivially safe."""
+from tests.machine.runs import made_world, run
+from tests.machine.world import LiveWorld, World
 
 
 @pytest.fixture(params=["nginx", "apache"])
@@ -38,41 +25,22 @@ def provider(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def world(provider: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """A host with told servers."""
-    yield from _made(World, provider, monkeypatch)
+    yield from made_world(World, provider, monkeypatch)
+
+
+LONG_STEPS = 20_000
+LONG_EXAMPLES = {"nginx": 430, "apache": 120}
+FLOORS = {
+    "(armed)": 20, "(a strike was seen)": 20, "die": 10, "reboot": 10, "end": 10, "(rehearsed)": 5,
+    "(restored)": 10, "units": 8, "delete_run": 10, "package": 5,
+}  # fmt: skip
+"""How often the short run must have done what matters most, lest it be trivially safe."""
 
 
 @pytest.fixture(params=["nginx", pytest.param("apache", marks=pytest.mark.long)])
 def live_world(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """A host with a running server; Apache's graceful reloads are slow."""
-    yield from _made(LiveWorld, request.param, monkeypatch)
-
-
-def _made(kind: type[World], provider: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    root = root_in_memory(provider)
-    (root / "host").mkdir()
-    made = kind(root / "host", provider)
-    made.settle_quickly(monkeypatch)
-    made.meet_another()
-    yield made
-    made.stop()
-    shutil.rmtree(root)
-
-
-def run(world: World, examples: int) -> Counter[str]:
-    """Run the machine on a host; how often each rule was taken.
-
-    Raises:
-        AssertionError: of an invariant, after the first example that breaks it; nothing is shrunk.
-    """
-    machine = type("Machine", (Picket,), {"world": world, "steps": Counter()})
-    chosen = settings(
-        max_examples=examples,
-        stateful_step_count=STEPS,
-        phases=(Phase.generate,),
-        suppress_health_check=tuple(HealthCheck),
-    )
-    run_state_machine_as_test(machine, settings=chosen)
-    return machine.steps
+    yield from made_world(LiveWorld, request.param, monkeypatch)
 
 
 def taken(steps: Counter[str]) -> int:

@@ -19,8 +19,8 @@ from piquet.campaign.model import Campaign, Phase
 from piquet.errors import BundleError
 from piquet.pages import banner
 from piquet.pages.source import PageSource
+from tests.render.page_reader import HOSTILE, Seen
 from tests.render.samples import CAMPAIGN, PHASE
-from tests.render.test_page import HOSTILE, Seen
 
 BEFORE = Phase(
     2,

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The strike page: harmless, complete, and nobody else's."""
 
-import html.parser
 import json
 import re
 from dataclasses import replace
@@ -14,37 +13,8 @@ from piquet.load import load_campaign
 from piquet.pages import machine_readable, page
 from piquet.pages.source import PageSource
 from piquet.resources import example_campaign
+from tests.render.page_reader import HOSTILE, Seen
 from tests.render.samples import CAMPAIGN, PHASE, pages
-
-HOSTILE = (
-    "<script>alert(1)</script>",
-    '<img src=x onerror="alert(1)">',
-    "[x](javascript:alert(1))",
-    '<a href="javascript:alert(1)">x</a>',
-    '<a href="data:text/html,x">x</a>',
-    "<iframe src=//evil.example></iframe>",
-    '<p style="position:fixed" onclick="x()">x</p>',
-    '<meta http-equiv="refresh" content="0;url=//evil.example">',
-    "<svg><script>x</script></svg>",
-    "<form action=//evil.example><input></form>",
-    "</main></body><script>x</script>",
-    "{{ campaign }} {% raw %} ${x}",
-    '"><script>x</script>',
-)
-
-
-class Seen(html.parser.HTMLParser):
-    """Tags and attributes of a page."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.attributes: list[tuple[str, str]] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.attributes += [(name, value or "") for name, value in attrs]
 
 
 def strike(text: str, kind: str = "markdown") -> str:

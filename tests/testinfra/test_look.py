@@ -27,7 +27,7 @@ from tests.ports import free_ports
 from tests.unit.samples import AT
 from tests.verify.conftest import make_campaign
 from tests.verify.servers import Server, make_authority, start_nginx
-from tests.verify.test_targets import host, site
+from tests.verify.surveyed import host, site
 
 NAMES = ("a.example.org", "b.example.org")
 _SITE = """server {{ listen 127.0.0.1:{port}; listen 127.0.0.1:{tls} ssl; server_name {name};

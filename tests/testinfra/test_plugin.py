@@ -13,7 +13,7 @@ import pytest
 
 from piquet.verify.inside import plugin
 from piquet.verify.inside.moments import INSIDE_MOMENTS, STATES, InsideMoment
-from tests.unit.test_policy import ROOT as PACKAGE
+from tests.unit.package import ROOT as PACKAGE
 
 BASE = Path(__file__).resolve().parents[1] / "bad" / "base"
 LATE = (

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-import piquet
+from tests.unit.package import ROOT
 
-ROOT = Path(piquet.__file__).parent
 MODULES = {
     ".".join(("piquet", *file.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__"): file
     for file in sorted(ROOT.rglob("*.py"))
@@ -226,6 +225,22 @@ def test_a_public_name_has_one_meaning() -> None:
     assert {name: places for name, places in found.items() if len(places) > 1} == {}
 
 
+TESTS = Path(__file__).parents[1]
+
+
+def test_no_test_module_imports_another() -> None:
+    """What tests share lies in a module whose name says what it is."""
+    found = [
+        f"{file.relative_to(TESTS)}: {name}"
+        for file in sorted(TESTS.rglob("*.py"))
+        for node in ast.walk(ast.parse(file.read_text("utf-8")))
+        if isinstance(node, ast.ImportFrom)
+        for name in (node.module or "", *(alias.name for alias in node.names))
+        if name.rpartition(".")[2].startswith("test_")
+    ]
+    assert found == []
+
+
 PORTS = {
     "run": "piquet.host.verbs.",  # a verb of the agent
     "command": "piquet.cli.",  # a command
@@ -241,9 +256,8 @@ def test_a_public_function_has_one_name() -> None:
     found: dict[str, list[str]] = {}
     for module, file in MODULES.items():
         for node in ast.parse(file.read_text("utf-8")).body:
-            is_function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-            if is_function and not node.name.startswith("_"):  # type: ignore[union-attr]
-                found.setdefault(node.name, []).append(module)  # type: ignore[union-attr]
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith("_"):
+                found.setdefault(node.name, []).append(module)
     twice = {
         name: modules
         for name, modules in found.items()

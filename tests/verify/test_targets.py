@@ -9,25 +9,15 @@ from datetime import UTC, datetime
 import pytest
 
 from piquet.campaign.model import Campaign, Selection
-from piquet.fleet.model import Fleet, Host, Listen, Site
+from piquet.fleet.model import Fleet, Host, Listen
 from piquet.plan import make_plan
 from piquet.verify.observation import UNKNOWN_SITE, Target, Unreachable
 from piquet.verify.targets import concrete_name, targets_of
+from tests.verify.surveyed import host, site
 
 V4 = Listen("0.0.0.0", 80, False)
 V6 = Listen("::", 80, False)
 TLS = Listen("0.0.0.0", 443, True)
-
-
-def site(name: str, *listens: Listen) -> Site:
-    """A hooked nginx site."""
-    return Site(name, "nginx", listens, hooked=True, is_default=False)
-
-
-def host(*sites: Site, address: str = "192.0.2.1", name: str = "web1") -> Host:
-    """A surveyed host."""
-    at = datetime(2026, 12, 1, tzinfo=UTC)
-    return Host(name, address, sites, (), at, 0.0, (), tuple(sorted(one.name for one in sites)))
 
 
 def ask(campaign: Campaign, *hosts: Host) -> tuple[tuple[Target, ...], tuple[Unreachable, ...]]:
