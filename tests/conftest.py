@@ -94,3 +94,9 @@ def fleet(request: pytest.FixtureRequest) -> Iterator[Fleet]:
         with capture.global_and_fixture_disabled():
             print(f"\nfleet of {len(booted.hosts)} hosts booted in {booted.boot_s:.1f} s", file=sys.stderr)
         yield booted
+
+
+@pytest.fixture
+def is_regenerating(request: pytest.FixtureRequest) -> bool:
+    """Whether golden files are to be written instead of compared."""
+    return bool(request.config.getoption("--regenerate"))

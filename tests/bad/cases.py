@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How a case is made and asked.
 
-`base/` is a sound campaign with its fleet. A case is laid over it: its files take the place of base's, what its
-`without.txt` names is taken away, and `verb.txt` says which verb must refuse it. A folder with a `host.yml` is asked
-on a host instead (`on_host`). `expected.txt` is the whole answer; `pytest tests/bad --regenerate` writes it anew.
+`base/` is a sound campaign with its fleet. A case (`cases/NAME.txt`, see `tests.case_files`) is laid over it: its
+files take the place of base's, what `without` names is taken away, and `verb` says which verb must refuse it. One
+with a `host.yml` is asked on a host instead (`on_host`). `expected` is the whole answer; `pytest tests/bad
+--regenerate` writes it anew.
 """
 
 from __future__ import annotations
@@ -20,15 +21,14 @@ import pytest
 from piquet import cli
 from piquet.cli import check, plan
 from piquet.fleet import inventory
+from tests.case_files import CaseFile, read_case
 
 FOLDER = Path(__file__).parent
-NOT_CASES = ("base", "__pycache__")
-CASES = sorted(p for p in FOLDER.iterdir() if p.is_dir() and p.name not in NOT_CASES)
-ON_HOSTS = [case for case in CASES if (case / "host.yml").exists()]
+CASES = [read_case(path) for path in sorted((FOLDER / "cases").glob("*.txt"))]
+ON_HOSTS = [case for case in CASES if "host.yml" in case.files]
 AT_HOME = [case for case in CASES if case not in ON_HOSTS]
 _LISTING = inventory._listing
 _SAID: dict[bytes, dict[str, Any]] = {}
-_ABOUT = ("verb.txt", "without.txt", "expected.txt")
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Answer:
 
     Attributes:
         verb: that was asked.
-        text: all of it, as `expected.txt` has it.
+        text: all of it, as the case has it.
         reasons: how many errors it names.
         is_refused: whether the verb refused.
         is_untouched: whether every file is as it was.
@@ -59,22 +59,21 @@ class Noon(datetime):
         return datetime(2026, 12, 16, 12, 0, tzinfo=UTC)
 
 
-def lay_out(case: Path, folder: Path) -> None:
+def lay_out(case: CaseFile, folder: Path) -> None:
     """Make the case's folder: base, and the case over it."""
     shutil.copytree(FOLDER / "base", folder, symlinks=True, dirs_exist_ok=True)
-    without = case / "without.txt"
-    for name in without.read_text("utf-8").splitlines() if without.exists() else ():
+    for name in case.head.get("without", "").split():
         (folder / name).unlink()
-    shutil.copytree(case, folder, symlinks=True, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*_ABOUT))
+    case.write_to(folder)
     (folder / ".piquet").mkdir()
     (folder / "surveys").rename(folder / ".piquet/surveys")
 
 
 def ask(
-    case: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    case: CaseFile, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Answer:
     """Ask as the user does: `piquet check`, or `piquet plan -i hosts.yml`, in the campaign's folder."""
-    verb = (case / "verb.txt").read_text("utf-8").strip() if (case / "verb.txt").exists() else "check"
+    verb = case.head.get("verb", "check")
     for module in (check, plan):
         monkeypatch.setattr(module, "datetime", Noon)
     monkeypatch.chdir(folder)

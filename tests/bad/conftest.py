@@ -1,2 +1,4 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The same way to write golden files anew as in the unit tests."""
+"""Cases on a host are asked in the same box as the agent's own tests."""
+
+from tests.host.conftest import box as box

@@ -23,15 +23,16 @@ from piquet.host.outcome import Outcome
 from piquet.host.servers.nginx import hook_line
 from piquet.protocol.findings import Finding, errors
 from tests.bad.cases import Answer
+from tests.case_files import CaseFile
 from tests.host.box import Box
 
 
 class Case:
     """One host on its way into trouble."""
 
-    def __init__(self, box: Box, folder: Path) -> None:
+    def __init__(self, box: Box, case: CaseFile) -> None:
         self.box = box
-        self.document: Mapping[str, Any] = YAML(typ="safe", pure=True).load(folder / "host.yml")
+        self.document: Mapping[str, Any] = YAML(typ="safe", pure=True).load(case.files["host.yml"])
         self.bundle: dict[str, Any] = {}
         self.surveyed: dict[str, str] = {}
         self.waited_s = 0.0

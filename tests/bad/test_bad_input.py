@@ -10,6 +10,7 @@ import pytest
 from tests import figures
 from tests.bad import on_host
 from tests.bad.cases import AT_HOME, CASES, ON_HOSTS, Answer, ask, lay_out, tree
+from tests.case_files import CaseFile
 from tests.host.box import Box
 
 LEAST = 40
@@ -17,7 +18,7 @@ LEAST = 40
 
 @pytest.mark.parametrize("case", AT_HOME, ids=lambda case: case.name)
 def test_a_bad_case_is_explained(
-    case: Path,
+    case: CaseFile,
     tmp_path: Path,
     is_regenerating: bool,
     monkeypatch: pytest.MonkeyPatch,
@@ -29,12 +30,12 @@ def test_a_bad_case_is_explained(
 
 
 @pytest.mark.parametrize("case", ON_HOSTS, ids=lambda case: case.name)
-def test_a_bad_host_is_explained(case: Path, box: Box, is_regenerating: bool) -> None:
+def test_a_bad_host_is_explained(case: CaseFile, box: Box, is_regenerating: bool) -> None:
     """The agent's verb refuses and says why; every file of the host, foreign and ours, is as it was."""
     judge(case, on_host.Case(box, case).answer(), is_regenerating)
 
 
-def judge(case: Path, answer: Answer, is_regenerating: bool) -> None:
+def judge(case: CaseFile, answer: Answer, is_regenerating: bool) -> None:
     """Hold an answer against the golden one."""
     figures.note(
         "bad-input",
@@ -46,10 +47,9 @@ def judge(case: Path, answer: Answer, is_regenerating: bool) -> None:
     assert answer.is_refused, answer.text
     assert answer.is_untouched
     assert answer.reasons >= 1
-    golden = case / "expected.txt"
     if is_regenerating:
-        golden.write_text(answer.text, "utf-8")
-    assert golden.read_text("utf-8") == answer.text
+        case.expect(answer.text)
+    assert case.expected == answer.text
     assert "expected:" in answer.text or "hint:" in answer.text, "nobody would know what to do next"
     assert all(line.isprintable() for line in answer.text.replace("\t", " ").splitlines())
 
@@ -59,10 +59,9 @@ def test_the_sound_case_is_accepted(
     tmp_path: Path, verb: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What the cases are laid over is refused by nobody, so it is the case that is refused."""
-    (tmp_path / "case").mkdir()
-    (tmp_path / "case/verb.txt").write_text(verb)
-    lay_out(tmp_path / "case", tmp_path / "folder")
-    assert not ask(tmp_path / "case", tmp_path / "folder", monkeypatch, capsys).is_refused
+    case = CaseFile(Path("sound"), {"verb": verb})
+    lay_out(case, tmp_path)
+    assert not ask(case, tmp_path, monkeypatch, capsys).is_refused
 
 
 def test_a_change_of_the_tree_is_seen(tmp_path: Path) -> None:
@@ -80,4 +79,4 @@ def test_there_are_enough_cases() -> None:
     """At least forty, each with its own words of explanation and one test above."""
     print(f"\n{len(CASES)} cases of bad input, {len(ON_HOSTS)} of them on a host")
     assert len(CASES) >= LEAST
-    assert [case.name for case in CASES if not (case / "expected.txt").exists()] == []
+    assert [case.name for case in CASES if not case.expected] == []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the author of a broken campaign file is told: each `bad/NAME.yml` with its whole message in `NAME.txt`."""
+"""What the author of a broken campaign file is told: each case of `bad/` holds file and whole message."""
 
 from __future__ import annotations
 
@@ -12,40 +12,34 @@ import pytest
 from piquet.campaign.document import read_document
 from piquet.campaign.parse import parse_campaign
 from piquet.errors import CampaignError
+from tests.case_files import CaseFile, read_case
 
-BAD = Path(__file__).parent / "bad"
-FILES = sorted(BAD.glob("*.yml"))
+CASES = [read_case(path) for path in sorted((Path(__file__).parent / "bad").glob("*.txt"))]
 
 
-def message(file: Path) -> str:
+def message(case: CaseFile) -> str:
     """What `parse_campaign` says about a file and its consent list."""
-    text = file.read_bytes().decode()
+    text = case.files["campaign.yml"].decode()
     named = re.search(r"consent: ([a-z-]+\.csv)", text)
-    consent = BAD / named[1] if named else None
-    consent_text = consent.read_text("utf-8") if consent and consent.exists() else None
+    consent = case.files.get(named[1]) if named else None
     with pytest.raises(CampaignError) as caught:
-        parse_campaign(text, file.name, consent_text)
+        parse_campaign(text, f"{case.name}.yml", consent.decode() if consent else None)
     return f"{caught.value}\n"
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_a_broken_file_is_explained(file: Path, is_regenerating: bool) -> None:
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_a_broken_file_is_explained(case: CaseFile, is_regenerating: bool) -> None:
     """Every problem is told at once, with its place, what was expected and what is there."""
-    golden, actual = file.with_suffix(".txt"), message(file)
+    actual = message(case)
     if is_regenerating:
-        golden.write_text(actual, "utf-8")
-    assert golden.read_text("utf-8") == actual
+        case.expect(actual)
+    assert case.expected == actual
 
 
-def test_every_message_belongs_to_a_file() -> None:
-    """No golden file outlives its campaign."""
-    assert {file.stem for file in BAD.glob("*.txt")} == {file.stem for file in FILES}
-
-
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_messages_hold_nothing_that_a_terminal_obeys(file: Path) -> None:
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_messages_hold_nothing_that_a_terminal_obeys(case: CaseFile) -> None:
     """Whatever stands in a file, its message is printable."""
-    assert all(line.isprintable() for line in message(file).splitlines())
+    assert all(line.isprintable() for line in message(case).splitlines())
 
 
 def test_a_bomb_of_aliases_is_refused_at_once() -> None:
