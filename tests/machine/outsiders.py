@@ -6,18 +6,18 @@ from __future__ import annotations
 import shutil
 from typing import Any
 
-from tests.machine.moves import step
 from tests.machine.restores import TOGETHER, WAYS
-from tests.machine.will import HELD, RELEASED
+from tests.machine.steps import step
+from tests.machine.wanted import HELD, RELEASED
 
 RUNNING, STOPPED, MASKED = "running", "stopped", "masked"
 
 
 class Outsiders:
-    """Rules of the machine; `world`, `will` and the verbs are the machine's own."""
+    """Rules of the machine; `world`, `wanted` and the verbs are the machine's own."""
 
     world: Any
-    will: Any
+    wanted: Any
     steps: Any
     is_shown: bool
     is_spoiled: bool
@@ -49,7 +49,7 @@ class Outsiders:
         """An earlier copy of any of the three places, this host's or another's: it may release, and starts nothing."""
         copies = self.world.copies()
         self.world.bring_back(copies[which % len(copies)], places, way)
-        self.will.doubt(RELEASED)
+        self.wanted.doubt(RELEASED)
         self.out_since.clear()
         self.is_spoiled |= "etc/piquet" in places
         self.is_astray |= "etc/piquet" in places
@@ -99,7 +99,7 @@ class Outsiders:
     @step(what=("run", "run and mark"), then=("", "", "reconcile", "boot"))
     def delete_run(self, what: str, then: str) -> None:
         """`rm -rf /run/piquet`, or `/run/piquet*`, at any moment."""
-        self.will.delete(self.world.flags())
+        self.wanted.delete(self.world.flags())
         shutil.rmtree(self.world.paths.run, ignore_errors=True)
         if what != "run":
             for path in self.world.paths.run.parent.glob("piquet*"):
@@ -124,9 +124,9 @@ class Outsiders:
 
     def unhooked(self) -> frozenset[str]:
         """Held entries whose file has lost our line."""
-        if self.world.provider != "nginx" or not hasattr(self, "will"):
+        if self.world.provider != "nginx" or not hasattr(self, "wanted"):
             return frozenset()
-        held = (key for key in self.will.keys if self.will.status[key] == HELD)
+        held = (key for key in self.wanted.keys if self.wanted.status[key] == HELD)
         return frozenset(key for key in held if not self.world.is_hooked(self.world._site(key)))
 
     def _looked_at_hooks(self, verb: str, is_boot: bool, is_ok: bool) -> None:
@@ -137,9 +137,9 @@ class Outsiders:
         if verb == "hook":
             for key in self.was_unhooked:
                 if self.world.is_hooked(self.world._site(key)):
-                    self.will.status[key] = RELEASED
+                    self.wanted.status[key] = RELEASED
                 elif not is_ok:
-                    self.will.doubt_one(key)
+                    self.wanted.doubt_one(key)
             return
         out, now = self.unhooked(), self.world.now
         if verb != "reconcile" or is_boot:
@@ -148,7 +148,7 @@ class Outsiders:
         if self.is_broken or not self.world.is_installed:
             self.out_since.clear()
         for key in out:
-            self.will.doubt_one(key)
+            self.wanted.doubt_one(key)
             if now - self.out_since.get(key, now) >= 60:
-                self.will.status[key] = RELEASED
+                self.wanted.status[key] = RELEASED
                 self.steps["(stopped by its hook)"] += 1

@@ -17,10 +17,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant
 
 from piquet.host.outcome import Outcome
 from tests.host.arming import dies_before
-from tests.machine.moves import MOVES, Said, fails_at, step
 from tests.machine.outsiders import MASKED, RUNNING, Outsiders
 from tests.machine.plans import SERVER_FILES, Plan
-from tests.machine.will import HELD, RELEASED, Will
+from tests.machine.steps import MOVES, Said, fails_at, step
+from tests.machine.wanted import HELD, RELEASED, Wanted
 from tests.machine.world import World
 
 RECONCILING = ("stage", "arm", "check arm", "reconcile")
@@ -48,7 +48,7 @@ class Picket(Outsiders, RuleBasedStateMachine):
         Hypothesis likes to take few rules many times: good for finding what repeats, bad for what needs four in a row.
         """
         self.world.begin()
-        self.will = Will(self.world.plan(0).keys)
+        self.wanted = Wanted(self.world.plan(0).keys)
         self.count = 0
         self.is_broken = self.is_spoiled = self.is_shown = self.is_astray = False
         self.out_since: dict[str, float] = {}
@@ -89,7 +89,7 @@ class Picket(Outsiders, RuleBasedStateMachine):
         else:
             self.carry_out(verb, self._call(verb, kind))
 
-    @step(when=lambda self: not self.will.is_armed(), kind=KINDS)
+    @step(when=lambda self: not self.wanted.is_armed(), kind=KINDS)
     def go_on_strike(self, kind: int) -> None:
         """Whatever has happened before: what nobody holds can be hooked, staged and armed."""
         self._go_on_strike(kind)
@@ -131,7 +131,7 @@ class Picket(Outsiders, RuleBasedStateMachine):
         return self.carry_out("rehearse", lambda: self.world.ask("rehearse", phase=phase))
 
     @step(
-        when=lambda self: self.will.is_armed() or self.world.paths.lib.exists(),
+        when=lambda self: self.wanted.is_armed() or self.world.paths.lib.exists(),
         how=("rollback", "remove", "paper"),
     )
     def end(self, how: str) -> None:
@@ -180,7 +180,7 @@ class Picket(Outsiders, RuleBasedStateMachine):
     def run_out_of_space(self, verb: str, kind: int, calls: int, is_ready: bool) -> None:
         """One write fails: the verb says so or gets through, and no release needs any space."""
         self._make_ready(verb, kind, is_ready)
-        was_certain, was_armed = self._note_before(), self.will.is_armed()
+        was_certain, was_armed = self._note_before(), self.wanted.is_armed()
         with fails_at(calls) as failed:
             outcome = self._call(verb, kind)()
         if not failed:
@@ -188,7 +188,7 @@ class Picket(Outsiders, RuleBasedStateMachine):
             return
         self._doubt(verb, kind, was_certain)
         if verb in ("rollback", "remove") or (verb == "arm" and not outcome.is_ok and not was_armed):
-            self.will.release()
+            self.wanted.release()
         elif verb == "arm" and outcome.is_ok and outcome.is_changed:
             self._held()
 
@@ -211,7 +211,7 @@ class Picket(Outsiders, RuleBasedStateMachine):
         else:
             for key in gone:
                 (self.world.paths.live / key).unlink()
-        self.will.delete(gone)
+        self.wanted.delete(gone)
         if then == "set back":
             self._reconcile()
             self.set_back()
@@ -221,11 +221,11 @@ class Picket(Outsiders, RuleBasedStateMachine):
     @step(which=(0, 1))
     def make_a_flag(self, which: int) -> None:
         """Somebody tries to start an entry by hand."""
-        key = self.will.keys[which]
+        key = self.wanted.keys[which]
         if key not in self.world.flags():
             self.world.paths.live.mkdir(parents=True, exist_ok=True)
             (self.world.paths.live / key).touch()
-            self.will.make(key)
+            self.wanted.make(key)
 
     @step(
         when=lambda self: self.world.paths.armed.exists(),
@@ -235,7 +235,7 @@ class Picket(Outsiders, RuleBasedStateMachine):
     def garble_the_state(self, text: str, then: str) -> None:
         """A disk error, or an editor."""
         self.world.paths.armed.write_text(text, "utf-8", "surrogateescape")
-        self.will.is_doomed = True
+        self.wanted.is_doomed = True
         self._go_on(then)
 
     @step(when=lambda self: self._can_be_spoiled(), what=SPOILS, then=THEN)
@@ -249,7 +249,7 @@ class Picket(Outsiders, RuleBasedStateMachine):
             {"first": first, "last": last, "agent": agent}[what].unlink(missing_ok=True)
         elif what in ("etc", "state"):
             shutil.rmtree(self.world.paths.etc if what == "etc" else self.world.paths.lib, ignore_errors=True)
-        self.will.is_doomed |= what in ("etc", "state")
+        self.wanted.is_doomed |= what in ("etc", "state")
         self.is_spoiled |= what in ("first", "last", "etc")
         self.is_shown = False
         self._go_on(then)
@@ -300,11 +300,11 @@ class Picket(Outsiders, RuleBasedStateMachine):
         """Time passes, or somebody sets the clock."""
         self.world.set_clock(self.world.now + seconds)
 
-    @step(when=lambda self: self.will.is_armed(), which=(0, 1, 2, 3), seconds=(-1, 0, 1), then=THEN[:2])
+    @step(when=lambda self: self.wanted.is_armed(), which=(0, 1, 2, 3), seconds=(-1, 0, 1), then=THEN[:2])
     def come_to(self, which: int, seconds: int, then: str) -> None:
         """A boundary of the plan comes, to the second, and perhaps the timer with it."""
-        if self.will.plan:
-            boundaries = [at for window in self.will.plan.windows for at in window]
+        if self.wanted.plan:
+            boundaries = [at for window in self.wanted.plan.windows for at in window]
             self.world.set_clock(boundaries[which] + seconds)
             self._go_on(then)
 
@@ -322,21 +322,21 @@ class Picket(Outsiders, RuleBasedStateMachine):
     def the_released_stay_released(self) -> None:
         """Once released never blocked without a new arm."""
         for key in self._flags_that_count():
-            assert self.will.status[key] != RELEASED, f"{key} was released, and its flag is up"
+            assert self.wanted.status[key] != RELEASED, f"{key} was released, and its flag is up"
 
     @invariant()
     def nobody_is_blocked_outside_the_window(self) -> None:
         """What the server answers as ours is held by somebody, and inside the window of the plan that they armed."""
-        if hasattr(self, "will"):
-            for key in self.will.keys:
-                if self.world.shows(key) and key not in self.will.by_hand:
-                    assert self.will.status[key] != RELEASED, f"{key} was released and is blocked"
-                    assert self.will.plan is not None
+        if hasattr(self, "wanted"):
+            for key in self.wanted.keys:
+                if self.world.shows(key) and key not in self.wanted.by_hand:
+                    assert self.wanted.status[key] != RELEASED, f"{key} was released and is blocked"
+                    assert self.wanted.plan is not None
                     if (
                         self.is_astray
                     ):  # another plan's files were put back; the next look takes the flags away
                         continue
-                    windows = self.will.plan.windows_of(key)
+                    windows = self.wanted.plan.windows_of(key)
                     assert any(start <= self.world.now < end for start, end in windows), (
                         f"{key}: too early or late"
                     )
@@ -344,10 +344,10 @@ class Picket(Outsiders, RuleBasedStateMachine):
     @invariant()
     def the_held_are_held(self) -> None:
         """Left alone, an armed entry has its flag after every boot until its end, and blocks in its window."""
-        if not hasattr(self, "will") or not self.will.is_booted or self.will.is_doomed or not self.will.plan:
+        if not hasattr(self, "wanted") or not self.wanted.is_booted or self.wanted.is_doomed or not self.wanted.plan:
             return
-        plan, now = self.will.plan, self.world.now
-        held = (k for k in self.will.keys if self.will.status[k] == HELD and k not in self.will.unnoticed)
+        plan, now = self.wanted.plan, self.world.now
+        held = (k for k in self.wanted.keys if self.wanted.status[k] == HELD and k not in self.wanted.unnoticed)
         for key in (key for key in held if now < plan.end_of(key)):
             assert key in self.world.flags(), f"{key} is held, and its flag is not up"
             if self.is_shown and any(start <= now < end for start, end in plan.windows_of(key)):
@@ -362,7 +362,7 @@ class Picket(Outsiders, RuleBasedStateMachine):
     @invariant()
     def servers_accept_their_configuration(self) -> None:
         """Both servers pass their own test, unless somebody has broken it, also between a death and the recovery."""
-        if hasattr(self, "will") and not self.is_broken and not self.is_spoiled:
+        if hasattr(self, "wanted") and not self.is_broken and not self.is_spoiled:
             for name in ("nginx", "apache"):
                 assert self.world.verdict(name).ok, self.world.verdict(name).output
 
@@ -392,14 +392,14 @@ class Picket(Outsiders, RuleBasedStateMachine):
             self._stage(self.world.plan(kind))
 
     def _follow_the_paper(self) -> None:
-        self.will.delete(self.world.flags())
+        self.wanted.delete(self.world.flags())
         if self.world.paths.live.is_symlink():
             self.world.paths.live.unlink()
         else:  # a folder that somebody made by hand
             shutil.rmtree(self.world.paths.live, ignore_errors=True)
         self.world.paths.armed.unlink(missing_ok=True)
         shutil.rmtree(self.world.paths.spool, ignore_errors=True)
-        self.will.release()
+        self.wanted.release()
 
     def _go_on_strike(self, kind: int) -> None:
         if self.is_broken:
@@ -425,9 +425,9 @@ class Picket(Outsiders, RuleBasedStateMachine):
             self._boot(is_reconciled=True)
 
     def _boot(self, is_reconciled: bool) -> None:
-        self.will.is_doomed |= self.world.units != RUNNING and self.will.is_armed()
+        self.wanted.is_doomed |= self.world.units != RUNNING and self.wanted.is_armed()
         self.world.reboot()
-        self.will.cut()
+        self.wanted.cut()
         if self.world.units != MASKED:
             self.world.units = RUNNING
             if is_reconciled:
@@ -455,36 +455,36 @@ class Picket(Outsiders, RuleBasedStateMachine):
 
     def _note_before(self) -> bool:
         """What can only be seen before the verb; whether a reconcile would find nothing to do but by the clock."""
-        plan = self.will.plan
+        plan = self.wanted.plan
         there, all_parts = plan.config_parts(self.world) if plan else (0, 0)
         is_partial = there < all_parts
-        is_stale = plan is not None and not self.will.is_booted and not plan.is_intact(self.world)
+        is_stale = plan is not None and not self.wanted.is_booted and not plan.is_intact(self.world)
         self._before = (self.world.flags(), is_partial or is_stale)
         self.was_unhooked = self.unhooked()
         self.was_running = self.world.units == RUNNING
-        return self.will.is_certain() and not self._before[1]
+        return self.wanted.is_certain() and not self._before[1]
 
     def _after(self, verb: str, outcome: Outcome | Said) -> None:
         """A verb has run to its end: nothing went up, nothing of it is left over, and what was open is decided."""
         flags, is_spoiled = self._before
         has_armed = verb == "arm" and outcome.is_ok and outcome.is_changed
         assert self.world.temporary_files() == []
-        if self.will.is_booted and not has_armed:
+        if self.wanted.is_booted and not has_armed:
             assert not self.world.flags() - flags, f"{verb} put flags up"
         is_booting, self.is_booting = self.is_booting, False
         self._looked_at_hooks(verb, is_booting, outcome.is_ok)
         if has_armed:
             self._held()
         elif verb in RECONCILING:
-            self.will.settle(self.world.flags(), self.world.now, is_spoiled)
+            self.wanted.settle(self.world.flags(), self.world.now, is_spoiled)
         if verb in RECONCILING:
             self._nothing_is_up_after_its_end()
             self.is_spoiled = self.is_astray = False
         if (verb in ("rollback", "remove") and outcome.is_ok) or (verb == "unhook" and outcome.is_changed):
-            self.will.release()
-            self.will.by_hand.clear()
+            self.wanted.release()
+            self.wanted.by_hand.clear()
         elif verb == "unhook" and not outcome.is_ok:
-            self.will.doubt(RELEASED)
+            self.wanted.doubt(RELEASED)
         if verb == "remove":
             self.is_spoiled = False
         self._rehearsed(verb, outcome)
@@ -508,8 +508,8 @@ class Picket(Outsiders, RuleBasedStateMachine):
             assert all(at <= self.world.now < at + 1800 for at in made_at), "a rehearsal goes on too long"
 
     def _nothing_is_up_after_its_end(self) -> None:
-        if self.will.plan:
-            over = {key for key in self.will.keys if self.world.now >= self.will.plan.end_of(key)}
+        if self.wanted.plan:
+            over = {key for key in self.wanted.keys if self.world.now >= self.wanted.plan.end_of(key)}
             assert not over & self.world.flags(), "a flag stands after its end"
 
     def _doubt(self, verb: str, kind: int, was_certain: bool) -> None:
@@ -517,16 +517,16 @@ class Picket(Outsiders, RuleBasedStateMachine):
         self.out_since.clear()
         if verb == "hook" or verb in RECONCILING:
             for key in self.was_unhooked:
-                self.will.doubt_one(key)
+                self.wanted.doubt_one(key)
         if verb == "rehearse":  # it may have made one, and died before it told anybody
             self.told |= self.world.passes()
         plan, now = self.armable(kind), self.world.now
-        if verb == "arm" and not self.will.is_armed() and plan is not None:
-            self.will.plan = plan
-            self.will.doubt()
-        is_over = self.will.plan is not None and now >= min(self.will.plan.end_of(k) for k in self.will.keys)
+        if verb == "arm" and not self.wanted.is_armed() and plan is not None:
+            self.wanted.plan = plan
+            self.wanted.doubt()
+        is_over = self.wanted.plan is not None and now >= min(self.wanted.plan.end_of(k) for k in self.wanted.keys)
         if verb in ("rollback", "remove", "unhook") or (verb in RECONCILING and (not was_certain or is_over)):
-            self.will.doubt(RELEASED)
+            self.wanted.doubt(RELEASED)
         self.is_shown &= verb not in ("hook", "unhook", "stage", "remove")
 
     def _call(self, verb: str, kind: int) -> Callable[[], Outcome]:
@@ -556,31 +556,31 @@ class Picket(Outsiders, RuleBasedStateMachine):
 
     def _stage(self, plan: Plan) -> Outcome:
         """Stage; over an armed plan it is refused, unless it is that plan and nothing is to do."""
-        was_held = self._note_before() and HELD in self.will.status.values()
+        was_held = self._note_before() and HELD in self.wanted.status.values()
         members = dict(plan.members)
         outcome = self.carry_out("stage", lambda: self.world.ask("stage", members, plan_digest=plan.digest))
-        if outcome.is_ok and not outcome.is_changed and plan == self.will.plan:
+        if outcome.is_ok and not outcome.is_changed and plan == self.wanted.plan:
             assert plan.is_intact(self.world), "said to be in place"
         elif outcome.is_ok:
-            assert not (was_held and self.will.plan and self.world.now < self.will.plan.end), (
+            assert not (was_held and self.wanted.plan and self.world.now < self.wanted.plan.end), (
                 "staged over armed"
             )
             assert plan.is_intact(self.world)
-            self.will.release()
+            self.wanted.release()
         return outcome
 
     def _arm(self, plan: Plan | None) -> Outcome:
         """Arm one plan; what is held already stays as it is."""
         outcome = self.carry_out("arm", lambda: self._ask_arm(plan))
         if outcome.is_ok and outcome.is_changed:
-            assert plan == self.will.plan, "another plan was armed"
+            assert plan == self.wanted.plan, "another plan was armed"
         return outcome
 
     def _held(self) -> None:
         """What is staged was armed."""
         plan = self.staged()
         assert plan is not None
-        self.will.hold(plan, self.world.now)
+        self.wanted.hold(plan, self.world.now)
         self.is_shown = True
         self.steps["(armed)"] += 1
         if self.world.can_be_saved():  # the nightly backup, of what counts most
@@ -591,7 +591,7 @@ class Picket(Outsiders, RuleBasedStateMachine):
         return self.world.ask("arm", plan_digest=plan.digest, **options)
 
     def _flags_that_count(self) -> frozenset[str]:
-        return self.world.flags() - self.will.by_hand if hasattr(self, "will") else frozenset()
+        return self.world.flags() - self.wanted.by_hand if hasattr(self, "wanted") else frozenset()
 
     def _is_all_hooked(self) -> bool:
         return all(self.world.is_hooked(p) for p in self.world.owned if "sites-available" in str(p))

@@ -17,7 +17,7 @@ from testbed.packaged import PACKAGED
 from tests import figures
 from tests.packaged.applications import APPLICATIONS, Application
 from tests.packaged.owner import furnish
-from tests.packaged.story import STATES, Record, Story
+from tests.packaged.whole_campaign import STATES, Record, WholeCampaign
 
 pytestmark = pytest.mark.long
 """Its image takes as long to make as all that is asked of it; CI runs it by itself."""
@@ -35,7 +35,7 @@ def packaged() -> Iterator[Fleet]:
 @pytest.fixture(scope="module")
 def record(packaged: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Record:
     """One whole campaign over all applications; every state is asked once."""
-    return Story(packaged, tmp_path_factory.mktemp("packaged")).play()
+    return WholeCampaign(packaged, tmp_path_factory.mktemp("packaged")).play()
 
 
 @pytest.mark.parametrize("application", APPLICATIONS, ids=str)

@@ -12,7 +12,7 @@ HELD, RELEASED, DOUBT = "held", "released", "in doubt"
 
 
 @dataclass
-class Will:
+class Wanted:
     """The will of everybody.
 
     Attributes:

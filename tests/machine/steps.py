@@ -16,7 +16,7 @@ from hypothesis.stateful import precondition, rule
 NEED_SPACE = ("write", "fsync", "mkdir", "symlink")
 """Calls of the system that a full disk refuses."""
 
-MOVES: dict[str, Move] = {}
+MOVES: dict[str, Step] = {}
 """Every rule by its name."""
 
 
@@ -27,7 +27,7 @@ class Said(NamedTuple):
     is_changed: bool
 
 
-class Move(NamedTuple):
+class Step(NamedTuple):
     """One rule: when it can be taken, what it is drawn from, and what it does."""
 
     when: Callable[[Any], object]
@@ -47,7 +47,7 @@ def step(
             self.steps[f"{function.__name__}: {label}" if label else function.__name__] += 1
             function(self, **arguments)
 
-        MOVES[function.__name__] = Move(when, choices, counted)
+        MOVES[function.__name__] = Step(when, choices, counted)
         drawn = {name: st.sampled_from(values) for name, values in choices.items()}
         return precondition(when)(rule(**drawn)(counted))
 

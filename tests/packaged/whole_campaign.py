@@ -70,7 +70,7 @@ class Record:
         return self.versions[host][application.package]
 
 
-class Story:
+class WholeCampaign:
     """Drive one campaign and ask in every state."""
 
     def __init__(self, fleet: Fleet, folder: Path) -> None:
