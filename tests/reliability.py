@@ -100,7 +100,7 @@ SECTIONS = (
     Section(
         "faults",
         "Faults on booted hosts",
-        "On machines with systemd, the sites of the corpus and real playbooks; every site was asked ten "
+        "On machines with systemd, the sites of the corpus and the real agent; every site was asked ten "
         "times a second all the while, and every foreign file compared before and after. Counted: "
         "seconds on strike outside the window of that fault, from one second after its end.",
         _faults,
