@@ -25,13 +25,13 @@ from piquet.campaign.model import Phase
 from piquet.fleet.model import Scheduler
 from piquet.pages.source import PageSource
 from piquet.plan import Entry, HostPlan, Plan, canonical
+from piquet.protocol import places
 from piquet.protocol.places import AGENT_PATH, DIGEST_MARK
 from piquet.servers import schedule
 from piquet.servers.apache import files as apache
 from piquet.servers.nginx import files as nginx
 from piquet.servers.view import CampaignView, campaign_view
 
-_STATE = "/var/lib/piquet"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _UNCHECKED_PYC = importlib.util.MAGIC_NUMBER + b"\x01\0\0\0" + bytes(8)
 _MARSHAL_WITHOUT_REFERENCES = 2  # references depend on what else the process holds, and bytes would differ
@@ -96,7 +96,7 @@ def pages_folder(key: str, campaign: str) -> str:
         key: of the pages, which the controller keeps.
         campaign: its name.
     """
-    return f"{_STATE}/www-{_made_of(key, f'pages of {campaign}')}"
+    return f"{places.LIB}/www-{_made_of(key, f'pages of {campaign}')}"
 
 
 def seal(key: str, campaign: str) -> str:
@@ -157,7 +157,7 @@ def agent_zipapp() -> bytes:
 def _shared_files(view: CampaignView) -> Iterator[File]:
     """Files that are the same on every host."""
     yield File(AGENT_PATH, mode="0755", content=agent_zipapp())
-    yield File("/etc/piquet/README", mode="0600", content=schedule.readme(view).encode())
+    yield File(f"{places.ETC}/README", mode="0600", content=schedule.readme(view).encode())
     for name, content in view.files.items():
         yield File(f"{view.www}/{name}", content=content)
 

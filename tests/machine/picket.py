@@ -344,10 +344,17 @@ class Picket(Outsiders, RuleBasedStateMachine):
     @invariant()
     def the_held_are_held(self) -> None:
         """Left alone, an armed entry has its flag after every boot until its end, and blocks in its window."""
-        if not hasattr(self, "wanted") or not self.wanted.is_booted or self.wanted.is_doomed or not self.wanted.plan:
+        if (
+            not hasattr(self, "wanted")
+            or not self.wanted.is_booted
+            or self.wanted.is_doomed
+            or not self.wanted.plan
+        ):
             return
         plan, now = self.wanted.plan, self.world.now
-        held = (k for k in self.wanted.keys if self.wanted.status[k] == HELD and k not in self.wanted.unnoticed)
+        held = (
+            k for k in self.wanted.keys if self.wanted.status[k] == HELD and k not in self.wanted.unnoticed
+        )
         for key in (key for key in held if now < plan.end_of(key)):
             assert key in self.world.flags(), f"{key} is held, and its flag is not up"
             if self.is_shown and any(start <= now < end for start, end in plan.windows_of(key)):
@@ -524,7 +531,9 @@ class Picket(Outsiders, RuleBasedStateMachine):
         if verb == "arm" and not self.wanted.is_armed() and plan is not None:
             self.wanted.plan = plan
             self.wanted.doubt()
-        is_over = self.wanted.plan is not None and now >= min(self.wanted.plan.end_of(k) for k in self.wanted.keys)
+        is_over = self.wanted.plan is not None and now >= min(
+            self.wanted.plan.end_of(k) for k in self.wanted.keys
+        )
         if verb in ("rollback", "remove", "unhook") or (verb in RECONCILING and (not was_certain or is_over)):
             self.wanted.doubt(RELEASED)
         self.is_shown &= verb not in ("hook", "unhook", "stage", "remove")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from piquet import resources
 from tests.unit.package import ROOT
 
 MODULES = {
@@ -226,6 +227,25 @@ def test_a_public_name_has_one_meaning() -> None:
 
 
 TESTS = Path(__file__).parents[1]
+OUR_PLACE = re.compile(r"/(?:etc|run|var/lib|var/spool)/piquet")
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_our_places_are_spelled_once(module: str) -> None:
+    """`protocol.places` has them; docstrings may name them, messages and configuration ask for them."""
+    if module == "piquet.protocol.places":
+        return
+    tree = ast.parse(MODULES[module].read_text("utf-8"))
+    said = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    constants = [n for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)]
+    assert [c.value for c in constants if id(c) not in said and OUR_PLACE.search(c.value)] == []
+
+
+def test_templates_ask_for_our_places() -> None:
+    """Like everybody else."""
+    texts = {file: file.read_text("utf-8") for file in resources.templates().rglob("*.j2")}
+    assert len(texts) > 20
+    assert [str(file) for file, text in texts.items() if OUR_PLACE.search(text)] == []
 
 
 def test_no_test_module_imports_another() -> None:

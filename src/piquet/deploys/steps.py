@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from piquet.deploys.settings import Settings
+from piquet.protocol.places import END_IT_NOW
 
 StepAction = Literal["agent", "plan", "verify", "tally", "python"]
 StepResult = Mapping[str, Any]
@@ -209,8 +210,7 @@ COURSES: Mapping[str, tuple[Step, ...]] = {
     "status": _listed("status", "Ask every host what it is doing", "Show the state of every host", ""),
     "rollback": _listed(
         "rollback", "Roll every host back to normal", _LIST,
-        "run rollback again for these hosts; whoever has root there can end it with: "
-        "rm -rf /run/piquet/live /var/spool/piquet /var/lib/piquet/armed.json; sync",
+        f"run rollback again for these hosts; whoever has root there can end it with: {END_IT_NOW}",
     ),
     "remove": _listed(
         "remove", "Remove all that is ours from every host", _LIST,

@@ -22,6 +22,7 @@ from piquet.host.outcome import Request
 from piquet.host.servers.web_server import WebServer
 from piquet.host.state import store
 from piquet.host.state.manifest import Manifest
+from piquet.protocol import places
 from piquet.protocol.findings import Finding, Severity
 
 OPTION = "allow_unloaded"
@@ -50,7 +51,7 @@ def younger(machine: Machine, server: WebServer) -> List[Tuple[float, Path]]:
     loaded_s = server.loaded_age_s()
     if loaded_s is None:
         return []
-    own = tuple(str(machine.paths.at(name)) for name in ("/etc/piquet/", "/var/lib/piquet/"))
+    own = tuple(str(machine.paths.at(name)) for name in (f"{places.ETC}/", f"{places.LIB}/"))
     ages = [
         (_age_s(path), path) for path in dict.fromkeys(_evidence(server.reads())) if not _is_ours(path, own)
     ]

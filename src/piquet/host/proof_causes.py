@@ -14,6 +14,7 @@ from piquet.host.servers import probe
 from piquet.host.servers.web_server import WebServer
 from piquet.host.system import processes
 from piquet.host.system.processes import Process
+from piquet.protocol import places
 
 _PROC = Path("/proc")
 _ENFORCE = Path("/sys/fs/selinux/enforce")
@@ -59,7 +60,7 @@ def _hidden(process: Process, file: Path) -> Optional[Tuple[str, str]]:
         return None
     if _namespace(str(process.pid)) != _namespace("self"):
         hint = (
-            "give its unit the host's own /run/piquet (TemporaryFileSystem=, InaccessiblePaths=, RootDirectory=, "
+            f"give its unit the host's own {places.RUN} (TemporaryFileSystem=, InaccessiblePaths=, RootDirectory=, "
             "a container), restart it, then arm"
         )
         return (
@@ -80,11 +81,11 @@ def _namespace(pid: str) -> str:
 def _denied(server: WebServer) -> Optional[Tuple[str, str]]:
     """That the file is there for it, but it may not look."""
     if _first_line(_ENFORCE) == "1":
-        hint = "ausearch -m avc -ts recent; allow its domain to search and stat /run/piquet"
+        hint = f"ausearch -m avc -ts recent; allow its domain to search and stat {places.RUN}"
         return "SELinux enforces, and may keep it from looking there", hint
     profile = next((_first_line(_PROC / str(p.pid) / "attr/current") for p in _processes(server)), "")
     if profile.endswith("(enforce)"):
-        hint = "allow `/run/piquet/** r,` in that profile, reload it, then arm"
+        hint = f"allow `{places.RUN}/** r,` in that profile, reload it, then arm"
         return f"the AppArmor profile {profile} may keep it from looking there", hint
     return None
 

@@ -22,7 +22,7 @@ from piquet.host.state.manifest import Manifest, StagedEntry
 from piquet.host.system import files
 from piquet.host.system.pause import pause
 from piquet.protocol.findings import Finding
-from piquet.protocol.places import END_IT_NOW
+from piquet.protocol.places import END_IT_NOW, RUN
 
 OF_THE_LOOK = frozenset(
     {"release-unanswered", "foreign-header", "still-ours", "not-reloaded", flag_memory.CODE}
@@ -42,7 +42,7 @@ def flags_down(machine: Machine) -> List[Finding]:
             flags.take_down(machine.paths, flags.up(machine.paths) or ())
         if not flags.up(machine.paths):
             return []
-        hint = "as root: rm -rf /run/piquet; else stop the web server: the window ends by itself"
+        hint = f"as root: rm -rf {RUN}; else stop the web server: the window ends by itself"
         live, message = str(machine.paths.live), "It cannot be removed."
         return [Finding("error", "flags-stay", live, message, got=str(error), hint=hint)]
 

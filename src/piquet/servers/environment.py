@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from piquet import resources
 from piquet.answers import pcre_literal
+from piquet.protocol import places
 from piquet.servers import quoting
 
 
@@ -32,6 +33,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.globals["places"] = places
     environment.filters.update(
         nginx=quoting.nginx_token,
         nginx_regex=quoting.nginx_regex,

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from piquet.answers import Answer
 from piquet.protocol.findings import Finding, Severity
+from piquet.protocol.places import END_IT_NOW
 from piquet.verify.fingerprint import Difference
 from piquet.verify.observation import OURS, UNKNOWN_SITE, Observation, Reply
 
@@ -34,10 +35,7 @@ _STOPPED = "piquet status -i INVENTORY: is the host armed, or was it stopped by 
 _NO_ANSWER = "is the host up, and its web server running? Nothing can be said of its sites until it answers"
 _CHANGED = "the site's owner may have changed it since; if not, compare with the host's own files"
 _SLOWLY = "verify again in a few minutes; a baseline that met the limit tells nothing of this path"
-_RELEASE = (
-    "end it now: piquet rollback -i INVENTORY, "
-    "or on the host: rm -rf /run/piquet/live /var/spool/piquet /var/lib/piquet/armed.json; sync"
-)
+_RELEASE = f"end it now: piquet rollback -i INVENTORY, or on the host: {END_IT_NOW}"
 
 
 def judge(reply: Reply, answers: Sequence[Answer]) -> tuple[Finding, ...]:

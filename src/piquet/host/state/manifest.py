@@ -12,12 +12,13 @@ from piquet.host.state import documents, store
 from piquet.host.system import files
 from piquet.host.system.files import Change
 from piquet.host.system.paths import Paths
+from piquet.protocol import places
 from piquet.protocol.findings import Finding
 from piquet.protocol.http import ABOUT_PATH
 from piquet.protocol.places import DIGEST_MARK
 
-_NOT_SERVERS = ("/var/lib/piquet/", "/usr/local/sbin/", "/etc/systemd/", "/etc/cron.d/")
-_BY_DROPIN, _BY_HOOK = "/etc/piquet/", "/etc/piquet/nginx/server/"
+_NOT_SERVERS = (f"{places.LIB}/", "/usr/local/sbin/", "/etc/systemd/", "/etc/cron.d/")
+_BY_DROPIN, _BY_HOOK = f"{places.ETC}/", f"{places.NGINX_HOOK_DIR}/"
 
 
 @dataclass(frozen=True)
@@ -210,11 +211,11 @@ def not_intact(paths: Paths, digest: str) -> List[Finding]:
     document = store.read_or_none(paths.manifest)
     plan = store.read_or_none(paths.plan)
     if document is None or plan is None or not _is_usable(document):
-        return [_fault("/etc/piquet", "Manifest or plan is missing or cannot be read.")]
+        return [_fault(places.ETC, "Manifest or plan is missing or cannot be read.")]
     if files.sha256(paths.plan.read_bytes()) != digest:
-        return [_fault("/etc/piquet/plan.json", "It is not the plan with this digest.")]
+        return [_fault(f"{places.ETC}/plan.json", "It is not the plan with this digest.")]
     if _promised(plan, document) != files.sha256(paths.manifest.read_bytes()):
-        return [_fault("/etc/piquet/manifest.json", "It is not the manifest that the plan promises.")]
+        return [_fault(f"{places.ETC}/manifest.json", "It is not the manifest that the plan promises.")]
     records = Manifest(document).files
     return [_fault(str(r["path"]), reason) for r in records for reason in _faults_of(paths, r, digest)]
 

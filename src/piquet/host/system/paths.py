@@ -65,17 +65,17 @@ class Paths:
     @property
     def lock(self) -> Path:
         """One agent at a time; not in `/run/lock`, where anybody may make the file first and hold it."""
-        return self.at("/run/piquet.lock")
+        return self.at(f"{places.RUN}.lock")
 
     @property
     def recall(self) -> Path:
         """When somebody last rolled back in this boot, by its time of change."""
-        return self.at("/run/piquet.recall")
+        return self.at(f"{places.RUN}.recall")
 
     @property
     def boot_mark(self) -> Path:
         """Beside `run`, which people delete: somebody has looked in this boot, so that no reconcile puts flags up."""
-        return self.at("/run/piquet.boot")
+        return self.at(f"{places.RUN}.boot")
 
     @property
     def manifest(self) -> Path:
@@ -105,7 +105,7 @@ class Paths:
     @property
     def spool(self) -> Path:
         """The third place (0700): neither a copy of `etc` nor one of `lib` has it."""
-        return self.at("/var/spool/piquet")
+        return self.at(places.SPOOL)
 
     @property
     def token(self) -> Path:

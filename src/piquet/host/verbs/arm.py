@@ -17,6 +17,7 @@ from piquet.host.system import files
 from piquet.host.system.lock import locked
 from piquet.protocol.clock import clock_skew
 from piquet.protocol.findings import Finding, errors
+from piquet.protocol.places import ETC
 
 MAX_SKEW_S = 2.0
 
@@ -64,10 +65,10 @@ def refusals_to_arm(
         ]
     installed, staged = store.installed(machine.paths), manifest.staged(machine.paths)
     if installed is None or staged is None:
-        return [Finding("error", "not-staged", "/etc/piquet", "Nothing is staged here.", hint="stage first")]
+        return [Finding("error", "not-staged", ETC, "Nothing is staged here.", hint="stage first")]
     if installed.get("plan_digest") != digest:
         message, got = "Another plan is staged here.", str(installed.get("plan_digest"))
-        return [Finding("error", "other-plan", "/etc/piquet", message, digest, got, "stage this plan")]
+        return [Finding("error", "other-plan", ETC, message, digest, got, "stage this plan")]
     found = [*manifest.not_intact(machine.paths, digest), *_clock(machine, request, staged, received_at)]
     found += readiness.readiness(machine, staged)
     found += [] if errors(found) else proof.unproved(machine, staged)  # whose cause would be one of those
@@ -118,7 +119,7 @@ def _arm(machine: Machine, verb: str, digest: str) -> List[Finding]:
     """Put the flags up; any failure takes them down again."""
     staged = manifest.staged(machine.paths)
     if staged is None:
-        return [Finding("error", "not-staged", "/etc/piquet", "Nothing is staged here.")]
+        return [Finding("error", "not-staged", ETC, "Nothing is staged here.")]
     watch, hooks = _watch(machine), hook_watch.lines(machine)
     new = armed.begin(staged, digest, machine.now(), this_boot(machine), watch, hooks)
     try:

@@ -21,6 +21,7 @@ from piquet.host.state.manifest import Manifest, StagedEntry, StagedPhase
 from piquet.host.system.lock import locked
 from piquet.protocol.findings import Finding, Severity, errors
 from piquet.protocol.http import REHEARSAL_PREFIX
+from piquet.protocol.places import ETC
 
 _SHOWN_PER_SERVER = 3
 
@@ -53,11 +54,11 @@ def refusals_to_rehearse(machine: Machine, request: Request, staged: Optional[Ma
     """Every reason not to begin: what arm would refuse too, since it is arm that is rehearsed."""
     installed = store.installed(machine.paths)
     if installed is None or staged is None:
-        return [Finding("error", "not-staged", "/etc/piquet", "Nothing is staged here.", hint="stage first")]
+        return [Finding("error", "not-staged", ETC, "Nothing is staged here.", hint="stage first")]
     wanted, got = str(request.options.get("plan_digest") or ""), str(installed.get("plan_digest"))
     if wanted and wanted != got:
         message = "Another plan is staged here."
-        return [Finding("error", "other-plan", "/etc/piquet", message, wanted, got, "stage this plan")]
+        return [Finding("error", "other-plan", ETC, message, wanted, got, "stage this plan")]
     found = [*manifest.not_intact(machine.paths, got), *_phase(machine, request, staged)]
     return [*found, *readiness.readiness(machine, staged)]
 

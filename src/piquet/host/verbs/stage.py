@@ -25,6 +25,7 @@ from piquet.host.system.files import Change
 from piquet.host.system.lock import locked
 from piquet.host.system.schedule import Schedule
 from piquet.protocol.findings import Finding, errors
+from piquet.protocol.places import ETC
 
 _STAGE_AGAIN = "stage again; if it stays so, plan again with one version of piquet everywhere"
 
@@ -161,8 +162,7 @@ def _installed(machine: Machine, bundle: Manifest, digest: str, changes: List[Ch
         "piquet_installed": 1,
         "campaign": bundle.campaign,
         "plan_digest": digest,
-        "files": [str(r["path"]) for r in bundle.files]
-        + ["/etc/piquet/manifest.json", "/etc/piquet/plan.json"],
+        "files": [str(r["path"]) for r in bundle.files] + [f"{ETC}/manifest.json", f"{ETC}/plan.json"],
         "folders": sorted({*before.get("folders", []), *folders}),
         "staged": {"boot_id": this_boot(machine), "uptime_s": round(processes.uptime_s(), 2)},
     }

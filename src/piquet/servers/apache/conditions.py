@@ -16,10 +16,11 @@ from typing import Literal
 from piquet import answers
 from piquet.plan import Entry, HostPlan, match_site
 from piquet.protocol.http import NONCE_HEADER, PROOF_PREFIX, PROOF_WORD, REHEARSAL_PREFIX, REHEARSAL_WORD
+from piquet.protocol.places import ETC, RUN
 from piquet.servers.quoting import apache_regex
 from piquet.servers.view import CampaignView, PhaseView
 
-DIR = "/etc/piquet/apache"
+DIR = f"{ETC}/apache"
 ASKED_FIRST = "-z reqenv('REDIRECT_STATUS')"
 """Not on the way to an error page of the site, after the server itself has refused the request."""
 IS_PAGE = r"%{CONTENT_TYPE} =~ m#^text/html *(?:;|$)#i"
@@ -128,7 +129,7 @@ class Conditions:
         real = " || ".join(self._is_open(other, clock) for other in self.view.phases)
         time = "%{note:piquet-at}" if clock == "note" else "%{req_novary:X-Piquet-At}"
         good = answers.rehearsed_at(_CLOCK, phase.number, (r"\1", r"\2", r"\3"))
-        file = f"-f '/run/piquet/rehearse/$1' && '{time} $1' =~ m#{good}#"
+        file = f"-f '{RUN}/rehearse/$1' && '{time} $1' =~ m#{good}#"
         return f"{file} && {self._takes_part(phase.number)} && ! ({real})"
 
     def _is_open(self, phase: PhaseView, clock: Clock) -> str:
@@ -145,11 +146,11 @@ class Conditions:
 
     def _flag(self, number: int) -> str:
         """The flag of the requested host, its own or that of the longest wildcard above it, if it takes part."""
-        own = f"-f '/run/piquet/live/%{{SERVER_NAME}}'{self._if_marked(number, '%{SERVER_NAME}')}"
+        own = f"-f '{RUN}/live/%{{SERVER_NAME}}'{self._if_marked(number, '%{SERVER_NAME}')}"
         below = self._below()
         if not below:
             return own
-        return f"(({own}) || ({below} && -f '/run/piquet/live/_.$1'{self._if_marked(number, '_.$1')}))"
+        return f"(({own}) || ({below} && -f '{RUN}/live/_.$1'{self._if_marked(number, '_.$1')}))"
 
     def is_struck(self, numbers: Iterable[int]) -> str:
         """Whether the requested host takes part in one of these phases, in which others do not."""
@@ -199,13 +200,13 @@ class Conditions:
 def proof() -> str:
     """Whether a request is the host's own question, and its file is there: whatever the site, the hour and the door."""
     path = f"{answers.pcre_literal(PROOF_PREFIX)}({PROOF_WORD})"
-    return f"%{{THE_REQUEST}} =~ m#{REQUEST_LINE}{path} # && -f '/run/piquet/proof/$1' && {ASKED_FIRST}"
+    return f"%{{THE_REQUEST}} =~ m#{REQUEST_LINE}{path} # && -f '{RUN}/proof/$1' && {ASKED_FIRST}"
 
 
 def nonce(seal: str) -> str:
     """Whether an answer of ours repeats the word of a request: the file of word and seal is there."""
     named = f"req_novary('{NONCE_HEADER}') =~ m#^({PROOF_WORD})$#"
-    return f"{named} && -f '/run/piquet/proof/$1-{seal}'"
+    return f"{named} && -f '{RUN}/proof/$1-{seal}'"
 
 
 def _word(number: int) -> str:

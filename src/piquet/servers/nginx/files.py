@@ -19,15 +19,14 @@ from piquet.fleet.model import ServerFacts
 from piquet.plan import HostPlan
 from piquet.plan.capabilities import capabilities
 from piquet.protocol.http import SIGN_HEADER, TARGETED
-from piquet.protocol.places import NGINX_DROPIN
+from piquet.protocol.places import ETC, NGINX_DROPIN, NGINX_HOOK_DIR
 from piquet.servers.environment import render
 from piquet.servers.nginx.banner import banner_values
 from piquet.servers.nginx.decision import decision_values, header_rows
 from piquet.servers.nginx.sites import site_values
 from piquet.servers.view import CampaignView
 
-HOOK_DIR = "/etc/piquet/nginx/server"
-_HTTP_DIR = "/etc/piquet/nginx/http"
+_HTTP_DIR = f"{ETC}/nginx/http"
 
 
 def files(view: CampaignView, host: HostPlan, server: ServerFacts) -> Mapping[str, tuple[str, str]]:
@@ -43,7 +42,7 @@ def files(view: CampaignView, host: HostPlan, server: ServerFacts) -> Mapping[st
             _text("lua", "Answers in the place of a site.", values),
         )
     else:
-        texts[f"{HOOK_DIR}/piquet.conf"] = ("0600", _server_text(values))
+        texts[f"{NGINX_HOOK_DIR}/piquet.conf"] = ("0600", _server_text(values))
     if view.of_mode("banner"):
         texts.update(_banner_texts(view, server, values))
     if view.secret:

@@ -11,12 +11,13 @@ from typing import Any
 from piquet.campaign.model import Campaign
 from piquet.plan import HostPlan
 from piquet.printable import in_one_line
+from piquet.protocol import places
 from piquet.protocol.findings import Finding
 from piquet.verify.inside.look import Look
 from piquet.verify.inside.moments import InsideMoment, moment_words, states_at
 
 MAX_NAMED = 10
-_HOOK_LINE = "include /etc/piquet/nginx/server/*.conf; # piquet hook"
+_HOOK_LINE = f"include {places.NGINX_HOOK_DIR}/*.conf; {places.HOOK_MARK}"
 _STATUS_TIMER = "systemctl list-timers 'piquet*', or is cron running? The lease ends the strike without them"
 _NEXT: Mapping[str, str] = {
     "absent": "piquet stage, then piquet arm (-i INVENTORY)",
@@ -120,7 +121,7 @@ def flags(case: Case) -> Iterator[Finding]:
     stopped = {entry["key"] for entry in case.look.status["entries"] if entry["stopped"]}
     if case.look.state != "armed":
         if case.look.status["live"]:
-            hint = "reconcile takes them away within a minute; at once: rm -f /run/piquet/live"
+            hint = f"reconcile takes them away within a minute; at once: rm -f {places.RUN}/live"
             yield case.finding(
                 "flags-up", "flags are up though the host is not armed", "none", f"{len(up)} flags", hint
             )
@@ -130,7 +131,7 @@ def flags(case: Case) -> Iterator[Finding]:
         if entry.key not in up and case.look.at < max(ends[number] for number in entry.phases):
             got = "none; stopped by hand" if entry.key in stopped else "none"
             message = f"{entry.name}: its flag is gone though the host is armed"
-            expected = f"/run/piquet/live/{entry.key}"
+            expected = f"{places.RUN}/live/{entry.key}"
             yield case.finding(
                 "flag-missing", message, expected, got, "what a human stopped comes back with a new arm only"
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from piquet.protocol.places import AGENT_PATH
+from piquet.protocol.places import AGENT_PATH, ETC, LIB, RUN, SPOOL
 
 LOGS: Mapping[str, tuple[str, ...]] = {
     "nginx": ("/var/log/nginx/error.log",),
@@ -19,4 +19,4 @@ TESTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
 }
 """Commands that test a configuration; also where our agent, which knows the platform, is gone."""
 
-FOLDERS = ("/etc/piquet", "/var/lib/piquet", "/var/spool/piquet", "/run/piquet", AGENT_PATH)
+FOLDERS = (ETC, LIB, SPOOL, RUN, AGENT_PATH)

@@ -38,7 +38,7 @@ from piquet.host.system.commands import Result
 from piquet.host.system.paths import Paths
 from piquet.host.system.platforms import APACHE_DROPINS, APACHE_PIDS, Platform
 from piquet.protocol.findings import Finding
-from piquet.protocol.places import APACHE_DROPIN
+from piquet.protocol.places import APACHE_DROPIN, ETC
 
 _USEFUL = ("filter", "lua", "substitute")
 """Modules that the answers of more than a block need."""
@@ -49,8 +49,8 @@ _WITH_VALUE = (*_CARRIED, "-C", "-c", "-E", "-e", "-k")
 _STRICT = re.compile(r"\btx\.(?:blocking_)?paranoia_level=['\"]?[2-9]", re.I)
 """From this level on the core rule set takes a 503 for a fault of the application. Source: its rule 950100."""
 
-_DECIDE = "/etc/piquet/apache/20-decide.conf"
-_LOAD = "/etc/piquet/apache/10-load.conf"
+_DECIDE = f"{ETC}/apache/20-decide.conf"
+_LOAD = f"{ETC}/apache/10-load.conf"
 
 
 class Told(NamedTuple):
@@ -182,7 +182,7 @@ class Apache(WebServer):
             return None
         tested, root, told = self.test(), self.tree(), self.told()
         folder, includer = self._dropin(told.files)
-        owners = [f for f in told.files if "/etc/piquet/" not in f and f != f"{folder}/{APACHE_DROPIN}"]
+        owners = [f for f in told.files if f"{ETC}/" not in f and f != f"{folder}/{APACHE_DROPIN}"]
         loading = apache_text.loading(map(self._text, owners))
         modules = self._owners_modules(told, loading)
         is_mapped = "IPv4-mapped addresses enabled" in self.ask("-V")

@@ -15,6 +15,8 @@ from __future__ import annotations
 import re
 from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
 
+from piquet.protocol.places import ETC
+
 _IN_FILE = "# In file: "
 _PLACE = re.compile(r"((?:  )*)# *(\d+):")
 _USED = re.compile(r'.*used on line (\d+) of "(.*?)"*$')
@@ -62,7 +64,7 @@ class Statement:
     @property
     def is_ours(self) -> bool:
         """Whether it stands in a file of ours."""
-        return "/etc/piquet/" in self.file
+        return f"{ETC}/" in self.file
 
     def level(self) -> Dict[str, List[Statement]]:
         """Directives that stand here and in no section of this one, by name, in their order; ours left out."""
