@@ -385,6 +385,7 @@ SILENT: list[Case] = [
     ("config-broken", "", {"sites": "{include: [www.example.org]}"}, one(apache=apache(test={"ok": False}))),
     ("no-dropin-folder", "", {"sites": "{include: [www.example.org]}"}, one(apache=apache(dropin_dir=None))),
     ("module-missing", "", {}, on_apache()),
+    ("module-missing", "", {}, on_apache(modules=[], test={"ok": False, "output": "broken"})),
     ("use-canonical-name", "", {}, on_apache()),
     ("quick-handler-cache", "", {}, on_apache()),
     ("own-server-rewrite", "", {}, on_nginx(own=["server rewrite_by_lua"])),
