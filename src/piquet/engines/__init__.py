@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Run one verb through an engine and hear what it does: one interface, whichever engine it is.
 
-with start("ansible", "status", Request("hosts.yml")) as drive:
+with start_engine("ansible", "status", EngineRequest("hosts.yml")) as drive:
     for event in drive.events():
         ...
 """
@@ -47,4 +47,4 @@ def run_engine(engine: str, verb: str, request: EngineRequest) -> Iterator[Event
         yield from (event for event in drive.events() if event is not None)
 
 
-__all__ = ["ENGINES", "Drive", "EngineRequest", "run", "start"]
+__all__ = ["ENGINES", "Drive", "EngineRequest", "run_engine", "start_engine"]

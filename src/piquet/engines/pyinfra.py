@@ -99,7 +99,7 @@ class PyinfraDrive(Drive):
                     stream.close()
 
 
-def start_pyinfra(verb: str, request: EngineRequest) -> PyinfraDrive:
+def start(verb: str, request: EngineRequest) -> PyinfraDrive:
     """Begin a verb.
 
     Raises:
