@@ -140,7 +140,7 @@ def test_what_the_owner_saves_meanwhile_stays(
 
     survey = box.good("survey").survey
     assert survey is not None
-    monkeypatch.setattr(module.transaction, "apply", apply)
+    monkeypatch.setattr(module.transaction, "make_changes", apply)
     outcome = box.ask(verb, files=survey["nginx"]["files"])
     monkeypatch.undo()
     assert not outcome.is_ok

@@ -97,7 +97,7 @@ def _a_byte(patch: Patch) -> None:
 
 def _released_only_until_the_boot(patch: Patch) -> None:
     """A rollback takes the flags down and leaves the host armed."""
-    patch.setattr(takedown.store, "disarm", lambda *_: None)
+    patch.setattr(takedown.store, "record_disarmed", lambda *_: None)
 
 
 def _staged_over_armed(patch: Patch) -> None:
@@ -121,7 +121,7 @@ def _other_plan(patch: Patch) -> None:
     real = arm.refusals_to_arm
 
     def careless(host: Any, request: Any, digest: str, current: Any, at: float) -> Any:
-        return real(host, request, arm.store.read(host.paths.installed)["plan_digest"], current, at)
+        return real(host, request, arm.store.read_state(host.paths.installed)["plan_digest"], current, at)
 
     patch.setattr(arm, "refusals_to_arm", careless)
 

@@ -65,7 +65,7 @@ class Look:
     Attributes:
         host: inventory name.
         replies: answers of its sites.
-        machine: what the agent, its files and its servers say; see `ask.machine`.
+        machine: what the agent, its files and its servers say; see `ask.machine_facts`.
         logs: path → last lines of an error log.
     """
 
