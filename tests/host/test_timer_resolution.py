@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from piquet.controller.survey import survey_findings
 from piquet.host.servers.nginx.times import milliseconds
 from tests.host.box import Box
 
@@ -34,7 +35,7 @@ def test_the_survey_tells_it(box: Box, written: str, is_included: bool) -> None:
     outcome = box.good("survey")
     assert outcome.survey is not None
     assert outcome.survey["nginx"]["http"]["timer_resolution_ms"] == (VALUES[written] or None)
-    told = [found["got"] for found in outcome.survey["findings"] if found["code"] == "timer-resolution"]
+    told = [f.got for f in survey_findings("web1", outcome.survey) if f.code == "timer-resolution"]
     assert told == ([f"{VALUES[written]} ms"] if VALUES[written] else [])
 
 
