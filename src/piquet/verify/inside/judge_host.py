@@ -149,7 +149,7 @@ def schedule(case: Case) -> Iterator[Finding]:
         )
 
 
-def faults_of_servers(case: Case) -> Iterator[Finding]:
+def servers(case: Case) -> Iterator[Finding]:
     """Each web server that the survey saw running runs, and its configuration passes its own test."""
     for name in case.servers:
         if case.look.machine["running"].get(name) is False:
@@ -229,7 +229,7 @@ QUESTIONS: Mapping[str, Callable[[Case], Iterator[Finding]]] = {
         same_campaign,
         flags,
         schedule,
-        faults_of_servers,
+        servers,
         owners_files,
         nothing_left,
     )
