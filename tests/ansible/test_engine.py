@@ -249,7 +249,9 @@ def test_survey_summary_tells_what_matters() -> None:
         "web1: debian 12, systemd, Python 3.11.2, clock -3.0 s, UTC\n"
         "  nginx 1.22.1, running, test FAILS, 2 virtual hosts, 2 names, 1 hooked\n"
         "  caches: varnish\n"
-        "  warning: web1: a cache [cache]\n  \n    hint: purge"
+        "  warning: web1: a cache [cache]\n  \n    hint: purge\n"
+        "  warning: web1: what it says of nginx is not in the agreed form, so nothing of it was judged [not-judged]\n"
+        "  \n    hint: survey it again with this version of piquet"
     )
 
 

@@ -57,6 +57,10 @@ def survey_findings(host: str, survey: Mapping[str, Any]) -> Iterator[Finding]:
     for name in ("nginx", "apache"):
         if facts := _facts(name, survey.get(name)):
             yield from server_findings(host, facts, is_planned=False)
+        elif survey.get(name):
+            message = f"what it says of {name} is not in the agreed form, so nothing of it was judged"
+            hint = "survey it again with this version of piquet"
+            yield Finding("warning", "not-judged", host, message, hint=hint)
 
 
 def _facts(name: str, server: Mapping[str, Any] | None) -> ServerFacts | None:

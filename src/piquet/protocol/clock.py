@@ -17,5 +17,5 @@ def clock_skew(subject: str, skew_s: float, max_skew_s: float) -> Finding:
     message = "the host's clock differs from the controller's"
     expected = f"at most {max_skew_s:g} s"
     got = f"{abs(skew_s):.1f} s {'ahead' if skew_s > 0 else 'behind'}"
-    hint = "start time synchronisation (chrony, systemd-timesyncd) on both, then survey again"
+    hint = "start time synchronisation (chrony, systemd-timesyncd) on both, then try again"
     return Finding("error", "clock-skew", subject, message, expected, got, hint)
