@@ -138,6 +138,21 @@ def lead_s(one_verb_s: float) -> float:
     return 10.0 + 6.0 * one_verb_s
 
 
+def in_time(armed: Callable[[int], Drill], spare_s: float = 0.0) -> Drill:
+    """Arm so long before the start; on a machine that has become slow, once more with more patience.
+
+    Args:
+        armed: Writes, stages and arms a campaign, so many times as early as a machine at its usual pace needs.
+        spare_s: What the test has to do between arm and the start.
+    """
+    for patience in (1, 2, 4, 8):
+        drill = armed(patience)
+        if time.time() < drill.start_at - spare_s:
+            return drill
+        drill.verb("rollback")
+    raise AssertionError("armed too late for this test, four times")
+
+
 def command(fleet: Fleet, verb: str, *arguments: str, **values: object) -> list[str]:
     """The command line of a verb's playbook, by its collection name."""
     extra = [part for key, value in values.items() for part in ("-e", f"{key}={value}")]

@@ -144,14 +144,23 @@ def test_text_lines_without_our_mark_are_a_failure() -> None:
     assert outcome == CommandOutcome(1, "", "sudo: a password is required\n")
 
 
-def test_a_payload_cut_short_in_text_is_not_run_either() -> None:
-    """Half of a base64 text is half a zip file."""
+@pytest.mark.parametrize(
+    ("cut_in_group", "said"),
+    [
+        (0, r"can't find '__main__' module in '(/tmp/\.piquet\.\w+)'|SyntaxError"),
+        (1, "base64: invalid input"),
+    ],
+)
+def test_a_payload_cut_short_in_text_is_not_run_either(cut_in_group: int, said: str) -> None:
+    """Half of a base64 text is half a zip file, or, where the cut is inside of a group of four, no base64 at all."""
     from piquet.bundle import payload
 
-    whole = base64.encodebytes(payload({"verb": "status"}, {"files/x": bytes(100_000)}))
+    whole = base64.b64encode(payload({"verb": "status"}, {"files/x": bytes(100_000)}))
+    half = whole[: len(whole) // 8 * 4 + cut_in_group]
     done = subprocess.run(
-        typed_command(sys.executable), shell=True, input=whole[:-200], capture_output=True, check=False
+        typed_command(sys.executable), shell=True, input=half, capture_output=True, check=False
     )
     outcome = typed_outcome(CommandOutcome(done.returncode, done.stdout.decode(), done.stderr.decode()))
-    (file,) = re.findall(r"/tmp/\.piquet\.\w+", outcome.stderr)
-    assert outcome.rc != 0 and outcome.stdout == "" and not Path(file).exists()
+    assert outcome.rc != 0 and outcome.stdout == ""
+    assert re.search(said, outcome.stderr), outcome.stderr
+    assert not any(Path(file).exists() for file in re.findall(r"/tmp/\.piquet\.\w+", outcome.stderr))

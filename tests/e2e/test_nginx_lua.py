@@ -48,7 +48,7 @@ def host(fleet: Fleet) -> Iterator[Host]:
 def campaign(fleet: Fleet, folder: Path, lead_s: float) -> Drill:
     """A block, and a banner right behind it; the window is that of the block."""
     notes = folder / "messages" / "annonce"
-    notes.mkdir(parents=True)
+    notes.mkdir(parents=True, exist_ok=True)
     for language in drive.LANGUAGES:
         (notes / f"{language}.md").write_text(f"{language}: on strike\n", encoding="utf-8")
     block = drive.write_campaign(fleet, folder, lead_s, BLOCK_S, sites=f"{{include: [{NAME}]}}")
@@ -59,6 +59,16 @@ def campaign(fleet: Fleet, folder: Path, lead_s: float) -> Drill:
     return block
 
 
+def assert_staged(host: Host, files: dict[str, str]) -> None:
+    """One file of ours has come to nginx, and none of the owner's was changed."""
+    staged = drive.foreign_files(host)
+    assert {path for path in staged if path not in files and path.startswith("/etc/nginx")} == {
+        "/etc/nginx/conf.d/00-piquet.conf"
+    }
+    assert files.items() <= staged.items(), "a file of the owner's was changed"
+    assert host.run("ls /etc/piquet/nginx").stdout.split() == ["http"]
+
+
 def test_by_lua_from_survey_to_remove(fleet: Fleet, host: Host, tmp_path: Path) -> None:
     """Without a hook and without a reload since stage: block and banner in their windows, then the host as it was."""
     files, usual, only = drive.foreign_files(host), ask(host, NAME), [host]
@@ -67,20 +77,21 @@ def test_by_lua_from_survey_to_remove(fleet: Fleet, host: Host, tmp_path: Path) 
     drive.run_verb(fleet, "survey")
     told = drive.run_verb(fleet, "hook", only=only, **BY_LUA).stdout
     assert f"ok: [{host.name}]" in told, told
-    drill = campaign(fleet, tmp_path, drive.lead_s(time.monotonic() - begun))
+    lead_s = drive.lead_s(time.monotonic() - begun)
     survey = json.loads((fleet.folder / f".piquet/surveys/{host.name}.json").read_text("utf-8"))
     assert survey["nginx"]["lua"] == {"usable": True}
-    try:
+    workers: set[str] = set()
+
+    def armed(patience: int) -> Drill:
+        drill = campaign(fleet, tmp_path, lead_s * patience)
         drill.verb("stage", only=only, **BY_LUA, piquet_baseline=False)
-        staged = drive.foreign_files(host)
-        assert {path for path in staged if path not in files and path.startswith("/etc/nginx")} == {
-            "/etc/nginx/conf.d/00-piquet.conf"
-        }
-        assert files.items() <= staged.items(), "a file of the owner's was changed"
-        assert host.run("ls /etc/piquet/nginx").stdout.split() == ["http"]
-        workers = set(host.run(WORKERS).stdout.split())
+        assert_staged(host, files)
+        workers.update(host.run(WORKERS).stdout.split())
         drill.verb("arm", only=only, **BY_LUA)
-        assert time.time() < drill.start_at - 1, "armed too late for this test"
+        return drill
+
+    try:
+        drill = drive.in_time(armed, spare_s=1.0)
         eyes = drive.look(drive.targets(host, [NAME]), drill.end_at + BANNER_S + 3.0)
         drive.sleep_until(drill.end_at + BANNER_S / 2)
         bannered = ask(host, NAME)
@@ -95,6 +106,6 @@ def test_by_lua_from_survey_to_remove(fleet: Fleet, host: Host, tmp_path: Path) 
         assert ask(host, NAME) == usual
         assert set(host.run(WORKERS).stdout.split()) <= workers, "something has reloaded nginx"
     finally:
-        drill.verb("remove", only=only)
+        drive.run_verb(fleet, "remove", only=only)
     assert drive.foreign_files(host) == files
     assert ask(host, NAME) == usual
