@@ -28,14 +28,12 @@ from piquet.plan import Entry, HostPlan, Plan, canonical
 from piquet.protocol import places
 from piquet.protocol.places import AGENT_PATH, DIGEST_MARK
 from piquet.servers import schedule
-from piquet.servers.apache import files as apache
-from piquet.servers.nginx import files as nginx
+from piquet.servers.registry import SERVERS
 from piquet.servers.view import CampaignView, campaign_view
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _UNCHECKED_PYC = importlib.util.MAGIC_NUMBER + b"\x01\0\0\0" + bytes(8)
 _MARSHAL_WITHOUT_REFERENCES = 2  # references depend on what else the process holds, and bytes would differ
-_PROVIDERS = {"nginx": nginx.files, "apache": apache.files}
 
 
 @dataclass(frozen=True)
@@ -175,7 +173,7 @@ def _bundle(plan: Plan, host: HostPlan, view: CampaignView, shared: tuple[File, 
     shown = {entry.provider for entry in host.entries}
     for server in host.providers:
         if server.provider in shown:
-            texts = _PROVIDERS[server.provider](view.at_host(host), host, server)
+            texts = SERVERS[server.provider].files(view.at_host(host), host, server)
             files += [File(path, mode=mode, content=text.encode()) for path, (mode, text) in texts.items()]
     ordered = tuple(sorted(files, key=lambda file: file.path))
     return Bundle(host.host, _manifest(plan, host, ordered, view.seal), ordered)

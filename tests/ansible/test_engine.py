@@ -163,10 +163,10 @@ def test_request_holds_what_the_agent_needs_and_refuses_unknown_verbs() -> None:
 
 def test_hook_sends_surveyed_digests_and_wants_a_survey() -> None:
     """Without a survey nothing is edited; an Apache host has no file to edit."""
-    assert hook_fields("web1", {"nginx": {"files": FILES}}, "auto") == {"files": FILES, "is_by_lua": False}
-    assert hook_fields("web1", {"nginx": None}, "auto") == {"files": {}, "is_by_lua": False}
+    assert hook_fields("web1", {"nginx": {"files": FILES}}, {}) == {"files": FILES, "is_by_lua": False}
+    assert hook_fields("web1", {"nginx": None}, {}) == {"files": {}, "is_by_lua": False}
     with pytest.raises(HostError, match=r"(?s)web1 has not been surveyed.*hint: run the survey verb"):
-        hook_fields("web1", None, "auto")
+        hook_fields("web1", None, {})
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,10 @@ def test_nothing_is_hooked_where_lua_will_do(wanted: str, own: list[str], is_by_
     """As the plan chooses: by the inventory's word, else by what the survey says."""
     server = nginx(block(1, "www.example.org"), lua={"usable": True}, own=own, files=FILES)
     files = {} if is_by_lua else FILES
-    assert hook_fields("web1", {"nginx": server}, wanted) == {"files": files, "is_by_lua": is_by_lua}
+    assert hook_fields("web1", {"nginx": server}, {"piquet_nginx": wanted}) == {
+        "files": files,
+        "is_by_lua": is_by_lua,
+    }
 
 
 def test_an_unknown_way_is_an_error() -> None:
@@ -190,7 +193,7 @@ def test_an_unknown_way_is_an_error() -> None:
     with pytest.raises(
         FleetError, match=r"(?s)piquet_nginx.*expected: auto, include, lua.*luna.*did you mean lua"
     ):
-        hook_fields("web1", {"nginx": None}, "luna")
+        hook_fields("web1", {"nginx": None}, {"piquet_nginx": "luna"})
 
 
 def test_result_is_in_ansibles_terms() -> None:
@@ -354,4 +357,4 @@ def test_an_nginx_that_does_not_run_is_not_hooked() -> None:
     """Its files are nobody's sites, and stay untouched."""
     for running, files in ((True, FILES), (False, {})):
         server = nginx(block(1, "www.example.org"), running=running, files=FILES)
-        assert hook_fields("web1", {"nginx": server}, "auto")["files"] == files
+        assert hook_fields("web1", {"nginx": server}, {})["files"] == files

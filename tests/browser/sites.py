@@ -23,6 +23,7 @@ from piquet.preview.sample import PATHS
 from piquet.preview.server import PreviewServer, serving
 from piquet.preview.view import PreviewMoment
 from piquet.resources import templates
+from piquet.servers.apache.facts import ApacheFacts
 from tests.corpus.kinds import Ask, Kind, Provider, host_name
 from tests.corpus.picket import KEY, Picket, facts, key, ms
 from tests.corpus.servers import Server, plant
@@ -231,7 +232,8 @@ def _picket(server: Server, loaded: LoadedCampaign, variant: Variant) -> Picket:
     names = sorted(name for kind in server.kinds for name in kind.sites)
     numbers = tuple(phase.number for phase in campaign.phases)
     entries = tuple(Entry(name, key(name), numbers, server.provider, None) for name in names)
-    has = replace(facts(server), variant=variant, loadable=_LOADABLE if server.provider == "apache" else {})
+    has = replace(facts(server), variant=variant)
+    has = replace(has, loadable=_LOADABLE) if isinstance(has, ApacheFacts) else has
     host = HostPlan("browser", "127.0.0.1", (has,), entries, tuple(names))
     (bundle,) = build_bundles(Plan(campaign, (host,), ()), loaded.pages, SECRET, KEY)
     files = {file.path: file for file in bundle.files if file.kind == "file"}

@@ -18,7 +18,6 @@ from types import MappingProxyType
 from piquet import answers
 from piquet.bundle import File, build_bundles, pages_folder
 from piquet.campaign.model import Campaign, Doors, Limits, Mode, Phase, Selection
-from piquet.fleet.choices import PLAIN
 from piquet.fleet.model import ServerFacts, Variant
 from piquet.host.servers.apache import (
     hosts as apache_hosts,
@@ -39,7 +38,9 @@ from piquet.pages.source import PageSource
 from piquet.plan import Entry, HostPlan, Plan
 from piquet.protocol.http import ASSET_PREFIX, SIGN_HEADER, TARGETED
 from piquet.protocol.modules import HEADERS_MORE
+from piquet.servers.apache.facts import ApacheFacts
 from piquet.servers.view import campaign_view
+from tests.server_facts import made_facts
 
 from . import bannered
 from .cases import Case
@@ -356,7 +357,7 @@ def picket(
 
 def _with_modules(known: ServerFacts) -> ServerFacts:
     """The facts with the modules of Apache that lie beside the loaded ones, where Debian has them."""
-    if known.provider != "apache" or known.loadable:
+    if not isinstance(known, ApacheFacts) or known.loadable:
         return known
     paths = {name: f"/usr/lib/apache2/modules/mod_{name}.so" for name in ("filter", "lua", "substitute")}
     there = {f"{name}_module": path for name, path in paths.items() if f"{name}_module" not in known.modules}
@@ -407,21 +408,20 @@ def plain_facts(provider: Provider, kinds: tuple[Kind, ...], *, server_rules: bo
     """The same, of a server that is not there."""
     is_nginx = provider == "nginx"
     names = _nginx_modules() if is_nginx else {f"{name}_module" for name in (*BASE_MODULES, *modules(kinds))}
-    folder = "/etc/nginx/conf.d" if is_nginx else "/etc/apache2/conf-enabled"
-    version = _nginx_version() if is_nginx else "0"
-    plain = ServerFacts(provider, version, folder, frozenset(names), True, "", True, variant=PLAIN[provider])
-    has_own_lua = any(re.search("^ *<?Lua", kind.text, re.MULTILINE) for kind in kinds)
-    limits = {
-        found for kind in kinds for found in re.findall("^ *(limit_req|limit_conn) ", kind.text, re.MULTILINE)
-    }
-    return replace(
-        plain,
+    if is_nginx:
+        limits = {
+            n for kind in kinds for n in re.findall("^ *(limit_req|limit_conn) ", kind.text, re.MULTILINE)
+        }
+        return made_facts(provider, frozenset(names), _nginx_version(), inherited=frozenset(limits))
+    return made_facts(
+        provider,
+        frozenset(names),
+        "0",
         server_rules=server_rules,
         substitutes=_users_of(kinds, apache_owners.substitutes),
         recached=_users_of(kinds, apache_owners.says_lifetime, is_behind=True),
         retyped=_users_of(kinds, apache_owners.retypes),
-        has_own_lua=has_own_lua,
-        inherited=frozenset(limits) if is_nginx else frozenset(),
+        has_own_lua=any(re.search("^ *<?Lua", kind.text, re.MULTILINE) for kind in kinds),
     )
 
 

@@ -15,6 +15,7 @@ from piquet.fleet.model import ServerFacts
 from piquet.fleet.read import read_fleet
 from piquet.plan import make_plan
 from piquet.protocol.findings import Finding
+from piquet.servers.registry import SERVERS
 
 from .servers import Server
 
@@ -44,8 +45,8 @@ def look(server: Server, campaign: Campaign) -> Surveyed:
     at = campaign.phases[0].start_at - timedelta(hours=1)
     document[server.provider]["running"] = True
     document |= {"skew_s": 0.0, "at": at.timestamp()}
-    fleet = read_fleet({"corpus": {"ansible_host": "192.0.2.1"}}, {"corpus": document})
-    plan = make_plan(campaign, fleet, at)
+    fleet = read_fleet({"corpus": {"ansible_host": "192.0.2.1"}}, {"corpus": document}, SERVERS)
+    plan = make_plan(campaign, fleet, at, SERVERS)
     facts = next(s for s in fleet.hosts[0].servers if s.provider == server.provider)
     return Surveyed(
         facts,

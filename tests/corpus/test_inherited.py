@@ -13,8 +13,8 @@ from collections.abc import Callable
 
 import pytest
 
-from piquet.fleet.nginx_inherited import LUA_SWITCHES, is_known
 from piquet.host.servers.nginx.directives import NGINX
+from piquet.servers.nginx.inherited import LUA_SWITCHES, is_known
 
 from .cases import Case
 from .conftest import Planter

@@ -18,8 +18,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-from piquet.fleet.model import ServerFacts, Variant
-from piquet.fleet.read import server_facts
+from piquet.fleet.model import Variant
+from piquet.servers.apache.facts import ApacheFacts
+from piquet.servers.apache.kind import APACHE_KIND
 from tests.figures import note
 
 from .cases import Case
@@ -148,7 +149,7 @@ def _ask_one(running: Running, made: Made) -> None:
     named = {name for vhost in document["vhosts"] for name in vhost["names"]}
     served = _served(hosts, unstaged)
     assert named & {*NAMES, *WILD} == served, made.files
-    facts = server_facts("apache", document)
+    facts = APACHE_KIND.facts(document)
     for variant in VARIANTS:
         strike = _strike(server, facts, variant, served)
         running.take_up({path: content.decode("latin-1") for path, content in strike.contents.items()})
@@ -159,7 +160,7 @@ def _ask_one(running: Running, made: Made) -> None:
     running.counts.update({"configurations": 1, "sites": len(served), "answers staged": 2 * len(unstaged)})
 
 
-def _strike(server: Server, facts: ServerFacts, variant: Variant, names: set[str]) -> Picket:
+def _strike(server: Server, facts: ApacheFacts, variant: Variant, names: set[str]) -> Picket:
     """The bundle for every site that was found, by one way."""
     sites = tuple(sorted(names)) or ("static.corpus.example",)
     kind = replace(server.kinds[-1], sites=sites)
@@ -181,7 +182,7 @@ def _served(hosts: list[str], answers: dict[tuple[Ask, str], Wire]) -> set[str]:
 
 
 def _hold(
-    running: Running, strike: Picket, facts: ServerFacts, unstaged: dict[tuple[Ask, str], Wire], made: Made
+    running: Running, strike: Picket, facts: ApacheFacts, unstaged: dict[tuple[Ask, str], Wire], made: Made
 ) -> None:
     """Inside the window: what a site answered is on strike, or was said not to be."""
     server = running.server

@@ -28,6 +28,7 @@ from piquet.host.system import commands
 from piquet.host.system.paths import Paths
 from piquet.host.system.platforms import Platform
 from piquet.plan import make_plan
+from piquet.servers.registry import SERVERS
 from tests.figures import note
 
 from .cases import Case
@@ -192,8 +193,8 @@ class Course:
             "piquet_survey": 1, "at": 0.0, "skew_s": 0.0, "apache": None, "cron": True, "init": "systemd",
             "nginx": {**found.document, "dropin_dir": "/etc/nginx/conf.d"}, "findings": [],
         }  # fmt: skip
-        fleet = read_fleet({"corpus": {"ansible_host": "192.0.2.1"}}, {"corpus": document})
-        plan = make_plan(campaign, fleet, campaign.phases[0].start_at - timedelta(hours=1))
+        fleet = read_fleet({"corpus": {"ansible_host": "192.0.2.1"}}, {"corpus": document}, SERVERS)
+        plan = make_plan(campaign, fleet, campaign.phases[0].start_at - timedelta(hours=1), SERVERS)
         refused = {site for finding in plan.findings if finding.severity == "error" for site in finding.sites}
         others = {f.code for f in plan.findings if f.severity == "error" and not f.sites}
         assert others <= {"sites-not-held", "not-hooked"}

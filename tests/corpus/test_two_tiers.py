@@ -11,6 +11,7 @@ import pytest
 from piquet.campaign.model import Doors
 from piquet.fleet.read import read_fleet
 from piquet.plan import make_plan
+from piquet.servers.registry import SERVERS
 
 from .box import ADDRESS
 from .conftest import Planter
@@ -49,6 +50,8 @@ def test_a_door_by_address_needs_the_visitors_address_behind(
     document |= {"at": at.timestamp()}
     for provider in ("nginx", "apache"):
         document[provider]["running"] = True
-    fleet = read_fleet({"corpus": {"ansible_host": "192.0.2.1"}}, {"corpus": document})
-    found = [f for f in make_plan(campaign, fleet, at).findings if f.code == "two-tiers-network-door"]
+    fleet = read_fleet({"corpus": {"ansible_host": "192.0.2.1"}}, {"corpus": document}, SERVERS)
+    found = [
+        f for f in make_plan(campaign, fleet, at, SERVERS).findings if f.code == "two-tiers-network-door"
+    ]
     assert [site for finding in found for site in finding.sites] == expected

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from piquet.fleet.read import server_facts
 from piquet.host.servers.nginx import server as nginx
 from piquet.plan.gates.server import server_findings
+from piquet.servers.nginx.kind import NGINX_KIND
 from tests.host.box import SITES, Box
 
 ON = "open_file_cache max=100;"
@@ -55,8 +55,12 @@ def test_the_figure_is_that_of_the_block_itself(
     assert (lags[SITES[0]], lags[SITES[1]]) == expected
     assert survey.document["http"]["flag_lag_s"] == max(expected)
     assert nginx.flag_lag_s(machine.nginx.configuration(), machine.paths) == max(expected)
-    facts = server_facts("nginx", survey.document)
-    told = [f.got for f in server_findings("web1", facts, is_planned=False) if f.code == "open-file-cache"]
+    facts = NGINX_KIND.facts(survey.document)
+    told = [
+        f.got
+        for f in server_findings(NGINX_KIND, "web1", facts, is_planned=False)
+        if f.code == "open-file-cache"
+    ]
     assert told == [f"{lag_s} s" for lag_s in (max(expected),) if lag_s]
 
 

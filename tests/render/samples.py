@@ -9,10 +9,10 @@ from typing import Any
 
 from piquet.bundle import pages_folder
 from piquet.campaign.model import Campaign, Doors, Limits, Phase, Selection
-from piquet.fleet.choices import PLAIN
 from piquet.fleet.model import Provider, Scheduler, ServerFacts
 from piquet.pages.source import PageSource
 from piquet.plan import Entry, HostPlan, Plan, entry_key
+from tests.server_facts import made_facts
 
 START = datetime(2026, 12, 17, tzinfo=UTC)
 PHASE = Phase(1, "block", START, START + timedelta(days=1), page="pages/greve")
@@ -34,9 +34,7 @@ MODULES = frozenset({"http_map", "http_rewrite", "http_geo", "http_limit_req", "
 
 def facts(provider: Provider = "nginx", **more: Any) -> ServerFacts:
     """What a survey said of the server."""
-    folder = "/etc/nginx/conf.d" if provider == "nginx" else "/etc/apache2/conf-enabled"
-    plain = ServerFacts(provider, "1", folder, MODULES, True, "", True, variant=PLAIN[provider])
-    return replace(plain, **more)
+    return replace(made_facts(provider, MODULES), **more)
 
 
 def host(

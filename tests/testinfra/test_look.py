@@ -17,6 +17,7 @@ from piquet.campaign.model import Campaign
 from piquet.errors import HostError
 from piquet.fleet.model import Fleet, Listen
 from piquet.plan import make_plan
+from piquet.servers.registry import SERVERS
 from piquet.verify.inside import ask
 from piquet.verify.inside.local import local_jobs, local_targets
 from piquet.verify.inside.look import MAX_ARGUMENT_BYTES, Order, _parts, look_at_host
@@ -147,7 +148,7 @@ def test_doors_as_the_host_itself_reaches_them(ahead: Campaign) -> None:
         site("unix.example.org", Listen("unix:/run/x.sock", 0, False)),
     )
     web1 = host(*sites)
-    plan = make_plan(ahead, Fleet((web1,)), AT)
+    plan = make_plan(ahead, Fleet((web1,)), AT, SERVERS)
     targets, lost = local_targets(plan, web1, plan.hosts[0])
     doors = [(t.site, t.address, t.port) for t in targets if t.site != UNKNOWN_SITE]
     assert sorted(doors) == [

@@ -11,6 +11,7 @@ from piquet.campaign.model import Campaign
 from piquet.campaign.parse import parse_campaign
 from piquet.fleet.model import Fleet
 from piquet.fleet.read import read_fleet
+from piquet.servers.registry import SERVERS
 
 AT = datetime(2026, 12, 16, 12, 0, tzinfo=UTC)
 """The instant that tests judge from: half a day before the example's window."""
@@ -80,4 +81,4 @@ def survey(**changes: Any) -> dict[str, Any]:
 def fleet(surveys: Mapping[str, Mapping[str, Any] | None], **variables: Any) -> Fleet:
     """A fleet of these hosts; a host whose survey is None has none."""
     known = {host: document for host, document in surveys.items() if document is not None}
-    return read_fleet({host: variables for host in surveys}, known)
+    return read_fleet({host: variables for host in surveys}, known, SERVERS)

@@ -16,9 +16,10 @@ from piquet import resources
 from piquet.errors import FleetError, PlanError
 from piquet.fleet.inventory import default_workdir, inventory_hosts
 from piquet.fleet.model import Listen, Site
-from piquet.fleet.read import KNOWN_VARIABLES, read_fleet
+from piquet.fleet.read import known_variables, read_fleet
 from piquet.fleet.workdir import Workdir
 from piquet.protocol.findings import Finding
+from piquet.servers.registry import SERVERS
 
 from .samples import apache, block, fleet, nginx, survey
 
@@ -95,7 +96,7 @@ def test_all_hosts_that_cannot_be_read_are_told_at_once() -> None:
         "h": {"piquet_nginx_harmless": "waf_zone"},
     }
     with pytest.raises(FleetError) as caught:
-        read_fleet(hosts, {"c": {"piquet_survey": 2}})
+        read_fleet(hosts, {"c": {"piquet_survey": 2}}, SERVERS)
     assert [problem.file for problem in caught.value.problems] == list("abcdefgh")
 
 
@@ -235,7 +236,9 @@ def test_every_variable_of_ours_is_known() -> None:
     """What an inventory may say of us is what the roles take, and the names of sites, addresses and directives."""
     specs = (resources.collection() / "roles").glob("*/meta/argument_specs.yml")
     taken = {name for spec in specs for name in re.findall(r"^\s+(piquet_[a-z_]+):", spec.read_text(), re.M)}
-    assert taken | {"piquet_addresses", "piquet_nginx_harmless", "piquet_sites"} == set(KNOWN_VARIABLES)
+    assert taken | {"piquet_addresses", "piquet_nginx_harmless", "piquet_sites"} == set(
+        known_variables(SERVERS)
+    )
 
 
 @pytest.mark.parametrize(

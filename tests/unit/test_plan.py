@@ -8,19 +8,19 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import pytest
 import yaml
 
-import piquet.plan.gates
 from piquet.campaign.model import Campaign, Phase, Theme
 from piquet.errors import PlanError
 from piquet.plan import Entry, Plan, Probe, make_plan, plan_digest, plan_document, raise_if_unsafe
-from piquet.plan.capabilities import BANNER_MODULES
 from piquet.protocol.findings import Finding
+from piquet.servers.apache.modules import BANNER_MODULES
+from piquet.servers.registry import SERVERS
+from tests.unit.package import ROOT
 
 from .samples import AT, apache, block, campaign, fleet, nginx, survey
 
@@ -33,7 +33,7 @@ def plan_of(asked: Campaign | None = None, at: datetime = AT, **surveys: Survey 
     documents = surveys or {"web1": survey(nginx=SITES)}
     said = (document.get("_variables", {}) for document in documents.values() if document)
     return make_plan(
-        asked or campaign(), fleet(documents, **{k: v for one in said for k, v in one.items()}), at
+        asked or campaign(), fleet(documents, **{k: v for one in said for k, v in one.items()}), at, SERVERS
     )
 
 
@@ -126,7 +126,7 @@ def test_what_is_left_out_below_a_wildcard_is_known() -> None:
     asked = campaign("site,answer\n*,in\nb.blogs.example.org,out", sites=sites)
     served = nginx(block(1, "*.blogs.example.org"), block(5, "own.blogs.example.org"))
     hosts = fleet({"web1": survey(nginx=served)}, piquet_sites=["*.blogs.example.org"])
-    plan = make_plan(asked, hosts, AT)
+    plan = make_plan(asked, hosts, AT, SERVERS)
     left_out = {f"{name}.blogs.example.org" for name in ("a", "b", "own", "*.x")}
     assert shown(plan) == ["*.blogs.example.org"]
     assert left_out == set(plan.hosts[0].known) - {"*.blogs.example.org"}
@@ -485,7 +485,7 @@ def test_a_server_that_does_not_run_is_left_out(surveys: Mapping[str, Any]) -> N
 def test_the_schedule_of_a_host(init: str, wanted: str, scheduler: str, is_refused: bool) -> None:
     """The inventory's word counts, `auto` is what process 1 allows; timers without systemd are refused."""
     made = fleet(one(init=init, cron=True), piquet_scheduler=wanted)
-    plan = make_plan(campaign(), made, AT)
+    plan = make_plan(campaign(), made, AT, SERVERS)
     assert [host.scheduler for host in plan.hosts] == [scheduler]
     assert codes(plan) == ({"no-systemd": "error"} if is_refused else {})
 
@@ -493,7 +493,8 @@ def test_the_schedule_of_a_host(init: str, wanted: str, scheduler: str, is_refus
 def test_another_schedule_is_another_plan() -> None:
     """The document says it, so the digest that people review changes with it."""
     plans = [
-        make_plan(campaign(), fleet(one(init="systemd"), piquet_scheduler=s), AT) for s in ("auto", "cron")
+        make_plan(campaign(), fleet(one(init="systemd"), piquet_scheduler=s), AT, SERVERS)
+        for s in ("auto", "cron")
     ]
     documents = [plan_document(plan, {"web1": "0" * 64}) for plan in plans]
     said = [json.loads(document)["hosts"]["web1"]["scheduler"] for document in documents]
@@ -571,8 +572,8 @@ def test_what_a_block_says_wins_over_http() -> None:
 
 def test_every_gate_has_both_cases() -> None:
     """A new gate without a case for each side makes this fail."""
-    folder = Path(piquet.plan.gates.__file__).parent
-    source = "".join(path.read_text("utf-8") for path in folder.glob("*.py"))
+    gates = [*(ROOT / "plan/gates").glob("*.py"), *(ROOT / "servers").glob("*/*_gates.py")]
+    source = "".join(path.read_text("utf-8") for path in gates)
     made = set(re.findall(r'"(?:error|warning|info)", "([a-z-]+)"', source)) | {
         *(
             "site-unknown",
@@ -626,7 +627,7 @@ def test_what_survey_and_plan_both_saw_is_said_once() -> None:
 def test_a_declared_site_that_nobody_serves_stops_the_plan() -> None:
     """Even on a host where nothing else is chosen."""
     hosts = fleet({"web1": survey(nginx=SITES)}, piquet_sites=["nowhere.example.org"])
-    assert codes(make_plan(campaign(), hosts, AT))["site-not-served"] == "error"
+    assert codes(make_plan(campaign(), hosts, AT, SERVERS))["site-not-served"] == "error"
 
 
 def test_an_unsafe_plan_is_refused_with_every_reason() -> None:

@@ -11,6 +11,7 @@ from piquet.errors import CampaignError
 from piquet.plan import make_plan
 from piquet.plan.gates.spelling import likely_spelling
 from piquet.protocol.findings import Finding
+from piquet.servers.registry import SERVERS
 
 from .samples import AT, apache, block, campaign, fleet, nginx, survey
 
@@ -31,7 +32,7 @@ def found(
     asked = campaign(
         f"site,answer\n{consent}" if consent else None, sites=f'{{include: ["*"], {", ".join(lists)}}}'
     )
-    plan = make_plan(asked, fleet(surveys or {"web1": survey(nginx=SITES)}), AT)
+    plan = make_plan(asked, fleet(surveys or {"web1": survey(nginx=SITES)}), AT, SERVERS)
     return [finding for finding in plan.findings if finding.code in CODES]
 
 

@@ -13,8 +13,9 @@ import pytest
 
 from piquet.answers import sign
 from piquet.campaign.model import Campaign
-from piquet.fleet.model import Fleet, Host, Listen, ServerFacts, Site
+from piquet.fleet.model import Fleet, Host, Listen, Site
 from piquet.plan import make_plan
+from piquet.servers.registry import SERVERS
 from piquet.verify.baseline import Baseline, make_baseline
 from piquet.verify.expectations import Expectations
 from piquet.verify.observation import Observation, Reply, Target
@@ -23,6 +24,7 @@ from piquet.verify.outside.probe import Prober
 from piquet.verify.questions import CLIMBING, FRONT
 from piquet.verify.targets import targets_of
 from tests.ports import free_ports
+from tests.server_facts import made_facts
 
 from .servers import SECRET, Server, make_authority, start_apache, start_nginx, strike_lines
 
@@ -172,12 +174,11 @@ def test_who_has_mod_md_is_known_from_the_survey(running: Campaign) -> None:
 
     def host(name: str, provider: str, *first: str) -> Host:
         site = Site(f"{name}.example.org", provider, doors, True, False)  # type: ignore[arg-type]
-        known = {"variant": "rules", "https_first": frozenset(first)}
-        facts = ServerFacts(provider, "1", None, frozenset({"md_module"}), True, "", True, **known)  # type: ignore[arg-type]
+        facts = made_facts(provider, frozenset({"md_module"}), https_first=frozenset(first))
         return Host(name, "192.0.2.1", (site,), (facts,), datetime.now(UTC), 0.0, (), (site.name,))
 
     fleet = Fleet(
         (host("a", "apache", "a.example.org"), host("b", "apache", "x.example.org"), host("c", "nginx"))
     )
-    targets, _ = targets_of(fleet, make_plan(running, fleet, datetime.now(UTC)))
+    targets, _ = targets_of(fleet, make_plan(running, fleet, datetime.now(UTC), SERVERS))
     assert {(t.host, t.port) for t in targets if t.may_redirect and t.phases} == {("a", 80)}

@@ -14,6 +14,7 @@ from piquet.fleet.read import read_fleet
 from piquet.host.servers.nginx import config as nginx_config
 from piquet.host.servers.nginx import server as nginx
 from piquet.plan import make_plan
+from piquet.servers.registry import SERVERS
 from piquet.verify.observation import UNKNOWN_SITE, Observation
 from piquet.verify.outside.probe import Prober
 from piquet.verify.questions import FRONT
@@ -54,8 +55,8 @@ def test_every_door_that_is_read_answers(
         facts = {"version": "1", "modules": [], "running": True, "dropin_dir": None, "test": {"ok": True}}
         facts["blocks"] = [nginx.block_record(block) for block in read]
         survey = {"piquet_survey": 1, "at": 0.0, "nginx": facts}
-        fleet = read_fleet({"web1": {"ansible_host": address}}, {"web1": survey})
-        targets, unasked = targets_of(fleet, make_plan(ahead, fleet, datetime.now(UTC)))
+        fleet = read_fleet({"web1": {"ansible_host": address}}, {"web1": survey}, SERVERS)
+        targets, unasked = targets_of(fleet, make_plan(ahead, fleet, datetime.now(UTC), SERVERS))
 
         async def ask() -> list[Observation]:
             async with Prober(5.0, str(folder / "ca.pem")) as prober:

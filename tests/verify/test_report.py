@@ -13,17 +13,19 @@ from piquet.answers import sign
 from piquet.campaign.model import Campaign
 from piquet.cli.plan_text import as_json
 from piquet.controller.host_results import state_text
-from piquet.fleet.model import Fleet, Host, Listen, ServerFacts, Site
+from piquet.fleet.model import Fleet, Host, Listen, Site
 from piquet.fleet.sites import sites_on_hosts
 from piquet.plan import make_plan
 from piquet.protocol.findings import Finding
 from piquet.report.inspection import Report, inspection_json, inspection_text
 from piquet.report.paragraphs import by_cause, paragraph
+from piquet.servers.registry import SERVERS
 from piquet.verify.expectations import Expectations
 from piquet.verify.observation import Observation, Pace, Reply, Target
 from piquet.verify.outside.inspection import Inspection, judged, sites_showing, stretches
 from piquet.verify.questions import FRONT
 from piquet.verify.targets import targets_of
+from tests.server_facts import made_facts
 
 from .conftest import make_campaign
 
@@ -105,11 +107,11 @@ def test_plan_status_and_verify_count_alike() -> None:
             both += [
                 Site(n, provider, doors, True, False) for n in ("www.example.org", "*.blogs.example.org")
             ]  # type: ignore[arg-type]
-        facts = [ServerFacts(p, "1", None, frozenset(), True, "", True, variant=v) for p, v in WAYS]  # type: ignore[arg-type]
+        facts = [made_facts(p, variant=v) for p, v in WAYS]
         return Host(name, "192.0.2.1", tuple(both), tuple(facts), START, 0.0, (), ("www.example.org",))
 
     fleet = Fleet((host("web1"), host("web2")))
-    plan = make_plan(CAMPAIGN, fleet, datetime(2026, 12, 1, tzinfo=UTC))
+    plan = make_plan(CAMPAIGN, fleet, datetime(2026, 12, 1, tzinfo=UTC), SERVERS)
     entries = [(h.host, e.name) for h in plan.hosts for e in h.entries]
     assert len(entries) == 8 and "www.example.org" in as_json(plan, None)
     assert sites_on_hosts(entries) == "2 sites on 2 hosts"

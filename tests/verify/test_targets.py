@@ -11,6 +11,7 @@ import pytest
 from piquet.campaign.model import Campaign, Selection
 from piquet.fleet.model import Fleet, Host, Listen
 from piquet.plan import make_plan
+from piquet.servers.registry import SERVERS
 from piquet.verify.observation import UNKNOWN_SITE, Target, Unreachable
 from piquet.verify.targets import concrete_name, targets_of
 from tests.verify.surveyed import host, site
@@ -23,7 +24,7 @@ TLS = Listen("0.0.0.0", 443, True)
 def ask(campaign: Campaign, *hosts: Host) -> tuple[tuple[Target, ...], tuple[Unreachable, ...]]:
     """Targets for a fleet, without those for unknown names."""
     fleet = Fleet(hosts)
-    targets, unreachable = targets_of(fleet, make_plan(campaign, fleet, datetime.now(UTC)))
+    targets, unreachable = targets_of(fleet, make_plan(campaign, fleet, datetime.now(UTC), SERVERS))
     return tuple(target for target in targets if target.site != UNKNOWN_SITE), unreachable
 
 
@@ -67,7 +68,7 @@ def test_the_other_family_is_asked_where_the_inventory_has_it(ahead: Campaign) -
 def test_an_inventory_may_have_names(ahead: Campaign, address: str, listen: str, expected: set[str]) -> None:
     """What the inventory's own name for a host resolves to is the host's; where it does not, only that name counts."""
     fleet = Fleet((host(site("www.example.org", Listen(listen, 80, False)), address=address),))
-    plan = make_plan(ahead, fleet, datetime.now(UTC))
+    plan = make_plan(ahead, fleet, datetime.now(UTC), SERVERS)
     targets, _ = targets_of(fleet, plan, {"web1.example.org": ["192.0.2.5"]})
     assert expected == {target.door for target in targets}
 
@@ -91,7 +92,7 @@ def test_a_survey_sends_nobody_elsewhere(ahead: Campaign, address: str) -> None:
 def test_a_proxy_line_is_part_of_a_door(ahead: Campaign) -> None:
     """Also for the name that nobody serves."""
     fleet = Fleet((host(site("www.example.org", Listen("0.0.0.0", 81, False, proxy_protocol=True))),))
-    targets, _ = targets_of(fleet, make_plan(ahead, fleet, datetime.now(UTC)))
+    targets, _ = targets_of(fleet, make_plan(ahead, fleet, datetime.now(UTC), SERVERS))
     assert [(t.name == "www.example.org", t.proxy_protocol) for t in targets] == [(True, True), (False, True)]
 
 
@@ -137,7 +138,7 @@ def test_hosts_take_turns_and_strangers_are_asked(ahead: Campaign) -> None:
         host(site("a.example.org", V4), site("b.example.org", V4), name=name) for name in ("web1", "web2")
     ]
     fleet = Fleet(tuple(hosts))
-    targets, _ = targets_of(fleet, make_plan(ahead, fleet, datetime.now(UTC)))
+    targets, _ = targets_of(fleet, make_plan(ahead, fleet, datetime.now(UTC), SERVERS))
     assert [target.host for target in targets] == ["web1", "web2"] * 3
     assert [target.site for target in targets[-2:]] == [UNKNOWN_SITE] * 2
     assert all(target.phases == () for target in targets[-2:])

@@ -16,6 +16,7 @@ from piquet.fleet.workdir import Workdir
 from piquet.load import LoadedCampaign, load_campaign
 from piquet.plan import Plan, make_plan, raise_if_unsafe
 from piquet.protocol.findings import errors
+from piquet.servers.registry import SERVERS
 
 
 @click.command("plan")
@@ -40,8 +41,8 @@ def command(
     """
     loaded = load_campaign(campaign)
     work = Workdir(workdir or default_workdir(inventory))
-    fleet = read_fleet(inventory_hosts(inventory, limit), work.surveys())
-    plan = make_plan(loaded.campaign, fleet, datetime.now(UTC))
+    fleet = read_fleet(inventory_hosts(inventory, limit), work.surveys(), SERVERS)
+    plan = make_plan(loaded.campaign, fleet, datetime.now(UTC), SERVERS)
     digest = None if errors(plan.findings) else _keep(plan, loaded, work)
     if is_json:
         click.echo(as_json(plan, digest))

@@ -16,6 +16,7 @@ from piquet.fleet.read import read_fleet
 from piquet.fleet.workdir import Workdir
 from piquet.load import load_campaign, made_secret
 from piquet.plan import make_plan
+from piquet.servers.registry import SERVERS
 from piquet.verify.expectations import Expectations, Moment, phase_at
 from piquet.verify.outside.probe import resolved, source_addresses
 from piquet.verify.outside.sweep import DEFAULT_CONCURRENCY
@@ -85,10 +86,10 @@ def command(
     loaded = load_campaign(campaign)
     work = Workdir(workdir or default_workdir(inventory))
     surveys = work.surveys()
-    fleet = read_fleet(inventory_hosts(inventory, limit), surveys)
+    fleet = read_fleet(inventory_hosts(inventory, limit), surveys, SERVERS)
     if moment == "during" and phase_at(loaded.campaign.phases, time.time()) is None:
         raise click.UsageError("--during, but no phase of the campaign is in force at this moment")
-    plan = make_plan(loaded.campaign, fleet, datetime.now(UTC))
+    plan = make_plan(loaded.campaign, fleet, datetime.now(UTC), SERVERS)
     targets, unreachable = targets_of(fleet, plan, resolved(host.address for host in fleet.hosts))
     if not targets:
         raise FleetError("there is no site to ask\n\n  hint: run the survey verb first")

@@ -19,6 +19,7 @@ from piquet.fleet.workdir import Workdir
 from piquet.load import LoadedCampaign, bypass_secret, load_campaign, pages_key
 from piquet.plan import HostPlan, Plan, make_plan, plan_digest, plan_document, raise_if_unsafe
 from piquet.protocol.findings import Finding
+from piquet.servers.registry import SERVERS
 
 PLAN_ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "campaign": {"type": "path", "required": True},
@@ -69,7 +70,7 @@ def prepare(
         PiquetError: the campaign, the fleet or a page cannot be used, or the plan is unsafe.
     """
     loaded = load_campaign(campaign_file)
-    plan = make_plan(loaded.campaign, read_fleet(hosts, workdir.surveys()), at)
+    plan = make_plan(loaded.campaign, read_fleet(hosts, workdir.surveys(), SERVERS), at, SERVERS)
     raise_if_unsafe(plan)
     return build(plan, loaded)
 

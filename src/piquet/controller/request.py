@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from piquet.errors import FleetError, HostError
 from piquet.fleet import choices
-from piquet.fleet.read import server_facts
+from piquet.fleet.surveyed_server import Part
 from piquet.protocol.verbs import HOST_VERBS
+from piquet.servers.configured_server import ConfiguredServer
+from piquet.servers.registry import SERVERS
 
 
 def make_request(
@@ -33,37 +36,43 @@ def make_request(
     return {"verb": verb, "check": check, "diff": diff, "at": at, "host": host, **fields}
 
 
-def hook_fields(host: str, survey: Mapping[str, Any] | None, wanted: str) -> dict[str, Any]:
-    """What `hook` is to do: `files`, nginx's by the survey with their sha256, and `is_by_lua`.
+def hook_fields(host: str, survey: Mapping[str, Any] | None, variables: Mapping[str, str]) -> dict[str, Any]:
+    """What `hook` is to do: `files`, those of the survey with their sha256, and `is_by_lua`.
 
-    By the digests the agent refuses a file that changed since. There are no files where nginx does not run, or where
-    it works by Lua: what no strike needs is not edited.
+    By the digests the agent refuses a file that changed since. There are no files where the server does not run, or
+    where its way needs no hook: what no strike needs is not edited.
 
     Args:
         host: inventory name.
         survey: of the host.
-        wanted: the inventory's `piquet_nginx`.
+        variables: the inventory's word for the ways of its servers.
 
     Raises:
         HostError: the host was never surveyed.
-        FleetError: there is no such way to speak to nginx.
+        FleetError: there is no such way to speak to a server.
     """
-    if problems := list(choices.problems(host, {"piquet_nginx": wanted})):
+    if problems := list(choices.problems(host, variables, SERVERS)):
         raise FleetError("the variables cannot be used as they are", problems)
     if survey is None:
         raise HostError(
             f"{host} has not been surveyed, and hook only edits files that somebody has looked at\n\n"
             "  hint: run the survey verb first (piquet survey -i INVENTORY, or the playbook piquet.fleet.survey)"
         )
-    nginx = survey.get("nginx") or {}
-    is_by_lua = bool(nginx) and _is_by_lua(nginx, wanted)
-    is_needed = nginx.get("running", True) and not is_by_lua
-    return {"files": dict(nginx.get("files") or {}) if is_needed else {}, "is_by_lua": is_by_lua}
+    files: dict[str, str] = {}
+    is_by_lua = False
+    for name, kind in SERVERS.items():
+        part = survey.get(name) or {}
+        if kind.has_hook and part:
+            is_needed = _needs_hook(kind, part, variables)
+            is_by_lua = is_by_lua or not is_needed
+            files |= kind.hook_files(part) if is_needed and part.get("running", True) else {}
+    return {"files": files, "is_by_lua": is_by_lua}
 
 
-def _is_by_lua(nginx: Mapping[str, Any], wanted: str) -> bool:
-    """As the plan will choose; not where the survey is not in the agreed form, which the plan refuses."""
+def _needs_hook(kind: ConfiguredServer[Any], part: Part, variables: Mapping[str, str]) -> bool:
+    """As the plan will choose; also where the survey is not in the agreed form, which the plan refuses."""
     try:
-        return choices.variant({"piquet_nginx": wanted}, server_facts("nginx", nginx)) == "lua"
+        facts = kind.facts(part)
+        return kind.needs_hook(replace(facts, variant=kind.variant(variables, facts)))
     except (AttributeError, KeyError, TypeError, ValueError):
-        return False
+        return True

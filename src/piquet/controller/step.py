@@ -113,7 +113,9 @@ def _needs(
 ) -> tuple[dict[str, Any], Mapping[str, bytes]]:
     """What this verb's request and payload hold besides."""
     if verb == "hook":
-        fields = hook_fields(host, _workdir(verb, workdir).surveys().get(host), arguments["nginx"])
+        fields = hook_fields(
+            host, _workdir(verb, workdir).surveys().get(host), {"piquet_nginx": arguments["nginx"]}
+        )
         return {**fields, "allow_unloaded": arguments["allow_unloaded"]}, {}
     if verb == "stage":
         digest = _digest(verb, arguments)

@@ -8,19 +8,15 @@ from typing import Any
 
 from piquet.controller.clock import proven_skew_s
 from piquet.findings import as_text, by_weight
-from piquet.fleet import choices
-from piquet.fleet.model import Provider, ServerFacts, Variant
-from piquet.fleet.read import server_facts
+from piquet.fleet.model import ServerFacts
+from piquet.fleet.surveyed_server import Part
 from piquet.plan.gates.server import server_findings
 from piquet.printable import in_one_line
 from piquet.protocol.findings import Finding
+from piquet.servers.configured_server import ConfiguredServer
+from piquet.servers.registry import SERVERS
 
-_WAYS: Mapping[tuple[Provider, Variant], str] = {
-    ("nginx", "include"): "by the include line",
-    ("nginx", "lua"): "by Lua, no hook needed",
-    ("apache", "rules"): "by rules",
-    ("apache", "lua"): "by Lua",
-}
+Kind = ConfiguredServer[Any]
 
 
 def with_skew(survey: Mapping[str, Any], sent_at: float, received_at: float) -> dict[str, Any]:
@@ -42,9 +38,10 @@ def survey_text(host: str, survey: Mapping[str, Any]) -> str:
         f"{survey.get('timezone', '?')}"
     ]
     lines = [in_one_line(line) for line in lines]
-    lines += [_server_line(name, survey[name]) for name in ("nginx", "apache") if survey.get(name)]
-    if not (survey.get("nginx") or survey.get("apache")):
-        lines.append("  no nginx and no Apache found")
+    there = [kind for name, kind in SERVERS.items() if survey.get(name)]
+    lines += [_server_line(kind, survey[kind.name]) for kind in there]
+    if not there:
+        lines.append(f"  {' and '.join(f'no {kind.title}' for kind in SERVERS.values())} found")
     if caches := survey.get("caches"):
         lines.append(in_one_line(f"  caches: {', '.join(map(str, caches))}"))
     findings = by_weight(survey_findings(host, survey))
@@ -54,41 +51,41 @@ def survey_text(host: str, survey: Mapping[str, Any]) -> str:
 def survey_findings(host: str, survey: Mapping[str, Any]) -> Iterator[Finding]:
     """What the host could not read, and what the same gates as in a plan say of its servers."""
     yield from (Finding.from_json(record) for record in survey.get("findings") or ())
-    for name in ("nginx", "apache"):
-        if facts := _facts(name, survey.get(name)):
-            yield from server_findings(host, facts, is_planned=False)
+    for name, kind in SERVERS.items():
+        if facts := _facts(kind, survey.get(name)):
+            yield from server_findings(kind, host, facts, is_planned=False)
         elif survey.get(name):
             message = f"what it says of {name} is not in the agreed form, so nothing of it was judged"
             hint = "survey it again with this version of piquet"
             yield Finding("warning", "not-judged", host, message, hint=hint)
 
 
-def _facts(name: str, server: Mapping[str, Any] | None) -> ServerFacts | None:
+def _facts(kind: Kind, part: Part | None) -> ServerFacts | None:
     """What a survey says of a server; None if that is not whole."""
     try:
-        return server_facts("nginx" if name == "nginx" else "apache", server or {})
+        facts: ServerFacts = kind.facts(part or {})
+        return facts
     except (KeyError, TypeError):
         return None
 
 
-def _server_line(name: str, server: Mapping[str, Any]) -> str:
+def _server_line(kind: Kind, part: Part) -> str:
     """One line on one web server: version, is it running, does its test pass, sites, hooks."""
-    blocks = server.get("blocks") if name == "nginx" else server.get("vhosts")
-    names = {site for block in blocks or () for site in block.get("names") or ()}
+    vhosts = part.get(kind.vhosts) or ()
+    names = {site for vhost in vhosts for site in vhost.get("names") or ()}
     parts = [
-        f"{name} {server.get('version', '?')}",
-        "running" if server.get("running") else "NOT running",
-        "test passes" if (server.get("test") or {}).get("ok") else "test FAILS",
-        f"{len(blocks or ())} virtual hosts",
+        f"{kind.name} {part.get('version', '?')}",
+        "running" if part.get("running") else "NOT running",
+        "test passes" if (part.get("test") or {}).get("ok") else "test FAILS",
+        f"{len(vhosts)} virtual hosts",
         f"{len(names)} names",
     ]
-    if name == "nginx":
-        hooked = sum(1 for block in blocks or () if block.get("hooked"))
-        parts.append(f"{hooked} hooked")
-    return "  " + in_one_line(", ".join([*parts, *_proposed(name, server)]))
+    if kind.has_hook:
+        parts.append(f"{sum(1 for vhost in vhosts if vhost.get('hooked'))} hooked")
+    return "  " + in_one_line(", ".join([*parts, *_proposed(kind, part)]))
 
 
-def _proposed(name: str, server: Mapping[str, Any]) -> list[str]:
+def _proposed(kind: Kind, part: Part) -> list[str]:
     """The way of a server if the inventory leaves it open; none if the survey is not whole."""
-    facts = _facts(name, server)
-    return [_WAYS[facts.provider, choices.variant({}, facts)]] if facts else []
+    facts = _facts(kind, part)
+    return [kind.ways[kind.variant({}, facts)]] if facts else []

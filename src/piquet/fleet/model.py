@@ -3,17 +3,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
 from piquet.protocol.findings import Finding
 
-Provider = Literal["nginx", "apache"]
+Provider = str
+"""Name of a kind of web server, of those in `piquet.servers`."""
 Scheduler = Literal["systemd", "cron"]
-Variant = Literal["include", "rules", "lua"]
-"""By which way a server shows the strike: nginx by `include` or `lua`, Apache by `rules` or `lua`."""
+Variant = str
+"""By which way a server shows the strike, of those that its kind has."""
 
 
 @dataclass(frozen=True, order=True)
@@ -35,7 +35,7 @@ class Listen:
 
 @dataclass(frozen=True, order=True)
 class Inherited:
-    """A directive of nginx that a location of ours would inherit and that none of nginx's own modules has.
+    """A directive that our part of a virtual host would inherit and that none of the server's own modules has.
 
     Attributes:
         name: of the directive.
@@ -79,12 +79,12 @@ class Site:
         name: host name or `*.suffix`, lower case, A-labels.
         provider: which server serves it.
         listens: sorted, without repeats.
-        hooked: whether every vhost of that name has the hook line (always true on Apache).
+        hooked: whether every vhost of that name has the hook line, where its server needs one.
         is_default: whether one of them is also the default server of a socket.
-        inherited: nginx, what other people's modules hand down to a location of ours there, sorted by name.
+        inherited: what other people's modules hand down to our part there, sorted by name.
         passes: where requests go on to, sorted.
         believed: whose word about visitors' addresses is taken where, sorted.
-        flag_lag_s: nginx by the hook, for how long one of them may go on seeing a flag that is gone.
+        flag_lag_s: for how long one of them may go on seeing a flag that is gone.
     """
 
     name: str
@@ -100,7 +100,7 @@ class Site:
 
 @dataclass(frozen=True)
 class ServerFacts:
-    """What a host's nginx or Apache is like.
+    """What a host's web server is like; each kind has facts of its own besides.
 
     Attributes:
         provider: which server.
@@ -110,37 +110,9 @@ class ServerFacts:
         test_ok: whether the configuration on disk passes the server's own test.
         test_output: what that test said.
         running: whether a main process exists.
-        map_hash_max_size: nginx, if the owner sets it.
-        map_hash_bucket_size: nginx, if the owner sets it.
-        timer_resolution_ms: nginx, for how long its clock stands still, if the owner sets it.
-        flag_lag_s: nginx by the hook, for how long some block may go on seeing a flag that is gone.
-        use_canonical_name: Apache, whether it is on anywhere.
-        quick_handler_cache: Apache, whether mod_cache answers before everything else.
-        trace: Apache, whether TRACE is answered.
-        server_rules: Apache, whether others have rewrite rules at server level.
         variant: how its configuration is written, as the inventory says or as the survey proposes.
-        has_lua: whether a Lua module that can do what we need is loaded already.
-        own: nginx, directives of the owner that decide what ours can do, with their level in front: `http`,
-            `server` or `location` (`server server_rewrite_by_lua`, `location sub_filter`).
-        inherited: nginx, names of other people's directives at http or server level, not switched off everywhere.
-        loadable: Apache, modules that are not loaded though their file is there: name → path of the .so.
-        substitutes: Apache, names of virtual hosts that use mod_substitute themselves; `*` if all may.
-        recached: Apache, names of virtual hosts that say how long answers are kept in so many `<If>` within others that
-            it stands on ours; `*` if all may.
-        retyped: Apache, names of virtual hosts whose own headers make another type of a page; `*` if all may.
-        stores_no_store: Apache, names of virtual hosts for which mod_cache stores what it is asked not to; `*` if all.
-        headers_first: Apache, whether mod_headers was loaded before mod_dir, so that it acts before it, too.
-        has_own_lua: Apache, whether the owner's configuration speaks Lua.
-        own_rules_first: Apache, names of virtual hosts whose own rewrite rules act before those that come down to them.
-        https_first: Apache, names whose plain requests mod_md sends to https before anything of ours is asked; verify
-            can tell by it that such a redirect is a limit and no fault.
-        filtered: Apache, names of virtual hosts whose answers mod_security2 judges; `*` for all of them.
-        filtered_strictly: Apache, whether rules are loaded by which it refuses a 503.
-        encoded_slashes: Apache, names of virtual hosts that take `%2F` in a path; every other one answers it with 404
-            before any rule is asked (the quick handler of Lua comes first there, too).
-        told: Apache, whether the server told its configuration; else the facts are those of its texts.
-        conditional: Apache, modules for whose presence some section of the owner's waits (`<IfModule>`): loading
-            one would wake that section.
+        https_first: names whose plain requests it sends to https before anything of ours is asked; verify can tell by
+            it that such a redirect is a limit and no fault.
     """
 
     provider: Provider
@@ -150,37 +122,8 @@ class ServerFacts:
     test_ok: bool
     test_output: str
     running: bool
-    map_hash_max_size: int | None = None
-    map_hash_bucket_size: int | None = None
-    timer_resolution_ms: int | None = None
-    flag_lag_s: int = 0
-    use_canonical_name: bool = False
-    quick_handler_cache: bool = False
-    trace: bool = False
-    server_rules: bool = False
     variant: Variant = field(kw_only=True)
-    has_lua: bool = False
-    own: frozenset[str] = frozenset()
-    inherited: frozenset[str] = frozenset()
-    loadable: Mapping[str, str] = field(default_factory=dict, hash=False)
-    conditional: frozenset[str] = frozenset()
-    substitutes: frozenset[str] = frozenset()
-    recached: frozenset[str] = frozenset()
-    retyped: frozenset[str] = frozenset()
-    stores_no_store: frozenset[str] = frozenset()
-    has_own_lua: bool = False
-    headers_first: bool = False
-    own_rules_first: frozenset[str] = frozenset()
-    https_first: frozenset[str] = frozenset()
-    filtered: frozenset[str] = frozenset()
-    filtered_strictly: bool = False
-    encoded_slashes: frozenset[str] = frozenset()
-    told: bool = True
-
-    @property
-    def barred(self) -> frozenset[str]:
-        """Apache, names of virtual hosts whose pages carry no banner; `*` for all of them."""
-        return self.substitutes | self.recached | self.retyped | self.stores_no_store
+    https_first: frozenset[str] = field(kw_only=True, default=frozenset())
 
 
 @dataclass(frozen=True, order=True)

@@ -6,10 +6,10 @@ from __future__ import annotations
 import pytest
 
 from piquet.findings import as_text
+from piquet.servers.registry import SERVERS
 from piquet.verify.inside import judge_host
 from piquet.verify.inside.judge_host import Case
 from piquet.verify.inside.judge_sites import unknown_name_findings
-from piquet.verify.inside.places import LOGS
 from piquet.verify.inside.session import Picket
 
 testinfra_hosts = ["ansible://all"]
@@ -72,5 +72,9 @@ def _none(case: Case, question: str) -> None:
     if len(found) > len(shown):
         shown.append(f"… and {len(found) - len(shown)} more of this kind")
     if question == "servers":
-        shown.append(judge_host.log_text(case.look, [path for name in case.servers for path in LOGS[name]]))
+        shown.append(
+            judge_host.log_text(
+                case.look, [path for name in case.servers for path in SERVERS[name].error_logs]
+            )
+        )
     pytest.fail("\n\n".join(part for part in shown if part), pytrace=False)

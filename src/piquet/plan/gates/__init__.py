@@ -8,10 +8,8 @@ clock.
 * `campaign`    its windows
 * `selection`   names, consent, share of the fleet
 * `spelling`    names that mean nothing, or less than they seem to
-* `host`        survey, clock, schedule, hooks
-* `server`      what a server tells by itself, which the survey shows too
-* `answers`     what the campaign's modes need of it
-* `nginx`       what single sites of nginx hand down to our location
+* `host`        survey, clock, schedule
+* `server`      what a server tells by itself, which the survey shows too; each kind's own gates are with it
 * `tiers`       servers of a host behind each other
 * `unheld`      sites that others refuse by name, all at once
 """

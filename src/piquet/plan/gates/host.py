@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What one host tells: its survey, its schedule, its hooks, and what else the survey found.
+"""What one host tells: its survey, its schedule, its servers, and what else the survey found.
 
 No file, no network, no clock.
 """
@@ -11,36 +11,32 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from piquet.answers import BUILT_IN_DOORS
-from piquet.campaign.matching import match_site
 from piquet.campaign.model import Campaign
-from piquet.fleet.model import Host
+from piquet.fleet.model import Host, ServerFacts
 from piquet.fleet.read import NOT_SERVED
-from piquet.plan.gates.answers import answer_findings
-from piquet.plan.gates.nginx import nginx_findings
 from piquet.plan.gates.server import server_findings
 from piquet.plan.gates.tiers import tier_findings
-from piquet.plan.gates.words import sites, some
+from piquet.plan.judged_server import JudgedKinds
 from piquet.plan.model import HostPlan
 from piquet.protocol.clock import clock_skew
 from piquet.protocol.findings import Finding
 
 SURVEY_MAX_SKEW_S = 2.0
 MAX_SURVEY_AGE = timedelta(hours=24)
-MAX_LAG_S = 10
-"""For so long a flag that is gone may be seen before somebody has to have agreed to it."""
 _SURVEY_AGAIN = "piquet survey -i INVENTORY --limit {host} (or the playbook piquet.fleet.survey)"
-_HOOK = "piquet hook -i INVENTORY --limit {host} (or the playbook piquet.fleet.hook)"
 
 
-def host_findings(campaign: Campaign, host: Host, host_plan: HostPlan, at: datetime) -> Iterator[Finding]:
+def host_findings(
+    campaign: Campaign, kinds: JudgedKinds, host: Host, host_plan: HostPlan, at: datetime
+) -> Iterator[Finding]:
     """What one host tells: the gates if it shows something, its servers, and what else its survey found.
 
     What is said of the campaign's own sites is not said again of the server or by the survey.
     """
     spoken: set[str] = set()
     for told in (
-        _gate_findings(campaign, host, host_plan, at),
-        _server_findings(host, host_plan),
+        _gate_findings(campaign, kinds, host, host_plan, at),
+        _server_findings(kinds, host, host_plan),
         (_weighed(finding, host, host_plan) for finding in host.findings),
     ):
         found = [finding for finding in told if finding.code not in spoken]
@@ -48,12 +44,10 @@ def host_findings(campaign: Campaign, host: Host, host_plan: HostPlan, at: datet
         spoken |= {finding.code for finding in found}
 
 
-def _server_findings(host: Host, host_plan: HostPlan) -> Iterator[Finding]:
+def _server_findings(kinds: JudgedKinds, host: Host, host_plan: HostPlan) -> Iterator[Finding]:
     """What servers that show something tell by themselves."""
-    shown = {entry.provider for entry in host_plan.entries}
-    for server in host.servers:
-        if server.provider in shown:
-            yield from server_findings(host.name, server)
+    for server in _shown_servers(host, host_plan):
+        yield from server_findings(kinds[server.provider], host.name, server)
 
 
 def _weighed(finding: Finding, host: Host, host_plan: HostPlan) -> Finding:
@@ -64,7 +58,9 @@ def _weighed(finding: Finding, host: Host, host_plan: HostPlan) -> Finding:
     return replace(finding, severity="warning") if is_idle and finding.severity == "error" else finding
 
 
-def _gate_findings(campaign: Campaign, host: Host, host_plan: HostPlan, at: datetime) -> Iterator[Finding]:
+def _gate_findings(
+    campaign: Campaign, kinds: JudgedKinds, host: Host, host_plan: HostPlan, at: datetime
+) -> Iterator[Finding]:
     if host.surveyed_at is None:
         message = "this host has not been surveyed, so nobody knows what it serves"
         yield Finding("error", "no-survey", host.name, message, hint=_SURVEY_AGAIN.format(host=host.name))
@@ -74,15 +70,16 @@ def _gate_findings(campaign: Campaign, host: Host, host_plan: HostPlan, at: date
     yield from _scheduler_findings(host)
     yield from _health_findings(campaign, host)
     yield from _suspected(campaign, host)
-    yield from _hook_findings(host, host_plan)
     yield from tier_findings(campaign, host, host_plan)
-    yield from _late_release(host, host_plan)
+    for server in _shown_servers(host, host_plan):
+        shown = {n for e in host_plan.entries if e.provider == server.provider for n in e.phases}
+        yield from kinds[server.provider].plan_findings(campaign, host, host_plan, shown, server)
+
+
+def _shown_servers(host: Host, host_plan: HostPlan) -> Iterator[ServerFacts]:
+    """Those that show something."""
     shown = {entry.provider for entry in host_plan.entries}
-    for server in host.servers:
-        if server.provider in shown:
-            yield from answer_findings(campaign, host_plan, server)
-            if server.provider == "nginx":
-                yield from nginx_findings(host, host_plan, server)
+    yield from (server for server in host.servers if server.provider in shown)
 
 
 def _survey_findings(host: Host, at: datetime) -> Iterator[Finding]:
@@ -138,39 +135,3 @@ def _suspected(campaign: Campaign, host: Host) -> Iterator[Finding]:
             else f"if one does: `piquet_health_paths: [{check.path}]` for this host keeps it open"
         )
         yield Finding("warning", "health-check-suspected", host.name, message, got=got, hint=hint)
-
-
-def _hook_findings(host: Host, host_plan: HostPlan) -> Iterator[Finding]:
-    if any(server.provider == "nginx" and server.variant == "lua" for server in host.servers):
-        return
-    shown = {entry.name for entry in host_plan.entries if entry.provider == "nginx"}
-    hooked = {site.name: site.hooked for site in host.sites if site.provider == "nginx"}
-    missing = sorted(name for name in shown if not hooked[match_site(name, hooked.keys()) or name])
-    if missing:
-        message = f"the nginx server blocks of {sites(missing)} have no hook line"
-        hint = _HOOK.format(host=host.name)
-        yield Finding(
-            "error", "not-hooked", host.name, message, "the include line first", some(missing), hint
-        )
-
-
-def _late_release(host: Host, host_plan: HostPlan) -> Iterator[Finding]:
-    """Where nginx may go on seeing a flag that is gone, a stop by hand is late until a reload; by Lua it is not."""
-    if any(server.provider == "nginx" and server.variant == "lua" for server in host.servers):
-        return
-    shown = {entry.name for entry in host_plan.entries if entry.provider == "nginx"}
-    served = {site.name: site.flag_lag_s for site in host.sites if site.provider == "nginx"}
-    lags_s = {name: served.get(match_site(name, served.keys()) or name, 0) for name in shown}
-    late = sorted(name for name, lag_s in lags_s.items() if lag_s)
-    if not late:
-        return
-    longest_s = max(lags_s.values())
-    message = f"open_file_cache hides from nginx that the flag of {sites(late)} is gone, until a reload"
-    hint = (
-        "have its owner shorten open_file_cache_valid, set piquet_nginx to lua, leave these sites out, or set "
-        "piquet_late_release to accept: the printed line then takes effect with the reload, within a minute"
-    )
-    got = f"{longest_s} s: {some(late)}"
-    found = Finding("error", "open-file-cache", host.name, message, f"at most {MAX_LAG_S} s", got, hint)
-    is_agreed = longest_s <= MAX_LAG_S or host.accepts_late_release
-    yield replace(found, severity="warning") if is_agreed else found

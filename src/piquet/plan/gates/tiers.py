@@ -57,7 +57,7 @@ def tiers(host: Host) -> Iterator[Tier]:
     """Every site that stands behind another one of the host."""
     for front in host.sites:
         for way in front.passes:
-            for provider in ("nginx", "apache"):
+            for provider in sorted({site.provider for site in host.sites}):
                 behind = _at(host, provider, way, way.host or front.name)
                 if behind:
                     yield Tier(front, behind, way)

@@ -14,9 +14,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from piquet import answers
-from piquet.fleet.model import ServerFacts
 from piquet.plan import HostPlan
-from piquet.plan.capabilities import capabilities
 from piquet.protocol.http import ABOUT_PATH, ASSET_PREFIX, NONCE_HEADER, REHEARSAL_PREFIX
 from piquet.protocol.places import APACHE_DROPIN
 from piquet.servers.apache import banner as apache_banner
@@ -31,6 +29,8 @@ from piquet.servers.apache.conditions import (
     speaks,
     wants_json,
 )
+from piquet.servers.apache.facts import ApacheFacts
+from piquet.servers.apache.modules import loaded_modules
 from piquet.servers.environment import render
 from piquet.servers.view import CampaignView, PhaseView, has_keys, is_open_to_some
 
@@ -38,7 +38,7 @@ _TEXTS = ("html", "css", "js", "json")
 """Extensions of assets that an ErrorDocument can carry; the quick handler carries all."""
 
 
-def files(view: CampaignView, host: HostPlan, server: ServerFacts) -> Mapping[str, tuple[str, str]]:
+def apache_files(view: CampaignView, host: HostPlan, server: ApacheFacts) -> Mapping[str, tuple[str, str]]:
     """Path → (mode, text) of the Apache side of one host."""
     conditions = Conditions(view, host, server.barred)
     texts = {
@@ -47,12 +47,11 @@ def files(view: CampaignView, host: HostPlan, server: ServerFacts) -> Mapping[st
             _text("dropin", "What Apache reads first.", view.values()),
         )
     }
-    loads = capabilities(view.campaign, server).loads
-    if loads:
+    if loads := loaded_modules(view.campaign, server):
         values = {**view.values(), "modules": loads}
         texts[f"{DIR}/10-load.conf"] = ("0600", _text("load", "Loads what ours needs.", values))
     name, purpose = ("lua", "Answers in the place of sites.")
-    if server.variant != "lua":
+    if not server.is_by_lua:
         name, purpose = ("decide", "Decides who is shown what.")
     texts[f"{DIR}/20-{name}.conf"] = ("0600", _text(name, purpose, _values(conditions, server)))
     if view.of_mode("banner"):
@@ -82,8 +81,8 @@ def _markers(conditions: Conditions) -> Iterator[tuple[str, tuple[str, str]]]:
         yield f"{www}/sites/{phase.number}", ("0644", f" {' '.join(conditions.of_phase(phase.number))} \n")
 
 
-def _banner_values(conditions: Conditions, server: ServerFacts) -> dict[str, Any]:
-    is_lua = server.variant == "lua"
+def _banner_values(conditions: Conditions, server: ApacheFacts) -> dict[str, Any]:
+    is_lua = server.is_by_lua
     return apache_banner.values(
         conditions,
         has_own_clock=is_lua,
@@ -92,19 +91,19 @@ def _banner_values(conditions: Conditions, server: ServerFacts) -> dict[str, Any
     )
 
 
-def _apart_values(conditions: Conditions, server: ServerFacts) -> dict[str, Any]:
+def _apart_values(conditions: Conditions, server: ApacheFacts) -> dict[str, Any]:
     view = conditions.view
     phases = [*view.of_mode("occupy"), *(view.of_mode("block") if is_open_to_some(view) else ())]
     return {
         "apart": " || ".join(f"({conditions.apart(phase)})" for phase in phases),
         "keyed": conditions.keyed(phases),
-        "has_own_note": server.variant != "lua" and not view.of_mode("banner"),
+        "has_own_note": not server.is_by_lua and not view.of_mode("banner"),
         "apart_store": answers.APART_STORE,
     }
 
 
-def _values(conditions: Conditions, server: ServerFacts) -> dict[str, Any]:
-    own = _lua_values(conditions, server) if server.variant == "lua" else _rule_values(conditions, server)
+def _values(conditions: Conditions, server: ApacheFacts) -> dict[str, Any]:
+    own = _lua_values(conditions, server) if server.is_by_lua else _rule_values(conditions, server)
     proving = {
         "proof": proof(),
         "proof_sign": answers.proof_sign(conditions.view.campaign),
@@ -113,7 +112,7 @@ def _values(conditions: Conditions, server: ServerFacts) -> dict[str, Any]:
     return {**conditions.view.values(), **proving, **own}
 
 
-def _lua_values(conditions: Conditions, server: ServerFacts) -> dict[str, Any]:
+def _lua_values(conditions: Conditions, server: ApacheFacts) -> dict[str, Any]:
     view = conditions.view
     before, after = answers.rehearsal_cookie("\n").split("\n")
     return {
@@ -139,7 +138,7 @@ def _lua_phase(conditions: Conditions, phase: PhaseView) -> dict[str, Any]:
     }
 
 
-def _rule_values(conditions: Conditions, server: ServerFacts) -> dict[str, Any]:
+def _rule_values(conditions: Conditions, server: ApacheFacts) -> dict[str, Any]:
     view = conditions.view
     phases = [_rule_phase(conditions, phase) for phase in view.phases]
     return {

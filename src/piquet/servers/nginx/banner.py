@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from piquet import answers, banner, outlook
-from piquet.fleet.model import ServerFacts
 from piquet.plan import HostPlan
 from piquet.protocol.http import TARGETED
+from piquet.servers.nginx.facts import NginxFacts
 from piquet.servers.view import CampaignView, shares
 
 PIECE_BYTES = 2000
@@ -47,7 +47,7 @@ OPEN = "o"
 """What stands behind the number of a phase where a site shows banners only, so that it gets the other wording."""
 
 
-def banner_values(view: CampaignView, host: HostPlan, server: ServerFacts) -> dict[str, Any]:
+def banner_values(view: CampaignView, host: HostPlan, server: NginxFacts) -> dict[str, Any]:
     """Values of the banner on a server, for the template."""
     kinds = "|".join(answers.EMBEDDING)
     wordings = _wordings(view, host)

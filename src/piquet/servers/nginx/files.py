@@ -13,23 +13,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from piquet import answers
-from piquet.fleet import nginx_inherited
-from piquet.fleet.choices import keeping, varying
-from piquet.fleet.model import ServerFacts
 from piquet.plan import HostPlan
-from piquet.plan.capabilities import capabilities
 from piquet.protocol.http import SIGN_HEADER, TARGETED
 from piquet.protocol.places import ETC, NGINX_DROPIN, NGINX_HOOK_DIR
 from piquet.servers.environment import render
+from piquet.servers.nginx import inherited
 from piquet.servers.nginx.banner import banner_values
 from piquet.servers.nginx.decision import decision_values, header_rows
+from piquet.servers.nginx.facts import NginxFacts
 from piquet.servers.nginx.sites import site_values
 from piquet.servers.view import CampaignView
 
 _HTTP_DIR = f"{ETC}/nginx/http"
 
 
-def files(view: CampaignView, host: HostPlan, server: ServerFacts) -> Mapping[str, tuple[str, str]]:
+def nginx_files(view: CampaignView, host: HostPlan, server: NginxFacts) -> Mapping[str, tuple[str, str]]:
     """Path → (mode, text) of the nginx side of one host."""
     values = _values(view, host, server)
     texts = {
@@ -51,11 +49,11 @@ def files(view: CampaignView, host: HostPlan, server: ServerFacts) -> Mapping[st
 
 
 def _banner_texts(
-    view: CampaignView, server: ServerFacts, values: Mapping[str, Any]
+    view: CampaignView, server: NginxFacts, values: Mapping[str, Any]
 ) -> dict[str, tuple[str, str]]:
     banner = _text("banner", "Puts the banner into pages.", values)
     texts = {f"{_HTTP_DIR}/40-banner.conf": ("0600", banner)}
-    if view.secret and capabilities(view.campaign, server).asks_whole:
+    if view.secret and server.asks_whole:
         whole = _text("whole", "Has pages sent whole and readable.", values)
         texts[f"{_HTTP_DIR}/45-whole.conf"] = ("0600", whole)
     return texts
@@ -65,7 +63,7 @@ def _text(template: str, purpose: str, values: Mapping[str, Any]) -> str:
     return render(f"nginx/{template}.conf.j2", purpose=purpose, **values)
 
 
-def _values(view: CampaignView, host: HostPlan, server: ServerFacts) -> dict[str, Any]:
+def _values(view: CampaignView, host: HostPlan, server: NginxFacts) -> dict[str, Any]:
     sites = site_values(view, host, server)
     decision = decision_values(view, sites["shares"])
     return {
@@ -77,13 +75,13 @@ def _values(view: CampaignView, host: HostPlan, server: ServerFacts) -> dict[str
         "shown": "$piquet_target" if server.variant == "lua" else "$uri",
         "modules": server.modules,
         "limits": server.inherited & {"limit_req", "limit_conn"},
-        "requests_zone": nginx_inherited.REQUESTS,
-        "connections_zone": nginx_inherited.CONNECTIONS,
+        "requests_zone": inherited.REQUESTS,
+        "connections_zone": inherited.CONNECTIONS,
         "has_dry_run": _has_dry_run(server.version),
         "names": (),
         "cleared": _cleared(server),
         "retyped": bool({"http more_headers:content-type", "server more_headers:content-type"} & server.own),
-        "switched_off": nginx_inherited.switched_off(server.inherited),
+        "switched_off": inherited.switched_off(server.inherited),
         "headers": header_rows(view, server.variant == "lua"),
         "types": [*answers.CONTENT_TYPES.items(), ("problem", answers.PROBLEM_TYPE)],
         "proof_sign": answers.proof_sign(view.campaign),
@@ -105,14 +103,14 @@ def _has_dry_run(version: str) -> bool:
     return tuple(int(number) for number in re.findall(r"\d+", version)[:3]) >= (1, 17, 6)
 
 
-def _cleared(server: ServerFacts) -> tuple[str, ...]:
+def _cleared(server: NginxFacts) -> tuple[str, ...]:
     """Headers that our location would inherit from the owner's headers-more, and sets itself, or not at all."""
     validators = ("ETag", "Last-Modified")
     ours = (SIGN_HEADER, "X-Robots-Tag", "Retry-After", "Content-Language", *validators)
     return ("Vary", *TARGETED, *ours) if _has_headers_more(server) else ()
 
 
-def _has_headers_more(server: ServerFacts) -> bool:
-    told = keeping(server) | varying(server)
+def _has_headers_more(server: NginxFacts) -> bool:
+    told = server.keeping | server.varying
     is_told = any(word.startswith("more_set_headers ") for word in told)
-    return is_told or not nginx_inherited.HEADERS.isdisjoint(server.inherited)
+    return is_told or not inherited.HEADERS.isdisjoint(server.inherited)

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from piquet import answers, outlook
-from piquet.fleet.model import ServerFacts
 from piquet.plan import HostPlan, entry_key, match_site
+from piquet.servers.nginx.facts import NginxFacts
 from piquet.servers.view import CampaignView, shares
 
 SiteRows = tuple[tuple[str, str], ...]
@@ -34,7 +34,7 @@ def _is_below(name: str, wildcards: Iterable[str]) -> bool:
     return match_site(name.replace("*", "any", 1), tuple(wildcards)) is not None
 
 
-def site_values(view: CampaignView, host: HostPlan, server: ServerFacts) -> dict[str, Any]:
+def site_values(view: CampaignView, host: HostPlan, server: NginxFacts) -> dict[str, Any]:
     """Values of the tables, for the template."""
     rows = site_rows(host)
     longest = _longest_key(server.map_hash_bucket_size or _DEFAULT_BUCKET_SIZE)

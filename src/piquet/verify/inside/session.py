@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from piquet.bundle import build_bundles
 from piquet.campaign.model import Campaign
@@ -23,16 +22,17 @@ from piquet.fleet.sites import sites_on_hosts
 from piquet.fleet.workdir import Workdir
 from piquet.load import LoadedCampaign, load_campaign, made_secret
 from piquet.plan import HostPlan, Plan, make_plan
-from piquet.protocol.places import AGENT_PATH, DEFAULT_PYTHON, HOOK_MARK
+from piquet.protocol.places import AGENT_PATH, DEFAULT_PYTHON, ETC, HOOK_MARK, LIB, RUN, SPOOL
+from piquet.servers.registry import SERVERS
 from piquet.verify.expectations import Expectations, phase_at
 from piquet.verify.inside.judge_host import Case
 from piquet.verify.inside.local import local_jobs, local_targets, own_sources
 from piquet.verify.inside.look import InspectedHost, Look, Order, look_at_host
 from piquet.verify.inside.moments import InsideMoment, moment_words, verify_moment
-from piquet.verify.inside.places import FOLDERS, LOGS, TESTS
 from piquet.verify.observation import UNKNOWN_SITE, Target, Unreachable
 
 _AT_ONCE = 16
+_OUR_FOLDERS = (ETC, LIB, SPOOL, RUN, AGENT_PATH)
 _NO_KEY = "0" * 32
 """In the place of a key: only the paths of a bundle outside of our own folders are wanted here."""
 
@@ -68,8 +68,8 @@ class Picket:
         self._variables = inventory_hosts(inputs.inventory)
         workdir = Workdir(inputs.workdir or default_workdir(inputs.inventory))
         self._surveys = workdir.surveys()
-        self.fleet: Fleet = read_fleet(self._variables, self._surveys)
-        self.plan: Plan = make_plan(self.campaign, self.fleet, datetime.now(UTC))
+        self.fleet: Fleet = read_fleet(self._variables, self._surveys, SERVERS)
+        self.plan: Plan = make_plan(self.campaign, self.fleet, datetime.now(UTC), SERVERS)
         self._remotes: dict[str, InspectedHost] = {}
         self._cases: dict[str, Case] = {}
         self._workdir = workdir
@@ -237,8 +237,8 @@ class Picket:
             mark=HOOK_MARK,
             files=tuple(self._owners(name)),
             ours=self._our_paths,
-            tests={server: TESTS[server] for server in servers},
-            logs={server: LOGS[server] for server in servers},
+            tests={server: SERVERS[server].tests for server in servers},
+            logs={server: SERVERS[server].error_logs for server in servers},
         )
 
     def _servers(self, name: str) -> tuple[str, ...]:
@@ -247,10 +247,9 @@ class Picket:
 
     def _owners(self, name: str) -> dict[str, str]:
         """Files that a hook may stand in; of a server that does not run nothing is selected."""
-        if "nginx" not in self._servers(name):
-            return {}
-        nginx: Mapping[str, Any] = self._surveys[name]["nginx"]
-        return {str(path): str(digest) for path, digest in (nginx.get("files") or {}).items()}
+        parts = [(SERVERS[server], self._surveys[name][server]) for server in self._servers(name)]
+        files = [item for kind, part in parts for item in kind.hook_files(part).items()]
+        return {str(path): str(digest) for path, digest in files}
 
     @cached_property
     def _our_paths(self) -> tuple[str, ...]:
@@ -258,4 +257,4 @@ class Picket:
         secret = (made_secret(self.loaded) or _NO_KEY) if self.campaign.doors.bypass else None
         bundles = build_bundles(self.plan, self.loaded.pages, secret, _NO_KEY)
         paths = {file.path for bundle in bundles for file in bundle.files}
-        return (*FOLDERS, *sorted(path for path in paths if not path.startswith(FOLDERS)))
+        return (*_OUR_FOLDERS, *sorted(path for path in paths if not path.startswith(_OUR_FOLDERS)))

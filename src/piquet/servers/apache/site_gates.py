@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Set
 
 from piquet.campaign.matching import match_site
-from piquet.fleet.model import ServerFacts
 from piquet.plan.gates.words import some
 from piquet.plan.model import HostPlan
 from piquet.protocol.findings import Finding
+from piquet.servers.apache.facts import ApacheFacts
 
 BROKEN_CONDITIONS: Mapping[str, str] = {"2.4.64": "CVE-2025-54090: every RewriteCond expr is true"}
 """Version → why no rule of ours may stand in it. Whatever a distribution has mended under that number, nobody can tell
@@ -17,9 +17,9 @@ from outside. Source: httpd.apache.org/security/vulnerabilities_24.html: 2.4.64 
 _BY_LUA = "set piquet_apache to lua"
 
 
-def apache_findings(host_plan: HostPlan, server: ServerFacts) -> Iterator[Finding]:
+def apache_site_findings(host_plan: HostPlan, server: ApacheFacts) -> Iterator[Finding]:
     """All of them for what the host's plan shows."""
-    if server.variant != "lua":
+    if not server.is_by_lua:
         yield from _broken_conditions(host_plan.host, server)
         yield from _filtered(host_plan, server)
     if names := shown_of(host_plan, server.https_first):
@@ -28,7 +28,7 @@ def apache_findings(host_plan: HostPlan, server: ServerFacts) -> Iterator[Findin
         yield Finding("warning", "https-first", host_plan.host, message, "off", some(names), hint)
 
 
-def _broken_conditions(host: str, server: ServerFacts) -> Iterator[Finding]:
+def _broken_conditions(host: str, server: ApacheFacts) -> Iterator[Finding]:
     """Rules would answer every request of every site from the moment they are staged."""
     version = server.version.partition(" ")[0]
     if why := BROKEN_CONDITIONS.get(version):
@@ -37,7 +37,7 @@ def _broken_conditions(host: str, server: ServerFacts) -> Iterator[Finding]:
         yield Finding("error", "conditions-broken", host, message, "any other version", version, hint)
 
 
-def _filtered(host_plan: HostPlan, server: ServerFacts) -> Iterator[Finding]:
+def _filtered(host_plan: HostPlan, server: ApacheFacts) -> Iterator[Finding]:
     """A 503 by rules passes the filters of mod_security2; what the quick handler of Lua answers does not."""
     names = shown_of(host_plan, server.filtered)
     hint = f"{_BY_LUA}; verify --before cannot see it, only verify --during can"
