@@ -105,13 +105,12 @@ class Case:
         path.write_text(before + brace + text + after)
 
     def _without_server(self) -> None:
-        platform = self.box.platform
-        self.box.platform = type(platform)(platform.name, (), ("nginx-is-not-here",), systemctl=())
+        self.box.command_nginx("nginx-is-not-here")
 
     def _stop(self) -> None:
         self.box.stop()
         machine = self.box.machine()
-        while machine.nginx.is_running():
+        while machine.servers["nginx"].is_running():
             time.sleep(0.01)
 
     def _at(self, path: str) -> Path:

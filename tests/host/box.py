@@ -18,6 +18,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -26,6 +27,8 @@ from piquet.host import request
 from piquet.host.machine import Machine, this_machine
 from piquet.host.outcome import Outcome, Request
 from piquet.host.servers import probe
+from piquet.host.servers.apache.packages import APACHE_PACKAGES
+from piquet.host.servers.nginx.packages import NGINX_PACKAGES
 from piquet.host.system.paths import Paths
 from piquet.host.system.platforms import Platform
 from tests.ports import free_ports
@@ -51,10 +54,17 @@ class Box:
         _write_apache(self)
         nginx = ("nginx", "-c", str(self.conf), "-e", str(root / "error.log"))
         apache = ("apache2", "-d", str(self.apache_conf.parent), "-f", str(self.apache_conf))
-        self.platform = Platform(
-            "debian", (), nginx, (*nginx, "-s", "reload"), apache, (*apache, "-k", "graceful"), (),
-            cron=(f"cron-{self.port}",),
-        )  # fmt: skip
+        packaged = {
+            "nginx": replace(NGINX_PACKAGES["debian"], command=nginx, reload=(*nginx, "-s", "reload")),
+            "apache": replace(APACHE_PACKAGES["debian"], command=apache, reload=(*apache, "-k", "graceful")),
+        }
+        self.platform = Platform("debian", (), (), (f"cron-{self.port}",), packaged)
+
+    def command_nginx(self, program: str) -> None:
+        """Have another program take the place of nginx, with the same options."""
+        old = self.platform.packaged["nginx"]
+        new = replace(old, command=(program, *old.command[1:]), reload=(program, *old.reload[1:]))
+        self.platform = replace(self.platform, packaged={**self.platform.packaged, "nginx": new})
 
     def machine(self, role: str = "controller") -> Machine:
         """A fresh look at the box, as each call of the agent has."""
@@ -85,7 +95,7 @@ class Box:
 
     def start(self) -> None:
         """Start nginx."""
-        subprocess.run([*self.platform.nginx], check=True)
+        subprocess.run([*self.platform.packaged["nginx"].command], check=True)
         _wait_for(self.port)
 
     def stop(self) -> None:

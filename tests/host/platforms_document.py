@@ -6,6 +6,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from piquet.host.servers.registry import servers_of
+from piquet.host.servers.web_server import WebServer
+from piquet.host.system.paths import Paths
 from piquet.host.system.platforms import FAMILIES, Command, Platform
 
 PATH = Path(__file__).resolve().parents[2] / "docs/platforms.md"
@@ -78,24 +81,20 @@ it up, since an upgrade has replaced its program: its owner must restart it.
 
 def platforms_document() -> str:
     """The whole document."""
-    parts = [_HEAD, _table("nginx"), "", _table("Apache"), _SCHEDULE, *map(_schedule, FAMILIES), _NGINX_ORG]
+    parts = [_HEAD, _table("nginx"), "", _table("apache"), _SCHEDULE, *map(_schedule, FAMILIES), _NGINX_ORG]
     return "\n".join(parts) + _NEIGHBOURS
 
 
 def _table(server: str) -> str:
-    head = f"## {server}\n\n| family | of | test | reload | main file | drop-in folder | run on in tests |\n"
-    row = {"nginx": _nginx, "Apache": _apache}[server]
-    return head + "|---|---|---|---|---|---|---|\n" + "\n".join(map(row, FAMILIES))
+    known = [servers_of(family, Paths())[server] for family in FAMILIES]
+    head = f"## {known[0].title}\n\n| family | of | test | reload | main file | drop-in folder | run on in tests |\n"
+    return head + "|---|---|---|---|---|---|---|\n" + "\n".join(map(_package, known))
 
 
-def _nginx(family: Platform) -> str:
-    commands = _shown(family.nginx_test), _shown(family.nginx_reload)
-    return _row(family, *commands, _shown((family.nginx_conf,)), _folder(family.nginx_dropin))
-
-
-def _apache(family: Platform) -> str:
-    commands = _shown(family.apache_test), _shown(family.apache_reload)
-    return _row(family, *commands, _shown((family.apache_conf,)), _folder(family.apache_dropin))
+def _package(server: WebServer) -> str:
+    is_ = server.packaged
+    cells = (_shown(is_.test), _shown(is_.reload), _shown((is_.conf,)), _folder(is_.dropin))
+    return _row(server.platform, *cells)
 
 
 def _row(family: Platform, *cells: str) -> str:

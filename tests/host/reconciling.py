@@ -15,7 +15,7 @@ def without_hooks(box: Box, *sites: str) -> dict[Path, str]:
     hooked = {path: path.read_text() for path in paths}
     for path, text in hooked.items():
         path.write_text(text.replace("include ", "# include "))
-    box.machine().nginx.reload()
+    box.machine().servers["nginx"].reload()
     return hooked
 
 
@@ -31,4 +31,4 @@ def make_it_stay(box: Box) -> None:
     path.write_text(path.read_text().replace(f"{box.paths.live}/", f"{box.root}/tmp/"))
     for site in SITES:
         (box.root / "tmp" / site).touch()
-    box.machine().nginx.reload()
+    box.machine().servers["nginx"].reload()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from piquet.host.servers.nginx.server import Nginx
 from piquet.host.system.access_logs import health_checks
 
 LINE = '{who} - - [17/Dec/2026:00:00:01 +0100] "{request}" 200 612 "-" "{agent}"\n'
@@ -47,7 +48,9 @@ def test_a_path_that_is_asked_again_and_again_is_told(
 ) -> None:
     """By a checker's name, or by one address without a name; not what visitors and robots ask."""
     log(tmp_path, "access.log", *lines)
-    assert expected == [(r["path"], r["agent"], r["count"]) for r in health_checks(tmp_path)]
+    assert expected == [
+        (r["path"], r["agent"], r["count"]) for r in health_checks(tmp_path, Nginx.access_logs)
+    ]
 
 
 def test_only_the_end_of_the_newest_logs_is_read(tmp_path: Path) -> None:
@@ -63,7 +66,7 @@ def test_only_the_end_of_the_newest_logs_is_read(tmp_path: Path) -> None:
         os.utime(old, (1000 + number, 1000 + number))
     (tmp_path / "var/log/nginx/gone-access.log").symlink_to("nowhere")
     begun = time.process_time()
-    found = health_checks(tmp_path)
+    found = health_checks(tmp_path, Nginx.access_logs)
     assert time.process_time() - begun < 2, f"{big.stat().st_size} bytes"
     assert {record["path"] for record in found} == {"/", "/older"}
     assert next(r["count"] for r in found if r["path"] == "/older") == 19 * 20
@@ -71,6 +74,6 @@ def test_only_the_end_of_the_newest_logs_is_read(tmp_path: Path) -> None:
 
 def test_nothing_is_told_where_nothing_is_logged(tmp_path: Path) -> None:
     """No folder, no file, no line."""
-    assert health_checks(tmp_path) == []
+    assert health_checks(tmp_path, Nginx.access_logs) == []
     log(tmp_path, "access.log")
-    assert health_checks(tmp_path) == []
+    assert health_checks(tmp_path, Nginx.access_logs) == []

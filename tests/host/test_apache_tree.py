@@ -226,19 +226,19 @@ def test_the_running_servers_options_decide_what_is_read(box: Box) -> None:
     more = f"<IfDefine EXTRA>\n<VirtualHost *:{box.apache_port}>\nServerName extra.test\n</VirtualHost>\n</IfDefine>\n"
     conf.write_text(conf.read_text() + more)
     for words in (["-D", "EXTRA"], ["-DEXTRA", "-e", "warn"]):
-        subprocess.run([*box.platform.apache, *words, "-k", "start"], check=True)
+        subprocess.run([*box.platform.packaged["apache"].command, *words, "-k", "start"], check=True)
         deadline = time.monotonic() + 5
-        while not box.machine().apache.is_running() and time.monotonic() < deadline:
+        while not box.machine().servers["apache"].is_running() and time.monotonic() < deadline:
             time.sleep(0.05)
-        server = box.machine().apache
+        server = box.machine().servers["apache"]
         assert server.carried() == ["-D", "EXTRA"]
         survey = server.survey()
         assert survey
         assert ["extra.test"] in [vhost["names"] for vhost in survey.document["vhosts"]]
-        subprocess.run([*box.platform.apache, "-k", "stop"], check=True)
-        while box.machine().apache.is_running() and time.monotonic() < deadline:
+        subprocess.run([*box.platform.packaged["apache"].command, "-k", "stop"], check=True)
+        while box.machine().servers["apache"].is_running() and time.monotonic() < deadline:
             time.sleep(0.05)
-    survey = box.machine().apache.survey()
+    survey = box.machine().servers["apache"].survey()
     assert survey
     assert ["extra.test"] not in [vhost["names"] for vhost in survey.document["vhosts"]]
 
@@ -252,7 +252,7 @@ def test_a_server_that_tells_nothing_is_read_and_that_is_said(
         box.apache_conf.write_text(box.apache_conf.read_text() + "NoSuchDirective on\n")
     else:
         monkeypatch.setattr(apache.Apache, "_beside", lambda *_: iter(()))
-    survey = box.machine().apache.survey()
+    survey = box.machine().servers["apache"].survey()
     assert survey
     (said,) = [finding for finding in survey.findings if finding.code == "configuration-untold"]
     assert ("test" if is_broken else "mod_info.so") in said.got
@@ -267,7 +267,7 @@ def test_a_told_configuration_is_no_finding(box: Box) -> None:
     """Whether mod_info is loaded by its owner or by the question."""
     for line in ("", "LoadModule info_module /usr/lib/apache2/modules/mod_info.so\n"):
         box.apache_conf.write_text(line + box.apache_conf.read_text())
-        survey = box.machine().apache.survey()
+        survey = box.machine().servers["apache"].survey()
         assert survey
         assert survey.document["told"]
         assert "configuration-untold" not in [finding.code for finding in survey.findings]
@@ -322,7 +322,7 @@ def _counts(box: Box, monkeypatch: pytest.MonkeyPatch) -> tuple[int, int, int]:
         patched.setattr(commands, "execute", count_run)
         patched.setattr(Path, "read_text", count_read)
         patched.setattr(Statement, "__init__", count_made)
-        survey = box.machine().apache.survey()
+        survey = box.machine().servers["apache"].survey()
     assert survey
     assert len({path for path in read if path.suffix == ".conf"}) == sum(
         path.suffix == ".conf" for path in read

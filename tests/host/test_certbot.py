@@ -66,7 +66,7 @@ class Certified:
             check=True,
             capture_output=True,
         )
-        box.machine().nginx.reload()
+        box.machine().servers["nginx"].reload()
 
     def command(self, verb: str, *words: str) -> list[str]:
         """One call of certbot; it finds everything below the box."""
@@ -88,7 +88,7 @@ class Certified:
         """It ends well."""
         done = subprocess.run(self.command(verb, *words), capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
-        self.box.machine().nginx.reload()  # it has done so, without waiting for the workers
+        self.box.machine().servers["nginx"].reload()  # it has done so, without waiting for the workers
 
     def install(self, *words: str) -> None:
         """What `certbot --nginx` does once it has a certificate."""
@@ -103,11 +103,11 @@ class Certified:
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running:
             assert running.stdin is not None and running.stdout is not None
             assert running.stdout.readline() == "ready\n"
-            self.box.machine().nginx.reload()
+            self.box.machine().servers["nginx"].reload()
             yield
             running.communicate("\n", timeout=60)
         assert running.returncode == 0
-        self.box.machine().nginx.reload()
+        self.box.machine().servers["nginx"].reload()
 
     def answers(self) -> tuple[int, int]:
         """By http and https."""
@@ -255,8 +255,8 @@ def test_certbots_own_rollback_after_remove(box: Box) -> None:
         site.certbot("rollback", "--installer", "nginx", "--checkpoints", "1")
     put_back(box)
     assert site.lines() == 1 and box.paths.at(DROPIN).exists()
-    assert box.machine().nginx.test().ok
-    box.machine().nginx.reload()
+    assert box.machine().servers["nginx"].test().ok
+    box.machine().servers["nginx"].reload()
     assert not any(box.is_ours(name) for name in SITES) and box.answer().status == 200
     assert box.good("remove").is_changed
     assert site.lines() == 0 and site.file.read_bytes() == owners

@@ -108,7 +108,7 @@ def test_of_ours(box: Box, kind: str) -> None:
         site.write_text(f"server {{ listen 127.0.0.1:{box.port}; include {included}; }}\n")
     else:
         included.write_text("if (-f $piquet_unknown) { return 503; }\n")
-    tested = box.machine().nginx.test()
+    tested = box.machine().servers["nginx"].test()
     found = complaints.first_complaint(tested.output, box.paths)
     assert (tested.ok, found.is_ours) == (False, True), tested.output
     assert found.words.endswith("is ours") and "remove" in found.hint

@@ -32,7 +32,7 @@ def forge(box: Box, site: str, more: str) -> None:
     path.write_text(
         path.read_text().replace("return ", f"add_header X-Piquet test/1/block always; {more} return ")
     )
-    box.machine().nginx.reload()
+    box.machine().servers["nginx"].reload()
 
 
 @pytest.mark.parametrize("site", [SITES[0], pytest.param(SITES[1], marks=pytest.mark.long)])
@@ -62,7 +62,7 @@ def with_lease(box: Box) -> None:
     """The window is over by the server's own configuration, whatever flags there are."""
     path = box.paths.at(INCLUDED)
     path.write_text(path.read_text().replace("-f $piquet_flag", "-f /nothing"))
-    box.machine().nginx.reload()
+    box.machine().servers["nginx"].reload()
 
 
 def test_a_server_behind_whose_clock_is_late_takes_nothing_away(box: Box) -> None:
@@ -73,7 +73,7 @@ def test_a_server_behind_whose_clock_is_late_takes_nothing_away(box: Box) -> Non
     path = box.root / f"etc/nginx/sites-available/{SITES[0]}"
     passed = f"location / {{ proxy_pass http://127.0.0.1:{late.port}; proxy_set_header Host $host; }}"
     path.write_text(path.read_text().replace(f"return 200 '{SITES[0]}';", passed))
-    box.machine().nginx.reload()
+    box.machine().servers["nginx"].reload()
     box.hook()
     digest = box.stage(later=[(2 * HOUR_S, 3 * HOUR_S)])
     box.good("arm", plan_digest=digest)

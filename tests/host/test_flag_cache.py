@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from piquet.host.servers.nginx import server as nginx
 from piquet.plan.gates.server import server_findings
 from piquet.servers.nginx.kind import NGINX_KIND
 from tests.host.box import SITES, Box
@@ -48,13 +47,13 @@ def test_the_figure_is_that_of_the_block_itself(
     """Each statement is inherited by itself, and no location has a say."""
     configured(still, *said)
     machine = still.machine()
-    assert machine.nginx.test().ok, machine.nginx.test().output
-    survey = machine.nginx.survey()
+    assert machine.servers["nginx"].test().ok, machine.servers["nginx"].test().output
+    survey = machine.servers["nginx"].survey()
     assert survey is not None
     lags = {name: block["flag_lag_s"] for block in survey.document["blocks"] for name in block["names"]}
     assert (lags[SITES[0]], lags[SITES[1]]) == expected
     assert survey.document["http"]["flag_lag_s"] == max(expected)
-    assert nginx.flag_lag_s(machine.nginx.configuration(), machine.paths) == max(expected)
+    assert machine.hooked_server.flag_lag_s() == max(expected)
     facts = NGINX_KIND.facts(survey.document)
     told = [
         f.got

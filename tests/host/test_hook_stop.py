@@ -29,7 +29,7 @@ def take_out(box: Box, site: str = FIRST) -> bytes:
     hooked = path.read_bytes()
     path.write_bytes(b"".join(line for line in hooked.splitlines(True) if b"# piquet hook" not in line))
     assert path.read_bytes() != hooked
-    box.machine().nginx.reload()
+    box.machine().servers["nginx"].reload()
     return hooked
 
 
@@ -38,7 +38,7 @@ def comment_out(box: Box) -> bytes:
     path = file_of(box)
     hooked = path.read_bytes()
     path.write_bytes(hooked.replace(b"include ", b"# include "))
-    box.machine().nginx.reload()
+    box.machine().servers["nginx"].reload()
     return hooked
 
 
@@ -49,7 +49,7 @@ def rename(box: Box) -> bytes:
     (box.root / "etc/nginx/conf.d/moved.conf").write_bytes(path.read_bytes())
     path.unlink()
     (box.root / "etc/nginx/sites-enabled" / FIRST).unlink()
-    box.machine().nginx.reload()
+    box.machine().servers["nginx"].reload()
     return hooked
 
 
@@ -79,7 +79,7 @@ def test_two_looks_without_the_line_are_a_stop(box: Box, out: Callable[[Box], by
     file_of(box).write_bytes(hooked)
     link = box.root / "etc/nginx/sites-enabled" / FIRST
     link.exists() or link.symlink_to(f"../sites-available/{FIRST}")
-    box.machine().nginx.reload()
+    box.machine().servers["nginx"].reload()
     for is_boot in (False, True):
         if is_boot:
             box.reboot()
@@ -110,7 +110,7 @@ def test_hooking_the_last_site_releases_the_host(box: Box) -> None:
     for site in SITES:
         path = file_of(box, site)
         path.write_bytes(path.read_bytes().replace(b"include ", b"# include "))
-    box.machine().nginx.reload()
+    box.machine().servers["nginx"].reload()
     box.hook()
     assert not box.paths.armed.exists() and not box.paths.spool.exists()
 
@@ -121,7 +121,7 @@ def test_a_line_that_is_back_within_the_minute_is_no_stop(box: Box) -> None:
     hooked = take_out(box)
     box.reconcile()
     file_of(box).write_bytes(hooked)
-    box.machine().nginx.reload()
+    box.machine().servers["nginx"].reload()
     box.now += 60
     two_looks(box)
     assert up(box) == set(SITES) and box.is_ours()

@@ -402,15 +402,15 @@ def test_the_survey_of_apache(box: Box) -> None:
 
 def test_apache_is_reloaded_gracefully(still: Box) -> None:
     """New workers serve before reload returns; a stopped Apache is not started by us."""
-    server = still.machine().apache
+    server = still.machine().servers["apache"]
     server.reload()
     assert not server.is_running()
-    subprocess.run([*still.platform.apache, "-k", "start"], check=True)
+    subprocess.run([*still.platform.packaged["apache"].command, "-k", "start"], check=True)
     try:
         deadline = time.monotonic() + 5
-        while not still.machine().apache.is_running() and time.monotonic() < deadline:
+        while not still.machine().servers["apache"].is_running() and time.monotonic() < deadline:
             time.sleep(0.05)
-        server = still.machine().apache
+        server = still.machine().servers["apache"]
         time.sleep(0.3)
         moment = time.clock_gettime(time.CLOCK_BOOTTIME)
         assert not server.is_loaded_since(moment)

@@ -98,7 +98,7 @@ def test_hook_does_not_load_what_its_owner_has_not(box: Box, edit: Edit) -> None
     allowed = hooked(box, check=True, allow_unloaded=True)
     assert allowed.is_ok and codes(allowed)["unloaded-edits"] == "warning"
     time.sleep(_LATER_S)
-    box.machine().nginx.reload()
+    box.machine().servers["nginx"].reload()
     assert "unloaded-edits" not in surveyed(box)
     assert hooked(box).is_ok
 
@@ -142,7 +142,7 @@ def test_what_a_server_does_not_take_up_is_no_edit(box: Box) -> None:
 def apache(still: Box) -> Iterator[Box]:
     """A box whose Apache runs; one file lies in its folder, since Apache tells of no folder that is empty."""
     (still.apache_conf.parent / "conf-enabled" / "kept.conf").write_text("# kept\n")
-    subprocess.run([*still.platform.apache], check=True)
+    subprocess.run([*still.platform.packaged["apache"].command], check=True)
     deadline = time.monotonic() + 10
     while not (still.root / "apache.pid").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -155,12 +155,12 @@ def test_apache_is_asked_for_its_files(apache: Box) -> None:
     machine = apache.machine()
 
     def younger() -> list[str]:
-        machine.apache.forget()
-        return sorted({path.name for _, path in loaded.younger(machine, machine.apache)})
+        machine.servers["apache"].forget()
+        return sorted({path.name for _, path in loaded.younger(machine, machine.servers["apache"])})
 
     def taken_up() -> None:
         time.sleep(_LATER_S)
-        machine.apache.reload()
+        machine.servers["apache"].reload()
         assert younger() == []
 
     assert younger() == []

@@ -43,7 +43,7 @@ def test_every_step_leaves_what_nginx_accepts(box: Box, monkeypatch: pytest.Monk
     def perform(change: Change) -> None:
         real(change)
         steps.append(change.path.name)
-        tested = box.machine().nginx.test()
+        tested = box.machine().servers["nginx"].test()
         assert tested.ok, f"after {change.kind} {change.path}: {tested.output}"
 
     box.hook()
@@ -62,7 +62,7 @@ def test_the_owner_may_delete_a_part_of_ours(box: Box, gone: str, is_boot: bool)
     digest = box.stage(**including(box))
     box.good("arm", plan_digest=digest)
     box.paths.at(gone).unlink()
-    assert not box.machine().nginx.test().ok
+    assert not box.machine().servers["nginx"].test().ok
     if is_boot:
         box.reboot()
     workers = running(box)
@@ -71,8 +71,8 @@ def test_the_owner_may_delete_a_part_of_ours(box: Box, gone: str, is_boot: bool)
     assert running(box) == workers, (
         "a reload would also have put into force what its owner is about to change"
     )
-    assert box.machine().nginx.test().ok
-    box.machine().nginx.reload()
+    assert box.machine().servers["nginx"].test().ok
+    box.machine().servers["nginx"].reload()
     assert not box.is_ours()
     assert not box.paths.armed.exists()
     assert not box.reconcile().findings
@@ -85,7 +85,7 @@ def test_the_owner_may_delete_a_part_of_ours(box: Box, gone: str, is_boot: bool)
 
 def running(box: Box) -> list[int]:
     """The processes that serve; a reload starts others."""
-    master = box.machine().nginx.master()
+    master = box.machine().servers["nginx"].master()
     assert master is not None
     return [worker.pid for worker in processes.children(master.pid)]
 
@@ -102,7 +102,7 @@ def test_what_a_deleted_part_leaves_is_tested(box: Box) -> None:
     assert 'unknown directive "no"' in found["configuration-broken"].got
     assert not box.is_ours()
     broken.unlink()
-    assert box.machine().nginx.test().ok
+    assert box.machine().servers["nginx"].test().ok
 
 
 def test_the_owner_may_delete_all_of_our_configuration(box: Box) -> None:
@@ -112,7 +112,7 @@ def test_the_owner_may_delete_all_of_our_configuration(box: Box) -> None:
     box.reconcile()
     assert not box.is_ours()
     assert not box.paths.armed.exists()
-    assert box.machine().nginx.test().ok
+    assert box.machine().servers["nginx"].test().ok
 
 
 def test_remove_knows_its_files_without_its_record(box: Box) -> None:
@@ -257,12 +257,12 @@ def test_all_of_our_configuration_gone_is_a_stop(box: Box) -> None:
     kept = {path: box.paths.at(path).read_bytes() for path in (DROPIN, INCLUDED)}
     for path in reversed(kept):
         box.paths.at(path).unlink()
-    box.machine().nginx.reload()
+    box.machine().servers["nginx"].reload()
     box.reconcile()
     assert not box.paths.armed.exists()
     for path, content in kept.items():
         box.paths.at(path).write_bytes(content)
-    box.machine().nginx.reload()
+    box.machine().servers["nginx"].reload()
     box.reconcile()
     assert not box.is_ours()
 

@@ -13,7 +13,6 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -130,7 +129,7 @@ def test_nothing_needs_the_owners_test(box: Box, happen: Break, way: Callable[[B
         path.write_bytes(hooked[path]) if path in hooked else path.unlink()
     box.good("remove")
     assert {path: path.read_bytes() for path in files(box)} == owner
-    box.machine().nginx.reload()
+    box.machine().servers["nginx"].reload()
     assert box.answer().status == 200
     (box.root / "ngx_http_echo_module.so").unlink(missing_ok=True)
     assert box.tree() == before
@@ -148,11 +147,7 @@ def waiting(tmp_path: Path) -> Iterator[Box]:
     program.parent.mkdir(parents=True, exist_ok=True)
     program.write_text(f"#!/bin/sh\nexec unshare --mount sh -c '{real}' nginx \"$@\"\n")
     program.chmod(0o755)
-    made.platform = replace(
-        made.platform,
-        nginx=(str(program), *made.platform.nginx[1:]),
-        nginx_reload=(str(program), *made.platform.nginx_reload[1:]),
-    )
+    made.command_nginx(str(program))
     made.start()
     yield made
     made.stop()
@@ -167,7 +162,7 @@ def test_a_name_server_that_never_answers(waiting: Box, way: Callable[[Box], Out
     box.arm()
     place = no_name(box)
     begun = time.monotonic()
-    assert not box.machine().nginx.test().ok
+    assert not box.machine().servers["nginx"].test().ok
     waited_s = time.monotonic() - begun
     assert waited_s > 1.5, "the name server answered"
     (told,) = (finding for finding in box.good("status").findings if finding.code == BROKEN)
@@ -200,7 +195,7 @@ def test_ours_is_called_ours(box: Box) -> None:
     assert "piquet.conf:1 is ours." in told.message and "remove" in told.hint
     outcome = box.good("remove")
     assert outcome.message == "Removed: nothing of piquet is left." and box.tree() == before
-    assert box.machine().nginx.test().ok and box.answer().status == 200
+    assert box.machine().servers["nginx"].test().ok and box.answer().status == 200
 
 
 @pytest.fixture
@@ -208,11 +203,7 @@ def upgraded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Box]:
     """A box whose nginx runs as another build, and may be upgraded under it."""
     made = Box(tmp_path)
     program = other_nginx(made.root / "usr/sbin")
-    made.platform = replace(
-        made.platform,
-        nginx=(str(program), *made.platform.nginx[1:]),
-        nginx_reload=(str(program), *made.platform.nginx_reload[1:]),
-    )
+    made.command_nginx(str(program))
     monkeypatch.setattr(web_server, "RELOAD_TIMEOUT_S", 0.5)
     made.start()
     yield made
@@ -221,7 +212,7 @@ def upgraded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Box]:
 
 def upgrade(box: Box) -> None:
     """As dpkg does: the new file takes the name of the old one, which goes on running; a module comes with it."""
-    program = Path(box.platform.nginx[0])
+    program = Path(box.platform.packaged["nginx"].command[0])
     new = program.with_suffix(".dpkg-new")
     shutil.copy(shutil.which("nginx") or "", new)
     new.replace(program)
@@ -234,7 +225,7 @@ def test_an_upgrade_that_nobody_restarted(upgraded: Box, way: Callable[[Box], Ou
     box = upgraded
     box.arm()
     upgrade(box)
-    assert box.machine().nginx.test().ok and box.is_ours()
+    assert box.machine().servers["nginx"].test().ok and box.is_ours()
     outcome = way(box)
     assert outcome.is_ok, outcome.findings
     (told,) = (finding for finding in outcome.findings if finding.code == KEPT)
@@ -242,7 +233,7 @@ def test_an_upgrade_that_nobody_restarted(upgraded: Box, way: Callable[[Box], Ou
     assert not box.is_ours() and not box.paths.hooks.exists()
     assert not [path for path in files(box) if b"piquet hook" in path.read_bytes()]
     box.stop()
-    master = box.machine().nginx.master()
+    master = box.machine().servers["nginx"].master()
     while master is not None and Path(f"/proc/{master.pid}").exists():
         time.sleep(0.05)
     box.start()
@@ -270,7 +261,7 @@ def no_apache_certificate(box: Box) -> str:
 def test_an_apache_beside(box: Box, happen: Break) -> None:
     """It runs, and refuses what is on disk: told with its place, and no reason to leave anything of ours there."""
     before = box.tree()
-    subprocess.run([*box.platform.apache], check=True)
+    subprocess.run([*box.platform.packaged["apache"].command], check=True)
     deadline = time.monotonic() + 10
     while not (box.root / "apache.pid").exists() and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -37,11 +37,14 @@ def faulty(outcome: Outcome) -> Finding:
 def own_run(box: Box) -> None:
     """nginx is started anew with a folder of its own over ours, as a unit with TemporaryFileSystem= does."""
     box.stop()
-    while box.machine().nginx.is_running():
+    while box.machine().servers["nginx"].is_running():
         time.sleep(0.05)
     box.paths.run.mkdir(exist_ok=True)
     mounted = f'mount -t tmpfs none "{box.paths.run}" && exec "$@"'
-    subprocess.run(["unshare", "--mount", "sh", "-ec", mounted, "sh", *box.platform.nginx], check=True)
+    subprocess.run(
+        ["unshare", "--mount", "sh", "-ec", mounted, "sh", *box.platform.packaged["nginx"].command],
+        check=True,
+    )
     deadline = time.monotonic() + 10
     while box.answer().is_unasked:
         assert time.monotonic() < deadline
@@ -67,7 +70,7 @@ def test_a_server_with_a_run_of_its_own_is_not_armed(box: Box, options: dict[str
     assert found.got == f"{SITES[0]}: 200; {SITES[1]}: 200"
     assert box.tree() == before and not box.paths.armed.exists()
     box.stop()
-    while box.machine().nginx.is_running():
+    while box.machine().servers["nginx"].is_running():
         time.sleep(0.05)
     box.start()
     assert box.good("arm", plan_digest=digest, **options).is_ok
@@ -80,7 +83,7 @@ def test_what_runs_is_asked_and_not_what_is_on_disk(box: Box) -> None:
     for path, text in without_hooks(box, *SITES).items():
         path.write_text(text)
     assert "its sites answer before ours" in faulty(box.ask("arm", plan_digest=digest)).message
-    box.machine().nginx.reload()
+    box.machine().servers["nginx"].reload()
     box.good("arm", plan_digest=digest)
 
 
@@ -102,7 +105,7 @@ def test_who_answers_everything_alike_proves_nothing(box: Box) -> None:
         path.write_text(
             path.read_text().replace("return ", "add_header X-Piquet test/proof; return 204; return ")
         )
-    box.machine().nginx.reload()
+    box.machine().servers["nginx"].reload()
     for path, text in hooked.items():
         path.write_text(text)
     found = faulty(box.ask("arm", plan_digest=digest))
@@ -204,7 +207,7 @@ def test_nobody_listens(box: Box) -> None:
     staged = manifest.staged(box.paths)
     assert staged is not None
     box.stop()
-    while box.machine().nginx.is_running():
+    while box.machine().servers["nginx"].is_running():
         time.sleep(0.05)
     (found,) = proof.unproved(box.machine(), staged)
     assert "nobody answered" in found.message
@@ -215,7 +218,7 @@ def test_what_the_kernel_forbids_is_named(box: Box, tmp_path: Path, monkeypatch:
     (tmp_path / "enforce").write_text("1")
     monkeypatch.setattr(proof_causes, "_ENFORCE", tmp_path / "enforce")
     reason, hint = proof_causes.cause(
-        box.machine().nginx, "nginx", tmp_path / "enforce", [probe.ProbeAnswer(404, None)]
+        box.machine().servers["nginx"], "nginx", tmp_path / "enforce", [probe.ProbeAnswer(404, None)]
     )
     assert "SELinux enforces" in reason and "ausearch" in hint
 

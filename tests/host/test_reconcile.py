@@ -236,7 +236,7 @@ def test_a_site_that_closes_connections_has_answered(box: Box) -> None:
     """`return 444` is as usual; it is not asked for ever."""
     path = box.root / f"etc/nginx/sites-available/{SITES[0]}"
     path.write_text(path.read_text().replace("return 200 'www.a.test'", "return 444"))
-    box.machine().nginx.reload()
+    box.machine().servers["nginx"].reload()
     box.arm()
     box.now += HOUR_S
     assert box.reconcile().findings == ()
@@ -263,7 +263,7 @@ def test_a_start_that_does_not_happen_is_journalled(box: Box) -> None:
     assert (said.is_ok, severity(said, "start-not-confirmed")) == (False, "error")
     for path, text in hooked.items():
         path.write_text(text)
-    box.machine().nginx.reload()
+    box.machine().servers["nginx"].reload()
     box.reconcile()
     assert box.journal()[-1] == "start-confirmed"
     assert box.good("status")
@@ -290,7 +290,7 @@ def test_a_site_that_is_still_ours_after_the_end_is_taken_back(box: Box) -> None
     assert box.journal()[-2:] == ["configuration-moved-away", "escalated"]
     assert not box.paths.at(DROPIN).exists()
     assert not box.paths.at(INCLUDED).exists()
-    assert box.machine().nginx.test().ok
+    assert box.machine().servers["nginx"].test().ok
     box.good("remove")
     left = {name: row for name, row in box.tree().items() if name not in before}
     assert left == {}

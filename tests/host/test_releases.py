@@ -181,14 +181,14 @@ def test_a_site_that_stays_ours_is_told(box: Box) -> None:
     file = box.root / f"etc/nginx/sites-available/{SITES[0]}"
     text = file.read_text()
     file.write_text(text.replace("server {", "server { add_header X-Piquet test/1/block always;", 1))
-    box.machine().nginx.reload()
+    box.machine().servers["nginx"].reload()
     (box.paths.live / SITES[0]).unlink()
     for _ in range(2):
         assert "stop-not-confirmed" in codes(box.reconcile())
     assert not box.ask("status").is_ok
     assert box.is_ours(SITES[1]), "the others go on"
     file.write_text(text)
-    box.machine().nginx.reload()
+    box.machine().servers["nginx"].reload()
     box.reconcile()
     assert codes(box.good("status")) == set()
 

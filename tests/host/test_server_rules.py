@@ -68,7 +68,7 @@ def test_ours_are_not_counted() -> None:
 
 def test_rules_that_have_come_since_the_survey_are_seen(still: Box) -> None:
     """By arm, from what a real Apache says that it reads; where ours are not handed down there is no harm."""
-    apache = still.machine().apache
+    apache = still.machine().servers["apache"]
     decide = still.paths.at("/etc/piquet/apache/20-decide.conf")
     decide.parent.mkdir(parents=True)
     seen = []
@@ -77,13 +77,13 @@ def test_rules_that_have_come_since_the_survey_are_seen(still: Box) -> None:
         for others in ("", "RewriteEngine On\nRewriteRule ^/x - [G]\n"):
             (still.apache_conf.parent / "conf-enabled/davical.conf").write_text(others)
             apache.forget()
-            seen.append(apache.hands_down_rules_of_others())
+            seen.append(bool(apache.readiness()))
     assert [False, True, False, False] == seen
 
 
 def test_the_configuration_is_asked_for_once(still: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many questions a verb has; again when files have changed."""
-    apache, asked = still.machine().apache, []
+    apache, asked = still.machine().servers["apache"], []
     run = commands.execute
 
     def count(command: Sequence[str], *args: float, **options: bool) -> commands.Result:
@@ -94,6 +94,6 @@ def test_the_configuration_is_asked_for_once(still: Box, monkeypatch: pytest.Mon
     for expected in (1, 2):
         apache.survey()
         apache.tree()
-        apache.hands_down_rules_of_others()
+        apache.readiness()
         assert len(asked) == expected
         apache.forget()

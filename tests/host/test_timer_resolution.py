@@ -31,7 +31,7 @@ def test_the_survey_tells_it(box: Box, written: str, is_included: bool) -> None:
     line, included = f"timer_resolution {written};\n", box.conf.parent / "snippets/timer.conf"
     included.write_text(line)
     box.conf.write_text((f"include {included};\n" if is_included else line) + box.conf.read_text())
-    assert box.machine().nginx.test().ok
+    assert box.machine().servers["nginx"].test().ok
     outcome = box.good("survey")
     assert outcome.survey is not None
     assert outcome.survey["nginx"]["http"]["timer_resolution_ms"] == (VALUES[written] or None)
@@ -61,7 +61,7 @@ def test_nginx_reads_it_so(box: Box, written: str) -> None:
     path = next((box.conf.parent / "sites-available").iterdir())
     path.write_text(path.read_text().replace("return ", "add_header X-Piquet $msec; return "))
     box.conf.write_text(f"timer_resolution {written};\n" + box.conf.read_text())
-    box.machine().nginx.reload()
+    box.machine().servers["nginx"].reload()
     late_s, ends_at = 0.0, time.monotonic() + 4
     while time.monotonic() < ends_at:
         mark = box.answer(path.name).mark

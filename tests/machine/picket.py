@@ -557,7 +557,7 @@ class Picket(Outsiders, RuleBasedStateMachine):
         return self.world.ask("hook", files=self._surveyed())
 
     def _surveyed(self) -> dict[str, str]:
-        survey = self.world.machine().nginx.survey()
+        survey = self.world.machine().servers["nginx"].survey()
         if survey is None:  # it is not installed
             return {}
         files: dict[str, str] = survey.document["files"]

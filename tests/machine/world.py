@@ -169,7 +169,7 @@ class World(Box):
     def meet_another(self) -> None:
         """Live once as another machine that is armed with the first plan, and keep what it has."""
         (self.root / "etc/machine-id").write_text("f" * 32 + "\n")
-        plan, survey = self.plan(0), self.machine().nginx.survey()
+        plan, survey = self.plan(0), self.machine().servers["nginx"].survey()
         assert survey is not None
         self.good("hook", files=survey.document["files"])
         self.good("stage", dict(plan.members), plan_digest=plan.digest)
@@ -232,10 +232,10 @@ class World(Box):
     def machine(self, role: str = "controller") -> Machine:
         """A fresh look at the box, with servers that are told."""
         machine = super().machine(role)
-        machine.nginx._version = self.version_text
+        machine.servers["nginx"]._version = self.version_text
         if not self.is_live:
-            machine.nginx = ToldNginx(self)
-            machine.apache = ToldApache(self)
+            machine.servers["nginx"] = ToldNginx(self)
+            machine.servers["apache"] = ToldApache(self)
         machine.schedules = {"none": Units(self)}
         return machine
 
@@ -243,8 +243,7 @@ class World(Box):
         """What the real server says about the files as they are; asked once per set of bytes."""
         key = (name, json.dumps(self._texts(name), sort_keys=True).encode())
         if key not in self._verdicts:
-            command = self.platform.nginx if name == "nginx" else self.platform.apache
-            self._verdicts[key] = commands.execute([*command, "-t"])
+            self._verdicts[key] = commands.execute(self.platform.packaged[name].test)
         return self._verdicts[key]
 
     def _texts(self, name: str) -> dict[str, str]:
@@ -320,7 +319,11 @@ class LiveWorld(World):
         """Start the server if it does not run and can."""
         if self.is_running() or not self.is_installed or not self.verdict(self.provider).ok:
             return
-        command = self.platform.nginx if self.provider == "nginx" else (*self.platform.apache, "-k", "start")
+        command = (
+            self.platform.packaged["nginx"].command
+            if self.provider == "nginx"
+            else (*self.platform.packaged["apache"].command, "-k", "start")
+        )
         values = (str(self.root / "calendar"), "%s", "1", "1")
         calendar = {"LD_PRELOAD": faketime_library(), "FAKETIME_DISABLE_SHM": "1", "NO_FAKE_STAT": "1"}
         env = {**os.environ, **calendar, **dict(zip(CALENDAR, values, strict=True))}
@@ -339,7 +342,9 @@ class LiveWorld(World):
     def is_running(self) -> bool:
         """Whether its process is there."""
         machine = self.machine()
-        return (machine.nginx if self.provider == "nginx" else machine.apache).is_running()
+        return (
+            machine.servers["nginx"] if self.provider == "nginx" else machine.servers["apache"]
+        ).is_running()
 
     def shows(self, key: str) -> bool:
         """What it really answers."""

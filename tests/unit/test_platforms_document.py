@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from piquet.host.servers.registry import servers_of
+from piquet.host.system.paths import Paths
 from piquet.host.system.platforms import FAMILIES, UNKNOWN, parse_os_release, platform_of
 from testbed import image
 from tests.host.platforms_document import PATH, RUN_ON, platforms_document
@@ -34,9 +36,7 @@ def test_families_are_told_apart() -> None:
 
 def test_every_family_has_its_own_paths() -> None:
     """All are absolute, so that none of them depends on where the agent runs; a folder may be missing."""
-    for family in FAMILIES:
-        places = (family.nginx_conf, family.nginx_pid, family.apache_conf, family.apache_pid)
-        assert all(place.startswith("/") for place in places), family.name
-        assert all(
-            place == "" or place.startswith("/etc/") for place in (family.nginx_dropin, family.apache_dropin)
-        )
+    for server in (s for family in FAMILIES for s in servers_of(family, Paths()).values()):
+        is_ = server.packaged
+        assert is_.conf.startswith("/") and is_.pid.startswith("/"), server.platform.name
+        assert is_.dropin == "" or is_.dropin.startswith("/etc/")

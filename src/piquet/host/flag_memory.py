@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""After a release: have nginx forget flags that it may remember, by a reload that its own test allows."""
+"""After a release: have a server forget flags that it may remember, by a reload that its own test allows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any, Dict, List, Tuple
 from piquet.host.errors import AgentError
 from piquet.host.machine import Machine
 from piquet.host.servers import web_server
-from piquet.host.servers.nginx import server as nginx
 from piquet.host.state.manifest import Manifest
 from piquet.protocol.findings import Finding
 
@@ -36,23 +35,21 @@ def forget(
 
 
 def _remembers(machine: Machine, staged: Manifest) -> bool:
-    """Whether there is an nginx at work that asks for flags by way of its cache."""
-    server = machine.nginx
-    return staged.needs_hooks and server.is_present() and server.is_running() and _lag_s(machine) > 0
-
-
-def _lag_s(machine: Machine) -> int:
-    return nginx.flag_lag_s(machine.nginx.configuration(), machine.paths)
+    """Whether there is a server at work that asks for flags by way of its cache."""
+    server = machine.hooked_server
+    return staged.needs_hooks and server.is_present() and server.is_running() and server.flag_lag_s() > 0
 
 
 def _reloaded(machine: Machine) -> Tuple[bool, List[Finding]]:
-    machine.nginx.forget()
-    if not machine.nginx.test().ok:
-        more = f"open_file_cache may show a flag for {_lag_s(machine)} s after it is gone; it is tried every minute."
-        return False, [replace(web_server.unloaded(machine.nginx, more), code=CODE)]
+    server = machine.hooked_server
+    server.forget()
+    if not server.test().ok:
+        lag_s = server.flag_lag_s()
+        more = f"open_file_cache may show a flag for {lag_s} s after it is gone; it is tried every minute."
+        return False, [replace(web_server.unloaded(server, more), code=CODE)]
     try:
-        machine.nginx.reload()
+        server.reload()
     except AgentError as error:
         return False, list(error.findings)
-    message = "open_file_cache is used, so nginx was reloaded to make it look for flags again."
-    return True, [Finding("info", CODE, "nginx", message)]
+    message = f"open_file_cache is used, so {server.name} was reloaded to make it look for flags again."
+    return True, [Finding("info", CODE, server.name, message)]

@@ -2,7 +2,7 @@
 """Noticing that somebody, or their deploy, has taken our line out of a selected site's server block.
 
 A person who stops a site and a configuration management cannot be told apart, so it is a stop: once two looks a minute
-apart find the line missing, and nginx's own test passes, the site's flag goes for good. A file that is missing or
+apart find the line missing, and the server's own test passes, the site's flag goes for good. A file that is missing or
 cannot be read is none, nor is a block that is new. Only `hook`, with an operator behind it, writes into foreign files.
 
 Reading thousands of files every minute would be rude: a stat per hooked file says when to look.
@@ -13,16 +13,15 @@ from __future__ import annotations
 import contextlib
 from collections import Counter
 from pathlib import Path
-from typing import Any, Dict, FrozenSet, Iterable, List, Mapping
+from typing import Any, Dict, FrozenSet, Iterable, List, Mapping, Optional
 
 from piquet.host import stops
 from piquet.host.machine import Machine
-from piquet.host.servers.nginx import server as nginx
-from piquet.host.servers.nginx.config import Block
+from piquet.host.servers.hooked_server import HookedBlock
 from piquet.host.state import armed, documents, manifest, store
 from piquet.host.state.armed import Armed
+from piquet.host.state.manifest import Manifest, StagedEntry
 from piquet.protocol.findings import Finding, Severity
-from piquet.protocol.places import NGINX_DROPIN
 
 _APART_S = 50.0
 """Between two looks; the timer's minutes are some seconds longer or shorter on a busy machine."""
@@ -60,8 +59,8 @@ def _since(value: Any) -> Dict[str, float]:
 
 
 def _absent_since(machine: Machine, current: Armed, before: Mapping[str, float]) -> Dict[str, float]:
-    """The same, now. While nginx's own test fails somebody is at work, and no look counts."""
-    if not machine.nginx.test().ok:
+    """The same, now. While the server's own test fails somebody is at work, and no look counts."""
+    if not machine.hooked_server.test().ok:
         return dict(before)
     now = machine.now()
     return {key: min(before.get(key, now), now) for key in absent(machine, current)}
@@ -78,7 +77,7 @@ def unhooked_keys(machine: Machine) -> FrozenSet[str]:
     """Entries with a server block that has no line, or not as the first, however it came."""
     late = {name for block in late_blocks(machine) for name in block.names}
     staged = manifest.staged(machine.paths)
-    keys = {e.key for e in staged.entries if e.provider == "nginx" and e.name in late} if staged else set()
+    keys = {entry.key for entry in _hooked_entries(machine, staged) if entry.name in late}
     return frozenset(_count(machine, is_hooked=False)) | keys
 
 
@@ -91,7 +90,7 @@ def _count(machine: Machine, *, is_hooked: bool) -> Dict[str, int]:
     staged = manifest.staged(machine.paths)
     if staged is None or not staged.needs_hooks:
         return {}
-    keys = {entry.name: entry.key for entry in staged.entries if entry.provider == "nginx"}
+    keys = {entry.name: entry.key for entry in _hooked_entries(machine, staged)}
     blocks = (block for block in selected_blocks(machine) if (block.hooked is not None) is is_hooked)
     return dict(Counter(keys[name] for block in blocks for name in block.names if name in keys))
 
@@ -108,21 +107,26 @@ def stamps_of(paths: Iterable[str]) -> Dict[str, Any]:
     return found
 
 
-def selected_blocks(machine: Machine) -> List[Block]:
-    """Server blocks that serve a selected nginx site of the staged bundle."""
-    staged = manifest.staged(machine.paths)
-    names = {e.name for e in staged.entries if e.provider == "nginx"} if staged else set()
-    return nginx.covering(machine.nginx.blocks(), names) if names and machine.nginx.is_present() else []
+def selected_blocks(machine: Machine) -> List[HookedBlock]:
+    """Blocks of the hooked server that serve a selected site of the staged bundle."""
+    names = {entry.name for entry in _hooked_entries(machine, manifest.staged(machine.paths))}
+    server = machine.hooked_server
+    return server.serving(names) if names and server.is_present() else []
 
 
-def missing_blocks(machine: Machine) -> List[Block]:
+def _hooked_entries(machine: Machine, staged: Optional[Manifest]) -> List[StagedEntry]:
+    """Those of what is staged that the hooked server answers for."""
+    return [e for e in staged.entries if e.provider == machine.hooked_server.name] if staged else []
+
+
+def missing_blocks(machine: Machine) -> List[HookedBlock]:
     """Those without a hook, where what is staged needs one."""
     staged = manifest.staged(machine.paths)
     blocks = selected_blocks(machine) if staged and staged.needs_hooks else []
     return [block for block in blocks if block.hooked is None]
 
 
-def late_blocks(machine: Machine) -> List[Block]:
+def late_blocks(machine: Machine) -> List[HookedBlock]:
     """Those in which something, a redirect of certbot's say, has come to stand before our line."""
     staged = manifest.staged(machine.paths)
     blocks = selected_blocks(machine) if staged and staged.needs_hooks else []
@@ -130,15 +134,16 @@ def late_blocks(machine: Machine) -> List[Block]:
 
 
 def unread(machine: Machine) -> List[Finding]:
-    """Our drop-in is there and nginx does not read it: what the hook line reads is no error then, and shows nothing."""
+    """Our drop-in is there and not read: what the hook line reads is no error then, and shows nothing."""
     staged = manifest.staged(machine.paths)
-    if staged is None or "nginx" not in staged.providers or not machine.nginx.is_present():
+    server = machine.hooked_server
+    if staged is None or server.name not in staged.providers or not server.is_present():
         return []
-    read = machine.nginx.configuration().files
-    names = (name for name in staged.server_files() if name.endswith(f"/{NGINX_DROPIN}"))
+    read = server.configuration().files
+    names = (name for name in staged.server_files() if name.endswith(f"/{server.dropin}"))
     there = [path for path in map(machine.paths.at, names) if path.is_file()]
-    message = "nginx does not read it any more, so no site would go on strike."
-    hint = "whoever took its folder out of nginx.conf must include it again; or survey, plan and stage anew"
+    message = f"{server.name} does not read it any more, so no site would go on strike."
+    hint = f"whoever took its folder out of {server.name}.conf must include it again; or survey, plan and stage anew"
     return [
         Finding("warning", "dropin-not-read", str(path), message, f"include {path.parent}/*.conf", hint=hint)
         for path in there
@@ -146,7 +151,7 @@ def unread(machine: Machine) -> List[Finding]:
     ]
 
 
-def place(block: Block) -> Dict[str, Any]:
+def place(block: HookedBlock) -> Dict[str, Any]:
     """Where a block is."""
     return {"file": str(block.file), "line": block.line, "names": list(block.names)}
 
@@ -154,11 +159,11 @@ def place(block: Block) -> Dict[str, Any]:
 def unreached(record: Dict[str, Any]) -> Finding:
     """One selected site that the strike does not reach."""
     message = "A selected site's server block has no hook, so the strike does not reach it."
-    hint = "run hook (it reloads nginx), then arm"
+    hint = "run hook (it reloads the server), then arm"
     return Finding("warning", "hook-missing", f"{record['file']}:{record['line']}", message, hint=hint)
 
 
-def not_first(block: Block, severity: Severity = "warning") -> Finding:
+def not_first(block: HookedBlock, severity: Severity = "warning") -> Finding:
     """One selected site where the owner's own words win over the strike."""
     message = "The hook is not the first thing in its block: what stands before it wins."
     got = ", ".join(block.before_hook)

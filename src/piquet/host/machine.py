@@ -11,9 +11,8 @@ from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional
 
 from piquet.host.errors import AgentError
 from piquet.host.servers import web_server
-from piquet.host.servers.apache.server import Apache
-from piquet.host.servers.nginx import hook_line
-from piquet.host.servers.nginx.server import Nginx
+from piquet.host.servers.hooked_server import HookedServer
+from piquet.host.servers.registry import servers_of
 from piquet.host.servers.web_server import WebServer
 from piquet.host.state import journal, rollback_stamp, store, transaction
 from piquet.host.system import files
@@ -28,23 +27,23 @@ class Machine:
     """Everything with an edge, in one place; tests make one with a root of their own.
 
     Attributes:
+        servers: every kind that we know, by name, there or not.
         recalled: the stamp of the last rollback when this process began.
     """
 
     paths: Paths
     platform: Platform
     os_release: Dict[str, str]
-    nginx: Nginx
-    apache: Apache
+    servers: Dict[str, WebServer]
     schedules: Mapping[str, Schedule]
     role: str
     clock: Callable[[], float] = time.time
     recalled: Optional[int] = None
 
     @property
-    def servers(self) -> Dict[str, WebServer]:
-        """Every kind of server that we know."""
-        return {"nginx": self.nginx, "apache": self.apache}
+    def hooked_server(self) -> HookedServer:
+        """The one kind of server whose virtual hosts need our line."""
+        return next((s for s in self.servers.values() if isinstance(s, HookedServer)), HookedServer())
 
     def present(self) -> Dict[str, WebServer]:
         """Those that are installed."""
@@ -80,9 +79,8 @@ def this_machine(
     except OSError:
         os_release = {}
     platform = platform or platform_of(os_release)
-    nginx, apache = Nginx(platform, paths), Apache(platform, paths)
     known, recalled = schedules(platform, paths), rollback_stamp.stamped(paths)
-    return Machine(paths, platform, os_release, nginx, apache, known, role, clock, recalled)
+    return Machine(paths, platform, os_release, servers_of(platform, paths), known, role, clock, recalled)
 
 
 def this_boot(machine: Machine) -> str:
@@ -113,10 +111,9 @@ def settle(machine: Machine, names: Iterable[str]) -> List[Finding]:
 def undo_open(machine: Machine) -> List[Finding]:
     """Undo the open transaction: files, then servers; it stays open if a file could not be put back."""
     record = transaction.open_register(machine.paths)
-    include = machine.paths.hook_include
     is_hook = record.get("verb") == "hook"
     findings = transaction.put_back(
-        machine.paths, (lambda _, text: hook_line.remove_hook(text, include)) if is_hook else None
+        machine.paths, (lambda _, text: machine.hooked_server.without_hook(text)) if is_hook else None
     )
     findings += settle(machine, record.get("servers", []))
     if not any(finding.code == "not-restored" for finding in findings):

@@ -35,7 +35,7 @@ def cause(server: WebServer, name: str, file: Path, answers: Sequence[probe.Prob
             "see whether it runs and what it listens on (ss -ltnp)",
         )
     hidden = next((found for process in _processes(server) if (found := _hidden(process, file))), None)
-    return hidden or _denied(server) or _answered(name, answers)
+    return hidden or _denied(server) or _answered(server, answers)
 
 
 def _processes(server: WebServer) -> Iterator[Process]:
@@ -90,21 +90,16 @@ def _denied(server: WebServer) -> Optional[Tuple[str, str]]:
     return None
 
 
-def _answered(name: str, answers: Sequence[probe.ProbeAnswer]) -> Tuple[str, str]:
+def _answered(server: WebServer, answers: Sequence[probe.ProbeAnswer]) -> Tuple[str, str]:
     """That something else answers first, or that nothing of the kind is known."""
     if any(answer.mark for answer in answers):
         return (
             "what answers carries our header without being ours",
             "see who sets X-Piquet in the sites' own rules",
         )
-    where = (
-        "what stands before the hook in its blocks"
-        if name == "nginx"
-        else "rules, modules and <Location> sections"
-    )
     return (
         "its sites answer before ours",
-        f"see {where}, and what stands in front of it on this port; then arm",
+        f"see {server.answers_first}, and what stands in front of it on this port; then arm",
     )
 
 

@@ -34,17 +34,12 @@ def _server(machine: Machine, name: str, staged: Manifest) -> List[Finding]:
     elif name in loaded.not_loaded(machine, staged):
         message = f"{name} has not loaded what was staged."
         found.append(Finding("error", "not-loaded", name, message, hint="stage again, or reload it"))
-    if name == "apache" and machine.apache.hands_down_rules_of_others():
-        message = (
-            "Rewrite rules have come to the server level since the survey; with ours, sites take them over."
-        )
-        hint = "survey again, then plan and stage: ours are then left to the server level"
-        found.append(Finding("error", "server-level-rules", name, message, hint=hint))
-    return found
+    return [*found, *server.readiness()]
 
 
 def _hooks(machine: Machine, staged: Manifest) -> List[Finding]:
-    """Every selected nginx site must be served, by blocks that carry the hook where that is how we act."""
+    """Every selected site of the hooked server must be served, by blocks that carry the hook where we act by it."""
+    server = machine.hooked_server
     blocks = hook_watch.selected_blocks(machine)
     served = {name for block in blocks for name in block.names}
     found = [
@@ -52,11 +47,11 @@ def _hooks(machine: Machine, staged: Manifest) -> List[Finding]:
             "error",
             "not-served",
             entry.name,
-            "No server block of nginx serves it any more.",
+            f"No server block of {server.name} serves it any more.",
             hint="survey this host again, then plan and stage",
         )
         for entry in staged.entries
-        if entry.provider == "nginx" and entry.name not in served
+        if entry.provider == server.name and entry.name not in served
     ]
     for block in blocks if staged.needs_hooks else ():
         place = f"{block.file}:{block.line}"

@@ -78,9 +78,9 @@ def _entries(machine: Machine, staged: Optional[Manifest], current: Optional[Arm
 
 def _hooked(machine: Machine, staged: Optional[Manifest]) -> Dict[str, Any]:
     """Blocks of selected sites, or of all sites while nothing is staged."""
-    if not machine.nginx.is_present():
+    if not machine.hooked_server.is_present():
         return {"blocks": 0, "hooked": 0, "missing": []}
-    blocks = hook_watch.selected_blocks(machine) if staged else machine.nginx.blocks()
+    blocks = hook_watch.selected_blocks(machine) if staged else machine.hooked_server.blocks()
     unhooked = [hook_watch.place(block) for block in blocks if block.hooked is None]
     missing = [] if staged and not staged.needs_hooks else unhooked
     return {"blocks": len(blocks), "hooked": len(blocks) - len(unhooked), "missing": missing}

@@ -97,9 +97,8 @@ def _forget(
     machine: Machine, staged: Manifest, seen: Dict[str, Any], due: List[Stop]
 ) -> tuple[bool, List[Finding]]:
     """One reload for all stops that are new."""
-    names = [
-        stop.name for stop in due if stop.entry.provider == "nginx" and stop.name not in seen["forgotten"]
-    ]
+    name = machine.hooked_server.name
+    names = [s.name for s in due if s.entry.provider == name and s.name not in seen["forgotten"]]
     if not names:
         return True, []
     is_done, findings = flag_memory.forget(machine, staged, seen, names[0])

@@ -9,13 +9,14 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, Optional, Sequence, Set, Tuple
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Set, Tuple
 
 from piquet.host.errors import ConfigurationError
 from piquet.host.servers import complaints
 from piquet.host.system import commands, processes
 from piquet.host.system.paths import Paths
 from piquet.host.system.pause import pause
+from piquet.host.system.platforms import DEBIAN, NOT_PACKAGED, UNKNOWN, Packaged, Platform
 from piquet.host.system.processes import Process
 from piquet.protocol.findings import Finding, Severity
 
@@ -41,15 +42,30 @@ class WebServer:
     """
 
     name = "null"
+    title = "no server"
+    """For people."""
     dropin = ""
     """Name of our file in its own folder."""
     dropin_sign = b"piquet"
     """What a copy of it has; more than the word where others might give a file that name."""
+    packages: Mapping[str, Packaged] = {}
+    """Family of operating systems → how it packages the server; of others as Debian does."""
+    test_in_words = ""
+    """What somebody types to test its configuration."""
+    vhosts_in_words = ("", "")
+    """Key of its virtual hosts in a survey, and their name for people."""
+    answers_first = ""
+    """What of it can answer before ours, for people."""
+    access_logs: Tuple[str, ...] = ()
+    """Globs below the root, of its packages' log files."""
 
-    def __init__(self) -> None:
+    def __init__(self, platform: Platform = UNKNOWN, paths: Optional[Paths] = None) -> None:
         """Nothing tested yet."""
         self._tested: Optional[commands.Result] = None
-        self.paths = Paths()
+        self.paths = paths or Paths()
+        self.platform = platform
+        packages, debian = self.packages, self.packages.get(DEBIAN.name, NOT_PACKAGED)
+        self.packaged = platform.packaged.get(self.name) or packages.get(platform.name, debian)
 
     def is_present(self) -> bool:
         """Whether the server is installed."""
@@ -105,6 +121,10 @@ class WebServer:
 
     def reads(self) -> List[Path]:
         """Files that its configuration on disk consists of, links to them, and folders that it takes files from."""
+        return []
+
+    def readiness(self) -> List[Finding]:
+        """Why it would not show what is staged, besides what is asked of every server."""
         return []
 
     def _test(self) -> commands.Result:
@@ -163,7 +183,7 @@ def broken(server: WebServer) -> Finding:
     output = server.test().output
     complaint = complaints.first_complaint(output, server.paths)
     message = f"{server.name} refuses its configuration as it is on disk{complaint.words}."
-    hint = f"{complaint.hint}; `{'nginx -t' if server.name == 'nginx' else 'apachectl -t'}` shows where"
+    hint = f"{complaint.hint}; `{server.test_in_words}` shows where"
     return Finding(
         "error", "configuration-broken", server.name, message, got=output.strip()[-2000:], hint=hint
     )

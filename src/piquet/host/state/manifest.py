@@ -18,7 +18,7 @@ from piquet.protocol.http import ABOUT_PATH
 from piquet.protocol.places import DIGEST_MARK
 
 _NOT_SERVERS = (f"{places.LIB}/", "/usr/local/sbin/", "/etc/systemd/", "/etc/cron.d/")
-_BY_DROPIN, _BY_HOOK = f"{places.ETC}/", f"{places.NGINX_HOOK_DIR}/"
+_BY_DROPIN, _BY_HOOK = f"{places.ETC}/", f"{places.HOOK_DIR}/"
 
 
 @dataclass(frozen=True)
@@ -79,8 +79,9 @@ class Manifest:
 
     @property
     def needs_hooks(self) -> bool:
-        """Whether nginx shows something by the hook line; by Lua it needs none."""
-        return "nginx" in self.providers and self.document.get("variants", {}).get("nginx") != "lua"
+        """Whether a server shows something by the hook line."""
+        variants = self.document.get("variants", {})
+        return any(variants.get(provider) == places.BY_HOOK for provider in self.providers)
 
     def witness_path(self, number: int) -> str:
         """What to ask a site for in a phase: only a block answers everywhere, what this is every phase says."""

@@ -10,9 +10,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, Tuple
 
-PATTERNS = ("var/log/nginx/*access*.log", "var/log/apache2/*access*.log", "var/log/httpd/*access*log")
 _FILES = 20
 _TAIL_BYTES = 65536
 _LEAST = 10
@@ -29,15 +28,16 @@ _CHECKER = re.compile(
 )
 
 
-def health_checks(root: Path) -> List[Dict[str, Any]]:
+def health_checks(root: Path, patterns: Iterable[str]) -> List[Dict[str, Any]]:
     """Paths that look like a health check's, the most frequent first.
 
     Args:
         root: of the machine.
+        patterns: of log files below it.
     """
     asked: Counter[Tuple[str, str]] = Counter()
     nameless: Counter[Tuple[str, str]] = Counter()
-    for line in _lines(root):
+    for line in _lines(root, patterns):
         found = _LINE.match(line)
         if not found:
             continue
@@ -54,9 +54,9 @@ def health_checks(root: Path) -> List[Dict[str, Any]]:
     return [{"path": path, "agent": agent, "count": count} for (path, agent), count in often[:_SHOWN]]
 
 
-def _lines(root: Path) -> Iterator[str]:
+def _lines(root: Path, patterns: Iterable[str]) -> Iterator[str]:
     """The last lines of the newest logs, each whole."""
-    found = [path for pattern in PATTERNS for path in root.glob(pattern) if path.is_file()]
+    found = [path for pattern in patterns for path in root.glob(pattern) if path.is_file()]
     for path in sorted(found, key=_age)[:_FILES]:
         try:
             with path.open("rb") as stream:

@@ -15,7 +15,6 @@ from piquet.host import readiness, takedown
 from piquet.host.errors import LockedError, StateError
 from piquet.host.machine import Machine, recover
 from piquet.host.outcome import Outcome, Request
-from piquet.host.servers.nginx import server as nginx
 from piquet.host.state import armed, manifest, rehearsal_tokens, rollback_stamp, store
 from piquet.host.state.manifest import Manifest, StagedEntry, StagedPhase
 from piquet.host.system.lock import locked
@@ -128,14 +127,11 @@ def _notes(machine: Machine, staged: Manifest) -> List[Finding]:
         if armed.read_armed(machine.paths) is not None:
             message = "The host is armed: in a real window everybody sees its phase, whatever is rehearsed."
             found.append(Finding("info", "armed", staged.campaign, message))
-    if "nginx" in staged.providers and _caches_files(machine):
+    server = machine.hooked_server
+    if server.name in staged.providers and server.flag_lag_s() > 0:
         message = "open_file_cache is used: the end of the rehearsal can be seen some seconds late."
-        found.append(Finding("warning", "open-file-cache", "nginx", message))
+        found.append(Finding("warning", "open-file-cache", server.name, message))
     return found
-
-
-def _caches_files(machine: Machine) -> bool:
-    return nginx.flag_lag_s(machine.nginx.configuration(), machine.paths) > 0
 
 
 def _begin(

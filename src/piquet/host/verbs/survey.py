@@ -12,6 +12,7 @@ from typing import Any, Dict, List
 from piquet.host import loaded, status_document
 from piquet.host.machine import Machine, this_boot
 from piquet.host.outcome import Outcome, Request
+from piquet.host.servers.web_server import WebServer
 from piquet.host.system import access_logs, processes
 from piquet.host.system.schedule import is_booted_with_systemd
 from piquet.protocol.findings import Finding
@@ -22,8 +23,7 @@ _CACHES = {"varnishd": "varnish", "squid": "squid", "haproxy": "haproxy"}
 def run(machine: Machine, request: Request) -> Outcome:
     """Ask every server, look around."""
     document = survey(machine)
-    parts = [f"nginx with {len(document['nginx']['blocks'])} server blocks"] if document["nginx"] else []
-    parts += [f"Apache with {len(document['apache']['vhosts'])} virtual hosts"] if document["apache"] else []
+    parts = [_in_words(server, document[name]) for name, server in machine.servers.items() if document[name]]
     return Outcome(False, f"Found {' and '.join(parts) or 'no web server'}.", survey=document)
 
 
@@ -35,6 +35,7 @@ def survey(machine: Machine) -> Dict[str, Any]:
     caches |= {_CACHES[name] for name in processes.names() & set(_CACHES)}
     findings += loaded.findings(machine, sorted(machine.servers), "warning")
     findings += _around(machine, any(part is not None for part in found.values()))
+    logs = [pattern for server in machine.servers.values() for pattern in server.access_logs]
     return {
         "piquet_survey": 1,
         "at": machine.now(),
@@ -47,12 +48,17 @@ def survey(machine: Machine) -> Dict[str, Any]:
         "python": python_platform.python_version(),
         "platform": machine.platform.name,
         "caches": sorted(caches),
-        "health_checks": access_logs.health_checks(machine.paths.at("/")),
+        "health_checks": access_logs.health_checks(machine.paths.at("/"), logs),
         "findings": [finding.to_json() for finding in findings],
         "status": status_document.status_of(machine),
-        "nginx": found["nginx"].document if found["nginx"] else None,
-        "apache": found["apache"].document if found["apache"] else None,
+        **{name: part.document if part else None for name, part in found.items()},
     }
+
+
+def _in_words(server: WebServer, document: Dict[str, Any]) -> str:
+    """One server, and how many virtual hosts it has."""
+    key, words = server.vhosts_in_words
+    return f"{server.title} with {len(document[key])} {words}"
 
 
 def init(machine: Machine) -> str:
@@ -71,9 +77,8 @@ def _around(machine: Machine, has_server: bool) -> List[Finding]:
     """What is missing on the machine itself."""
     found = []
     if not has_server:
-        found.append(
-            Finding("error", "no-web-server", socket.gethostname(), "Neither nginx nor Apache is installed.")
-        )
+        message = f"Neither {' nor '.join(server.title for server in machine.servers.values())} is installed."
+        found.append(Finding("error", "no-web-server", socket.gethostname(), message))
     if not any(schedule.is_usable() for schedule in machine.schedules.values()):
         message = (
             "Neither systemd nor a cron that reads /etc/cron.d runs here: nothing would watch the window."

@@ -13,6 +13,7 @@ from piquet.fleet.model import ServerFacts
 from piquet.fleet.read import inherited_directives
 from piquet.fleet.surveyed_server import Part
 from piquet.protocol.modules import EARLY_LUA, HEADERS_MORE
+from piquet.protocol.places import BY_HOOK
 
 _ALTERING = re.compile(
     r"(?:http|server) (?:sub_filter|subs_filter|add_before_body|add_after_body|header_filter_by_lua|body_filter_by_lua"
@@ -51,7 +52,7 @@ class NginxFacts(ServerFacts):
     @property
     def needs_hook(self) -> bool:
         """Whether it acts by our line in each server block."""
-        return self.variant == "include"
+        return self.variant == BY_HOOK
 
     @property
     def keeping(self) -> frozenset[str]:

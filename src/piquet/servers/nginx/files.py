@@ -15,7 +15,7 @@ from typing import Any
 from piquet import answers
 from piquet.plan import HostPlan
 from piquet.protocol.http import SIGN_HEADER, TARGETED
-from piquet.protocol.places import ETC, NGINX_DROPIN, NGINX_HOOK_DIR
+from piquet.protocol.places import ETC, HOOK_DIR, NGINX_DROPIN
 from piquet.servers.environment import render
 from piquet.servers.nginx import inherited
 from piquet.servers.nginx.banner import banner_values
@@ -40,7 +40,7 @@ def nginx_files(view: CampaignView, host: HostPlan, server: NginxFacts) -> Mappi
             _text("lua", "Answers in the place of a site.", values),
         )
     else:
-        texts[f"{NGINX_HOOK_DIR}/piquet.conf"] = ("0600", _server_text(values))
+        texts[f"{HOOK_DIR}/piquet.conf"] = ("0600", _server_text(values))
     if view.of_mode("banner"):
         texts.update(_banner_texts(view, server, values))
     if view.secret:

@@ -14,6 +14,7 @@ from piquet.fleet.model import Host, Site, Variant
 from piquet.fleet.surveyed_server import Part
 from piquet.plan import HostPlan
 from piquet.protocol.findings import Finding
+from piquet.protocol.places import BY_HOOK
 from piquet.servers.configured_server import ConfiguredServer
 from piquet.servers.nginx.facts import NginxFacts, nginx_facts, whole_blocks
 from piquet.servers.nginx.files import nginx_files
@@ -31,7 +32,7 @@ class NginxKind(ConfiguredServer[NginxFacts]):
 
     name = title = "nginx"
     vhosts = "blocks"
-    ways = {"include": "by the include line", "lua": "by Lua, no hook needed"}  # noqa: RUF012 - by the base class
+    ways = {BY_HOOK: "by the include line", "lua": "by Lua, no hook needed"}  # noqa: RUF012 - by the base class
     auto = "lua where its module is loaded and free, else include"
     variables = (_HARMLESS,)
     needed = ("http_geo", "http_map", "http_rewrite")
@@ -46,7 +47,7 @@ class NginxKind(ConfiguredServer[NginxFacts]):
 
     def automatic(self, facts: NginxFacts) -> Variant:
         """Lua where it is loaded and neither the owner's Lua nor any filter is in its way."""
-        return "lua" if facts.has_lua and not (facts.is_lua_taken or facts.altering) else "include"
+        return "lua" if facts.has_lua and not (facts.is_lua_taken or facts.altering) else BY_HOOK
 
     def virtual_hosts(self, part: Part) -> Iterator[Part]:
         """Server blocks, with what http hands down to them."""

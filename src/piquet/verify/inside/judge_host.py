@@ -17,7 +17,7 @@ from piquet.verify.inside.look import Look
 from piquet.verify.inside.moments import InsideMoment, moment_words, states_at
 
 MAX_NAMED = 10
-_HOOK_LINE = f"include {places.NGINX_HOOK_DIR}/*.conf; {places.HOOK_MARK}"
+_HOOK_LINE = f"include {places.HOOK_DIR}/*.conf; {places.HOOK_MARK}"
 _STATUS_TIMER = "systemctl list-timers 'piquet*', or is cron running? The lease ends the strike without them"
 _NEXT: Mapping[str, str] = {
     "absent": "piquet stage, then piquet arm (-i INVENTORY)",

@@ -31,12 +31,13 @@ from piquet.host.servers.apache import (
 )
 from piquet.host.servers.apache.hosts import ApacheHost, names_of
 from piquet.host.servers.apache.owners import Place
+from piquet.host.servers.apache.packages import APACHE_DROPINS, APACHE_PACKAGES, APACHE_PIDS
 from piquet.host.servers.apache.tree import Read, Statement, TreeError
 from piquet.host.servers.web_server import Survey, WebServer
 from piquet.host.system import commands, processes
 from piquet.host.system.commands import Result
 from piquet.host.system.paths import Paths
-from piquet.host.system.platforms import APACHE_DROPINS, APACHE_PIDS, Platform
+from piquet.host.system.platforms import Platform
 from piquet.protocol.findings import Finding
 from piquet.protocol.places import APACHE_DROPIN, ETC
 
@@ -68,15 +69,18 @@ class Told(NamedTuple):
 class Apache(WebServer):
     """The Apache of this machine."""
 
-    name = "apache"
+    name, title = "apache", "Apache"
     dropin = APACHE_DROPIN
+    packages = APACHE_PACKAGES
+    test_in_words = "apachectl -t"
+    vhosts_in_words = ("vhosts", "virtual hosts")
+    answers_first = "rules, modules and <Location> sections"
+    access_logs = ("var/log/apache2/*access*.log", "var/log/httpd/*access*log")
     dropin_sign = b"\n# Take it all out again: piquet-host remove\n"
 
     def __init__(self, platform: Platform, paths: Paths) -> None:
         """Nothing is read yet."""
-        super().__init__()
-        self.platform = platform
-        self.paths = paths
+        super().__init__(platform, paths)
         self._pid_file: Optional[Path] = None
         self._forget_all()
 
@@ -89,7 +93,7 @@ class Apache(WebServer):
 
     def is_present(self) -> bool:
         """Whether it is installed with a configuration that exists."""
-        return commands.is_program(self.platform.apache) and self._main_conf().is_file()
+        return commands.is_program(self.packaged.command) and self._main_conf().is_file()
 
     def forget(self) -> None:
         """Files have changed."""
@@ -100,7 +104,7 @@ class Apache(WebServer):
         """What the server prints for some options; asked once until `forget`."""
         key = " ".join(options)
         if key not in self._answers:
-            self._answers[key] = commands.execute([*self.platform.apache, *options])
+            self._answers[key] = commands.execute([*self.packaged.command, *options])
         return self._answers[key].output
 
     def master(self) -> Optional[processes.Process]:
@@ -136,7 +140,7 @@ class Apache(WebServer):
             master = self.master()
             words = _carried(processes.arguments(master.pid)) if master else ()
             self._carried = [
-                w for option, value in words if option not in self.platform.apache for w in (option, value)
+                w for option, value in words if option not in self.packaged.command for w in (option, value)
             ]
         return self._carried
 
@@ -170,7 +174,7 @@ class Apache(WebServer):
             if path is None:
                 raise TreeError("mod_info.so lies beside none of its modules")
             loads = ["-c", f'LoadModule info_module "{path}"']
-        asked = [*self.platform.apache, *self.carried(), "-t", "-D", "DUMP_CONFIG", *loads]
+        asked = [*self.packaged.command, *self.carried(), "-t", "-D", "DUMP_CONFIG", *loads]
         result = commands.execute(asked, with_errors=False)
         if not result.ok:
             raise TreeError("its configuration does not pass its own test")
@@ -214,13 +218,19 @@ class Apache(WebServer):
         caches = ("mod_cache",) if any(read.row.name == "cacheenable" for read in reads) else ()
         return Survey(document, tuple(_unread(hosts, self._untold)), caches)
 
-    def hands_down_rules_of_others(self) -> bool:
-        """Whether rules have come to the server level since the survey: with ours, virtual hosts inherit them."""
+    def readiness(self) -> List[Finding]:
+        """Rules that have come to the server level since the survey: with ours, virtual hosts inherit them."""
         try:
             ours = self.paths.at(_DECIDE).read_bytes()
         except OSError:
-            return False
-        return b"InheritDownBefore" in ours and apache_hosts.has_server_rules(self.tree())
+            return []
+        if b"InheritDownBefore" not in ours or not apache_hosts.has_server_rules(self.tree()):
+            return []
+        message = (
+            "Rewrite rules have come to the server level since the survey; with ours, sites take them over."
+        )
+        hint = "survey again, then plan and stage: ours are then left to the server level"
+        return [Finding("error", "server-level-rules", self.name, message, hint=hint)]
 
     def _owners_modules(self, told: Told, loading: apache_text.Loading) -> List[str]:
         """The modules that are loaded, without those that only our own file loads."""
@@ -240,10 +250,10 @@ class Apache(WebServer):
                 yield (self._root() / path).parent / f"mod_{name}.so"
 
     def _test(self) -> Result:
-        return commands.execute([*self.platform.apache_test, *self.carried()])
+        return commands.execute([*self.packaged.test, *self.carried()])
 
     def _reload(self) -> Result:
-        return commands.execute(self.platform.apache_reload)
+        return commands.execute(self.packaged.reload)
 
     def _judge_age(self, are_new: Sequence[bool]) -> bool:
         """Old workers finish their requests for as long as these take: one new worker is enough."""
@@ -251,22 +261,22 @@ class Apache(WebServer):
 
     def _fallback_pid_files(self) -> List[str]:
         """Where to look while the configuration is too broken to say it."""
-        if "-f" in self.platform.apache:
+        if "-f" in self.packaged.command:
             rows = (
                 apache_text.read_texts(str(self._main_conf()), self._text, lambda _: [])
                 .level()
                 .get("pidfile", [])
             )
             return [row.words[0] for row in rows if row.words]
-        return [self.platform.apache_pid, *APACHE_PIDS]
+        return [self.packaged.pid, *APACHE_PIDS]
 
     def _main_conf(self) -> Path:
-        command = self.platform.apache
+        command = self.packaged.command
         if "-f" in command:
             return Path(command[command.index("-f") + 1])
         text = self.ask("-V")
         root = _quoted(r'HTTPD_ROOT="(.*)"', text) or "/"
-        return Path(root) / (_quoted(r'SERVER_CONFIG_FILE="(.*)"', text) or self.platform.apache_conf)
+        return Path(root) / (_quoted(r'SERVER_CONFIG_FILE="(.*)"', text) or self.packaged.conf)
 
     def _root(self) -> Path:
         """ServerRoot, to which relative names refer."""

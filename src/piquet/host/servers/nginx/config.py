@@ -19,6 +19,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
+from piquet.host.servers.hooked_server import HookedBlock, HookedFiles
 from piquet.host.servers.nginx import hook_line
 from piquet.host.servers.nginx.inherited import Placed
 from piquet.host.servers.nginx.tokens import ConfigSyntaxError, Directive, ServerBlock, parse_directives
@@ -76,44 +77,27 @@ class BlockListen:
 
 
 @dataclass(frozen=True)
-class Block:
+class Block(HookedBlock):
     """One server block of http.
 
     Attributes:
-        file: with symlinks resolved.
-        line: of the word `server`, 1-based.
         offset: of the byte after its brace.
-        names: host names and `*.` wildcards, lower case.
         others: names that no campaign can select (regular expressions, `www.*`).
         listens: TCP addresses.
-        hooked: `ours`, `owner` or None.
-        before_hook: names of directives that act before a misplaced hook.
         directives: what stands in it, snippets in the place of their includes, with the file of each.
     """
 
-    file: Path
-    line: int
     offset: int
-    names: Tuple[str, ...]
     others: Tuple[str, ...]
     listens: Tuple[BlockListen, ...]
-    hooked: Optional[str]
-    before_hook: Tuple[str, ...]
     directives: Tuple[Placed, ...] = ()
-
-    @property
-    def is_late(self) -> bool:
-        """Whether our line is in it and something has come to stand before it, which wins."""
-        return self.hooked == "ours" and bool(self.before_hook)
 
 
 @dataclass
-class Configuration:
-    """What was read.
+class Configuration(HookedFiles):
+    """What was read; a file's context is `main` or `http`.
 
     Attributes:
-        files: bytes of every file, by real path.
-        contexts: `main` or `http`, by real path, for files that hold server blocks.
         blocks: server blocks in the order of reading.
         main: directives at the top, includes replaced by what they hold.
         http: directives of http, without server blocks, with the file that each came from.
@@ -121,18 +105,14 @@ class Configuration:
         inner: directives inside server blocks (any depth) as (name, arguments), for the caches.
         own: directives of server blocks that decide what ours can do there, with `server` or `location` in front;
             of those that set headers only what tells caches to keep answers: `server add_header:cache-control`.
-        findings: files that cannot be read.
     """
 
-    files: Dict[Path, bytes] = field(default_factory=dict)
-    contexts: Dict[Path, str] = field(default_factory=dict)
     blocks: List[Block] = field(default_factory=list)
     main: List[Directive] = field(default_factory=list)
     http: List[Tuple[Path, Directive]] = field(default_factory=list)
     includes: List[str] = field(default_factory=list)
     inner: Dict[str, List[Tuple[str, ...]]] = field(default_factory=dict)
     own: Set[str] = field(default_factory=set)
-    findings: List[Finding] = field(default_factory=list)
 
 
 def read_configuration(conf: Path, include: str = hook_line.INCLUDE) -> Configuration:
@@ -229,7 +209,7 @@ class _Reader:
         names, others = _names(d.arguments for d in directives if d.name == "server_name")
         hooked, before = self.hook(server, text, directives)
         listens, line = _listens(directives), server.directive.line
-        return Block(real, line, server.body, names, others, listens, hooked, before, placed)
+        return Block(real, line, names, hooked, before, server.body, others, listens, placed)
 
     def hook(
         self, server: ServerBlock, text: bytes, directives: List[Directive]

@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple
 
+from piquet.host.servers.hooked_server import HookedServer, NotHookableError
 from piquet.host.servers.nginx import (
     config as nginx_config,
 )
@@ -26,7 +27,9 @@ from piquet.host.servers.nginx import (
 )
 from piquet.host.servers.nginx.config import Block, Configuration
 from piquet.host.servers.nginx.inherited import Placed
-from piquet.host.servers.web_server import Survey, WebServer
+from piquet.host.servers.nginx.packages import NGINX_PACKAGES
+from piquet.host.servers.nginx.tokens import ConfigSyntaxError
+from piquet.host.servers.web_server import Survey
 from piquet.host.system import commands, files, processes
 from piquet.host.system.commands import Result
 from piquet.host.system.paths import Paths
@@ -46,38 +49,41 @@ _MAP_HASH_DEFAULTS = (2048, 64)
 """What nginx settles on at an owner's first `map`; setting sizes after it would be a duplicate."""
 
 
-class Nginx(WebServer):
+class Nginx(HookedServer):
     """The nginx of this machine."""
 
-    name = "nginx"
+    name = title = "nginx"
     dropin = NGINX_DROPIN
+    packages = NGINX_PACKAGES
+    test_in_words = "nginx -t"
+    vhosts_in_words = ("blocks", "server blocks")
+    answers_first = "what stands before the hook in its blocks"
+    access_logs = ("var/log/nginx/*access*.log",)
 
     def __init__(self, platform: Platform, paths: Paths) -> None:
         """Nothing is read yet."""
-        super().__init__()
-        self.platform = platform
-        self.paths = paths
+        super().__init__(platform, paths)
         self._read: Optional[Configuration] = None
         self._version: Optional[str] = None
         self._pid_file: Optional[Path] = None
 
     def is_present(self) -> bool:
         """Whether it is installed and has a configuration."""
-        return commands.is_program(self.platform.nginx) and self.conf.is_file()
+        return commands.is_program(self.packaged.command) and self.conf.is_file()
 
     def version_text(self) -> str:
         """What `nginx -V` prints."""
         if self._version is None:
-            self._version = commands.execute([self.platform.nginx[0], "-V"]).output
+            self._version = commands.execute([self.packaged.command[0], "-V"]).output
         return self._version
 
     @property
     def conf(self) -> Path:
         """The main configuration file: `-c` of the platform's command, else compiled in."""
-        command = self.platform.nginx
+        command = self.packaged.command
         if "-c" in command:
             return Path(command[command.index("-c") + 1])
-        return Path(_option(self.version_text(), "conf-path") or self.platform.nginx_conf)
+        return Path(_option(self.version_text(), "conf-path") or self.packaged.conf)
 
     def configuration(self) -> Configuration:
         """The files as they are; read once until `forget`."""
@@ -90,9 +96,35 @@ class Nginx(WebServer):
         super().forget()
         self._read = None
 
-    def blocks(self) -> List[Block]:
+    def blocks(self) -> Sequence[Block]:
         """Server blocks of http."""
         return self.configuration().blocks
+
+    def flag_lag_s(self) -> int:
+        """By the longest open_file_cache of all blocks."""
+        configuration = self.configuration()
+        return flag_cache.longest_s(configuration, _owners_at_http(configuration, self.paths))
+
+    def with_hook(self, file: Path) -> bytes:
+        """The line in every server block that has none; lines that something stands before are put first again."""
+        is_late = any(block.is_late for block in self.blocks() if block.file == file)
+        put = hook_line.insert_first if is_late else hook_line.insert_hook
+        configuration = self.configuration()
+        try:
+            return put(configuration.files[file], configuration.contexts[file], self.paths.hook_include)
+        except (
+            ConfigSyntaxError,
+            hook_line.RemainsError,
+        ) as error:  # it was read before: remains, most likely
+            raise NotHookableError(str(error)) from error
+
+    def without_hook(self, text: bytes) -> bytes:
+        """The text without our lines, also when it is broken or was edited."""
+        return hook_line.remove_hook(text, self.paths.hook_include)
+
+    def has_hook(self, text: bytes) -> bool:
+        """Whether a line of ours is anywhere in it."""
+        return hook_line.has_ours(text, self.paths.hook_include)
 
     def master(self) -> Optional[processes.Process]:
         """The process that its pid file names."""
@@ -122,7 +154,7 @@ class Nginx(WebServer):
         except OSError:
             text = ""
         names: List[str] = re.findall(r"^[ \t]*pid\s+[\"']?([^\s;\"']+)[\"']?\s*;", text, re.MULTILINE)
-        name = (names or [_option(self.version_text(), "pid-path") or self.platform.nginx_pid])[-1]
+        name = (names or [_option(self.version_text(), "pid-path") or self.packaged.pid])[-1]
         return Path(_option(self.version_text(), "prefix") or "/") / name
 
     def survey(self) -> Optional[Survey]:
@@ -177,18 +209,18 @@ class Nginx(WebServer):
         names = [d.arguments[0] for d in configuration.main if d.name == "load_module" and d.arguments]
         carriers = [prefix / name for name in names if name.endswith("ngx_http_lua_module.so")]
         if re.search(r"--add-module=\S*lua", self.version_text()):
-            carriers.append(Path(shutil.which(self.platform.nginx[0]) or self.platform.nginx[0]))
+            carriers.append(Path(shutil.which(self.packaged.command[0]) or self.packaged.command[0]))
         return any(_holds(carrier, EARLY_LUA.encode()) for carrier in carriers)
 
     def _owners_digest(self, configuration: Configuration, file: Path) -> str:
         """Of a file without our line: what counts is what its owner wrote, hooked or not."""
-        return files.sha256(hook_line.remove_hook(configuration.files[file], self.paths.hook_include))
+        return files.sha256(self.without_hook(configuration.files[file]))
 
     def _test(self) -> Result:
-        return commands.execute(self.platform.nginx_test)
+        return commands.execute(self.packaged.test)
 
     def _reload(self) -> Result:
-        return commands.execute(self.platform.nginx_reload)
+        return commands.execute(self.packaged.reload)
 
     def _workers(self, master: processes.Process) -> List[processes.Process]:
         return [p for p in super()._workers(master) if p.title.endswith("worker process")]
@@ -267,11 +299,6 @@ def _owners_at_http(configuration: Configuration, paths: Paths) -> Dict[str, Tup
     return {d.name: d.arguments for _, d in _owners_http(configuration, paths)}
 
 
-def flag_lag_s(configuration: Configuration, paths: Paths) -> int:
-    """For how many seconds some block may go on seeing a flag that is gone."""
-    return flag_cache.longest_s(configuration, _owners_at_http(configuration, paths))
-
-
 def block_record(block: Block) -> Dict[str, Any]:
     """A block as the survey writes it."""
     listens = [
@@ -323,8 +350,3 @@ def _option(version_text: str, name: str) -> Optional[str]:
 def _first(pattern: str, text: str) -> str:
     match = re.search(pattern, text)
     return match.group(1) if match else ""
-
-
-def covering(blocks: Sequence[Block], names: Set[str]) -> List[Block]:
-    """Blocks that serve one of the names (wildcards as they are written)."""
-    return [block for block in blocks if names.intersection(block.names)]
