@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from piquet.protocol.places import NGINX_DROPIN
+from piquet.protocol.places import FIRST_DROPIN
 from tests.ports import free_ports
 
 from .box import ADDRESS, Box
@@ -63,7 +63,7 @@ class Server:
     def vhost_files(self) -> tuple[Path, ...]:
         """The owners' files, as paths on the machine."""
         folder = self.box.path(self.sites or _SITES[self.provider])
-        return tuple(path for path in sorted(folder.iterdir()) if path.name != NGINX_DROPIN)
+        return tuple(path for path in sorted(folder.iterdir()) if path.name != FIRST_DROPIN)
 
     def install(self, files: Mapping[str, bytes]) -> None:
         """Write the bundle's files at their production paths."""

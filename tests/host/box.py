@@ -302,7 +302,8 @@ def make_bundle(
     manifest = canonical(
         {
             "piquet_manifest": 1, "host": host, "campaign": "test", "contact": "https://example.org/",
-            "timezone": "UTC", "providers": ["nginx"], "scheduler": scheduler, "seal": SEAL, "phases": phases,
+            "timezone": "UTC", "providers": ["nginx"], "variants": {"nginx": "include"}, "scheduler": scheduler,
+            "seal": SEAL, "phases": phases,
             "entries": entries, "files": sorted(records, key=lambda r: r["path"]),
         }
     )  # fmt: skip

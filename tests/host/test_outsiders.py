@@ -20,7 +20,7 @@ from piquet.host.system import files, processes
 from piquet.host.system.files import Change
 from piquet.host.system.paths import Paths
 from piquet.host.verbs import hook, remove
-from piquet.protocol.places import APACHE_DROPIN
+from piquet.protocol import places
 from tests.host.box import DROPIN, HOUR_S, INCLUDED, SITES, Box
 
 PARTS: Mapping[str, bytes] = MappingProxyType(
@@ -290,7 +290,7 @@ def test_a_drop_in_that_is_not_read_any_more_is_named(box: Box) -> None:
 def test_a_copy_of_our_file_in_apaches_folder_is_removed(still: Box) -> None:
     """Put back by somebody's tool after a remove; a file of the same name that is not ours stays, so does any other."""
     folder = still.apache_conf.parent / "conf-enabled"
-    ours, other = folder / APACHE_DROPIN, folder / "other.conf"
+    ours, other = folder / places.DROPIN, folder / "other.conf"
     ours.write_bytes(b"# piquet: of yesterday" + Apache.dropin_sign)
     other.write_text("# not of piquet\n")
     assert still.good("remove").is_changed

@@ -216,6 +216,38 @@ def test_pages_of_pure_modules_are_in_the_core() -> None:
     assert expected <= set(CORE)
 
 
+ROOMS_OF_SERVERS = ("piquet.servers", "piquet.host.servers")
+OPTION_OF_HOOK = {
+    "piquet.deploys.settings": {"piquet_nginx", "piquet_apache"},
+    "piquet.deploys.steps": {"nginx", "piquet_nginx"},
+    "piquet.controller.step": {"nginx", "piquet_nginx"},
+}
+"""Variables of the roles, and the option that one of them becomes."""
+
+
+@pytest.mark.parametrize("name", [n for n in MODULES if not n.startswith(ROOMS_OF_SERVERS)])
+def test_only_its_rooms_name_a_web_server(name: str) -> None:
+    """A new one is a folder in each of them; everything else asks the registries. Sentences may name them."""
+    tree = ast.parse(MODULES[name].read_text("utf-8"))
+    named = {word for word in _words_of_code(tree) if re.search("nginx|apache", word, re.IGNORECASE)}
+    assert named - OPTION_OF_HOOK.get(name, set()) == set()
+
+
+def _words_of_code(tree: ast.AST) -> Iterator[str]:
+    """Identifiers, imported modules, and texts that are one word."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.isidentifier():
+            yield node.value
+        elif isinstance(node, ast.Name | ast.Attribute | ast.arg | ast.keyword):
+            yield str(getattr(node, "id", None) or getattr(node, "attr", None) or getattr(node, "arg", ""))
+        elif isinstance(node, ast.alias):
+            yield node.name
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or ""
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.name
+
+
 def test_a_public_name_has_one_meaning() -> None:
     """No class and no constant is defined twice."""
     found: dict[str, list[str]] = {}

@@ -16,7 +16,7 @@ from typing import Any
 from piquet import answers
 from piquet.plan import HostPlan
 from piquet.protocol.http import ABOUT_PATH, ASSET_PREFIX, NONCE_HEADER, REHEARSAL_PREFIX
-from piquet.protocol.places import APACHE_DROPIN
+from piquet.protocol.places import DROPIN
 from piquet.servers.apache import banner as apache_banner
 from piquet.servers.apache.conditions import (
     ASKED_FIRST,
@@ -42,7 +42,7 @@ def apache_files(view: CampaignView, host: HostPlan, server: ApacheFacts) -> Map
     """Path → (mode, text) of the Apache side of one host."""
     conditions = Conditions(view, host, server.barred)
     texts = {
-        f"{server.dropin_dir}/{APACHE_DROPIN}": (
+        f"{server.dropin_dir}/{DROPIN}": (
             "0600",
             _text("dropin", "What Apache reads first.", view.values()),
         )

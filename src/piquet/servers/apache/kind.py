@@ -24,7 +24,7 @@ class ApacheKind(ConfiguredServer[ApacheFacts]):
 
     name, title = "apache", "Apache"
     vhosts = "vhosts"
-    ways = {"rules": "by rules", "lua": "by Lua"}  # noqa: RUF012 - by the base class
+    ways: Mapping[Variant, str] = {"rules": "by rules", "lua": "by Lua"}
     auto = "lua where its module is loaded, else rules"
     needed = ("alias_module", "headers_module")
     dropin_example = "/etc/apache2/conf-enabled"

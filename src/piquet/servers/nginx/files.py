@@ -15,7 +15,7 @@ from typing import Any
 from piquet import answers
 from piquet.plan import HostPlan
 from piquet.protocol.http import SIGN_HEADER, TARGETED
-from piquet.protocol.places import ETC, HOOK_DIR, NGINX_DROPIN
+from piquet.protocol.places import ETC, FIRST_DROPIN, HOOK_DIR
 from piquet.servers.environment import render
 from piquet.servers.nginx import inherited
 from piquet.servers.nginx.banner import banner_values
@@ -31,7 +31,7 @@ def nginx_files(view: CampaignView, host: HostPlan, server: NginxFacts) -> Mappi
     """Path → (mode, text) of the nginx side of one host."""
     values = _values(view, host, server)
     texts = {
-        f"{server.dropin_dir}/{NGINX_DROPIN}": ("0600", _text("dropin", "What nginx reads first.", values)),
+        f"{server.dropin_dir}/{FIRST_DROPIN}": ("0600", _text("dropin", "What nginx reads first.", values)),
         f"{_HTTP_DIR}/20-decide.conf": ("0600", _text("http", "Decides who is shown what.", values)),
     }
     if server.variant == "lua":

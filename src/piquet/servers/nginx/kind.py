@@ -32,7 +32,7 @@ class NginxKind(ConfiguredServer[NginxFacts]):
 
     name = title = "nginx"
     vhosts = "blocks"
-    ways = {BY_HOOK: "by the include line", "lua": "by Lua, no hook needed"}  # noqa: RUF012 - by the base class
+    ways: Mapping[Variant, str] = {BY_HOOK: "by the include line", "lua": "by Lua, no hook needed"}
     auto = "lua where its module is loaded and free, else include"
     variables = (_HARMLESS,)
     needed = ("http_geo", "http_map", "http_rewrite")

@@ -16,7 +16,7 @@ from typing import Callable, Iterable, Iterator, List, NamedTuple, Optional, Tup
 from piquet.host.servers.apache.hosts import ApacheHost, names_of
 from piquet.host.servers.apache.tree import Read, Statement, walk
 from piquet.protocol.http import TARGETED
-from piquet.protocol.places import APACHE_DROPIN
+from piquet.protocol.places import DROPIN
 
 OUR_DEPTH = 3
 """So many `<If>`, one in another, are around what keeps our answers and pages with a banner from caches."""
@@ -80,7 +80,7 @@ def _is_before(row: Statement, dropin_dir: Optional[str], includer: Optional[Pla
     """Whether a statement is certainly read before our file. The server reads a folder in the order of the bytes."""
     folder, _, name = row.file.rpartition("/")
     if folder == dropin_dir:
-        return name < APACHE_DROPIN
+        return name < DROPIN
     return includer is not None and row.file == includer[0] and row.line < includer[1]
 
 

@@ -39,7 +39,7 @@ from piquet.host.system.commands import Result
 from piquet.host.system.paths import Paths
 from piquet.host.system.platforms import Platform
 from piquet.protocol.findings import Finding
-from piquet.protocol.places import APACHE_DROPIN, ETC
+from piquet.protocol.places import DROPIN, ETC
 
 _USEFUL = ("filter", "lua", "substitute")
 """Modules that the answers of more than a block need."""
@@ -70,7 +70,7 @@ class Apache(WebServer):
     """The Apache of this machine."""
 
     name, title = "apache", "Apache"
-    dropin = APACHE_DROPIN
+    dropin = DROPIN
     packages = APACHE_PACKAGES
     test_in_words = "apachectl -t"
     vhosts_in_words = ("vhosts", "virtual hosts")
@@ -186,7 +186,7 @@ class Apache(WebServer):
             return None
         tested, root, told = self.test(), self.tree(), self.told()
         folder, includer = self._dropin(told.files)
-        owners = [f for f in told.files if f"{ETC}/" not in f and f != f"{folder}/{APACHE_DROPIN}"]
+        owners = [f for f in told.files if f"{ETC}/" not in f and f != f"{folder}/{DROPIN}"]
         loading = apache_text.loading(map(self._text, owners))
         modules = self._owners_modules(told, loading)
         is_mapped = "IPv4-mapped addresses enabled" in self.ask("-V")

@@ -36,7 +36,7 @@ from piquet.host.system.paths import Paths
 from piquet.host.system.platforms import Platform
 from piquet.protocol.findings import Finding
 from piquet.protocol.modules import EARLY_LUA, HEADERS_MORE
-from piquet.protocol.places import NGINX_DROPIN
+from piquet.protocol.places import FIRST_DROPIN
 
 _DEFAULT_MODULES = (
     "access auth_basic autoindex browser charset empty_gif fastcgi geo grpc gzip limit_conn limit_req map memcached"
@@ -53,7 +53,7 @@ class Nginx(HookedServer):
     """The nginx of this machine."""
 
     name = title = "nginx"
-    dropin = NGINX_DROPIN
+    dropin = FIRST_DROPIN
     packages = NGINX_PACKAGES
     test_in_words = "nginx -t"
     vhosts_in_words = ("blocks", "server blocks")
@@ -256,7 +256,7 @@ def _own_at_http(configuration: Configuration, paths: Paths) -> Set[str]:
 
 
 def _is_owners(path: Path, paths: Paths) -> bool:
-    return path.name != NGINX_DROPIN and paths.etc.resolve() not in path.parents
+    return path.name != FIRST_DROPIN and paths.etc.resolve() not in path.parents
 
 
 def dropin_folder(configuration: Configuration) -> Optional[str]:
