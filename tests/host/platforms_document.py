@@ -18,7 +18,8 @@ RUN_ON: Mapping[str, str] = {"debian": "Debian 12, with systemd and with cron un
 _HEAD = """\
 # Platforms
 
-Generated from `src/piquet/host/system/platforms.py` (`pytest tests/unit/test_platforms_document.py --regenerate`).
+Generated from `src/piquet/host/system/platforms.py` and `src/piquet/host/servers/*/packages.py`
+(`pytest tests/unit/test_platforms_document.py --regenerate`).
 
 What differs between operating systems is one record per family; the agent has no branches. The family is what ID or
 ID_LIKE of `/etc/os-release` says. Where a server tells its own paths (`nginx -V`, `apache2ctl -V`, its configuration),
