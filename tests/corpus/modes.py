@@ -10,18 +10,29 @@ from tests.figures import note
 from . import page_judge
 from .cases import Case, with_cookie
 from .picket import Picket
-from .runner import Item, Recorder, Tally, differences, items
+from .runner import Item, Recorder, Tally, chosen, differences, items
 from .servers import Server
 
 
-def run_banner(server: Server, strike: Picket, cases: Sequence[Case]) -> tuple[Tally, page_judge.Count]:
-    """All states of one server with a banner phase; the answers of the window are counted by what became of them."""
+def run_banner(
+    server: Server, strike: Picket, cases: Sequence[Case], share: int = 1
+) -> tuple[Tally, page_judge.Count]:
+    """All states of one server with a banner phase; the answers of the window are counted by what became of them.
+
+    Args:
+        server: with its kinds.
+        strike: the campaign.
+        cases: what is asked of each name, inside the window always all of it.
+        share: outside of it every kind is asked one in so many, each of another selection.
+    """
     split = with_cookie(dict.fromkeys([*cases, *map(page_judge.bare, cases)]))
     recorder = Recorder(
         server, strike, (items(server.kinds, split[False], own=True), items(server.kinds, split[True]))
     )
     before, inside, after = strike.before_ms, strike.inside_ms, strike.after_ms
-    unhooked = {instant: recorder.at(instant) for instant in (before, inside, after)}
+    quiet = chosen(recorder.parts, share)
+    unhooked = {instant: recorder.at(instant, quiet) for instant in (before, inside, after)}
+    usual = recorder.at(inside) if share > 1 else unhooked[inside]
     strike.hook(server)
     strike.stage(server)
     tally, count = Tally(), page_judge.Count()
@@ -33,14 +44,13 @@ def run_banner(server: Server, strike: Picket, cases: Sequence[Case]) -> tuple[T
     )
     for state, instant, is_armed in states:
         (server.make_flags if is_armed else lambda _: server.drop_flags())(strike.keys)
-        now = recorder.at(instant)
+        now = recorder.at(instant, quiet)
         tally.add(state, now, differences(state, unhooked[instant], now))
     server.make_flags(strike.keys)
     fragments = {language: strike.fragments[1, language] for language in strike.campaign.languages}
     active = recorder.at(inside)
     tally.add("active", active, ())
     for item, got in active.items():
-        usual = unhooked[inside]
         answer = strike.expected(item.ask, item.case, inside)
         if answer is None or answer.kind in ("banner", "refused"):
             plain = usual.get(Item(item.kind, item.ask, page_judge.bare(item.case)), usual[item])

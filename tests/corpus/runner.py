@@ -197,6 +197,11 @@ class Recorder:
         )
 
 
+def chosen(parts: Iterable[Iterable[Item]], share: int) -> frozenset[Item]:
+    """One in so many, of every kind others."""
+    return frozenset(item for part in parts for item in part if crc32(str(item).encode()) % share == 0)
+
+
 def run(server: Server, picket: Picket, cases: Sequence[Case], *, share: int = 1) -> Tally:
     """All states of one server: unhooked, hooked and staged, armed, active, released, after.
 
@@ -210,8 +215,8 @@ def run(server: Server, picket: Picket, cases: Sequence[Case], *, share: int = 1
     """
     split = with_cookie(cases)
     asked = (items(server.kinds, split[False], own=True), items(server.kinds, split[True]))
-    chosen = tuple(tuple(item for item in part if crc32(str(item).encode()) % share == 0) for part in asked)
-    recorder = Recorder(server, picket, chosen)
+    kept = chosen(asked, share)
+    recorder = Recorder(server, picket, tuple(tuple(item for item in part if item in kept) for part in asked))
     before, inside, after = picket.before_ms, picket.inside_ms, picket.after_ms
     usual = recorder.usual()
     unhooked = {instant: recorder.at(instant) for instant in (before, inside, after)}

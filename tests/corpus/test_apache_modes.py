@@ -46,7 +46,8 @@ _CACHING = ("cache",)
 _TWO_AT_ONCE = "connection"
 _MADE = ("plain", "gzip", "members", "empty", "br", "long", "chunks", "broken", "missing")
 _LIMITED = "commented.html"
-KINDS = [pytest.param(TELLING, id="telling"), pytest.param(ALL, id="all", marks=pytest.mark.long)]
+KINDS = [pytest.param(TELLING, 3, id="telling"), pytest.param(ALL, 1, id="all", marks=pytest.mark.long)]
+"""With the share of what is asked outside of the window."""
 
 
 def asked_pages() -> list[str]:
@@ -83,32 +84,37 @@ def usual_cases(strike: Picket) -> list[Case]:
     return [case for case in listed if _TWO_AT_ONCE not in case.target]
 
 
-@pytest.mark.parametrize("names", KINDS)
-def test_lua_blocks_before_anything_of_the_site(names: Sequence[str], planted: Planter, count: Count) -> None:
+@pytest.mark.parametrize(("names", "share"), KINDS)
+def test_lua_blocks_before_anything_of_the_site(
+    names: Sequence[str], share: int, planted: Planter, count: Count
+) -> None:
     """The quick handler gives every row of the table, and nothing differs outside of the window."""
     server = planted("apache", *names)
     strike = picket(server, variant="lua")
-    tally = run(server, strike, standard(own_addresses(strike.files), SECRET, BYPASS_COOKIE))
+    tally = run(server, strike, standard(own_addresses(strike.files), SECRET, BYPASS_COOKIE), share=share)
     count("apache, lua", tally)
     keep(("apache", "lua", "block"), tally, 0, {}, {})
     assert not tally.deviations, tally.report()
 
 
-@pytest.mark.parametrize("names", KINDS)
-def test_lua_occupies_the_listed_paths_only(names: Sequence[str], planted: Planter, count: Count) -> None:
+@pytest.mark.parametrize(("names", "share"), KINDS)
+def test_lua_occupies_the_listed_paths_only(
+    names: Sequence[str], share: int, planted: Planter, count: Count
+) -> None:
     """Listed paths show the page, the link leads to the usual one, and every other answer is identical."""
     server = planted("apache", *names)
     strike = picket(server, variant="lua", mode="occupy")
-    tally = run(server, strike, [*usual_cases(strike), *occupied(strike)])
+    tally = run(server, strike, [*usual_cases(strike), *occupied(strike)], share=share)
     count("apache, lua, occupy", tally)
     keep(("apache", "lua", "occupy"), tally, 0, {}, {})
     assert not tally.deviations, tally.report()
 
 
 @pytest.mark.parametrize("variant", ["rules", "lua"])
-@pytest.mark.parametrize("names", KINDS)
+@pytest.mark.parametrize(("names", "share"), KINDS)
 def test_every_page_that_can_has_one_banner(
     names: Sequence[str],
+    share: int,
     variant: Variant,
     planted: Planter,
     count: Count,
@@ -117,7 +123,7 @@ def test_every_page_that_can_has_one_banner(
     """One banner, where it belongs, in every page that can carry it; nothing else differs but what must."""
     server = planted("apache", *(name for name in names if name not in _CACHING))
     strike = picket(server, variant=variant, mode="banner")
-    tally, found = run_banner(server, strike, [*usual_cases(strike), *pages(asked_pages())])
+    tally, found = run_banner(server, strike, [*usual_cases(strike), *pages(asked_pages())], share)
     count(f"apache, {variant}, banner", tally)
     told(found, f"apache, {variant}, banner: what became of the answers")
     assert not found.wrong, "\n\n".join(found.wrong.values())

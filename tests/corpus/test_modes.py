@@ -57,14 +57,16 @@ def chosen(provider: Provider, way: Way, names: tuple[str, ...] = ()) -> tuple[s
     return tuple(kind.name for kind in kinds if kind.lua or way != "lua")
 
 
-def asked(provider: Provider, way: Way, mode: Mode, planted: Planter, names: tuple[str, ...]) -> Tally:
+def asked(
+    provider: Provider, way: Way, mode: Mode, planted: Planter, names: tuple[str, ...], share: int = 1
+) -> Tally:
     """All states of a server under a campaign of one mode."""
     variant: Variant = "lua" if way == "lua" else "include"
     server = planted(provider, *names, lua=way == "lua", headers_more=way == "include and headers-more")
     strike = picket(server, mode=mode, variant=variant)
     cookie = usual_cookie_name(strike.campaign, strike.campaign.phases[0])
     cases = (*standard(own_addresses(strike.files), SECRET, BYPASS_COOKIE), *of_mode(cookie))
-    return run(server, strike, cases)
+    return run(server, strike, cases, share=share)
 
 
 def judge(provider: Provider, way: Way, mode: Mode, tally: Tally, count: Count) -> None:
@@ -88,7 +90,7 @@ def judge(provider: Provider, way: Way, mode: Mode, tally: Tally, count: Count) 
 def test_telling_kinds(provider: Provider, way: Way, mode: Mode, planted: Planter, count: Count) -> None:
     """Identical whenever we do not act; each row of the table whenever we do, and nothing besides."""
     names = chosen(provider, way, TELLING[provider])
-    judge(provider, way, mode, asked(provider, way, mode, planted, names), count)
+    judge(provider, way, mode, asked(provider, way, mode, planted, names, share=2), count)
 
 
 @pytest.mark.long
