@@ -76,6 +76,12 @@ class Place:
         """Let a host fail at these from now on."""
         (self.folder / f"{host}.fails").write_text(" ".join(verbs))
 
+    def break_server(self, host: str) -> None:
+        """Let a host's nginx refuse its configuration from now on."""
+        survey = _survey()
+        survey["nginx"]["test"] = {"ok": False, "output": "[emerg] unknown directive"}
+        (self.folder / f"{host}.survey.json").write_text(json.dumps(survey))
+
     def take_down(self, host: str) -> None:
         """Make a host unreachable: nobody listens at its ssh port."""
         inventory = self.inventory()

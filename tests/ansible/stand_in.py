@@ -4,8 +4,8 @@
 
 It lets the roles run over many hosts on one machine without touching its web servers. The state file's name
 is the inventory name in the folder `PIQUET_STAND_IN`; what a host must fail at is in `<host>.fails`, where it answers
-nonsense in `<host>.lies`, and what it adds to the texts of its failures in `<host>.forges`. A question that no test
-expects ends it with an error. Every request is kept in
+nonsense in `<host>.lies`, what it adds to the texts of its failures in `<host>.forges`, and its survey, where that is
+one of its own, in `<host>.survey.json`. A question that no test expects ends it with an error. Every request is kept in
 `<host>.asked`, one JSON per line.
 """
 
@@ -71,7 +71,9 @@ def _answer(request: dict, folder: Path, **fields: object) -> int:
         "status": {"state": _state(folder, host), "entries": [{"key": "a.example", "flag": True}]},
     }  # fmt: skip
     if verb in ("survey", "hook", "unhook"):
-        document["survey"] = json.loads((folder / "survey.json").read_text()) | {"at": request["at"]}
+        own = folder / f"{host}.survey.json"
+        text = (own if own.exists() else folder / "survey.json").read_text()
+        document["survey"] = json.loads(text) | {"at": request["at"]}
     if verb == "rehearse" and fields["ok"] and not request["check"] and not request["end"]:
         path = f"/.well-known/piquet/rehearse/{request['phase'] or 1}-{'0a' * 16}"
         document["rehearsal"] = {"phase": request["phase"] or 1, "until": 1_800_000_000, "path": path, "sites": 9,

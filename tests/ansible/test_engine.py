@@ -17,7 +17,7 @@ from piquet.controller.rehearsal import links_text
 from piquet.controller.request import hook_fields, make_request
 from piquet.controller.result import as_result
 from piquet.controller.store import read_members, write_members
-from piquet.controller.survey import survey_text, with_skew
+from piquet.controller.survey import is_broken, survey_findings, survey_text, with_skew
 from piquet.controller.verify import attempt as verify_attempt
 from piquet.controller.verify import verify_command
 from piquet.errors import BundleError, FleetError, HostError
@@ -256,6 +256,17 @@ def test_survey_summary_tells_what_matters() -> None:
         "  warning: web1: what it says of nginx is not in the agreed form, so nothing of it was judged [not-judged]\n"
         "  \n    hint: survey it again with this version of piquet"
     )
+
+
+@pytest.mark.parametrize(("is_apache_running", "codes"), [(True, {"config-broken"}), (False, set())])
+def test_a_server_that_is_not_used_is_no_alarm(is_apache_running: bool, codes: set[str]) -> None:
+    """Broken and running is an error; installed, broken and idle beside another that serves is passed over."""
+    common = {"version": "1", "dropin_dir": "/x", "running": True, "test": {"ok": True}}
+    nginx = {**common, "modules": ["http_geo", "http_map", "http_rewrite"], "blocks": []}
+    apache = {**common, "modules": [], "vhosts": [], "test": {"ok": False}, "running": is_apache_running}
+    survey = {"findings": [], "nginx": nginx, "apache": apache}
+    assert {finding.code for finding in survey_findings("web1", survey)} == codes
+    assert is_broken("web1", survey) is bool(codes)
 
 
 def test_members_are_kept_privately_and_come_back_the_same(tmp_path: Path) -> None:

@@ -43,6 +43,16 @@ def test_hook_wants_a_survey_and_sends_its_digests(place: Place) -> None:
     assert json.loads(kept.read_text())["at"] > before
 
 
+def test_a_broken_server_is_an_error_of_survey(place: Place) -> None:
+    """Told with what the server says, and kept all the same; the others are surveyed."""
+    place.break_server("web2")
+    run = place.play("survey")
+    assert run.rc != 0 and [run.recap(host)["failed"] for host in HOSTS] == [0, 1, 0]
+    assert "fails its own test, before anything of ours [config-broken]" in run.text
+    assert "[emerg] unknown directive" in run.text and "then survey again" in run.text
+    assert all((place.folder / f".piquet/surveys/{host}.json").exists() for host in HOSTS)
+
+
 def test_stage_goes_canary_first_and_is_idempotent(surveyed: Place) -> None:
     """One payload with plan and bundle per host, the chosen canary before the others; a second run changes nothing."""
     run = surveyed.play("stage", extra={"piquet_canary": ["web3"]})

@@ -23,6 +23,19 @@ def test_survey_is_kept_with_skew_and_shown(place: Place) -> None:
     assert [len(place.asked(host)) for host in HOSTS] == [1, 1, 1]
 
 
+def test_a_broken_server_is_an_error_of_survey(place: Place) -> None:
+    """Told with what the server says, and kept all the same; the others are surveyed."""
+    place.break_server("web2")
+    done = run(place, "survey")
+    assert done.rc == 1
+    (result,) = done.results("web2")
+    assert result["failed"] and "fails its own test, before anything of ours [config-broken]" in result["msg"]
+    assert "[emerg] unknown directive" in result["msg"] and "then survey again" in result["msg"]
+    assert [bool(done.results(host)[0].get("failed")) for host in HOSTS] == [False, True, False]
+    kept = [(place.folder / f".piquet/surveys/{host}.json").exists() for host in HOSTS]
+    assert kept == [True] * 3
+
+
 def test_survey_in_check_mode_keeps_nothing(place: Place) -> None:
     """Check mode leaves the controller as it is, too."""
     done = run(place, "survey", check=True)

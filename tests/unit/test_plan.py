@@ -17,6 +17,7 @@ import yaml
 from piquet.campaign.model import Campaign, Phase, Theme
 from piquet.errors import PlanError
 from piquet.plan import Entry, Plan, Probe, make_plan, plan_digest, plan_document, raise_if_unsafe
+from piquet.plan.gates.server import BROKEN
 from piquet.protocol.findings import Finding
 from piquet.servers.apache.modules import BANNER_MODULES
 from piquet.servers.registry import SERVERS
@@ -212,6 +213,8 @@ FIRES: list[Case] = [
     ("window-past", "error", phases("2026-12-16T11:00 2h"), {}),
     ("window-past", "warning", phases("2026-12-16T11:00 2h", "2026-12-17T00:00 1h"), {}),
     ("window-begun", "warning", phases("2026-12-16T13:00 1h"), {}),
+    ("window-far", "warning", phases("2027-01-01T00:00 1h"), {}),
+    ("window-far", "warning", phases("2027-12-17T00:00 1h"), {}),
     ("window-too-long", "error", phases("2026-12-17T00:00 86401s"), {}),
     ("lua-missing", "error", {}, on_nginx(_variables=BY_LUA)),
     ("lua-missing", "error", {}, on_apache(_variables=BY_LUA)),
@@ -318,6 +321,8 @@ FIRES: list[Case] = [
 SILENT: list[Case] = [
     ("window-past", "", phases("2026-12-16T13:00 1s"), {}),
     ("window-begun", "", phases("2026-12-16T13:00:01 1h"), {}),
+    ("window-far", "", phases("2026-12-31T23:59:59 1h"), {}),
+    ("window-far", "", phases("2026-12-16T13:00 1h"), {}),
     ("window-too-long", "", phases("2026-12-17T00:00 1d"), {}),
     ("lua-missing", "", {}, on_apache(loadable=MOD_LUA, _variables=BY_LUA)),
     ("lua-missing", "", {}, on_nginx(lua=LUA, _variables=BY_LUA)),
@@ -581,6 +586,7 @@ def test_every_gate_has_both_cases() -> None:
             "inherited-answers",
             "inherited-unknown",
             "clock-skew",
+            BROKEN,
             *BARRED,
         ),
     }

@@ -15,7 +15,7 @@ from piquet.controller.rehearsal import links_text
 from piquet.controller.request import hook_fields, make_request
 from piquet.controller.result import as_result
 from piquet.controller.store import read_members
-from piquet.controller.survey import survey_text, with_skew
+from piquet.controller.survey import is_broken, survey_text, with_skew
 from piquet.controller.transport import Remote, deliver
 from piquet.errors import HostError, PiquetError
 from piquet.fleet.workdir import Workdir
@@ -60,7 +60,7 @@ def run_verb(
         clock: the controller's clock, epoch seconds.
 
     Returns:
-        An Ansible result; for a verb that looks at the host again also `survey_text`.
+        An Ansible result; for a verb that looks at the host again also `survey_text` and `survey_is_broken`.
 
     Raises:
         HostError: the verb lacks what it needs, or the host gave no answer in the agreed form.
@@ -97,7 +97,10 @@ def attempt(
     if result["failed"]:
         return result | {"msg": _named(host, result["msg"])}
     if arguments["verb"] == "survey":
-        return result | {"show": result["survey_text"]}
+        is_failed = result["survey_is_broken"]
+        return result | (
+            {"failed": True, "msg": result["survey_text"]} if is_failed else {"show": result["survey_text"]}
+        )
     if told := result["piquet"].get("rehearsal"):
         return result | {"show": f"{host}: {result['msg']}\n{links_text(told)}"}
     return result | ({"show": f"{host}: {result['msg']}"} if result["piquet"]["problems"] else {})
@@ -145,7 +148,7 @@ def _keep_survey(
     survey = {**with_skew(answer.survey, *round_trip), "asked_at": asked_at}
     if workdir is not None and not check:
         workdir.write_survey(host, survey)
-    return {"survey_text": survey_text(host, survey)}
+    return {"survey_text": survey_text(host, survey), "survey_is_broken": is_broken(host, survey)}
 
 
 def _workdir(verb: str, workdir: Workdir | None) -> Workdir:

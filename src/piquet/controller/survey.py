@@ -10,7 +10,7 @@ from piquet.controller.clock import proven_skew_s
 from piquet.findings import as_text, by_weight
 from piquet.fleet.model import ServerFacts
 from piquet.fleet.surveyed_server import Part
-from piquet.plan.gates.server import server_findings
+from piquet.plan.gates.server import BROKEN, server_findings
 from piquet.printable import in_one_line
 from piquet.protocol.findings import Finding
 from piquet.servers.configured_server import ConfiguredServer
@@ -49,15 +49,25 @@ def survey_text(host: str, survey: Mapping[str, Any]) -> str:
 
 
 def survey_findings(host: str, survey: Mapping[str, Any]) -> Iterator[Finding]:
-    """What the host could not read, and what the same gates as in a plan say of its servers."""
+    """What the host could not read, and what the same gates as in a plan say of its servers.
+
+    A server that is installed and does not run is told of only where none runs: it serves nobody.
+    """
     yield from (Finding.from_json(record) for record in survey.get("findings") or ())
+    is_served = any((survey.get(name) or {}).get("running") for name in SERVERS)
     for name, kind in SERVERS.items():
         if facts := _facts(kind, survey.get(name)):
-            yield from server_findings(kind, host, facts, is_planned=False)
+            if facts.running or not is_served:
+                yield from server_findings(kind, host, facts, is_planned=False)
         elif survey.get(name):
             message = f"what it says of {name} is not in the agreed form, so nothing of it was judged"
             hint = "survey it again with this version of piquet"
             yield Finding("warning", "not-judged", host, message, hint=hint)
+
+
+def is_broken(host: str, survey: Mapping[str, Any]) -> bool:
+    """Whether a server that runs would refuse its own configuration: no verb of ours can go on there."""
+    return any(finding.code == BROKEN for finding in survey_findings(host, survey))
 
 
 def _facts(kind: Kind, part: Part | None) -> ServerFacts | None:

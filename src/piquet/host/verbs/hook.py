@@ -41,7 +41,9 @@ def hook(machine: Machine, request: Request) -> Outcome:
         if not request.options.get("files"):
             return Outcome(False, "The survey found nothing to hook here.", tuple(found))
         changes, more = _insertions(machine, request.options.get("files", {}))
-        if changes and not errors(more) and server.test().ok:
+        if changes and not server.test().ok:
+            more.append(web_server.broken(server))
+        elif changes and not errors(more):
             more += loaded.refusals_of_unloaded(machine, request, [server.name])
         return _carry_out(machine, request, changes, [*found, *more], "hooked")
 
@@ -116,7 +118,7 @@ def _carry_out(
     """Check mode, or one transaction with test and reload."""
     shown = outcome.texts_before_and_after(changes) if request.wants_diff else ()
     if errors(findings):
-        return Outcome(False, f"Nothing was {done}: see the problems.", tuple(findings))
+        return Outcome(False, f"Nothing was {done}.", tuple(findings))
     if not changes:
         _forget_if_clean(machine, request)
         return Outcome(False, f"Everything was {done} already.", tuple(findings))

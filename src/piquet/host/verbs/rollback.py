@@ -24,6 +24,6 @@ def _sentence(machine: Machine, stopped: stop_now.Stopped) -> str:
     rehearsal = "; a rehearsal was ended" if stopped.was_rehearsed and not stopped.was_up else ""
     done = "Released" if stopped.was_up else f"Nothing was armed{rehearsal}"
     if errors(stopped.findings):
-        return f"{done}: not everything could be taken away, see the problems."
+        return f"{done}: not everything could be taken away."
     asked = [finding for finding in stopped.findings if finding.code in takedown.OF_THE_LOOK]
     return f"{done}: {takedown.flags_and_sites(machine, asked)}."

@@ -44,7 +44,7 @@ def run(machine: Machine, request: Request) -> Outcome:
         if not (is_done or errors(findings)):
             findings += loaded.refusals_of_unloaded(machine, request, bundle.providers)
         if errors(findings):
-            return Outcome(False, "Nothing was staged: see the problems.", tuple(findings))
+            return Outcome(False, "Nothing was staged.", tuple(findings))
         shown = outcome.texts_before_and_after(changes) if request.wants_diff else ()
         if request.is_check:
             message = "Everything is staged already." if is_done else f"{len(changes)} files would change."
@@ -53,7 +53,7 @@ def run(machine: Machine, request: Request) -> Outcome:
             return Outcome(False, "Everything is staged already.", tuple(findings))
         findings += takedown.end_rehearsal(machine, request.verb)[1]  # it was of what was staged before
         if errors(findings):
-            return Outcome(False, "Nothing was staged: see the problems.", tuple(findings))
+            return Outcome(False, "Nothing was staged.", tuple(findings))
         failures = _transact(machine, request.verb, bundle, digest, changes)
     if errors(failures):
         return Outcome(False, "Staging failed; every file is as it was.", (*findings, *failures))

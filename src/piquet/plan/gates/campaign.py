@@ -4,11 +4,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from piquet.campaign.model import Campaign, Phase
 from piquet.campaign.windows import duration_text, local_text, overlaps
 from piquet.protocol.findings import Finding
+
+FAR = timedelta(days=60)
+"""A start so far ahead is more often a slip of the pen than a plan."""
+_IS_MEANT = "if that is the day that was agreed, go on"
 
 
 def campaign_findings(campaign: Campaign, at: datetime) -> Iterator[Finding]:
@@ -41,8 +46,23 @@ def _window_findings(
     elif phase.start_at <= at:
         message = f"its window began at {start}: once armed, it shows at once"
         yield Finding("warning", "window-begun", subject, message, f"a start after {now}", start)
+    else:
+        yield from _far(campaign, phase, subject, at)
     length, limit = phase.end_at - phase.start_at, campaign.limits.max_block
     if phase.mode == "block" and length > limit:
         hint = "shorten the window, or raise limits.max_block if that was agreed"
         expected, got = f"at most {duration_text(limit)}", duration_text(length)
         yield Finding("error", "window-too-long", subject, "it blocks too long", expected, got, hint)
+
+
+def _far(campaign: Campaign, phase: Phase, subject: str, at: datetime) -> Iterator[Finding]:
+    """A start in another year, or in months: 2027 for 2026 is right in every other respect."""
+    zone = ZoneInfo(campaign.timezone)
+    ahead, start = phase.start_at - at, local_text(phase.start_at, campaign.timezone)
+    year = at.astimezone(zone).year
+    if phase.start_at.astimezone(zone).year != year:
+        message = f"it begins in another year, {ahead.days} days from now"
+        yield Finding("warning", "window-far", subject, message, f"a start in {year}", start, _IS_MEANT)
+    elif ahead > FAR:
+        message = f"it begins {ahead.days} days from now"
+        yield Finding("warning", "window-far", subject, message, f"within {FAR.days} days", start, _IS_MEANT)

@@ -10,6 +10,9 @@ from piquet.fleet.model import ServerFacts
 from piquet.plan.judged_server import JudgedServer
 from piquet.protocol.findings import Finding
 
+BROKEN = "config-broken"
+"""Code of the finding that a server refuses its own configuration."""
+
 
 def server_findings(
     kind: JudgedServer[Any], host: str, server: ServerFacts, *, is_planned: bool = True
@@ -28,7 +31,7 @@ def _config(kind: JudgedServer[Any], host: str, server: ServerFacts) -> Iterator
         message = f"the configuration of {kind.name} fails its own test, before anything of ours"
         got = " ".join(server.test_output.split())[-300:]
         yield Finding(
-            "error", "config-broken", host, message, got=got, hint="have the owner mend it, then survey again"
+            "error", BROKEN, host, message, got=got, hint="have the owner mend it, then survey again"
         )
 
 
