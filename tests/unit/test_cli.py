@@ -132,11 +132,11 @@ def test_a_wrong_path_of_the_inventory_is_said(folder: Path, capsys: pytest.Capt
 
 
 def test_check_shows_both_clocks(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Local time with its offset, and UTC."""
+    """Local time with its zone, and UTC."""
     phases = "[{mode: block, start: 2099-07-01T00:00, duration: 90m, page: pages/greve}]"
     (folder / "campaign.yml").write_text(campaign_text(phases=phases), "utf-8")
     assert run_command(["check", str(folder / "campaign.yml")]) == 0
-    expected = "from 2099-07-01 00:00:00 +0200 = 2099-06-30 22:00:00 UTC"
+    expected = "from Wed 1 Jul 2099 00:00:00 Europe/Paris (30 Jun 22:00:00 UTC), in "
     assert expected in capsys.readouterr().out
 
 
@@ -157,7 +157,7 @@ def test_a_plan_is_printed_and_kept(folder: Path, capsys: pytest.CaptureFixture[
     digest = re.search(r"^digest ([0-9a-f]{64})$", said, re.MULTILINE)
     assert digest
     assert "*.blogs.example.org" in said
-    assert re.search(r"^    from \S+ \S+ \+0000 = \S+ \S+ UTC$", said, re.MULTILINE)
+    assert re.search(r"^    from \w{3} \d+ \w{3} \d{4} [\d:]{8} UTC, in 23 h 59 min$", said, re.MULTILINE)
     kept = Workdir(folder / ".piquet")
     document = kept.plan_document(digest[1])
     assert plan_digest(document) == digest[1]

@@ -10,8 +10,8 @@ from pathlib import Path
 import click
 
 from piquet.answers import STYLE_ASSET
+from piquet.campaign.spoken import window_lines
 from piquet.cli.exit_codes import OK, PLAN
-from piquet.cli.window_text import window_lines
 from piquet.findings import as_texts, by_weight
 from piquet.load import LoadedCampaign, load_campaign
 from piquet.pages import banner, page
@@ -28,10 +28,9 @@ def command(campaign: Path) -> int:
     """Check the file CAMPAIGN, its consent list, its pages and its theme."""
     loaded = load_campaign(campaign)
     sizes = page_sizes(loaded)
-    click.echo(campaign_summary(loaded))
-    found = by_weight(
-        [*campaign_findings(loaded.campaign, datetime.now(UTC)), *_untouched(loaded), *_heavy(sizes)]
-    )
+    now = datetime.now(UTC)
+    click.echo(campaign_summary(loaded, now))
+    found = by_weight([*campaign_findings(loaded.campaign, now), *_untouched(loaded), *_heavy(sizes)])
     for text in as_texts(found):
         click.echo(f"\n{text}", err=True)
     if errors(found):
@@ -42,11 +41,11 @@ def command(campaign: Path) -> int:
     return OK
 
 
-def campaign_summary(loaded: LoadedCampaign) -> str:
+def campaign_summary(loaded: LoadedCampaign, at: datetime) -> str:
     """What was understood, for a person: name, languages, and each window in local time and UTC."""
     campaign = loaded.campaign
     title = f"{campaign.name}: {len(loaded.pages)} texts in {', '.join(campaign.languages)}"
-    return "\n".join([title, *window_lines(campaign)])
+    return "\n".join([title, *window_lines(campaign, at)])
 
 
 def page_sizes(loaded: LoadedCampaign) -> dict[str, int]:

@@ -42,12 +42,13 @@ def command(
     loaded = load_campaign(campaign)
     work = Workdir(workdir or default_workdir(inventory))
     fleet = read_fleet(inventory_hosts(inventory, limit), work.surveys(), SERVERS)
-    plan = make_plan(loaded.campaign, fleet, datetime.now(UTC), SERVERS)
+    now = datetime.now(UTC)
+    plan = make_plan(loaded.campaign, fleet, now, SERVERS)
     digest = None if errors(plan.findings) else _keep(plan, loaded, work)
     if is_json:
         click.echo(as_json(plan, digest))
     else:
-        print_plan(plan, digest, show_all)
+        print_plan(plan, digest, show_all, now)
     raise_if_unsafe(plan)
 
 

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from piquet.cli.window_text import window_lines
+from piquet.campaign.spoken import window_lines
 from piquet.findings import as_texts
 from piquet.fleet.sites import sites_on_hosts
 from piquet.plan import HostPlan, Plan
@@ -17,10 +18,10 @@ from piquet.plan import HostPlan, Plan
 _SHOWN = 8
 
 
-def print_plan(plan: Plan, digest: str | None, show_all: bool) -> None:
+def print_plan(plan: Plan, digest: str | None, show_all: bool, at: datetime) -> None:
     """Windows, hosts with their sites, findings and digest on standard output; errors are for whoever refuses."""
     console = Console(highlight=False, markup=False, soft_wrap=not Console().is_terminal)
-    console.print("\n".join([plan.campaign.name, *window_lines(plan.campaign)]) + "\n")
+    console.print("\n".join([plan.campaign.name, *window_lines(plan.campaign, at)]) + "\n")
     console.print(_hosts(plan, show_all))
     for text in as_texts(finding for finding in plan.findings if finding.severity != "error"):
         console.print(f"\n{text}")

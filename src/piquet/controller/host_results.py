@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Literal
 
+from piquet.controller.now import now_text
 from piquet.fleet.sites import count_sites
 from piquet.printable import printable_line
 
@@ -23,6 +25,7 @@ TALLY_ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "fail": {"type": "bool", "default": True},
     "show": {"type": "str", "default": "always", "choices": ["always", "bad", "never"]},
     "advice": {"type": "str", "default": ""},
+    "now": {"type": "bool", "default": False},
 }
 """What an engine may pass, in the form of Ansible's argument specs."""
 
@@ -51,6 +54,8 @@ def attempt(
     verdict = f"{arguments['title']}: {len(good(rows))} ok, {len(losers)} not"
     verdict += f" ({', '.join(losers)})" if losers else ""
     text = f"{verdict}\n\n{as_table(rows)}"
+    if arguments.get("now"):
+        text = f"{now_text(_statuses(hosts, steps), datetime.now(UTC))}\n\n{text}"
     text += f"\n\nhint: {arguments['advice']}" if losers and arguments["advice"] else ""
     is_shown = arguments["show"] == "always" or (arguments["show"] == "bad" and losers)
     return {
@@ -62,6 +67,14 @@ def attempt(
         "begun": list(begun(hosts, steps, before or {})),
         "show": text if is_shown else "",
     }
+
+
+def _statuses(hosts: Iterable[str], steps: Sequence[Results]) -> Iterator[Mapping[str, Any]]:
+    """What the hosts that answered are in, in the order of their names."""
+    for host in sorted(hosts):
+        answer = (_last([step.get(host) for step in steps]) or {}).get("piquet") or {}
+        if answer.get("status"):
+            yield answer["status"]
 
 
 def tally(hosts: Iterable[str], steps: Sequence[Results], undo: Results) -> tuple[HostResult, ...]:

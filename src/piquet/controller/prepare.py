@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from piquet.bundle import Bundle, build_bundles
+from piquet.campaign.spoken import window_lines
 from piquet.controller.store import write_members
 from piquet.errors import PiquetError, PlanError, kind_of
 from piquet.findings import as_text, as_texts, by_weight
@@ -110,8 +111,8 @@ def attempt(
         A failed one has `kind`, the word for where the fault lies: campaign, fleet, plan or bundle.
     """
     try:
-        workdir = Workdir(Path(arguments["workdir"]))
-        prepared = prepare(Path(arguments["campaign"]), hosts, workdir, datetime.now(UTC))
+        workdir, now = Workdir(Path(arguments["workdir"])), datetime.now(UTC)
+        prepared = prepare(Path(arguments["campaign"]), hosts, workdir, now)
         _check_digest(prepared.digest, arguments["digest"])
         involved = _involved(prepared.plan, in_play, arguments["whole"])
         canary = _canary(prepared.plan, involved, arguments["canary"])
@@ -126,22 +127,18 @@ def attempt(
         "canary": list(canary),
         "rest": [host for host in involved if host not in canary],
         "findings": [finding.to_json() for finding in prepared.plan.findings],
-        "show": plan_text(prepared),
+        "show": plan_text(prepared, now),
     }
 
 
-def plan_text(prepared: Prepared) -> str:
+def plan_text(prepared: Prepared, at: datetime) -> str:
     """Findings, what is shown when on how many sites, and the digest to pin."""
     campaign, hosts = prepared.plan.campaign, prepared.plan.hosts
     lines = as_texts(by_weight(prepared.plan.findings))
     what = sites_on_hosts((host.host, entry.name) for host in hosts for entry in host.entries)
     lines.append(f"plan of {campaign.name}: {what}")
-    lines += [f"  {p.number}. {p.mode}: {_utc(p.start_at)} to {_utc(p.end_at)}" for p in campaign.phases]
+    lines += window_lines(campaign, at)
     return "\n".join([*lines, f"  digest {prepared.digest}"])
-
-
-def _utc(instant: datetime) -> str:
-    return f"{instant:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _check_digest(digest: str, wanted: str) -> None:

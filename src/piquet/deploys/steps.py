@@ -106,7 +106,16 @@ def _baseline(settings: Settings, told: StepResults) -> Mapping[str, Any]:
 
 
 def _tally(of: list[str], title: str, **more: Any) -> Callable[[Settings, StepResults], Mapping[str, Any]]:
-    base = {"of": of, "before": "", "undo": "", "title": title, "fail": True, "show": "always", "advice": ""}
+    base = {
+        "of": of,
+        "before": "",
+        "undo": "",
+        "title": title,
+        "fail": True,
+        "show": "always",
+        "advice": "",
+        "now": False,
+    }
     return lambda settings, told: base | more
 
 
@@ -119,7 +128,9 @@ def _listed(verb: str, name: str, listing: str, advice: str) -> tuple[Step, ...]
     """A verb that goes on past hosts that fail, and lists them all in the end."""
     return (
         Step("agent", name, verb, _agent(verb), goes_on=True),
-        Step("tally", listing, "tally", _tally([verb], verb.capitalize(), advice=advice)),
+        Step(
+            "tally", listing, "tally", _tally([verb], verb.capitalize(), advice=advice, now=verb == "status")
+        ),
     )
 
 

@@ -31,6 +31,7 @@ def status_of(machine: Machine) -> Dict[str, Any]:
         "released": _released(machine),
         "rehearsal": _rehearsal(machine),
         "entries": _entries(machine, staged, current),
+        "timezone": staged.document.get("timezone") if staged else None,
         "phases": [vars(phase) for phase in staged.phases] if staged else [],
         "now": machine.now(),
         "boot_id": this_boot(machine),

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is due now and what comes next, over all hosts that answered: one sentence, the same on every road.
+
+It says what the hosts are armed for, by the controller's clock; what sites really show, verify asks.
+No file, no network, no clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from piquet.campaign.spoken import spoken_distance, spoken_instant
+from piquet.printable import printable_line
+
+HostStatus = Mapping[str, Any]
+
+
+class _Window(NamedTuple):
+    start_at: datetime
+    end_at: datetime
+    mode: str
+
+
+class _Staged(NamedTuple):
+    """What a host holds; hosts that hold the same are told of together."""
+
+    campaign: str
+    timezone: str
+    windows: tuple[_Window, ...]
+
+
+def now_text(statuses: Iterable[HostStatus], at: datetime) -> str:
+    """`NOW: block, until … (in 1 min 12 s); next: occupy, from …`; a line for each campaign, if hosts hold several.
+
+    Args:
+        statuses: of hosts that answered; one that is not in the agreed form is left out, and said so.
+        at: aware; now.
+    """
+    by_campaign: dict[_Staged, list[HostStatus]] = {}
+    unread = 0
+    for status in statuses:
+        try:
+            if status.get("phases"):
+                by_campaign.setdefault(_staged(status), []).append(status)
+        except (KeyError, TypeError, ValueError, OverflowError, AttributeError):
+            unread += 1
+    several = len(by_campaign) > 1
+    lines = [_line(staged, found, at, several) for staged, found in sorted(by_campaign.items())]
+    lines = lines or ["NOW: nothing is staged on any host that answered"]
+    hosts = "host" if unread == 1 else "hosts"
+    return "\n".join([*lines, *([f"the windows of {unread} {hosts} could not be read"] if unread else [])])
+
+
+def _staged(status: HostStatus) -> _Staged:
+    windows = sorted(
+        _Window(_instant(phase["start"]), _instant(phase["end"]), printable_line(str(phase["mode"])))
+        for phase in status["phases"]
+    )
+    spoken_instant(windows[0].start_at, zone := str(status.get("timezone") or "UTC"))
+    return _Staged(printable_line(str(status["campaign"])), zone, tuple(windows))
+
+
+def _instant(epoch_s: Any) -> datetime:
+    return datetime.fromtimestamp(int(epoch_s), UTC)
+
+
+def _line(staged: _Staged, statuses: list[HostStatus], at: datetime, is_named: bool) -> str:
+    head = f"NOW ({staged.campaign}): " if is_named else "NOW: "
+    armed = sum(1 for status in statuses if status.get("state") == "armed")
+    due = [window for window in staged.windows if window.start_at <= at < window.end_at]
+    later = [window for window in staged.windows if window.start_at > at]
+    if not (due or later):
+        return f"{head}every window is over, since {_said(max(w.end_at for w in staged.windows), staged, at)}"
+    if not armed:
+        first = (due or later)[0]
+        begins = "has begun" if due else "begins"
+        return f"{head}no host is armed; {first.mode} {begins} {_said(first.start_at, staged, at)}"
+    partly = "" if armed == len(statuses) else f" on {armed} of {len(statuses)} hosts"
+    parts = [f"{window.mode}{partly}, until {_said(window.end_at, staged, at)}" for window in due]
+    parts = parts or [f"armed{partly}, no window is open"]
+    parts += [f"next: {later[0].mode}, from {_said(later[0].start_at, staged, at)}"] if later else []
+    return head + "; ".join(parts)
+
+
+def _said(instant: datetime, staged: _Staged, at: datetime) -> str:
+    return f"{spoken_instant(instant, staged.timezone)}, {spoken_distance(instant - at)}"
