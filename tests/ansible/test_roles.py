@@ -99,7 +99,7 @@ def test_arm_checks_all_then_arms_all(staged: Place) -> None:
     asked = {host: staged.asked(host)[-2:] for host in HOSTS}
     assert max(a[0]["at"] for a in asked.values()) < min(a[1]["at"] for a in asked.values())
     assert [a[1]["max_skew_s"] for a in asked.values()] == [22.0] * 3
-    assert "Armed: 3 ok, 0 not" in run.text
+    assert "Armed: 3 ok" in run.text
 
 
 @pytest.mark.parametrize("how", ["fails", "down"])
@@ -169,7 +169,7 @@ def test_rehearse_tells_every_hosts_own_links(staged: Place) -> None:
     """From the inventory alone, in one step per host; the numbers arrive as numbers, also from a command line."""
     (staged.folder / "campaign/campaign.yml").unlink()
     run = staged.play("rehearse", extra={"piquet_rehearse_phase": "2"})
-    assert run.rc == 0 and "Rehearsal: 3 ok, 0 not" in run.text, run.text
+    assert run.rc == 0 and "Rehearsal: 3 ok" in run.text, run.text
     for host in HOSTS:
         asked = staged.asked(host)[2:]
         assert [(r["verb"], r["phase"], r["end"], r["plan_digest"]) for r in asked] == [

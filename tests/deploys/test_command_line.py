@@ -112,7 +112,7 @@ def test_no_host_is_armed_before_all_were_checked(staged: Place, how: str) -> No
     assert "without --serial and --no-wait" in done.stderr
     assert staged.states() == ["staged"] * 3
     out = pyinfra(staged, HOSTS_YML, deploy("rollback"), "-y", how)
-    assert "Rollback: 3 ok, 0 not" in out.stderr and staged.states() == ["stopped"] * 3
+    assert "Rollback: 3 ok" in out.stderr and staged.states() == ["stopped"] * 3
 
 
 def test_deploys_are_packaged_functions(staged: Place) -> None:
@@ -125,7 +125,7 @@ def test_deploys_are_packaged_functions(staged: Place) -> None:
     done = pyinfra(staged, "inventory.py", "own.py", "-y")
     assert done.returncode == 0, done.stderr
     assert staged.verbs("@local") == ["status", "rollback", "status"]
-    assert done.stderr.count("Status: 1 ok, 0 not") == 2
+    assert done.stderr.count("Status: 1 ok") == 2
 
 
 def start(place: Place, verb: str) -> subprocess.Popen[str]:

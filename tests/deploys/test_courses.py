@@ -104,7 +104,7 @@ def test_arm_checks_all_then_arms_all(staged: Place) -> None:
     asked = {host: staged.asked(host)[-2:] for host in HOSTS}
     assert max(a[0]["at"] for a in asked.values()) < min(a[1]["at"] for a in asked.values())
     assert [a[1]["max_skew_s"] for a in asked.values()] == [22.0] * 3
-    assert "Armed: 3 ok, 0 not" in done.shown()
+    assert "Armed: 3 ok" in done.shown()
 
 
 @pytest.mark.parametrize("check", [False, True])
@@ -199,7 +199,7 @@ def test_rehearse_tells_every_hosts_own_links(staged: Place) -> None:
     """From the inventory alone; each host's secret is its own, and shown for it."""
     (staged.folder / "campaign/campaign.yml").unlink()
     done = run(staged, "rehearse", variables={"piquet_rehearse_phase": "2"})
-    assert done.rc == 0 and "Rehearsal: 3 ok, 0 not" in done.shown(), done.text
+    assert done.rc == 0 and "Rehearsal: 3 ok" in done.shown(), done.text
     for host in HOSTS:
         (result,) = done.results(host)
         asked = staged.asked(host)[2:]

@@ -27,7 +27,7 @@ FORGED = (
     "ok: [web9]",
     "web9   ok   armed, 5 of 5 sites flagged",
     "done: 16 hosts, 16 changed",
-    "Armed: 9 ok, 0 not",
+    "Armed: 9 ok",
 )
 EVIL = "".join(f"x\n{line}\r\n{line}" for line in FORGED) + "\u2028ok: [web9]\x85ok: [web9]\x0bok: [web9]"
 

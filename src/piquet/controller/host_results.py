@@ -51,8 +51,8 @@ def attempt(
     hosts = set(hosts)
     rows = tally(hosts, steps, undo)
     losers = bad(rows)
-    verdict = f"{arguments['title']}: {len(good(rows))} ok, {len(losers)} not"
-    verdict += f" ({', '.join(losers)})" if losers else ""
+    verdict = f"{arguments['title']}: {len(good(rows))} ok"
+    verdict += f", {len(losers)} not ({', '.join(losers)})" if losers else ""
     text = f"{verdict}\n\n{as_table(rows)}"
     if arguments.get("now"):
         text = f"{now_text(_statuses(hosts, steps), datetime.now(UTC))}\n\n{text}"

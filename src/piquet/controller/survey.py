@@ -9,6 +9,7 @@ from typing import Any
 from piquet.controller.clock import proven_skew_s
 from piquet.findings import as_text, by_weight
 from piquet.fleet.model import ServerFacts
+from piquet.fleet.sites import counted
 from piquet.fleet.surveyed_server import Part
 from piquet.plan.gates.server import BROKEN, server_findings
 from piquet.printable import in_one_line
@@ -87,8 +88,8 @@ def _server_line(kind: Kind, part: Part) -> str:
         f"{kind.name} {part.get('version', '?')}",
         "running" if part.get("running") else "NOT running",
         "test passes" if (part.get("test") or {}).get("ok") else "test FAILS",
-        f"{len(vhosts)} virtual hosts",
-        f"{len(names)} names",
+        counted(len(vhosts), "virtual host"),
+        counted(len(names), "name"),
     ]
     if kind.has_hook:
         parts.append(f"{sum(1 for vhost in vhosts if vhost.get('hooked'))} hooked")
