@@ -110,7 +110,7 @@ def test_steps_are_given_what_the_tasks_are(verb: str) -> None:
             assert task["ansible.builtin.raw"] == INSTALL_SCRIPT
             continue
         given, ours = task[module_of(task)], step.arguments(settings, told)
-        named = ("of", "before", "undo", "advice")
+        named = ("of", "before", "undo", "advice", "afterwards")
         plain = {k: v for k, v in given.items() if "{{" not in str(v) and k not in named}
         assert plain == {name: ours[name] for name in plain}
         assert set(given) <= set(ours)
@@ -118,6 +118,7 @@ def test_steps_are_given_what_the_tasks_are(verb: str) -> None:
         assert [_key(given.get(k, "")) for k in ("before", "undo")] == [
             ours.get(k, "") for k in ("before", "undo")
         ]
+        assert given.get("afterwards", "").strip() == ours.get("afterwards", "")
         if "advice" in given:
             words = given["advice"].strip().replace("-e piquet_arm_partial", "piquet_arm_partial")
             assert words == ours["advice"]

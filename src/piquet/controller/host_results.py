@@ -25,6 +25,7 @@ TALLY_ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "fail": {"type": "bool", "default": True},
     "show": {"type": "str", "default": "always", "choices": ["always", "bad", "never"]},
     "advice": {"type": "str", "default": ""},
+    "afterwards": {"type": "str", "default": ""},
     "now": {"type": "bool", "default": False},
 }
 """What an engine may pass, in the form of Ansible's argument specs."""
@@ -57,6 +58,7 @@ def attempt(
     if arguments.get("now"):
         text = f"{now_text(_statuses(hosts, steps), datetime.now(UTC))}\n\n{text}"
     text += f"\n\nhint: {arguments['advice']}" if losers and arguments["advice"] else ""
+    text += f"\n\n{arguments['afterwards']}" if arguments.get("afterwards") else ""
     is_shown = arguments["show"] == "always" or (arguments["show"] == "bad" and losers)
     return {
         "changed": False,

@@ -114,6 +114,7 @@ def _tally(of: list[str], title: str, **more: Any) -> Callable[[Settings, StepRe
         "fail": True,
         "show": "always",
         "advice": "",
+        "afterwards": "",
         "now": False,
     }
     return lambda settings, told: base | more
@@ -197,6 +198,8 @@ _ARM: tuple[Step, ...] = (
             ["check", "arm"], "Armed", undo="undo",
             advice="a host that could not be reached may be armed: roll it back, or let it end by itself "
             "at the end of the window",
+            afterwards="to end it before: piquet rollback -i INVENTORY (or the playbook piquet.fleet.rollback); "
+            f"on a host alone, as root: {END_IT_NOW}",
         ),
     ),
 )  # fmt: skip
