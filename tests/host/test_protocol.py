@@ -16,9 +16,11 @@ import pytest
 
 import piquet
 from piquet import bundle
+from piquet.host.servers.registry import servers_of
 from piquet.host.state.boundaries import Boundary, due
 from piquet.host.state.manifest import StagedPhase
 from piquet.host.system import platforms, processes, schedule
+from piquet.host.system.paths import Paths
 from piquet.protocol.findings import Finding
 from tests.host.box import Box
 
@@ -173,7 +175,8 @@ def test_platforms_are_found_by_family() -> None:
     """A derivative belongs to the family that its ID_LIKE names."""
     text = 'NAME="Mint"\nID=linuxmint\nID_LIKE="ubuntu debian"\n# no\n'
     assert platforms.platform_of(platforms.parse_os_release(text)).name == "debian"
-    assert platforms.platform_of({"ID": "rocky", "ID_LIKE": "rhel centos fedora"}).apache == ("httpd",)
+    rocky = platforms.platform_of({"ID": "rocky", "ID_LIKE": "rhel centos fedora"})
+    assert servers_of(rocky, Paths())["apache"].packaged.command == ("httpd",)
     assert platforms.platform_of({}).name == "unknown"
 
 
