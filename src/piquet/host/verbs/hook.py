@@ -140,14 +140,11 @@ def _forget_if_clean(machine: Machine, request: Request) -> None:
 def _transact(machine: Machine, verb: str, changes: List[Change]) -> List[Finding]:
     """Write, test, reload, keep; on any failure put everything back.
 
-    Where somebody had broken the configuration before, unhook still goes on (without a reload), hook does not.
-    Nor is a reload that fails in spite of a passed test a reason to undo an unhook.
+    Where somebody had broken the configuration before, hook was refused; unhook still goes on, without a reload. Nor is a
+    reload that fails in spite of a passed test a reason to undo an unhook.
     """
     server = machine.hooked_server
-    before = server.test() if server.is_present() else None
-    was_broken = before is not None and not before.ok
-    if was_broken and verb == "hook":
-        return [web_server.broken(server)]
+    was_broken = server.is_present() and not server.test().ok
     keys = hook_watch.unhooked_keys(machine) if verb == "hook" else frozenset()
     found, told, failures = stops.unhooked(machine, verb, keys), [], []
     try:
