@@ -140,8 +140,8 @@ def _forget_if_clean(machine: Machine, request: Request) -> None:
 def _transact(machine: Machine, verb: str, changes: List[Change]) -> List[Finding]:
     """Write, test, reload, keep; on any failure put everything back.
 
-    Where somebody had broken the configuration before, hook was refused; unhook still goes on, without a reload. Nor is a
-    reload that fails in spite of a passed test a reason to undo an unhook.
+    Where somebody had broken the configuration before, hook was refused; unhook still goes on, without a reload. Nor is
+    a reload that fails in spite of a passed test a reason to undo an unhook.
     """
     server = machine.hooked_server
     was_broken = server.is_present() and not server.test().ok
