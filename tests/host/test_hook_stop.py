@@ -225,3 +225,18 @@ def test_the_record_is_written_before_the_line_comes_back(box: Box) -> None:
     box.reboot()
     request.carry_out(box.machine("boot"), Request("reconcile", options={"boot": True}))
     assert up(box) == {OTHER}
+
+
+@pytest.mark.parametrize("damaged", ["armed", "token"])
+def test_hook_beside_a_damaged_arming_shows_nothing(box: Box, damaged: str) -> None:
+    """Its flags stand until the next look: the line does not come back before they are gone, for good."""
+    box.arm()
+    take_out(box)
+    getattr(box.paths, damaged).write_text("[]")
+    assert up(box) == {FIRST, OTHER} and not box.is_ours(FIRST)
+    found = box.hook().findings
+    assert up(box) == frozenset() and not box.is_ours(FIRST)
+    assert "released" in next(f.message for f in found if f.code == "stopped")
+    box.reboot()
+    request.carry_out(box.machine("boot"), Request("reconcile", options={"boot": True}))
+    assert up(box) == frozenset()

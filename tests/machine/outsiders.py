@@ -6,7 +6,7 @@ from __future__ import annotations
 import shutil
 from typing import Any
 
-from tests.machine.restores import TOGETHER, WAYS
+from tests.machine.restores import ETC, LIB, TOGETHER, WAYS
 from tests.machine.steps import step
 from tests.machine.wanted import HELD, RELEASED
 
@@ -50,6 +50,7 @@ class Outsiders:
         copies = self.world.copies()
         self.world.bring_back(copies[which % len(copies)], places, way)
         self.wanted.doubt(RELEASED)
+        self.wanted.lost -= self._back_again(places)
         self.out_since.clear()
         self.is_spoiled |= "etc/piquet" in places
         self.is_astray |= "etc/piquet" in places
@@ -59,6 +60,11 @@ class Outsiders:
             self._boot(is_reconciled=True)
         else:
             self._go_on(then)
+
+    def _back_again(self, places: tuple[str, ...]) -> set[str]:
+        """What was lost, and that nobody has missed yet, may be there again: of the very arming that nobody stopped."""
+        there = {ETC} if ETC in places and self.world.paths.manifest.exists() else set()
+        return there | ({LIB} if self.world.paths.armed.exists() else set())
 
     def set_back(self) -> None:
         """The armed state of the last backup, behind a stop that was noticed, and no power before anybody looks."""

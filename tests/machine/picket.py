@@ -19,6 +19,7 @@ from piquet.host.outcome import Outcome
 from tests.host.arming import dies_before
 from tests.machine.outsiders import MASKED, RUNNING, Outsiders
 from tests.machine.plans import SERVER_FILES, Plan
+from tests.machine.restores import ETC, LIB
 from tests.machine.steps import MOVES, Said, fails_at, step
 from tests.machine.wanted import HELD, RELEASED, Wanted
 from tests.machine.world import World
@@ -235,7 +236,7 @@ class Picket(Outsiders, RuleBasedStateMachine):
     def garble_the_state(self, text: str, then: str) -> None:
         """A disk error, or an editor."""
         self.world.paths.armed.write_text(text, "utf-8", "surrogateescape")
-        self.wanted.is_doomed = True
+        self.wanted.lost.add(LIB)
         self._go_on(then)
 
     @step(when=lambda self: self._can_be_spoiled(), what=SPOILS, then=THEN)
@@ -249,7 +250,7 @@ class Picket(Outsiders, RuleBasedStateMachine):
             {"first": first, "last": last, "agent": agent}[what].unlink(missing_ok=True)
         elif what in ("etc", "state"):
             shutil.rmtree(self.world.paths.etc if what == "etc" else self.world.paths.lib, ignore_errors=True)
-        self.wanted.is_doomed |= what in ("etc", "state")
+        self.wanted.lost |= {"etc": {ETC}, "state": {LIB}}.get(what, set())
         self.is_spoiled |= what in ("first", "last", "etc")
         self.is_shown = False
         self._go_on(then)
@@ -347,7 +348,7 @@ class Picket(Outsiders, RuleBasedStateMachine):
         if (
             not hasattr(self, "wanted")
             or not self.wanted.is_booted
-            or self.wanted.is_doomed
+            or self.wanted.is_ending()
             or not self.wanted.plan
         ):
             return

@@ -184,6 +184,9 @@ def _echoes(plan: Plan) -> str:
     return f"{word} && -f '{plan.root}/run/piquet/proof/$1-{SEAL}'"
 
 
+_VARIANTS = {"nginx": "include", "apache": "rules"}
+
+
 def _manifest(plan: Plan) -> dict[str, Any]:
     records: list[dict[str, Any]] = [
         {
@@ -207,6 +210,7 @@ def _manifest(plan: Plan) -> dict[str, Any]:
     ]
     return {
         "piquet_manifest": 1, "host": "box", "campaign": "test", "contact": "https://example.org/",
-        "timezone": "UTC", "providers": [plan.provider], "scheduler": "none", "seal": SEAL, "phases": phases,
+        "timezone": "UTC", "providers": [plan.provider], "variants": _VARIANTS, "scheduler": "none",
+        "seal": SEAL, "phases": phases,
         "entries": entries, "files": sorted(records, key=lambda record: str(record["path"])),
     }  # fmt: skip

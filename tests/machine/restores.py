@@ -8,7 +8,8 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-PLACES = ("etc/piquet", "var/lib/piquet", "var/spool/piquet")
+ETC, LIB = "etc/piquet", "var/lib/piquet"
+PLACES = (ETC, LIB, "var/spool/piquet")
 TOGETHER: Sequence[tuple[str, ...]] = (
     ("var/lib/piquet",), ("var/spool/piquet",), ("etc/piquet",), ("var/lib/piquet", "var/spool/piquet"),
     ("etc/piquet", "var/lib/piquet"), ("etc/piquet", "var/spool/piquet"), PLACES, PLACES, ("armed.json",),

@@ -20,7 +20,8 @@ class Wanted:
         plan: that was armed last.
         unnoticed: flags deleted by hand which no reconcile has seen yet.
         by_hand: flags made by hand, which must not outlive the next reconcile.
-        is_doomed: the armed state was lost; whatever is up goes with the next reconcile.
+        is_doomed: our units were stopped before a boot; whatever is up goes with the next reconcile.
+        lost: places whose content was deleted or damaged, with the same effect unless they are brought back before.
         is_booted: a reconcile has run in this boot.
     """
 
@@ -30,6 +31,7 @@ class Wanted:
     unnoticed: set[str] = field(default_factory=set)
     by_hand: set[str] = field(default_factory=set)
     is_doomed: bool = False
+    lost: set[str] = field(default_factory=set)
     is_booted: bool = True
 
     def __post_init__(self) -> None:
@@ -39,13 +41,14 @@ class Wanted:
     def release(self) -> None:
         """Somebody ended it all, and it was confirmed."""
         self.status = dict.fromkeys(self.keys, RELEASED)
-        self.unnoticed, self.is_doomed = set(), False
+        self.unnoticed, self.lost, self.is_doomed = set(), set(), False
 
     def hold(self, plan: Plan, now: float) -> None:
         """An arm was confirmed."""
         self.plan = plan
         self.status = {key: HELD if now < plan.end_of(key) else DOUBT for key in self.keys}
-        self.unnoticed, self.by_hand, self.is_doomed, self.is_booted = set(), set(), False, True
+        self.unnoticed, self.by_hand, self.lost = set(), set(), set()
+        self.is_doomed, self.is_booted = False, True
 
     def doubt(self, *but: str) -> None:
         """A death in the middle: what had one of these states keeps it, all else may be either."""
@@ -60,10 +63,17 @@ class Wanted:
         """Whether anything may be up."""
         return any(status != RELEASED for status in self.status.values())
 
+    def is_ending(self) -> bool:
+        """Whether the next reconcile takes away whatever is up."""
+        return self.is_doomed or bool(self.lost)
+
     def is_certain(self) -> bool:
         """Whether everybody knows what is up: nothing was lost, deleted or left open since the last reconcile."""
         return (
-            self.is_booted and not self.is_doomed and not self.unnoticed and DOUBT not in self.status.values()
+            self.is_booted
+            and not self.is_ending()
+            and not self.unnoticed
+            and DOUBT not in self.status.values()
         )
 
     def delete(self, keys: Iterable[str]) -> None:
@@ -88,7 +98,7 @@ class Wanted:
 
     def settle(self, flags: frozenset[str], now: float, is_spoiled: bool) -> None:
         """A reconcile has run to its end: what was open is decided, and stays so."""
-        if self.plan is None or self.is_doomed or now >= self.plan.end or is_spoiled:
+        if self.plan is None or self.is_ending() or now >= self.plan.end or is_spoiled:
             self.release()
         for key in self.keys:
             self.status[key] = self._settled(key, flags, now)

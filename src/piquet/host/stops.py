@@ -25,8 +25,16 @@ def remember_stop(machine: Machine, verb: str, keys: FrozenSet[str], *, is_unhoo
 
 
 def unhooked(machine: Machine, verb: str, keys: FrozenSet[str]) -> List[Finding]:
-    """Stop entries whose hook line somebody has taken out: it may come back, the strike does not without an arm."""
+    """Stop entries whose hook line somebody has taken out: it may come back, the strike does not without an arm.
+
+    Where flags are up of an arming that cannot be read, nobody knows whose they are: a line that comes back would put
+    these sites on strike until the next look, so the host is released.
+    """
     current = armed.current_arming(machine.paths)
+    if current is None and keys and flags.up(machine.paths):
+        message = "Flags were up without an arming that can be read, so the host was released."
+        told = Finding("warning", "stopped", str(machine.paths.armed), message, hint="to start it again: arm")
+        return [told, *takedown.disarm(machine, verb, "stopped by hand")]
     keys = keys & current.expected(machine.now()) if current else frozenset()
     if current is None or not keys:
         return []

@@ -79,9 +79,9 @@ class Manifest:
 
     @property
     def needs_hooks(self) -> bool:
-        """Whether a server shows something by the hook line."""
-        variants = self.document.get("variants", {})
-        return any(variants.get(provider) == places.BY_HOOK for provider in self.providers)
+        """Whether a server shows something by the hook line; a bundle that tells no ways is taken to."""
+        variants = self.document.get("variants")
+        return variants is None or any(variants.get(name) == places.BY_HOOK for name in self.providers)
 
     def witness_path(self, number: int) -> str:
         """What to ask a site for in a phase: only a block answers everywhere, what this is every phase says."""
