@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 
 from piquet.host.state import store
-from piquet.host.system import lock
+from piquet.host.system import files, lock
 from piquet.host.verbs import reconcile
 from tests.host.box import DROPIN, HOUR_S, INCLUDED, PAGE, SITES, Box
 from tests.host.reconciling import make_it_stay, severity, without_hooks
@@ -343,3 +343,12 @@ def test_the_journal_names_no_person(box: Box) -> None:
     assert {row["role"] for row in rows} == {"controller"}
     assert box.paths.journal.stat().st_mode & 0o777 == 0o600
     assert all({"at", "utc", "verb", "event"} <= set(row) for row in rows)
+
+
+def test_half_a_mark_is_taken_away_where_nothing_else_is(box: Box) -> None:
+    """It lies beside our folders, left by a death in the middle of an arm that was refused."""
+    left = files.temporary(box.paths.boot_mark)
+    left.parent.mkdir(parents=True, exist_ok=True)
+    left.write_text("half")
+    assert "Nothing of piquet" in box.reconcile().message
+    assert not left.exists()

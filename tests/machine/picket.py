@@ -476,7 +476,8 @@ class Picket(Outsiders, RuleBasedStateMachine):
         """A verb has run to its end: nothing went up, nothing of it is left over, and what was open is decided."""
         flags, is_spoiled = self._before
         has_armed = verb == "arm" and outcome.is_ok and outcome.is_changed
-        assert self.world.temporary_files() == []
+        left = self.world.temporary_files()
+        assert left == [], f"left over after {verb}: {left}"
         if self.wanted.is_booted and not has_armed:
             assert not self.world.flags() - flags, f"{verb} put flags up"
         is_booting, self.is_booting = self.is_booting, False

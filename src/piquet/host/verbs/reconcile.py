@@ -83,7 +83,7 @@ def _together(first: Outcome, second: Outcome) -> Outcome:
 def _reconciled(machine: Machine, request: Request) -> Outcome:
     """Decide, do it, then look at the boundaries that have passed."""
     if not _is_here(machine):
-        return _nothing_here()
+        return _nothing_here(machine)
     is_over, findings = takedown.end_rehearsal(machine, request.verb, only_over=True)
     with contextlib.ExitStack() as stack:
         try:
@@ -95,7 +95,7 @@ def _reconciled(machine: Machine, request: Request) -> Outcome:
             findings.append(Finding("warning", "no-lock", str(machine.paths.lock), str(error)))
         if not _is_here(machine):
             files.remove(machine.paths.lock)
-            return _nothing_here()
+            return _nothing_here(machine)
         proof.sweep_proofs(machine.paths, machine.now())
         findings += recover(machine, request.verb)
         actions, found = reconciliation.reconcile_now(machine, request.verb)
@@ -150,7 +150,10 @@ def _is_here(machine: Machine) -> bool:
     return any(files.exists(path) for path in (paths.etc, paths.lib, paths.run, paths.spool))
 
 
-def _nothing_here() -> Outcome:
+def _nothing_here(machine: Machine) -> Outcome:
+    """What a death left of the mark of this boot, which lies beside our folders, goes too."""
+    with contextlib.suppress(OSError):
+        files.remove(files.temporary(machine.paths.boot_mark))
     return Outcome(False, "Nothing of piquet is here.")
 
 
