@@ -23,7 +23,8 @@ from testbed import Fleet
 from tests import drive, foreign
 from tests.drive import Drill
 
-PHASE_S = 10
+SHORTEST_S = 10
+"""Of a phase; on a slow machine one lasts until it has been looked at."""
 EXAMPLE = Path("inventory.example/campaign")
 _CAMPAIGN = """\
 campaign: drill
@@ -117,12 +118,13 @@ def prepare(story: Story, fleet: Fleet) -> Drill:
     )
     begin = time.monotonic()
     show(story, fleet, "hook")
-    lead_s = drive.lead_s(time.monotonic() - begin)
-    drill = write_campaign(fleet, fleet.folder / "campaign", lead_s)
+    verb_s = time.monotonic() - begin
+    lasts_s = max(SHORTEST_S, round(1.5 * verb_s))
+    drill = write_campaign(fleet, fleet.folder / "campaign", drive.lead_s(verb_s), lasts_s)
     story.say(
         "The campaign of inventory.example, in six languages: a banner, then the block, then an occupied front page,"
     )
-    story.say(f"{PHASE_S} seconds each in the place of days.")
+    story.say(f"{lasts_s} seconds each in the place of days.")
     story.step(
         "plan", "Who shows what, when. Refused if anything is unsafe; the digest pins what was reviewed."
     )
@@ -147,25 +149,30 @@ def hold(story: Story, drill: Drill, kinds: Mapping[str, Iterable[foreign.Kind]]
         f"{drill.start_at - time.time():.0f} s until the start. The controller does nothing more.",
     )
     for number, (mode, shown) in enumerate(MODES.items()):
-        begin = drill.start_at + number * PHASE_S
+        begin = drill.start_at + number * phase_s(drill)
         drive.sleep_until(begin + 0.5)
         story.say(f"phase {number + 1}, {mode}: {shown}")
         cli(story, drill, "verify", "--during")
-        if time.time() > begin + PHASE_S:
+        if time.time() > begin + phase_s(drill):
             raise SystemExit(f"demo: this machine was too slow to look at phase {number + 1} before its end")
         story.proved(f"{mode}: {shown} (piquet verify --during)")
     return list(eyes.result())
 
 
-def write_campaign(fleet: Fleet, folder: Path, lead_s: float) -> Drill:
-    """The example's texts and pages under a campaign that begins so many seconds from now."""
+def phase_s(drill: Drill) -> float:
+    """How long each phase lasts."""
+    return (drill.end_at - drill.start_at) / len(MODES)
+
+
+def write_campaign(fleet: Fleet, folder: Path, lead_s: float, lasts_s: int) -> Drill:
+    """The example's texts and pages under a campaign that begins so many seconds from now, each phase as long."""
     shutil.copytree(EXAMPLE, folder)
     start_at = int(time.time() + lead_s) + 1
-    at = (datetime.fromtimestamp(start_at + number * PHASE_S, drive.ZONE) for number in range(len(MODES)))
+    at = (datetime.fromtimestamp(start_at + number * lasts_s, drive.ZONE) for number in range(len(MODES)))
     starts = [f"{instant:%Y-%m-%dT%H:%M:%S}" for instant in at]
-    text = _CAMPAIGN.format(zone=drive.ZONE.key, starts=starts, lasts_s=PHASE_S)
+    text = _CAMPAIGN.format(zone=drive.ZONE.key, starts=starts, lasts_s=lasts_s)
     (folder / "campaign.yml").write_text(text, encoding="utf-8")
-    return Drill(fleet, folder, start_at, start_at + len(MODES) * PHASE_S)
+    return Drill(fleet, folder, start_at, start_at + len(MODES) * lasts_s)
 
 
 def end(story: Story, drill: Drill, timelines: list[Timeline], before: object) -> None:
@@ -189,7 +196,7 @@ def end(story: Story, drill: Drill, timelines: list[Timeline], before: object) -
 
 def tell_times(story: Story, drill: Drill, timelines: list[Timeline]) -> None:
     """When the sites really switched, as seen from outside."""
-    start_at = drill.start_at + PHASE_S  # a banner leaves the page the site's own
+    start_at = drill.start_at + phase_s(drill)  # a banner leaves the page the site's own
     on = [line.first_ours_at - start_at for line in timelines if line.first_ours_at]
     off = [line.last_ours_at - drill.end_at for line in timelines if line.last_ours_at]
     late = sum(line.seconds_outside([(start_at, drill.end_at)]) for line in timelines)
