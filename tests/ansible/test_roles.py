@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from piquet.protocol.places import END_IT_NOW
 from tests.ansible.place import HOSTS, Place
 
 
@@ -100,6 +101,7 @@ def test_arm_checks_all_then_arms_all(staged: Place) -> None:
     assert max(a[0]["at"] for a in asked.values()) < min(a[1]["at"] for a in asked.values())
     assert [a[1]["max_skew_s"] for a in asked.values()] == [22.0] * 3
     assert "Armed: 3 ok" in run.text
+    assert f"as root: {END_IT_NOW}" in run.text
 
 
 @pytest.mark.parametrize("how", ["fails", "down"])

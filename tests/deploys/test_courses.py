@@ -8,6 +8,7 @@ import re
 
 import pytest
 
+from piquet.protocol.places import END_IT_NOW
 from tests.ansible.place import HOSTS, Place
 from tests.deploys.conftest import run
 
@@ -105,6 +106,7 @@ def test_arm_checks_all_then_arms_all(staged: Place) -> None:
     assert max(a[0]["at"] for a in asked.values()) < min(a[1]["at"] for a in asked.values())
     assert [a[1]["max_skew_s"] for a in asked.values()] == [22.0] * 3
     assert "Armed: 3 ok" in done.shown()
+    assert f"as root: {END_IT_NOW}" in done.shown()
 
 
 @pytest.mark.parametrize("check", [False, True])
