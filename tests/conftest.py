@@ -17,7 +17,13 @@ from tests import figures
 
 # Two busy cores: an example is not wrong because it was slow. The seed is ours to choose, where CI is set in the
 # environment, too, which would have hypothesis draw from the code of each test.
-hypothesis.settings.register_profile("piquet", deadline=None, database=None, derandomize=False)
+hypothesis.settings.register_profile(
+    "piquet",
+    deadline=None,
+    database=None,
+    derandomize=False,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
 hypothesis.settings.load_profile("piquet")
 
 ORDINARY_SEED = 20261217
