@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from piquet.campaign.spoken import spoken_distance, spoken_instant
+from piquet.fleet.sites import counted
 from piquet.printable import printable_line
 
 HostStatus = Mapping[str, Any]
@@ -44,13 +45,13 @@ def now_text(statuses: Iterable[HostStatus], at: datetime) -> str:
         try:
             if status.get("phases"):
                 by_campaign.setdefault(_staged(status), []).append(status)
-        except (KeyError, TypeError, ValueError, OverflowError, AttributeError):
+        except (KeyError, TypeError, ValueError, OverflowError, AttributeError, OSError):
             unread += 1
     several = len(by_campaign) > 1
     lines = [_line(staged, found, at, several) for staged, found in sorted(by_campaign.items())]
-    lines = lines or ["NOW: nothing is staged on any host that answered"]
-    hosts = "host" if unread == 1 else "hosts"
-    return "\n".join([*lines, *([f"the windows of {unread} {hosts} could not be read"] if unread else [])])
+    if unread:
+        lines.append(f"NOW: unknown on {counted(unread, 'host')}, whose windows could not be read")
+    return "\n".join(lines or ["NOW: nothing is staged on any host that answered"])
 
 
 def _staged(status: HostStatus) -> _Staged:
@@ -58,7 +59,9 @@ def _staged(status: HostStatus) -> _Staged:
         _Window(_instant(phase["start"]), _instant(phase["end"]), printable_line(str(phase["mode"])))
         for phase in status["phases"]
     )
-    spoken_instant(windows[0].start_at, zone := str(status.get("timezone") or "UTC"))
+    zone = str(status.get("timezone") or "UTC")
+    for instant in (instant for window in windows for instant in (window.start_at, window.end_at)):
+        spoken_instant(instant, zone)  # a host may name a folder for a zone, or the last year that there is
     return _Staged(printable_line(str(status["campaign"])), zone, tuple(windows))
 
 
