@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The state machine over the real agent: what holds whatever people, clocks, power and deaths do, in any order.
 
-`picket` has the rules and the invariants, `world` the host. An ordinary run draws the same histories each time, each full
-matrix others: the head of the run has the seed.
+`picket` has the rules and the invariants, `world` the host. An ordinary run draws the same histories each time, each
+full matrix others: the head of the run has the seed.
 """
 
 from __future__ import annotations
