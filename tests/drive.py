@@ -194,12 +194,23 @@ def targets(host: Host, names: Iterable[str]) -> list[Target]:
     return [Target(host.name, host.ip, 80, False, name, name.replace("*", "any"), (1,)) for name in names]
 
 
-def look(asked: Sequence[Target], until: float, period_s: float = 0.1) -> Future[tuple[Timeline, ...]]:
-    """Look at targets without pause until an instant (epoch seconds), beside everything else that happens."""
+BOOT_S = 90.0
+"""So long a host may take to answer again after a power cut."""
+
+
+def look(
+    asked: Sequence[Target], until: float, period_s: float = 0.1, answered_since: float = 0.0
+) -> Future[tuple[Timeline, ...]]:
+    """Look at targets without pause until an instant (epoch seconds), beside everything else that happens.
+
+    One that has not answered since the other instant is asked on: on a slow machine it may still be booting.
+    """
 
     async def run() -> tuple[Timeline, ...]:
         async with Prober(timeout_s=2.0) as prober:
-            return await watch(prober, asked, until, period_s)
+            return await watch(
+                prober, asked, until, period_s, answered_since=answered_since, patience_s=BOOT_S
+            )
 
     return _EYES.submit(asyncio.run, run())
 

@@ -302,8 +302,8 @@ def test_every_host_is_in_the_table_with_its_own_word() -> None:
     assert (good(rows), bad(rows)) == (("a",), ("b", "c", "e"))
     assert as_table(rows).splitlines()[:3] == [
         "host  result       state",
-        "a     ok           armed, 1 of 2 sites flagged  done",
-        "b     unreachable  unknown                      Connection refused",
+        "a     ok           armed: 1 site, 1 WITHOUT A FLAG  done",
+        "b     unreachable  unknown                          Connection refused",
     ]
 
 
@@ -312,7 +312,7 @@ def test_the_last_step_that_was_not_skipped_counts() -> None:
     rows = tally("ab", [{"a": FAILED, "b": ok("staged")}, {"a": SKIPPED, "b": ok()}], {})
     assert [(row.word, row.state) for row in rows] == [
         ("failed", "unknown"),
-        ("ok", "armed, 1 of 2 sites flagged"),
+        ("ok", "armed: 1 site, 1 WITHOUT A FLAG"),
     ]
 
 

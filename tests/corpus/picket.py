@@ -153,8 +153,6 @@ class Picket:
             return answers.USUAL
         if case.meaning is None:
             return None
-        if self.variant == "rules" and "%2f" in case.meaning.partition("?")[0].lower():
-            return _REFUSED
         headers = {name.lower(): value for name, value in case.headers}
         request = answers.SiteRequest(case.method, case.meaning, way.host, headers, way.source(case.source))
         if (
@@ -166,7 +164,12 @@ class Picket:
         phase = self.phase_at(at_ms)
         files = (path.removeprefix(_WWW) for path in self.contents)
         assets = answers.asset_names(files, phase.number) if phase else ()
-        return answers.expect(self.campaign, phase, request, SECRET, assets)
+        answer = answers.expect(self.campaign, phase, request, SECRET, assets)
+        if self.variant == "rules" and "%2f" in case.meaning.partition("?")[0].lower():
+            return replace(
+                _REFUSED, is_apart=answer.is_apart
+            )  # by itself, or with the owner's error document
+        return answer
 
     def is_usual(self, way: Ask, case: Case) -> bool:
         """Whether the site itself must answer inside the window, with or without a banner."""
@@ -197,6 +200,8 @@ class Picket:
             is_ours = b"\r\nx-piquet: " in got.received.lower() or b" data-piquet=" in got.received
             if is_ours or got == unhooked:
                 return None
+            if answer is not None and answer.is_apart:
+                return self._apart_deviation(way, got, usual or unhooked)
             if self.campaign.phases[0].mode == "banner":
                 return self.banner_deviation(answers.Answer("banner", language=LANGUAGES[0]), got, unhooked)
             return "neither ours nor as usual", unhooked.received, got.received

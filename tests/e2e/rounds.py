@@ -79,7 +79,10 @@ def hold(
         fault.before(fleet[name], drill)
     over_at = drill.start_at + 5.0 if open_s else drill.end_at
     until = over_at + LOOK_AFTER_S
-    eyes = {name: drive.look(drive.targets(fleet[name], names[name]), until) for name in faults}
+    eyes = {
+        name: drive.look(drive.targets(fleet[name], names[name]), until, answered_since=over_at + GRACE_S)
+        for name in faults
+    }
     with ThreadPoolExecutor(len(faults)) as pool:
         list(pool.map(lambda name: _happen(faults[name], fleet[name], drill, over_at), faults))
     for name, eye in eyes.items():

@@ -78,7 +78,7 @@ def test_one_version_ends_what_the_other_armed(
     drill = armed(sites, tmp_path)
     assert shown(sites) == {True}
     speak(then)
-    assert drill.verb("status").stdout.count("armed, 1 of 1 sites flagged") == len(sites.hosts)
+    assert drill.verb("status").stdout.count("armed: 1 site ") == len(sites.hosts)
     for host in sites:  # what the timer runs is the agent that was staged
         host.run("piquet-host reconcile && piquet-host status >/dev/null")
     assert shown(sites) == {True}

@@ -31,6 +31,7 @@ from piquet.host.servers.apache.packages import APACHE_PACKAGES
 from piquet.host.servers.nginx.packages import NGINX_PACKAGES
 from piquet.host.system.paths import Paths
 from piquet.host.system.platforms import Platform
+from piquet.protocol.entries import entry_key
 from tests.ports import free_ports
 
 SITES = ("www.a.test", "www.b.test")
@@ -255,8 +256,12 @@ def make_bundle(
     extra: Mapping[str, bytes] = MappingProxyType({}),
     later: Sequence[tuple[int, int]] = (),
     shares: Mapping[str, tuple[int, ...]] = MappingProxyType({}),
+    wider: Sequence[str] = (),
 ) -> tuple[str, dict[str, bytes]]:
-    """A bundle for nginx alone; start, end and later windows are seconds from the box's clock."""
+    """A bundle for nginx alone; start, end and later windows are seconds from the box's clock.
+
+    Names with a star, which no server block of the box has, come on top as `wider`.
+    """
     live = box.paths.live
     flags = "".join(f"  {site} {live}/{site};\n" for site in SITES)
     proving = proof_maps(str(box.paths.proof), SEAL)
@@ -292,12 +297,12 @@ def make_bundle(
     entries = [
         {
             "name": site,
-            "key": site,
+            "key": entry_key(site),
             "phases": list(shares.get(site, [p["number"] for p in phases])),
             "provider": "nginx",
-            "probe": box.target(site),
+            "probe": box.target(site) if site in SITES else None,
         }
-        for site in SITES
+        for site in (*SITES, *wider)
     ]
     manifest = canonical(
         {

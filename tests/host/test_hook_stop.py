@@ -74,7 +74,7 @@ def test_two_looks_without_the_line_are_a_stop(box: Box, out: Callable[[Box], by
     assert box.journal()[-1] == "hook-taken-out" or "hook-taken-out" in box.journal()
     (told,) = (f for f in box.ask("status").findings if f.code == "stopped")
     assert (told.severity, told.subject) == ("error", FIRST)
-    assert "1970-01-12 13:47" in told.message and "arm" in told.hint
+    assert "Mon 12 Jan 1970 13:47" in told.message and "arm" in told.hint
     (box.root / "etc/nginx/conf.d/moved.conf").unlink(missing_ok=True)
     file_of(box).write_bytes(hooked)
     link = box.root / "etc/nginx/sites-enabled" / FIRST
@@ -240,3 +240,30 @@ def test_hook_beside_a_damaged_arming_shows_nothing(box: Box, damaged: str) -> N
     box.reboot()
     request.carry_out(box.machine("boot"), Request("reconcile", options={"boot": True}))
     assert up(box) == frozenset()
+
+
+def test_hook_after_an_end_that_nobody_saw_leaves_nothing_for_a_clock_that_is_set_back(box: Box) -> None:
+    """The line comes back to a host that is over; the hour may come again, the strike does not."""
+    box.arm()
+    take_out(box)
+    box.now += 2 * HOUR_S
+    assert up(box) == {FIRST, OTHER}, "no timer has run since"
+    box.hook()
+    box.now -= 2 * HOUR_S
+    assert up(box) == frozenset() and not box.is_ours(FIRST)
+    box.reconcile()
+    assert not box.is_ours(FIRST) and armed.current_arming(box.paths) is None
+
+
+def test_hook_beside_a_site_that_is_over_takes_its_flag(box: Box) -> None:
+    """The same for one site whose last phase is over while others go on."""
+    box.hook()
+    digest = box.stage(later=[(HOUR_S, 2 * HOUR_S)], shares={FIRST: (1,)})
+    box.good("arm", plan_digest=digest)
+    take_out(box)
+    box.now += HOUR_S + 60
+    box.hook()
+    assert up(box) == {OTHER}
+    box.now -= HOUR_S
+    box.reconcile()
+    assert up(box) == {OTHER} and not box.is_ours(FIRST)

@@ -361,7 +361,7 @@ def test_the_secret_is_in_the_answer_alone(ready: Box) -> None:
     assert response["status"]["rehearsal"] == {"phase": 1, "until": 1_001_760}
     said = ready.good("status").message
     assert said.endswith(
-        "A rehearsal of phase 1 shows the strike to its own cookie until 1970-01-12 14:16:00 UTC."
+        "A rehearsal of phase 1 shows the strike to its own cookie until Mon 12 Jan 1970 14:16:00 UTC."
     )
     ready.good("rehearse", end=True)
     assert {"rehearsal-begun", "rehearsal-ended"} <= set(ready.journal())
@@ -429,7 +429,9 @@ def test_a_person_at_the_machine(
     assert command_line.main(["rehearse", "--phase", "1"]) == 0
     (name,) = files(ready)
     out = capsys.readouterr().out.splitlines()
-    assert out[0] == "Phase 1 is rehearsed until 1970-01-12 14:16 UTC, seen by whoever opens the link."
+    assert out[0] == (
+        "Phase 1 (block) is rehearsed until Mon 12 Jan 1970 14:16:00 UTC, seen by whoever opens the link."
+    )
     assert [line.strip().partition(name)[1] for line in out[1:]] == [name] * 2
     assert command_line.main(["rehearse", "--phase", "2"]) == 1
     assert command_line.main(["rehearse", "--end"]) == 0

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant
 
 from piquet.host.outcome import Outcome
+from piquet.protocol.entries import entry_name
 from tests.host.arming import dies_before
 from tests.machine.outsiders import MASKED, RUNNING, Outsiders
 from tests.machine.plans import SERVER_FILES, Plan
@@ -30,7 +31,7 @@ KINDS = (0, 1)
 BY_CHANCE = 25
 CALLS = (*range(1, 9), *range(1, 21), *range(1, 71))
 OPERATORS = ("hook", "unhook", "stage", "stage", "arm", "arm another's", "check arm")
-VERBS = ("hook", "unhook", "stage", "rehearse", "arm", "arm", "reconcile", "rollback", "remove")
+VERBS = ("hook", "unhook", "stage", "rehearse", "arm", "arm", "reconcile", "stop", "rollback", "remove")
 SECONDS = (1, 7, 60, 60, 300, 300, 900, 1800, -2, -90, -1200, -7200, 7200, -400_000)
 SPOILS = ("page", "mode", "agent", "first", "last", "etc", "state")
 
@@ -40,6 +41,7 @@ class Picket(Outsiders, RuleBasedStateMachine):
 
     world: ClassVar[World]
     is_booting = False
+    stopping = ""
     steps: ClassVar[Counter[str]]
 
     @initialize(begins_armed=st.sampled_from((True, True, False)), chance=st.integers(0, 2**64 - 1))
@@ -146,11 +148,25 @@ class Picket(Outsiders, RuleBasedStateMachine):
         is_all_known = self.world.is_installed  # else nobody reads which other files have a copy of our line
         assert how != "remove" or not is_all_known or self.world.leftovers() == []
 
-    @step(verb=("hook", "unhook", "stage", "rehearse", "arm", "rollback", "remove"), kind=KINDS)
+    @step(when=lambda self: self.wanted.is_armed(), which=(0, 1), then=(*THEN, "set back"))
+    def stop_by_name(self, which: int, then: str) -> None:
+        """Somebody ends one site for good by the verb; the others go on, whatever is put back."""
+        self._make_ready("stop", which, is_ready=False)
+        outcome = self.carry_out("stop", self._call("stop", which))
+        assert outcome.is_ok, [finding.to_json() for finding in outcome.findings]
+        assert self.wanted.keys[which] not in self.world.flags()
+        self.steps["(stopped by name)"] += outcome.is_changed
+        if then == "set back":
+            self.set_back()
+        else:
+            self._go_on(then)
+
+    @step(verb=("hook", "unhook", "stage", "rehearse", "arm", "stop", "rollback", "remove"), kind=KINDS)
     def only_look(self, verb: str, kind: int) -> None:
         """Check mode changes nothing at all."""
         before = self.world.tree()
         asked = {"plan_digest": self.world.plan(kind).digest} if verb in ("stage", "arm") else {}
+        asked |= {"site": entry_name(self.wanted.keys[kind])} if verb == "stop" else {}
         files = {"files": self._surveyed()} if verb == "hook" else {}
         members = dict(self.world.plan(kind).members) if verb == "stage" else None
         self.world.ask(verb, members, check=True, **asked, **files)
@@ -390,7 +406,8 @@ class Picket(Outsiders, RuleBasedStateMachine):
         return outcome
 
     def _make_ready(self, verb: str, kind: int, is_ready: bool) -> None:
-        """Everything for an arm that nothing refuses."""
+        """Everything for an arm that nothing refuses; and which site a `stop` is about."""
+        self.stopping = self.wanted.keys[kind]
         if ("arm" in verb or verb == "rehearse") and is_ready and not self.is_broken:
             self.carry_out("rollback", lambda: self.world.ask("rollback"))
             self._install()
@@ -418,8 +435,10 @@ class Picket(Outsiders, RuleBasedStateMachine):
         plan = self.world.plan(kind)
         assert self.carry_out("hook", self._hook).is_ok
         assert self._stage(plan).is_ok
+        self.world.start()  # half a copy of these small files had kept it from starting
         if self.world.now < plan.end:
-            assert self._arm(plan).is_ok
+            armed = self._arm(plan)
+            assert armed.is_ok, [finding.to_json() for finding in armed.findings]
 
     def _can_be_spoiled(self) -> bool:
         """Not amidst an interrupted transaction: whoever deletes its register as well leaves nobody to undo it."""
@@ -494,12 +513,22 @@ class Picket(Outsiders, RuleBasedStateMachine):
             self.wanted.by_hand.clear()
         elif verb == "unhook" and not outcome.is_ok:
             self.wanted.doubt(RELEASED)
+        elif verb == "stop" and outcome.is_ok and outcome.is_changed:
+            self._stopped()
         if verb == "remove":
             self.is_spoiled = False
         self._rehearsed(verb, outcome)
         if verb == "stage" and self.world.units == RUNNING and not self.was_running:
             self._begin_units()
         self.is_shown &= verb not in ("unhook", "stage", "remove")
+
+    def _stopped(self) -> None:
+        """One site is over for good; all of them, if it was the last, or if nobody can read what is armed."""
+        if self.world.paths.armed.exists():
+            self.wanted.stop(self.stopping)
+        else:
+            self.wanted.release()
+            self.wanted.by_hand.clear()
 
     def _rehearsed(self, verb: str, outcome: Outcome | Said) -> None:
         """The one pass that is told; and what must have taken it away: an end, other files, half an hour."""
@@ -530,13 +559,20 @@ class Picket(Outsiders, RuleBasedStateMachine):
         if verb == "rehearse":  # it may have made one, and died before it told anybody
             self.told |= self.world.passes()
         plan, now = self.armable(kind), self.world.now
-        if verb == "arm" and not self.wanted.is_armed() and plan is not None:
-            self.wanted.plan = plan
-            self.wanted.doubt()
+        is_stopped = (
+            RELEASED in self.wanted.status.values()
+        )  # an arm begins anew, and what fails takes all away
+        if verb == "arm" and plan is not None and is_stopped:
+            if not self.wanted.is_armed():
+                self.wanted.plan = plan
+            if self.wanted.plan == plan:
+                self.wanted.doubt()
         is_over = self.wanted.plan is not None and now >= min(
             self.wanted.plan.end_of(k) for k in self.wanted.keys
         )
-        if verb in ("rollback", "remove", "unhook") or (verb in RECONCILING and (not was_certain or is_over)):
+        if verb in ("rollback", "remove", "unhook", "stop") or (
+            verb in RECONCILING and (not was_certain or is_over)
+        ):
             self.wanted.doubt(RELEASED)
         self.is_shown &= verb not in ("hook", "unhook", "stage", "remove")
 
@@ -548,6 +584,7 @@ class Picket(Outsiders, RuleBasedStateMachine):
             "stage": lambda: self.world.ask("stage", dict(plan.members), plan_digest=plan.digest),
             "arm": lambda: self._ask_arm(self.armable(kind) or plan),
             "reconcile": self.world.reconcile,
+            "stop": lambda: self.world.ask("stop", site=entry_name(self.stopping)),
         }
         return calls.get(verb, lambda: self.world.ask(verb))
 

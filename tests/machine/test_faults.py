@@ -254,6 +254,11 @@ def _hook_starts(patch: Patch) -> None:
     patch.setattr(stops, "unhooked", lambda *_: [])
 
 
+def _named_stop_forgotten(patch: Patch) -> None:
+    """`stop` takes the flag away, and the next boot knows nothing of it."""
+    patch.setattr(stops, "remember_stop", lambda *_: None)
+
+
 FAULTS: dict[str, Callable[[Patch], None]] = {
     "none": lambda _: None,
     "same boot": _same_boot,
@@ -284,6 +289,7 @@ FAULTS: dict[str, Callable[[Patch], None]] = {
     "stops can be set back": _stops_can_be_set_back,
     "nobody keeps watch": _nobody_keeps_watch,
     "hook starts": _hook_starts,
+    "named stop forgotten": _named_stop_forgotten,
 }
 
 

@@ -59,6 +59,12 @@ class Wanted:
         if self.status[key] == HELD:
             self.status[key] = DOUBT
 
+    def stop(self, key: str) -> None:
+        """Somebody ended one entry, and it was confirmed."""
+        self.status[key] = RELEASED
+        self.unnoticed -= {key}
+        self.by_hand -= {key}
+
     def is_armed(self) -> bool:
         """Whether anything may be up."""
         return any(status != RELEASED for status in self.status.values())

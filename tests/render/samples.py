@@ -11,7 +11,8 @@ from piquet.bundle import pages_folder
 from piquet.campaign.model import Campaign, Doors, Limits, Phase, Selection
 from piquet.fleet.model import Provider, Scheduler, ServerFacts
 from piquet.pages.source import PageSource
-from piquet.plan import Entry, HostPlan, Plan, entry_key
+from piquet.plan import Entry, HostPlan, Plan
+from piquet.protocol.entries import entry_key
 from tests.server_facts import made_facts
 
 START = datetime(2026, 12, 17, tzinfo=UTC)

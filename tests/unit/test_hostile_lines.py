@@ -25,7 +25,7 @@ from piquet.verify.observation import Unreachable
 
 FORGED = (
     "ok: [web9]",
-    "web9   ok   armed, 5 of 5 sites flagged",
+    "web9   ok   armed: 5 sites",
     "done: 16 hosts, 16 changed",
     "Armed: 9 ok",
 )

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from piquet.campaign.matching import entry_key, match_pattern, match_site
+from piquet.campaign.matching import match_pattern
 from piquet.campaign.names import (
     Refusal,
     contact,
@@ -20,6 +20,7 @@ from piquet.campaign.names import (
     site_name,
     site_pattern,
 )
+from piquet.protocol.entries import entry_key, match_site
 
 SAFE_NAME = re.compile(r"(\*\.)?[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?", re.ASCII)
 LABELS = st.sampled_from(["a", "b", "www", "xn--bcher-kva", "x_y"])

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from piquet.campaign.spoken import spoken_distance, spoken_instant
 from piquet.controller.now import now_text
+from piquet.protocol.spoken import spoken_distance, spoken_instant
 
 START = datetime(2026, 12, 16, 23, tzinfo=UTC)
 BLOCK_FROM = "Thu 17 Dec 2026 00:00:00 Europe/Paris (16 Dec 23:00:00 UTC)"

@@ -12,7 +12,7 @@ import pytest
 from piquet.answers import sign
 from piquet.campaign.model import Campaign
 from piquet.cli.plan_text import as_json
-from piquet.controller.host_results import state_text
+from piquet.controller.host_state import state_text
 from piquet.fleet.model import Fleet, Host, Listen, Site
 from piquet.fleet.sites import sites_on_hosts
 from piquet.plan import make_plan
@@ -116,7 +116,7 @@ def test_plan_status_and_verify_count_alike() -> None:
     assert len(entries) == 8 and "www.example.org" in as_json(plan, None)
     assert sites_on_hosts(entries) == "2 sites on 2 hosts"
     status = {"state": "armed", "entries": [{"key": e.key, "flag": True} for e in plan.hosts[0].entries]}
-    assert state_text(status) == "armed, 2 of 2 sites flagged"
+    assert state_text(status) == "armed: 2 sites"
     targets, _ = targets_of(fleet, plan)
     replies = [reply(one, 60, ours=True) for one in targets if one.phases]
     assert "asked 2 sites on 2 hosts (2 selected) at" in inspection_text(report(replies, 60))

@@ -19,6 +19,13 @@ from piquet.protocol.verbs import HOST_VERBS
 Decorator = Callable[[Callable[..., int]], Callable[..., int]]
 
 
+def _site(context: click.Context, parameter: click.Parameter, value: str) -> str:
+    """Refuse what is no name once, and not once a host."""
+    from piquet.controller.request import wanted_site
+
+    return wanted_site(value)
+
+
 OPTIONS: Mapping[str, tuple[str, Decorator]] = {
     "campaign": (
         "piquet_campaign",
@@ -58,6 +65,7 @@ OPTIONS: Mapping[str, tuple[str, Decorator]] = {
         "piquet_rehearse_end",
         click.option("--end", is_flag=True, default=None, help="End it now, instead of beginning one."),
     ),
+    "site": ("piquet_stop_site", click.argument("site", callback=_site)),
     "partial": (
         "piquet_arm_partial",
         click.option(

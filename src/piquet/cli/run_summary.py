@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from piquet.cli.exit_codes import FINDINGS, HOST, INTERRUPTED, OK, UNREACHABLE, of_kind
 from piquet.controller.events import Event
-from piquet.controller.host_results import state_text
+from piquet.controller.host_state import state_text
 from piquet.printable import printable_line
 
 HostWord = Literal[

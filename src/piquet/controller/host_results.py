@@ -4,13 +4,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from typing import Any, Literal
 
+from piquet.controller.host_state import sites_text, state_text
 from piquet.controller.now import now_text
-from piquet.fleet.sites import count_sites
 from piquet.printable import printable_line
+from piquet.protocol.entries import entry_key, entry_name, match_site
+from piquet.protocol.places import RUN
 
 ResultWord = Literal["ok", "failed", "unreachable", "undone", "skipped", "not run"]
 BAD: frozenset[str] = frozenset({"failed", "unreachable", "undone", "not run"})
@@ -27,8 +30,14 @@ TALLY_ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "advice": {"type": "str", "default": ""},
     "afterwards": {"type": "str", "default": ""},
     "now": {"type": "bool", "default": False},
+    "site": {"type": "str", "default": ""},
 }
 """What an engine may pass, in the form of Ansible's argument specs."""
+END_ONE = (
+    f"to end one site: piquet stop SITE -i INVENTORY; on its host, as root: rm {RUN}/live/SITE\n"
+    "to end all of it: piquet rollback -i INVENTORY"
+)
+"""Behind the status of hosts that are armed."""
 
 
 @dataclass(frozen=True, order=True)
@@ -54,15 +63,20 @@ def attempt(
     losers = bad(rows)
     verdict = f"{arguments['title']}: {len(good(rows))} ok"
     verdict += f", {len(losers)} not ({', '.join(losers)})" if losers else ""
-    text = f"{verdict}\n\n{as_table(rows)}"
+    unknown = _unknown_site(str(arguments.get("site") or ""), [s for _, s in _statuses(hosts, steps)])
+    verdict = f"{arguments['title']}: {unknown[0]}" if unknown else verdict
     if arguments.get("now"):
-        text = f"{now_text(_statuses(hosts, steps), datetime.now(UTC))}\n\n{text}"
-    text += f"\n\nhint: {arguments['advice']}" if losers and arguments["advice"] else ""
+        text = _what_is_now(verdict, rows, list(_statuses(hosts, steps)))
+    else:
+        text = f"{verdict}\n\n{as_table(rows)}"
+    hints = [_advice(arguments) if losers else "", *unknown[1:]]
+    text += "".join(f"\n\nhint: {hint}" for hint in hints if hint)
     text += f"\n\n{arguments['afterwards']}" if arguments.get("afterwards") else ""
-    is_shown = arguments["show"] == "always" or (arguments["show"] == "bad" and losers)
+    is_bad = bool(losers or unknown)
+    is_shown = arguments["show"] == "always" or (arguments["show"] == "bad" and is_bad)
     return {
         "changed": False,
-        "failed": bool(losers and arguments["fail"]),
+        "failed": is_bad and bool(arguments["fail"]),
         "msg": verdict,
         "ok": list(good(rows)),
         "bad": list(losers),
@@ -71,12 +85,54 @@ def attempt(
     }
 
 
-def _statuses(hosts: Iterable[str], steps: Sequence[Results]) -> Iterator[Mapping[str, Any]]:
+def _advice(arguments: Mapping[str, Any]) -> str:
+    """What to do about the hosts that are not well; for one site with the line that ends it at the machine."""
+    site = str(arguments.get("site") or "").lower()
+    line = f"; whoever has root there can end it with: rm -f {RUN}/live/{entry_key(site)}" if site else ""
+    return f"{arguments['advice']}{line}"
+
+
+def _unknown_site(site: str, statuses: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """That no host which answered shows the site, and what may have been meant; nothing if one does."""
+    name = site.lower().removesuffix(".")
+    known = {
+        entry_name(str(entry.get("key"))) for status in statuses for entry in status.get("entries") or ()
+    }
+    if not site or not statuses or match_site(name, known):
+        return ()
+    near = get_close_matches(name, sorted(known), 1)
+    likely = (
+        f"did you mean {printable_line(near[0])}?" if near else "`piquet plan` lists the sites of a campaign"
+    )
+    return f"no host that answered shows {printable_line(name)}", likely
+
+
+def _what_is_now(
+    verdict: str, rows: Sequence[HostResult], statuses: Sequence[tuple[str, Mapping[str, Any]]]
+) -> str:
+    """What is due, then a short row a host, what there is to say of some, sites that are apart, how to end it."""
+    short = as_table(replace(row, detail="") for row in rows)
+    now = now_text((status for _, status in statuses), datetime.now(UTC))
+    is_armed = any(status.get("state") == "armed" for _, status in statuses)
+    parts = [now, verdict, short, _details(rows), sites_text(statuses), END_ONE if is_armed else ""]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _details(rows: Iterable[HostResult]) -> str:
+    """What hosts say beyond their state; those that say the same together."""
+    hosts: dict[str, list[str]] = {}
+    for row in rows:
+        if row.detail not in ("", "Armed."):
+            hosts.setdefault(row.detail, []).append(row.host)
+    return "\n".join(f"{', '.join(names)}: {detail}" for detail, names in hosts.items())
+
+
+def _statuses(hosts: Iterable[str], steps: Sequence[Results]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """What the hosts that answered are in, in the order of their names."""
     for host in sorted(hosts):
         answer = (_last([step.get(host) for step in steps]) or {}).get("piquet") or {}
         if answer.get("status"):
-            yield answer["status"]
+            yield host, answer["status"]
 
 
 def tally(hosts: Iterable[str], steps: Sequence[Results], undo: Results) -> tuple[HostResult, ...]:
@@ -134,19 +190,6 @@ def as_columns(rows: Sequence[tuple[str, str, str, str]]) -> str:
     widths = [max(len(row[column]) for row in cells) for column in range(3)]
     lines = ["  ".join([*(c.ljust(w) for c, w in zip(row, widths, strict=False)), row[3]]) for row in cells]
     return "\n".join(line.rstrip() for line in lines)
-
-
-def state_text(status: Mapping[str, Any]) -> str:
-    """The state of a host in a few words, e.g. `armed, 12 of 12 sites flagged`."""
-    state = printable_line(str(status.get("state") or "unknown"))
-    entries = status.get("entries") or ()
-    if state != "armed":
-        return state
-    flagged, all_sites = (
-        count_sites(str(entry.get("key")) for entry in found)
-        for found in ([entry for entry in entries if entry.get("flag")], entries)
-    )
-    return f"armed, {flagged} of {all_sites} sites flagged"
 
 
 def _last(results: Sequence[RegisteredResult | None]) -> RegisteredResult | None:

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from piquet.campaign.spoken import spoken_distance, spoken_instant
 from piquet.fleet.sites import counted
 from piquet.printable import printable_line
+from piquet.protocol.spoken import spoken_distance, spoken_instant
 
 HostStatus = Mapping[str, Any]
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from piquet.campaign.document import shown
+from piquet.campaign.names import Refusal, site_name
 from piquet.errors import FleetError, HostError
 from piquet.fleet import choices
 from piquet.fleet.surveyed_server import Part
@@ -26,7 +28,7 @@ def make_request(
         at: the controller's clock when the request is sent, epoch seconds.
         check: change nothing, answer as if.
         diff: answer with the text before and after of every file.
-        fields: what this verb needs besides (`files`, `plan_digest`, `only_check`, `max_skew_s`, `phase`, `end`).
+        fields: what this verb needs besides (`files`, `plan_digest`, `only_check`, `max_skew_s`, `phase`, …).
 
     Raises:
         HostError: the verb is not one of the agent's.
@@ -34,6 +36,22 @@ def make_request(
     if verb not in HOST_VERBS:
         raise HostError(f"{verb!r} is no verb of the agent; there are {', '.join(HOST_VERBS)}")
     return {"verb": verb, "check": check, "diff": diff, "at": at, "host": host, **fields}
+
+
+def wanted_site(text: str) -> str:
+    """The site that `stop` is about, as hosts know it.
+
+    Raises:
+        HostError: it is no name of a site.
+    """
+    try:
+        return site_name(text.strip().removesuffix("."))
+    except Refusal as err:
+        hint = err.hint or "the host name alone, as `piquet plan` lists it, or '*.' and a name"
+        said = (
+            f"{shown(text)} is no name of a site: {err.message}" if text else "stop needs the name of a site"
+        )
+        raise HostError(f"{said}\n\n  hint: {hint}") from err
 
 
 def hook_fields(host: str, survey: Mapping[str, Any] | None, variables: Mapping[str, str]) -> dict[str, Any]:

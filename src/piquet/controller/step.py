@@ -12,7 +12,7 @@ from piquet.bundle import payload
 from piquet.controller.answer import AgentAnswer, parse_answer
 from piquet.controller.clock import SLOW_WAY_S, judged_by_clock
 from piquet.controller.rehearsal import links_text
-from piquet.controller.request import hook_fields, make_request
+from piquet.controller.request import hook_fields, make_request, wanted_site
 from piquet.controller.result import as_result
 from piquet.controller.store import read_members
 from piquet.controller.survey import is_broken, survey_text, with_skew
@@ -34,6 +34,7 @@ VERB_ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "max_skew_s": {"type": "float", "default": 2.0},
     "phase": {"type": "int", "default": 0},
     "end": {"type": "bool", "default": False},
+    "site": {"type": "str", "default": ""},
     "nginx": {"type": "str", "default": "auto"},
     "allow_unloaded": {"type": "bool", "default": False},
 }
@@ -131,6 +132,8 @@ def _needs(
     if verb == "rehearse":
         digest = arguments.get("plan_digest") or ""
         return {"plan_digest": digest, "phase": arguments["phase"], "end": arguments["end"]}, {}
+    if verb == "stop":
+        return {"site": wanted_site(arguments["site"])}, {}
     return {}, {}
 
 

@@ -64,6 +64,7 @@ def _agent(verb: str, **more: Any) -> Callable[[Settings, StepResults], Mapping[
             "max_skew_s": settings["piquet_max_skew_s"],
             "phase": 0,
             "end": False,
+            "site": "",
             "nginx": settings["piquet_nginx"],
             "allow_unloaded": settings["piquet_allow_unloaded"],
             **more,
@@ -80,6 +81,10 @@ def _rehearse(settings: Settings, told: StepResults) -> Mapping[str, Any]:
         "phase": settings["piquet_rehearse_phase"],
         "end": settings["piquet_rehearse_end"],
     }
+
+
+def _stop(settings: Settings, told: StepResults) -> Mapping[str, Any]:
+    return {**_agent("stop")(settings, told), "site": settings["piquet_stop_site"]}
 
 
 def _plan(settings: Settings, *, whole: bool, bundles: bool) -> Mapping[str, Any]:
@@ -116,6 +121,7 @@ def _tally(of: list[str], title: str, **more: Any) -> Callable[[Settings, StepRe
         "advice": "",
         "afterwards": "",
         "now": False,
+        "site": "",
     }
     return lambda settings, told: base | more
 
@@ -222,6 +228,16 @@ COURSES: Mapping[str, tuple[Step, ...]] = {
     ),
     "arm": _ARM,
     "status": _listed("status", "Ask every host what it is doing", "Show the state of every host", ""),
+    "stop": (
+        Step("agent", "Stop the site on every host that shows it", "stop", _stop, goes_on=True),
+        Step(
+            "tally", "Show where the site was stopped, and fail if one was not reached", "tally",
+            lambda settings, told: _tally(
+                ["stop"], "Stop", site=settings["piquet_stop_site"],
+                advice="stop it again on these hosts",
+            )(settings, told),
+        ),
+    ),
     "rollback": _listed(
         "rollback", "Roll every host back to normal", _LIST,
         f"run rollback again for these hosts; whoever has root there can end it with: {END_IT_NOW}",

@@ -15,7 +15,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from piquet.campaign.document import shown
-from piquet.campaign.matching import match_site
 from piquet.campaign.names import Refusal, health_path, site_name
 from piquet.errors import FleetError, Problem
 from piquet.findings import by_weight
@@ -34,6 +33,7 @@ from piquet.fleet.model import (
 )
 from piquet.fleet.surveyed_server import Kinds, Part, SurveyedServer
 from piquet.printable import printable_line
+from piquet.protocol.entries import match_site
 from piquet.protocol.findings import Finding
 
 SURVEY_VERSION = 1

@@ -3,7 +3,7 @@
 
 `piquet-host --request` answers the request inside the zip file that is running; the rest is for people:
 `status [--json] · survey · rehearse [--phase N] [--end] · arm DIGEST · reconcile [--boot|--stopping|--wait] ·
-rollback · remove`. Exit code 0 if all is well.
+stop SITE · rollback · remove`. Exit code 0 if all is well.
 """
 
 from __future__ import annotations
@@ -85,9 +85,23 @@ def _tell(response: Dict[str, Any]) -> int:
         sys.stderr.write(f"  hint: {problem['hint']}\n" if "hint" in problem else "")
     if not response.get("is_quiet"):
         sys.stdout.write(f"{response['message']}\n")
+    for line in _windows(response) if response.get("verb") == "status" else ():
+        sys.stdout.write(f"  {line}\n")
     for link in response.get("rehearsal", {}).get("links", ()):
         sys.stdout.write(f"  {link}\n")
     return 0 if response["ok"] else 1
+
+
+def _windows(response: Dict[str, Any]) -> List[str]:
+    """A line for each phase of what is staged."""
+    from piquet.host.spoken import spoken  # which no timer needs
+
+    machine, phases = this_machine("root"), response["status"].get("phases") or []
+    return [
+        f"phase {phase['number']} {phase['mode']}: from {spoken(machine, phase['start'])} "
+        f"to {spoken(machine, phase['end'])}"
+        for phase in phases
+    ]
 
 
 def _role(options: argparse.Namespace) -> str:
@@ -105,6 +119,7 @@ def _options(options: argparse.Namespace) -> Dict[str, Any]:
         "plan_digest": getattr(options, "digest", ""),
         "phase": getattr(options, "phase", 0),
         "end": getattr(options, "end", False),
+        "site": getattr(options, "site", ""),
     }
 
 
@@ -126,6 +141,7 @@ def _parser() -> argparse.ArgumentParser:
     reconcile.add_argument(
         "--wait", action="store_true", help="stay until the boundaries of this minute have passed"
     )
+    verbs.add_parser("stop", help="one site back to normal, for good").add_argument("site")
     verbs.add_parser("rollback", help="back to normal now")
     verbs.add_parser("remove", help="back to normal, and delete all of piquet")
     return parser

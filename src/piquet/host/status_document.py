@@ -29,6 +29,7 @@ def status_of(machine: Machine) -> Dict[str, Any]:
         "armed_at": current.armed_at if current else None,
         "live": flags.up(paths) is not None,
         "released": _released(machine),
+        "ended": _ended(machine),
         "rehearsal": _rehearsal(machine),
         "entries": _entries(machine, staged, current),
         "timezone": staged.document.get("timezone") if staged else None,
@@ -71,10 +72,25 @@ def _state(machine: Machine, installed: Optional[Mapping[str, Any]]) -> str:
     return "ended" if last.get("reason") == "ended" else "stopped"
 
 
+def _ended(machine: Machine) -> Optional[Dict[str, Any]]:
+    """Why and when what was armed last ended, epoch seconds; None while it is armed, and where that is unknown."""
+    record = None if machine.paths.armed.exists() else store.read_or_none(machine.paths.ended)
+    return {"reason": record.get("reason"), "at": record.get("ended_at")} if record else None
+
+
 def _entries(machine: Machine, staged: Optional[Manifest], current: Optional[Armed]) -> List[Dict[str, Any]]:
-    up, stopped = flags.up(machine.paths) or frozenset(), current.stopped if current else {}
-    entries = staged.entries if staged else ()
-    return [{"key": e.key, "flag": e.key in up, "stopped": e.key in stopped} for e in entries]
+    """Each selected site: its phases, whether its flag is up, and when and how it was stopped alone."""
+    up = flags.up(machine.paths) or frozenset()
+    found: List[Dict[str, Any]] = []
+    for entry in staged.entries if staged else ():
+        is_stopped = current is not None and entry.key in current.stopped
+        found.append(
+            {"key": entry.key, "phases": list(entry.phases), "flag": entry.key in up, "stopped": is_stopped}
+        )
+        if current is not None and is_stopped:
+            found[-1]["stopped_at"] = current.stopped[entry.key]
+            found[-1]["stopped_by"] = current.stopped_by(entry.key)
+    return found
 
 
 def _hooked(machine: Machine, staged: Optional[Manifest]) -> Dict[str, Any]:

@@ -53,13 +53,20 @@ def notice(machine: Machine, verb: str) -> None:
         machine.log(verb, "disarmed", reason=REASON, found="the armed state is gone")
 
 
-def confirm_stops(machine: Machine, verb: str) -> List[Finding]:
-    """Ask for every single entry that was stopped inside its window, until its site is seen without the strike."""
+def confirm_stops(machine: Machine, verb: str, first: str = "") -> List[Finding]:
+    """Ask for every single entry that was stopped inside its window, until its site is seen without the strike.
+
+    Args:
+        machine: this host.
+        verb: for the journal.
+        first: key of the entry that is asked before all others.
+    """
     current, staged = armed.current_arming(machine.paths), manifest.staged(machine.paths)
     if current is None or staged is None or staged.campaign != current.campaign:
         return []
     seen = store.sightings(machine.paths, current.armed_at)
-    due = [stop for stop in _stops(machine, current, staged) if stop.name not in seen["confirmed"]][:_AT_ONCE]
+    found = sorted(_stops(machine, current, staged), key=lambda stop: stop.entry.key != first)
+    due = [stop for stop in found if stop.name not in seen["confirmed"]][:_AT_ONCE]
     if not due:
         return []
     is_forgotten, findings = _forget(machine, staged, seen, due)
@@ -82,6 +89,14 @@ def unconfirmed_stops(machine: Machine) -> List[Finding]:
     records: Dict[str, Any] = seen.get("unconfirmed_stops") or {}
     due = (stop.name for stop in _stops(machine, current, staged) if stop.name not in seen["confirmed"])
     return [Finding(**records[name]) for name in due if name in records]
+
+
+def is_in_force(machine: Machine, key: str) -> bool:
+    """Whether an entry that was stopped would be shown now, so that its site can be asked what became of it."""
+    current, staged = armed.current_arming(machine.paths), manifest.staged(machine.paths)
+    if current is None or staged is None or staged.campaign != current.campaign:
+        return False
+    return any(stop.entry.key == key for stop in _stops(machine, current, staged))
 
 
 def _stops(machine: Machine, current: Armed, staged: Manifest) -> Iterator[Stop]:

@@ -3,16 +3,24 @@
 
 from __future__ import annotations
 
-from typing import FrozenSet, List
+from typing import FrozenSet, List, Mapping
 
 from piquet.host import takedown
 from piquet.host.errors import AgentError
 from piquet.host.machine import Machine
 from piquet.host.state import armed, documents, flags
+from piquet.host.state.armed import StoppedBy
 from piquet.protocol.findings import Finding
 
+_EVENTS: Mapping[StoppedBy, str] = {
+    "hand": "stopped-by-hand",
+    "hook": "hook-taken-out",
+    "name": "stopped-by-name",
+}
+"""What the journal says of each."""
 
-def remember_stop(machine: Machine, verb: str, keys: FrozenSet[str], *, is_unhooked: bool = False) -> None:
+
+def remember_stop(machine: Machine, verb: str, keys: FrozenSet[str], by: StoppedBy = "hand") -> None:
     """Remember that entries were stopped, where their flags are gone.
 
     Raises:
@@ -20,8 +28,21 @@ def remember_stop(machine: Machine, verb: str, keys: FrozenSet[str], *, is_unhoo
     """
     current = armed.current_arming(machine.paths)
     if current is not None:
-        armed.write_armed(machine.paths, current.without(keys, machine.now(), is_unhooked=is_unhooked))
-        machine.log(verb, "hook-taken-out" if is_unhooked else "stopped-by-hand", keys=sorted(keys))
+        armed.write_armed(machine.paths, current.without(keys, machine.now(), by))
+        machine.log(verb, _EVENTS[by], keys=sorted(keys))
+
+
+def stop_entries(machine: Machine, verb: str, keys: FrozenSet[str], by: StoppedBy) -> List[Finding]:
+    """Stop entries of an armed host: their flags, then the record; the host, if nothing else is left to show."""
+    current = armed.current_arming(machine.paths)
+    if current is None or not current.expected(machine.now()) - keys:
+        return takedown.disarm(machine, verb, "stopped by name" if by == "name" else "stopped by hand")
+    try:
+        flags.take_down(machine.paths, keys)
+        remember_stop(machine, verb, keys, by)
+    except (OSError, AgentError, *documents.FAULTS) as error:
+        return not_written(machine, verb, error)
+    return []
 
 
 def unhooked(machine: Machine, verb: str, keys: FrozenSet[str]) -> List[Finding]:
@@ -35,18 +56,20 @@ def unhooked(machine: Machine, verb: str, keys: FrozenSet[str]) -> List[Finding]
         message = "Flags were up without an arming that can be read, so the host was released."
         told = Finding("warning", "stopped", str(machine.paths.armed), message, hint="to start it again: arm")
         return [told, *takedown.disarm(machine, verb, "stopped by hand")]
-    keys = keys & current.expected(machine.now()) if current else frozenset()
     if current is None or not keys:
         return []
-    found = [stopped_by_hand(key) for key in sorted(keys)]
-    if not current.expected(machine.now()) - keys:
-        return [*found, *takedown.disarm(machine, verb, "stopped by hand")]
+    if machine.now() >= current.end:  # nobody has looked since; a clock that is set back must find nothing
+        return takedown.disarm(machine, verb, "ended")
+    expected = current.expected(machine.now())
     try:
-        flags.take_down(machine.paths, keys)
-        remember_stop(machine, verb, keys, is_unhooked=True)
-    except (OSError, AgentError, *documents.FAULTS) as error:
-        return [*found, *not_written(machine, verb, error)]
-    return found
+        flags.take_down(machine.paths, keys & frozenset(current.entries) - expected)
+    except OSError as error:
+        return not_written(machine, verb, error)
+    keys = keys & expected
+    if not keys:
+        return []
+    found = [stopped_by_hand(key) for key in sorted(keys)]
+    return [*found, *stop_entries(machine, verb, keys, "hook")]
 
 
 def not_written(machine: Machine, verb: str, error: BaseException) -> List[Finding]:

@@ -9,7 +9,6 @@
 * `document`   the canonical JSON and its digest
 """
 
-from piquet.campaign.matching import entry_key, match_site
 from piquet.plan.document import canonical, plan_digest, plan_document
 from piquet.plan.gates import raise_if_unsafe
 from piquet.plan.make import make_plan
@@ -21,9 +20,7 @@ __all__ = [
     "Plan",
     "Probe",
     "canonical",
-    "entry_key",
     "make_plan",
-    "match_site",
     "plan_digest",
     "plan_document",
     "raise_if_unsafe",

@@ -11,10 +11,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from piquet.campaign.matching import entry_key, match_pattern, match_site
+from piquet.campaign.matching import match_pattern
 from piquet.campaign.model import Campaign, ConsentAnswer, Phase
 from piquet.fleet.model import Host, Listen, Site
 from piquet.plan.model import Entry, HostPlan, Probe
+from piquet.protocol.entries import entry_key, match_site
 
 _ANY_V4 = ("", "*", "_default_", "0.0.0.0")  # noqa: S104 - compared with, never bound to
 

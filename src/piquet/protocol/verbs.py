@@ -55,6 +55,12 @@ HOST_VERBS: Mapping[str, HostVerb] = {
         ("campaign", "digest", "partial"),
     ),
     "status": HostVerb("Ask every host what it is doing", "Changes nothing."),
+    "stop": HostVerb(
+        "Put one site back to normal for good",
+        "On every host that shows it, without a reload; all other sites go on. SITE is a host name, or '*.' and a "
+        "name, as the plan lists it. Needs only the inventory.",
+        ("site",),
+    ),
     "rollback": HostVerb(
         "Put every site back to normal now",
         "Needs only the inventory; goes on past hosts that cannot be reached, and lists them.",

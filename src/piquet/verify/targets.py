@@ -13,7 +13,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from piquet.fleet.model import Fleet, Host, Listen, Site
-from piquet.plan import HostPlan, Plan, match_site
+from piquet.plan import HostPlan, Plan
+from piquet.protocol.entries import match_site
 from piquet.verify.observation import UNKNOWN_SITE, Target, Unreachable
 
 UNKNOWN_NAME = "piquet-unknown-name.invalid"

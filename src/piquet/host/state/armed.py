@@ -7,12 +7,15 @@ It holds all that reconcile needs, so that nothing else must be readable.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any, Dict, FrozenSet, Mapping, Optional, Tuple
+from typing import Any, Dict, FrozenSet, Literal, Mapping, Optional, Tuple
 
 from piquet.host.errors import StateError
 from piquet.host.state import documents, store, token_file
 from piquet.host.state.manifest import Manifest, StagedPhase
 from piquet.host.system.paths import Paths
+
+StoppedBy = Literal["hand", "hook", "name"]
+"""How a single entry was stopped: its flag was taken away, its hook line was, or `stop` was told its name."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,7 @@ class Armed:
         watch: stamps of the files that carry the hook, to notice cheaply when one changes.
         hooks: how many server blocks with our line serve an entry, by key; none where no line is needed.
         unhooked: those of the stopped entries whose line was taken out.
+        named: those of the stopped entries that the verb `stop` was told by name.
         unwatched_at: when somebody stopped our units by hand, None while they run; the token has it alone.
         arming: random name of this arming, which the token has too.
         changed_ns: when the token was last changed, None where its birth is known.
@@ -47,6 +51,7 @@ class Armed:
     watch: Mapping[str, Any]
     hooks: Mapping[str, int] = field(default_factory=dict)
     unhooked: FrozenSet[str] = frozenset()
+    named: FrozenSet[str] = frozenset()
     unwatched_at: Optional[float] = None
     arming: str = ""
     changed_ns: Optional[int] = None
@@ -64,10 +69,17 @@ class Armed:
         """The same, with flags (being) put up in this boot."""
         return replace(self, boot_id=boot_id, is_complete=is_complete)
 
-    def without(self, keys: FrozenSet[str], at: float, *, is_unhooked: bool = False) -> Armed:
+    def without(self, keys: FrozenSet[str], at: float, by: StoppedBy = "hand") -> Armed:
         """The same, with entries stopped."""
-        unhooked = self.unhooked | keys if is_unhooked else self.unhooked
-        return replace(self, stopped={**self.stopped, **{key: at for key in keys}}, unhooked=unhooked)
+        unhooked = self.unhooked | keys if by == "hook" else self.unhooked
+        named = self.named | keys if by == "name" else self.named
+        return replace(
+            self, stopped={**self.stopped, **{key: at for key in keys}}, unhooked=unhooked, named=named
+        )
+
+    def stopped_by(self, key: str) -> StoppedBy:
+        """How an entry was stopped."""
+        return "name" if key in self.named else "hook" if key in self.unhooked else "hand"
 
     def to_json(self) -> Dict[str, Any]:
         """The state file's document."""
@@ -83,6 +95,7 @@ class Armed:
             "watch": dict(self.watch),
             "hooks": dict(self.hooks),
             "unhooked": sorted(self.unhooked),
+            "named": sorted(self.named),
             "token": {"arming": self.arming, "changed_ns": self.changed_ns},
         }
 
@@ -107,6 +120,7 @@ def from_json(document: Mapping[str, Any]) -> Armed:
             dict(document["watch"]),
             {documents.key(name): documents.count(number) for name, number in document["hooks"].items()},
             frozenset(documents.key(name) for name in document["unhooked"]),
+            frozenset(documents.key(name) for name in document.get("named", ())),
             arming=documents.text(token["arming"]),
             changed_ns=documents.count_or_none(token["changed_ns"]),
         )

@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from typing import Any, Dict, List, Optional
 
 from piquet.host import flag_memory, hook_watch, proof, readiness, reconciliation, takedown
 from piquet.host.machine import Machine, recover, this_boot
 from piquet.host.outcome import Outcome, Request
+from piquet.host.spoken import spoken
 from piquet.host.state import armed, boot_mark, manifest, store
 from piquet.host.state.armed import Armed
 from piquet.host.state.manifest import Manifest
@@ -88,7 +88,7 @@ def _stops(machine: Machine, digest: str, current: Optional[Armed]) -> List[Find
         last, record = current, {}
     if last is None or last.plan_digest != digest:
         return []
-    whole = "every site" if record.get("reason") == "stopped by hand" else ""
+    whole = "every site" if str(record.get("reason")).startswith("stopped by") else ""
     what = whole or ", ".join(sorted(last.stopped))
     if not what:
         return []
@@ -101,7 +101,7 @@ def _clock(machine: Machine, request: Request, staged: Manifest, received_at: fl
     found = []
     if machine.now() >= staged.end:
         message = "The last phase has ended already."
-        expected, got = f"an end after {_utc(machine.now())}", _utc(staged.end)
+        expected, got = f"an end after {spoken(machine, machine.now())}", spoken(machine, staged.end)
         hint = "look at this host's clock; else plan new dates, then stage"
         found.append(Finding("error", "past", staged.campaign, message, expected, got, hint))
     skew = received_at - request.at if request.at is not None else 0.0
@@ -109,10 +109,6 @@ def _clock(machine: Machine, request: Request, staged: Manifest, received_at: fl
     if abs(skew) > limit:
         found.append(clock_skew("clock", skew, limit))
     return found
-
-
-def _utc(at: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(at))
 
 
 def _arm(machine: Machine, verb: str, digest: str) -> List[Finding]:

@@ -8,13 +8,13 @@ or message has it.
 from __future__ import annotations
 
 import contextlib
-import time
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from piquet.host import readiness, takedown
 from piquet.host.errors import LockedError, StateError
 from piquet.host.machine import Machine, recover
 from piquet.host.outcome import Outcome, Request
+from piquet.host.spoken import spoken
 from piquet.host.state import armed, manifest, rehearsal_tokens, rollback_stamp, store
 from piquet.host.state.manifest import Manifest, StagedEntry, StagedPhase
 from piquet.host.system.lock import locked
@@ -100,21 +100,23 @@ def _outside_windows(
     begun = next((phase for phase in staged.phases if phase.start <= now < phase.end), None)
     soon = next((phase for phase in staged.phases if now < phase.start < until), None)
     shown = [entry for entry in entries if begun is None or begun.number not in entry.phases]
-    found = [_begun(staged, begun, len(entries), len(shown))] if begun and len(shown) < len(entries) else []
+    found = (
+        [_begun(machine, staged, begun, len(entries), len(shown))]
+        if begun and len(shown) < len(entries)
+        else []
+    )
     if soon and any(soon.number in entry.phases for entry in shown):
-        message = (
-            f"Phase {soon.number} begins at {_utc(soon.start)} UTC: from then on its sites show no rehearsal."
-        )
+        message = f"Phase {soon.number} begins {spoken(machine, soon.start)}: from then on its sites show no rehearsal."
         found.append(Finding("info", "window-soon", staged.campaign, message))
     return shown, found
 
 
-def _begun(staged: Manifest, phase: StagedPhase, total: int, shown: int) -> Finding:
+def _begun(machine: Machine, staged: Manifest, phase: StagedPhase, total: int, shown: int) -> Finding:
     """That a window is open: no reason to refuse as long as some site is outside of it."""
     message = (
         f"Phase {phase.number} has begun: in its window {total - shown} of {total} sites show no rehearsal."
     )
-    got = f"open until {_utc(phase.end)} UTC"
+    got = f"open until {spoken(machine, phase.end)}"
     hint = "on an armed host everybody sees that phase; to look first, wait for its end or plan a later start"
     severity: Severity = "warning" if shown else "error"
     return Finding(severity, "in-window", staged.campaign, message, "no open window", got, hint)
@@ -134,6 +136,13 @@ def _notes(machine: Machine, staged: Manifest) -> List[Finding]:
     return found
 
 
+def _called(machine: Machine, number: int) -> str:
+    """A phase by its number and what it is: `Phase 2 (occupy)`."""
+    staged = manifest.staged(machine.paths)
+    modes = {phase.number: phase.mode for phase in staged.phases} if staged else {}
+    return f"Phase {number} ({modes[number]})" if number in modes else f"Phase {number}"
+
+
 def _begin(
     machine: Machine, verb: str, number: int, entries: List[StagedEntry], findings: List[Finding]
 ) -> Outcome:
@@ -148,7 +157,8 @@ def _begin(
         findings = [*findings, failed, *takedown.end_rehearsal(machine, verb)[1]]
         return Outcome(False, "No rehearsal has begun.", tuple(findings))
     machine.log(verb, "rehearsal-begun", phase=number, until=made.until)
-    message = f"Phase {number} is rehearsed until {_utc(made.until)} UTC, seen by whoever opens the link."
+    until = spoken(machine, made.until)
+    message = f"{_called(machine, number)} is rehearsed until {until}, seen by whoever opens the link."
     shown = _document(made, entries)
     return Outcome(True, message, tuple(findings), rehearsal=shown)
 
@@ -193,7 +203,3 @@ def _end_behind_lock(machine: Machine, verb: str) -> Tuple[bool, List[Finding]]:
         return False, list(error.findings)
     except OSError as error:  # a /run that cannot be written must not keep it up
         return False, [Finding("warning", "no-lock", str(machine.paths.lock), str(error))]
-
-
-def _utc(at: int) -> str:
-    return time.strftime("%Y-%m-%d %H:%M", time.gmtime(at))

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from typing import Any, List, Mapping, Optional
 
@@ -11,6 +10,7 @@ from piquet.host import hook_watch, status_document, stop_watch, takedown
 from piquet.host.machine import Machine
 from piquet.host.outcome import Outcome, Request
 from piquet.host.servers import web_server
+from piquet.host.spoken import spoken
 from piquet.host.state import armed, manifest, transaction
 from piquet.host.state.armed import Armed
 from piquet.protocol.findings import Finding
@@ -21,38 +21,27 @@ def run(machine: Machine, request: Request) -> Outcome:
     current = status_document.status_of(machine)
     schedule = machine.schedule(str(current["scheduler"]))
     note = f" {schedule.note}" if schedule.note and current["state"] == "armed" else ""
-    return Outcome(False, f"{sentence(current)}{note}", tuple(_findings(machine, current)))
+    return Outcome(False, f"{sentence(machine, current)}{note}", tuple(_findings(machine, current)))
 
 
-def sentence(current: Mapping[str, Any]) -> str:
-    """The status in one sentence."""
+def sentence(machine: Machine, current: Mapping[str, Any]) -> str:
+    """The status in one sentence; its windows are in the document."""
     words = {
         "absent": "Nothing of piquet is staged here.",
-        "staged": f"Staged, not armed: {current['released']}.",
-        "armed": f"Armed: shows {_when(current)}.",
+        "staged": f"Not armed: {current['released']}.",
+        "armed": "Armed.",
         "stopped": f"Stopped until somebody arms again: {current['released']}.",
         "ended": f"Ended: {current['released']}.",
     }
-    return words[current["state"]] + _rehearsed(current.get("rehearsal"))
+    return words[current["state"]] + _rehearsed(machine, current.get("rehearsal"))
 
 
-def _rehearsed(rehearsal: Optional[Mapping[str, Any]]) -> str:
+def _rehearsed(machine: Machine, rehearsal: Optional[Mapping[str, Any]]) -> str:
     """A sentence more while there is one; never with its secret."""
     if rehearsal is None:
         return ""
-    until = _utc(rehearsal["until"])
-    return f" A rehearsal of phase {rehearsal['phase']} shows the strike to its own cookie until {until} UTC."
-
-
-def _when(current: Mapping[str, Any]) -> str:
-    """The windows of all phases, e.g. `from 2026-12-16 23:00:00 to 2026-12-17 23:00:00 UTC`."""
-    return ", ".join(
-        f"from {_utc(phase['start'])} to {_utc(phase['end'])} UTC" for phase in current["phases"]
-    )
-
-
-def _utc(at: int) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(at))
+    until = spoken(machine, float(rehearsal["until"]))
+    return f" A rehearsal of phase {rehearsal['phase']} shows the strike to its own cookie until {until}."
 
 
 def _armed(machine: Machine) -> Optional[Armed]:
@@ -64,8 +53,8 @@ def _unwatched(machine: Machine) -> List[Finding]:
     current = _armed(machine)
     if current is None or current.unwatched_at is None:
         return []
-    at = _utc(int(current.unwatched_at))
-    message = f"Our units were stopped by hand at {at} UTC; nothing comes back after a boot."
+    at = spoken(machine, current.unwatched_at)
+    message = f"Our units were stopped by hand, {at}; nothing comes back after a boot."
     hint = "if nobody meant to stop it: systemctl start piquet-reconcile.timer piquet-watch.path piquet-boot"
     return [Finding("warning", "unwatched", str(machine.paths.token), message, hint=hint)]
 
@@ -74,8 +63,8 @@ def _stopped(machine: Machine) -> List[Finding]:
     """Sites that were stopped since somebody took their hook line out, and when: it may have been a mere deploy."""
     current, found = _armed(machine), []
     for key in sorted(current.unhooked & set(current.stopped)) if current else ():
-        at = _utc(int(current.stopped[key])) if current else ""
-        message = f"Its hook line was taken out, so the site was stopped at {at} UTC; the others go on."
+        at = spoken(machine, current.stopped[key]) if current else ""
+        message = f"Its hook line was taken out, so the site was stopped, {at}; the others go on."
         hint = "if nobody meant to stop it: hook, then arm, which puts it up again"
         found.append(Finding("error", "stopped", key, message, hint=hint))
     return found

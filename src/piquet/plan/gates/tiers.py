@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import NamedTuple
 
-from piquet.campaign.matching import match_site
 from piquet.campaign.model import Campaign
 from piquet.fleet.model import Host, Pass, Provider, Site
 from piquet.plan.gates.words import some
 from piquet.plan.model import HostPlan
+from piquet.protocol.entries import match_site
 from piquet.protocol.findings import Finding
 
 _EVERY = frozenset({"0.0.0.0", "*", "", "_default_", "::"})  # noqa: S104 - compared with, never bound to

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from piquet import answers
-from piquet.plan import Entry, HostPlan, match_site
+from piquet.plan import Entry, HostPlan
+from piquet.protocol.entries import match_site
 from piquet.protocol.http import NONCE_HEADER, PROOF_PREFIX, PROOF_WORD, REHEARSAL_PREFIX, REHEARSAL_WORD
 from piquet.protocol.places import ETC, RUN
 from piquet.servers.quoting import apache_regex

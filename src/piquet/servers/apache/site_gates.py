@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Set
 
-from piquet.campaign.matching import match_site
 from piquet.plan.gates.words import some
 from piquet.plan.model import HostPlan
+from piquet.protocol.entries import match_site
 from piquet.protocol.findings import Finding
 from piquet.servers.apache.facts import ApacheFacts
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from piquet.campaign.matching import match_site
 from piquet.fleet.model import Host, Inherited, Site
 from piquet.plan.gates.words import sites, some
 from piquet.plan.model import HostPlan
+from piquet.protocol.entries import match_site
 from piquet.protocol.findings import Finding, Severity
 from piquet.servers.nginx.facts import NginxFacts
 from piquet.servers.nginx.inherited import SYMLINKS_DIRECTIVE, is_known, stands_in_the_way

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from piquet import answers, outlook
-from piquet.plan import HostPlan, entry_key, match_site
+from piquet.plan import HostPlan
+from piquet.protocol.entries import entry_key, match_site
 from piquet.servers.nginx.facts import NginxFacts
 from piquet.servers.view import CampaignView, shares
 

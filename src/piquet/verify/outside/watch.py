@@ -144,6 +144,8 @@ async def watch(
     until: float,
     period_s: float,
     concurrency: int = DEFAULT_CONCURRENCY,
+    answered_since: float = 0.0,
+    patience_s: float = 0.0,
 ) -> tuple[Timeline, ...]:
     """Sample every target until an instant.
 
@@ -154,13 +156,15 @@ async def watch(
         period_s: between two samples of one target; longer if answers take longer.
         concurrency: how many are asked at the same time; when this is too few, the period grows, which
             `samples` then shows.
+        answered_since: epoch seconds, UTC; a target without an answer since then (its host was down) is asked on.
+        patience_s: for how long after `until`.
     """
     timelines = tuple(Timeline(target) for target in targets)
     places = asyncio.Semaphore(concurrency)
 
     async def follow(timeline: Timeline, delay_s: float) -> None:
         due = time.time() + delay_s
-        while due < until:
+        while due < until or ((timeline.last_at or 0.0) < answered_since and due < until + patience_s):
             await asyncio.sleep(max(0.0, due - time.time()))
             async with places:
                 timeline.note(await prober.ask(timeline.target, FRONT))

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Stop: one site of an armed host back to normal, for good; all others go on. Without a reload, without the network.
+
+Its flag goes before the lock, since whoever holds that may hang, and again behind it, since that may have been an arm.
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import List, Optional
+
+from piquet.host import stop_watch, stops, takedown
+from piquet.host.errors import LockedError
+from piquet.host.machine import Machine, recover
+from piquet.host.outcome import Outcome, Request
+from piquet.host.state import armed, flags, manifest
+from piquet.host.state.armed import Armed
+from piquet.host.system.lock import locked
+from piquet.protocol.entries import entry_key, entry_name, match_site
+from piquet.protocol.findings import Finding, errors
+from piquet.protocol.places import RUN
+
+
+def run(machine: Machine, request: Request) -> Outcome:
+    """Stop the site that was named, if this host shows it."""
+    name = _named(request)
+    refusal = _refusal(machine, name)
+    if refusal is not None:
+        return Outcome(False, refusal.message, (refusal,))
+    return _would(machine, name) if request.is_check else _stopped(machine, request.verb, name)
+
+
+def _named(request: Request) -> str:
+    """As host and campaign write it: small letters, no dot at the end."""
+    name = str(request.options.get("site") or "").strip().lower()
+    return name[:-1] if name.endswith(".") else name
+
+
+def _refusal(machine: Machine, name: str) -> Optional[Finding]:
+    """Why there is nothing here to stop: no reason to fail, unless the site is shown under a wider name."""
+    known = _names(machine)
+    if not name:
+        return Finding("error", "no-site", "stop", "No site was named.", hint="piquet-host stop SITE")
+    if name in known:
+        return None
+    wider = match_site(name, known)
+    if wider is not None:
+        message = f"{name} is shown as one of {wider}, which can only be stopped together."
+        return Finding("error", "below-wildcard", name, message, hint=f"to stop them all: stop '{wider}'")
+    message = f"{name} is no site of the campaign on this host."
+    near = difflib.get_close_matches(name, known, 1)
+    return Finding("info", "no-such-site", name, message, hint=f"did you mean {near[0]}?" if near else "")
+
+
+def _names(machine: Machine) -> List[str]:
+    """Sites of what is staged, of what is armed and of flags that are up, whichever can be read."""
+    staged, current = manifest.staged(machine.paths), armed.current_arming(machine.paths)
+    names = {entry.name for entry in staged.entries} if staged else set()
+    keys = {*(current.entries if current else ()), *(flags.up(machine.paths) or ())}
+    return sorted(names | set(map(entry_name, keys)))
+
+
+def _nothing_armed(machine: Machine, name: str) -> Outcome:
+    """Nobody sees a strike; whoever wants this site left out for good should know that an arm knows nothing of it."""
+    message = f"This host is not armed, so there is nothing to stop: {takedown.flags_and_sites(machine)}."
+    hint = "an arm would start this site with all others: to leave it out, exclude it, then plan and stage"
+    return Outcome(False, message, (Finding("warning", "not-armed", name, message, hint=hint),))
+
+
+def _over(machine: Machine, name: str, current: Armed) -> str:
+    """Why an armed host has nothing left to stop of a site, or nothing."""
+    key = entry_key(name)
+    if key in current.stopped:
+        return f"{name} was stopped before, and stays so until somebody arms again."
+    return "" if key in current.expected(machine.now()) else f"The last phase of {name} is over."
+
+
+def _would(machine: Machine, name: str) -> Outcome:
+    current = armed.current_arming(machine.paths)
+    if current is not None:
+        over = _over(machine, name, current)
+        return Outcome(not over, over or f"{name} would be stopped, all others would go on.")
+    if flags.up(machine.paths):
+        return Outcome(
+            True, "Flags are up without an arming that can be read: all of them would be taken away."
+        )
+    return _nothing_armed(machine, name)
+
+
+def _stopped(machine: Machine, verb: str, name: str) -> Outcome:
+    key = entry_key(name)
+    findings: List[Finding] = []
+    try:
+        flags.take_down(machine.paths, [key])
+    except OSError as error:
+        findings.append(_stays(machine, name, error))
+    try:
+        with locked(machine.paths):
+            findings += recover(machine, verb)
+            outcome = _recorded(machine, verb, name)
+    except (LockedError, OSError) as error:
+        hint = "stop it again; while another piquet-host hangs, rollback takes every site of this host back"
+        refused = f"The stop could not be recorded: {error}"
+        findings.append(Finding("error", "not-recorded", name, refused, hint=hint))
+        return Outcome(True, f"It is not certain that {name} is stopped.", tuple(findings))
+    findings += outcome.findings
+    message = f"{name} was not stopped as it should be." if errors(findings) else outcome.message
+    return Outcome(outcome.is_changed, message, tuple(findings))
+
+
+def _recorded(machine: Machine, verb: str, name: str) -> Outcome:
+    """Behind the lock: stop it whatever was done meanwhile, and ask the site."""
+    current = armed.current_arming(machine.paths)
+    if current is None and not flags.up(machine.paths):
+        return _nothing_armed(machine, name)
+    over = _over(machine, name, current) if current else ""
+    if over:
+        return Outcome(False, over)
+    findings = stops.stop_entries(machine, verb, frozenset([entry_key(name)]), "name")
+    if armed.current_arming(machine.paths) is None:
+        findings += takedown.confirm_boundaries(machine, verb)
+        said = takedown.flags_and_sites(machine, [f for f in findings if f.code in takedown.OF_THE_LOOK])
+        why = f"{name} was the last site of this host" if current else "Flags were up without an arming"
+        return Outcome(True, f"{why}, which is released: {said}.", tuple(findings))
+    found = stop_watch.confirm_stops(machine, verb, first=entry_key(name))
+    message = f"{name} is stopped for good: {_seen(machine, name, found)}; all others go on."
+    return Outcome(True, message, (*findings, *found))
+
+
+def _seen(machine: Machine, name: str, found: List[Finding]) -> str:
+    """What is known of the site itself; never that it is as usual without its having been asked."""
+    if not stop_watch.is_in_force(machine, entry_key(name)):
+        return "its flag is gone; none of its phases is in force now, so it was not asked"
+    if any(finding.subject == name for finding in found):
+        return "its flag is gone, but it is not confirmed by the server, which is asked every minute"
+    return "its flag is gone; it was asked and is as usual"
+
+
+def _stays(machine: Machine, name: str, error: OSError) -> Finding:
+    """The flag resists: what root can do."""
+    place = machine.paths.live / entry_key(name)
+    hint = f"as root: rm {RUN}/live/{entry_key(name)}; or rollback, which takes every site of this host back"
+    return Finding("error", "flag-stays", str(place), "It cannot be removed.", got=str(error), hint=hint)

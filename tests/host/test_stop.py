@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`stop SITE`: one site is back to normal for good, all others go on, and what is said of it was asked."""
+
+from __future__ import annotations
+
+import pytest
+
+from piquet.host.outcome import Outcome
+from piquet.host.state import armed, flags
+from piquet.host.system import lock
+from tests.host.box import HOUR_S, SITES, Box
+from tests.host.codes import codes
+
+FIRST, OTHER = SITES
+
+
+def armed_box(box: Box, start: int = 0) -> str:
+    """Armed, in its window or before it; the digest."""
+    box.hook()
+    digest = box.stage(start=start)
+    box.good("arm", plan_digest=digest)
+    return digest
+
+
+def stop(box: Box, site: str = FIRST, **more: object) -> Outcome:
+    """The verb."""
+    return box.ask("stop", site=site, **more)
+
+
+@pytest.mark.parametrize("written", [FIRST, FIRST.upper(), f"{FIRST}."])
+def test_one_site_is_back_and_the_others_go_on(box: Box, written: str) -> None:
+    """In the window, however people write its name; a reboot, a minute and `stage` bring nothing back, `arm` does."""
+    digest = armed_box(box)
+    outcome = stop(box, written)
+    assert outcome.is_ok and outcome.is_changed and not outcome.findings
+    assert (
+        outcome.message
+        == f"{FIRST} is stopped for good: its flag is gone; it was asked and is as usual; all others go on."
+    )
+    assert (box.is_ours(FIRST), box.is_ours(OTHER)) == (False, True)
+    box.now += 60
+    box.reconcile()
+    box.reboot()
+    box.reconcile(boot=True)
+    assert (box.is_ours(FIRST), box.is_ours(OTHER)) == (False, True)
+    again = stop(box)
+    assert again.is_ok and not again.is_changed and "stopped before" in again.message
+    assert "stopped-by-name" in box.journal()
+    told = box.good("arm", plan_digest=digest)
+    assert "was-stopped" in codes(told), "whoever arms again is told what that starts"
+    assert box.is_ours(FIRST)
+
+
+def test_before_the_window_nobody_says_that_it_was_asked(box: Box) -> None:
+    """Nothing of it is in force, so nothing is claimed; in its window it stays usual."""
+    armed_box(box, start=HOUR_S // 2)
+    outcome = stop(box)
+    assert outcome.is_changed and "not asked" in outcome.message and "as usual" not in outcome.message
+    box.now += HOUR_S // 2
+    box.reconcile()
+    assert (box.is_ours(FIRST), box.is_ours(OTHER)) == (False, True)
+
+
+def test_the_last_site_releases_the_host(box: Box) -> None:
+    """A host without anything to show is not armed any more, and says so of sites that were asked."""
+    armed_box(box)
+    stop(box, OTHER)
+    outcome = stop(box, FIRST)
+    assert outcome.is_ok and "last site of this host" in outcome.message
+    assert armed.current_arming(box.paths) is None and flags.up(box.paths) is None
+    assert not box.is_ours(FIRST)
+
+
+def test_check_mode_stops_nothing(box: Box) -> None:
+    """It says what would be stopped."""
+    armed_box(box)
+    before = box.tree()
+    outcome = stop(box, check=True)
+    assert outcome.is_changed and outcome.message == f"{FIRST} would be stopped, all others would go on."
+    assert box.tree() == before and box.is_ours(FIRST)
+
+
+@pytest.mark.parametrize(
+    ("site", "severity", "code"),
+    [
+        ("www.nobody.test", "info", "no-such-site"),
+        ("", "error", "no-site"),
+        ("../../etc/passwd", "info", "no-such-site"),
+        ("x.wild.test", "error", "below-wildcard"),
+    ],
+)
+def test_what_is_no_site_of_this_host_stops_nothing(box: Box, site: str, severity: str, code: str) -> None:
+    """Another host may show it; a name below a wildcard cannot go alone, and nobody may believe that it did."""
+    served = f"server {{ listen 127.0.0.1:{box.port}; server_name *.wild.test; return 200 wild; }}\n"
+    (box.root / "etc/nginx/conf.d/wild.conf").write_text(served)
+    box.machine().servers["nginx"].reload()
+    box.hook()
+    digest = box.stage(wider=["*.wild.test"])
+    box.good("arm", plan_digest=digest)
+    before = box.tree()
+    outcome = stop(box, site)
+    assert [(f.severity, f.code) for f in outcome.findings] == [(severity, code)]
+    assert not outcome.is_changed and outcome.is_ok == (severity == "info")
+    assert box.tree() == before
+
+
+def test_on_a_host_that_is_not_armed_it_says_what_an_arm_would_do(box: Box) -> None:
+    """Staged only: there is nothing to stop, and an arm would start that site too."""
+    box.hook()
+    box.stage()
+    outcome = stop(box)
+    assert outcome.is_ok and not outcome.is_changed
+    assert codes(outcome) == {"not-armed"} and "exclude" in outcome.findings[0].hint
+
+
+def test_its_flag_goes_while_somebody_hangs_with_the_lock(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Visitors see the site at once; that the stop was not recorded is an error that says what to do."""
+    armed_box(box)
+    monkeypatch.setattr(lock, "_acquire", _never)
+    outcome = stop(box)
+    assert codes(outcome) == {"not-recorded"} and not outcome.is_ok
+    assert (box.is_ours(FIRST), box.is_ours(OTHER)) == (False, True)
+    monkeypatch.undo()
+    box.reconcile()
+    assert "stopped-by-hand" in box.journal(), "the next look records it"
+    assert (box.is_ours(FIRST), box.is_ours(OTHER)) == (False, True)
+
+
+def _never(descriptor: int, paths: object, deadline: float, wait_s: float) -> None:
+    raise lock._refusal(paths, wait_s)  # type: ignore[arg-type]
+
+
+def test_what_cannot_be_recorded_releases_the_host(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Too little rather than too much."""
+    armed_box(box)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(armed, "write_armed", full)
+    outcome = stop(box)
+    assert "state-not-written" in codes(outcome) and not outcome.is_ok
+    assert (box.is_ours(FIRST), box.is_ours(OTHER)) == (False, False)
