@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from piquet.printable import continued, in_one_line, printable
@@ -51,7 +51,26 @@ class PiquetError(Exception):
 
     def __str__(self) -> str:
         """Message first, then each reason as a paragraph of its own."""
-        return printable("\n\n".join([str(self.args[0]), *(str(problem) for problem in self.problems)]))
+        return printable("\n\n".join([str(self.args[0]), *_paragraphs(self.problems)]))
+
+
+def _paragraphs(problems: Iterable[Problem]) -> Iterator[str]:
+    """One cause is one paragraph: the first place in full, the others in a line of it."""
+    alike: dict[tuple[str, str, str], list[Problem]] = {}
+    for problem in problems:
+        alike.setdefault((problem.message, problem.expected, problem.hint), []).append(problem)
+    for first, *others in alike.values():
+        told, gap, hint = str(first).partition("\n\n  hint: ")
+        also = [f"  also at:  {', '.join(_place(other, first.file) for other in others)}"] if others else []
+        yield "\n".join([told, *also]) + gap + hint
+
+
+def _place(problem: Problem, file: str) -> str:
+    """Where it is as well, and what was there: `4:71 (de)`; with its file where that is another."""
+    parts = [part for part in (problem.file, problem.line, problem.column) if part]
+    place = in_one_line(":".join(str(part) for part in (parts[1:] if problem.file == file else parts)))
+    got = in_one_line(problem.got)
+    return f"{place} ({got})" if got and place else place or got
 
 
 class CampaignError(PiquetError):

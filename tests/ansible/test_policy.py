@@ -12,7 +12,7 @@ from piquet.protocol.verbs import HOST_VERBS
 from tests.ansible.roles import ROOT, module_of, read, tasks_of
 
 ROLES = sorted(path.name for path in (ROOT / "roles").iterdir() if path.is_dir())
-VERB_ROLES = sorted({*HOST_VERBS, "verify"})
+VERB_ROLES = sorted({*HOST_VERBS, "eve", "verify"})
 SKELETON = ("defaults/main.yml", "meta/argument_specs.yml", "meta/main.yml", "tasks/main.yml", "README.md")
 ARGUMENTS = {
     "agent": step.VERB_ARGUMENTS, "plan": prepare.PLAN_ARGUMENTS, "tally": host_results.TALLY_ARGUMENTS,

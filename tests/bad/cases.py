@@ -81,7 +81,7 @@ def ask(
     monkeypatch.setattr(inventory, "_listing", _listed)
     before = tree(folder)
     capsys.readouterr()
-    code = cli.run_command([verb] if verb == "check" else [verb, "-i", "hosts.yml"])
+    code = cli.run_command([verb, "campaign.yml", *(() if verb == "check" else ("-i", "hosts.yml"))])
     said = capsys.readouterr()
     besides = [p for p in said.out.split("\n\n") if p.startswith(("warning: ", "info: ", "  hint: "))]
     text = "\n\n".join([f"exit code {code}", said.err.strip(), *besides]) + "\n"

@@ -32,8 +32,8 @@ WAYS: list[tuple[Provider, Way, Mode]] = [
     ("nginx", "lua", "banner"),
 ]
 TELLING: dict[Provider, tuple[str, ...]] = {
-    "nginx": ("00-default", "auth-basic", "front-controller", "own-headers", "proxy", "redirect-https", "ssi", "static",
-              "sub-filter", "unselected", "vary", "wildcard"),
+    "nginx": ("00-default", "auth-basic", "error-pages", "front-controller", "own-headers", "proxy", "redirect-https",
+              "ssi", "static", "sub-filter", "unselected", "vary", "wildcard"),
 }  # fmt: skip
 CAUSES: dict[tuple[str, str], str] = {
     ("include", "sub-filter"): "sub_filter of the owner takes the place of ours",

@@ -75,7 +75,30 @@ def test_an_example_is_sound_and_never_overwrites(tmp_path: Path, capsys: pytest
     assert run_command(["init", str(folder)]) == exit_codes.CAMPAIGN
     assert not (folder / "pages/greve/it.md").exists()
     assert [file for file in folder.rglob("*") if file.is_file() and file.read_bytes() != before[file]] == []
-    assert "campaign.yml: this file is there already" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert ".gitignore: this file is there already" in said and "new/greve/campaign.yml, " in said
+
+
+def test_an_example_in_two_languages_is_sound(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`--languages fr,en`, where nobody names a folder or a file: check finds it, and no text of a third."""
+    monkeypatch.chdir(tmp_path)
+    assert run_command(["init", "--languages", "en, fr"]) == 0
+    assert run_command(["check"]) == 0
+    assert load_campaign(tmp_path / "campaign/campaign.yml").campaign.languages == ("en", "fr")
+    assert {file.stem for file in (tmp_path / "campaign").rglob("*.md")} == {"en", "fr"}
+    assert "piquet.fleet.calm" in (tmp_path / "ansible.cfg").read_text("utf-8")
+    capsys.readouterr()
+    assert run_command(["init", "other", "--languages", "fr,nl,xx"]) == exit_codes.USAGE
+    assert "no text in nl, xx" in capsys.readouterr().err and not (tmp_path / "other").exists()
+
+
+def test_settings_of_ansible_that_are_there_stay(tmp_path: Path) -> None:
+    """An ansible.cfg beside the campaign is its owner's."""
+    (tmp_path / "ansible.cfg").write_text("[defaults]\nforks = 3\n", "utf-8")
+    assert run_command(["init", str(tmp_path / "campaign")]) == 0
+    assert (tmp_path / "ansible.cfg").read_text("utf-8") == "[defaults]\nforks = 3\n"
 
 
 def test_the_example_has_a_text_in_each_of_its_languages(tmp_path: Path) -> None:

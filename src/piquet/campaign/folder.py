@@ -9,7 +9,7 @@ from pathlib import Path
 
 from piquet.errors import CampaignError, Problem
 
-_MISSING = "give its path (to a playbook: -e piquet_campaign=PATH); `piquet init` writes an example"
+_MISSING = "give its path (to a playbook: -e piquet_campaign=PATH), or write an example there: piquet init"
 _MIB = 1024 * 1024
 
 

@@ -26,11 +26,17 @@ _HERE: Mapping[str, str] = {
     "check": "Check the file CAMPAIGN, its consent list, its pages and its theme",
     "preview": "Show every page, banner and mode of CAMPAIGN on this machine, over a sample site",
     "plan": "Decide who shows what, when, and keep the decision for `stage`",
+    "eve": "Check, survey, look at the hooks and plan, in one",
+    "watch": "Show what every host is doing, live, until Ctrl-C",
     "verify": "Ask every site on every host what it answers, without touching DNS",
     "completion": "Print what teaches SHELL to complete piquet",
 }
 """Commands of the controller alone."""
-_BEFORE = {"survey": ("init", "check", "preview"), "stage": ("plan",), "rollback": ("verify",)}
+_BEFORE = {
+    "survey": ("init", "check", "preview", "eve"),
+    "stage": ("plan",),
+    "stop": ("watch", "verify"),
+}
 """Verb → those that come before it in a campaign's life; the rest comes last."""
 _ORDER = (*(name for verb in HOST_VERBS for name in (*_BEFORE.get(verb, ()), verb)), "completion")
 COMMANDS: Mapping[str, str] = {

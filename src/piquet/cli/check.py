@@ -11,6 +11,7 @@ import click
 
 from piquet.answers import STYLE_ASSET
 from piquet.campaign.spoken import window_lines
+from piquet.cli.campaign_file import CAMPAIGN_ARGUMENT, campaign_file
 from piquet.cli.exit_codes import OK, PLAN
 from piquet.findings import as_texts, by_weight
 from piquet.load import LoadedCampaign, load_campaign
@@ -23,9 +24,28 @@ MAX_LIGHT_BYTES = 50_000
 
 
 @click.command("check")
-@click.argument("campaign", type=click.Path(path_type=Path, dir_okay=False), default="campaign.yml")
-def command(campaign: Path) -> int:
-    """Check the file CAMPAIGN, its consent list, its pages and its theme."""
+@CAMPAIGN_ARGUMENT
+def command(campaign: Path | None) -> int:
+    """Check the file CAMPAIGN, its consent list, its pages and its theme.
+
+    CAMPAIGN is campaign/campaign.yml in this folder by default.
+    """
+    code = check_campaign(campaign_file(campaign))
+    if code == OK:
+        also = f" {campaign}" if campaign else ""
+        click.echo(f"\nno error; next: piquet eve{also} -i INVENTORY", err=True)
+    return code
+
+
+def check_campaign(campaign: Path) -> int:
+    """Say what was understood on standard output and what is wrong on standard error.
+
+    Returns:
+        A code of `exit_codes`.
+
+    Raises:
+        CampaignError, BundleError: the campaign cannot be read, or a page cannot be made.
+    """
     loaded = load_campaign(campaign)
     sizes = page_sizes(loaded)
     now = datetime.now(UTC)
@@ -33,12 +53,7 @@ def command(campaign: Path) -> int:
     found = by_weight([*campaign_findings(loaded.campaign, now), *_untouched(loaded), *_heavy(sizes)])
     for text in as_texts(found):
         click.echo(f"\n{text}", err=True)
-    if errors(found):
-        return PLAN
-    click.echo(
-        f"\nno error; next: piquet survey -i INVENTORY, then piquet plan {campaign} -i INVENTORY", err=True
-    )
-    return OK
+    return PLAN if errors(found) else OK
 
 
 def campaign_summary(loaded: LoadedCampaign, at: datetime) -> str:

@@ -69,7 +69,9 @@ class VerbRun:
                 _print_data(host, result)
 
 
-def drive_verb(verb: str, engine: str, request: EngineRequest, is_json: bool) -> int:
+def drive_verb(
+    verb: str, engine: str, request: EngineRequest, is_json: bool, summary: RunSummary | None = None
+) -> int:
     """Run a verb and tell people or a program how it went.
 
     Args:
@@ -77,12 +79,13 @@ def drive_verb(verb: str, engine: str, request: EngineRequest, is_json: bool) ->
         engine: one of `piquet.engines.ENGINES`.
         request: for the engine.
         is_json: one document on standard output, and nothing else there.
+        summary: is filled, for a caller who looks at it afterwards.
 
     Returns:
         A code of `exit_codes`.
     """
     begun_at = time.monotonic()
-    course, error = RunSummary(verb, request.check), None
+    course, error = summary or RunSummary(verb, request.check), None
     try:
         require_inventory(request.inventory)
         with Live(course) as live:

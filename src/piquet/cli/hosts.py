@@ -78,32 +78,36 @@ OPTIONS: Mapping[str, tuple[str, Decorator]] = {
 }
 """Option → the variable of the roles that it sets, and its form on the command line."""
 
+INVENTORY: Decorator = click.option(
+    "-i",
+    "--inventory",
+    required=True,
+    type=click.Path(),
+    help="Ansible inventory: file, folder or `host1,host2,`; with --engine pyinfra also its own FILE.py.",
+)
+LIMIT: Decorator = click.option(
+    "-l", "--limit", help="Only these hosts (a pattern); the plan stays over all of piquet_hosts."
+)
+ENGINE: Decorator = click.option(
+    "--engine",
+    type=click.Choice(ENGINES),
+    default=ENGINES[0],
+    envvar="PIQUET_ENGINE",
+    show_default=True,
+    help="What carries it to the hosts [PIQUET_ENGINE].",
+)
+EXTRA: Decorator = click.option(
+    "-e",
+    "--extra",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Any other variable of the role, such as piquet_become=false.",
+)
 _COMMON: tuple[Decorator, ...] = (
-    click.option(
-        "-i",
-        "--inventory",
-        required=True,
-        type=click.Path(),
-        help="Ansible inventory: file, folder or `host1,host2,`; with --engine pyinfra also its own FILE.py.",
-    ),
-    click.option(
-        "-l", "--limit", help="Only these hosts (a pattern); the plan stays over all of piquet_hosts."
-    ),
-    click.option(
-        "--engine",
-        type=click.Choice(ENGINES),
-        default=ENGINES[0],
-        envvar="PIQUET_ENGINE",
-        show_default=True,
-        help="What carries it to the hosts [PIQUET_ENGINE].",
-    ),
-    click.option(
-        "-e",
-        "--extra",
-        multiple=True,
-        metavar="NAME=VALUE",
-        help="Any other variable of the role, such as piquet_become=false.",
-    ),
+    INVENTORY,
+    LIMIT,
+    ENGINE,
+    EXTRA,
     click.option("--check", is_flag=True, help="Change nothing, say what would change."),
     click.option("--diff", is_flag=True, help="Show every file before and after."),
     click.option("--json", "is_json", is_flag=True, help="Print one JSON document, also when it fails."),

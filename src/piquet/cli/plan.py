@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from piquet.cli.campaign_file import CAMPAIGN_ARGUMENT, campaign_file
 from piquet.cli.plan_text import as_json, print_plan
 from piquet.controller.prepare import build, keep_plan
 from piquet.fleet.inventory import default_workdir, inventory_hosts
@@ -20,7 +21,7 @@ from piquet.servers.registry import SERVERS
 
 
 @click.command("plan")
-@click.argument("campaign", type=click.Path(path_type=Path, dir_okay=False), default="campaign.yml")
+@CAMPAIGN_ARGUMENT
 @click.option("-i", "--inventory", required=True, help="Ansible inventory: file, folder or `host1,host2,`.")
 @click.option(
     "-l",
@@ -33,11 +34,35 @@ from piquet.servers.registry import SERVERS
 @click.option("--all", "show_all", is_flag=True, help="Name every site.")
 @click.option("--json", "is_json", is_flag=True, help="Print JSON instead of a table.")
 def command(
-    campaign: Path, inventory: str, limit: str | None, workdir: Path | None, show_all: bool, is_json: bool
+    campaign: Path | None,
+    inventory: str,
+    limit: str | None,
+    workdir: Path | None,
+    show_all: bool,
+    is_json: bool,
 ) -> None:
     """Decide who shows what, when, and keep the decision for `stage`.
 
-    CAMPAIGN is campaign.yml in this folder by default.
+    CAMPAIGN is campaign/campaign.yml beside the inventory by default.
+    """
+    plan_fleet(
+        campaign_file(campaign, inventory), inventory, limit, workdir, show_all=show_all, is_json=is_json
+    )
+
+
+def plan_fleet(
+    campaign: Path,
+    inventory: str,
+    limit: str | None,
+    workdir: Path | None,
+    *,
+    show_all: bool = False,
+    is_json: bool = False,
+) -> Plan:
+    """Make the plan, print it and keep it.
+
+    Raises:
+        PiquetError: it cannot be made, or it is unsafe.
     """
     loaded = load_campaign(campaign)
     work = Workdir(workdir or default_workdir(inventory))
@@ -50,6 +75,7 @@ def command(
     else:
         print_plan(plan, digest, show_all, now)
     raise_if_unsafe(plan)
+    return plan
 
 
 def _keep(plan: Plan, loaded: LoadedCampaign, work: Workdir) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from piquet.cli.campaign_file import CAMPAIGN_ARGUMENT, campaign_file
 from piquet.cli.exit_codes import OK
 from piquet.findings import as_text, by_weight
 from piquet.plan.gates import campaign_findings
@@ -16,7 +17,7 @@ from piquet.preview.server import PreviewServer, serving
 
 
 @click.command("preview")
-@click.argument("campaign", type=click.Path(path_type=Path, dir_okay=False), default="campaign.yml")
+@CAMPAIGN_ARGUMENT
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port on 127.0.0.1 [a free one].")
 @click.option(
     "--export",
@@ -24,13 +25,13 @@ from piquet.preview.server import PreviewServer, serving
     type=click.Path(path_type=Path, file_okay=False),
     help="Write PNG pictures of everything into FOLDER with Chromium, and end.",
 )
-def command(campaign: Path, port: int, folder: Path | None) -> int:
+def command(campaign: Path | None, port: int, folder: Path | None) -> int:
     """Show every page, banner and mode of CAMPAIGN on this machine, over a sample site.
 
     Each on a phone and a desktop side by side, before, during and after; nobody else can see it. The campaign is read
     anew with every page of the index. Ctrl-C ends it.
     """
-    with serving(campaign, port) as server:
+    with serving(campaign_file(campaign), port) as server:
         for finding in by_weight(campaign_findings(server.show.loaded.campaign, datetime.now(UTC))):
             click.echo(f"{as_text(finding)}\n", err=True)
         return _exported(server, folder) if folder else _shown(server)

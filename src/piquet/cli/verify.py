@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from piquet.cli.campaign_file import CAMPAIGN_ARGUMENT, campaign_file
 from piquet.cli.verify_run import VerifyRun, keep_baseline, look_at_fleet, take_and_keep
 from piquet.errors import FleetError
 from piquet.fleet.inventory import default_workdir, inventory_hosts
@@ -27,7 +28,7 @@ SHOWN = 20
 
 
 @click.command("verify")
-@click.argument("campaign", type=click.Path(path_type=Path, dir_okay=False), default="campaign.yml")
+@CAMPAIGN_ARGUMENT
 @click.option("-i", "--inventory", required=True, help="Ansible inventory: file, folder or `host1,host2,`.")
 @click.option("-l", "--limit", help="Only these hosts (an Ansible pattern).")
 @click.option(
@@ -69,7 +70,7 @@ SHOWN = 20
     help="Certificate authorities (PEM) besides the system's [PIQUET_CA].",
 )
 def command(
-    campaign: Path,
+    campaign: Path | None,
     inventory: str,
     limit: str | None,
     workdir: Path | None,
@@ -83,7 +84,7 @@ def command(
     ca: Path | None,
 ) -> int:
     """Ask every site on every host what it answers, without touching DNS; ends with 1 if anything is wrong."""
-    loaded = load_campaign(campaign)
+    loaded = load_campaign(campaign_file(campaign, inventory))
     work = Workdir(workdir or default_workdir(inventory))
     surveys = work.surveys()
     fleet = read_fleet(inventory_hosts(inventory, limit), surveys, SERVERS)

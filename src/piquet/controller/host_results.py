@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import Any, Literal
 
-from piquet.controller.host_state import sites_text, state_text
+from piquet.controller.host_state import HostStatus, sites_text, state_text
 from piquet.controller.now import now_text
 from piquet.printable import printable_line
 from piquet.protocol.entries import entry_key, entry_name, match_site
@@ -33,7 +33,7 @@ TALLY_ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "site": {"type": "str", "default": ""},
 }
 """What an engine may pass, in the form of Ansible's argument specs."""
-END_ONE = (
+_END = (
     f"to end one site: piquet stop SITE -i INVENTORY; on its host, as root: rm {RUN}/live/SITE\n"
     "to end all of it: piquet rollback -i INVENTORY"
 )
@@ -66,7 +66,7 @@ def attempt(
     unknown = _unknown_site(str(arguments.get("site") or ""), [s for _, s in _statuses(hosts, steps)])
     verdict = f"{arguments['title']}: {unknown[0]}" if unknown else verdict
     if arguments.get("now"):
-        text = _what_is_now(verdict, rows, list(_statuses(hosts, steps)))
+        text = status_page(verdict, rows, list(_statuses(hosts, steps)), datetime.now(UTC))
     else:
         text = f"{verdict}\n\n{as_table(rows)}"
     hints = [_advice(arguments) if losers else "", *unknown[1:]]
@@ -107,27 +107,7 @@ def _unknown_site(site: str, statuses: Sequence[Mapping[str, Any]]) -> tuple[str
     return f"no host that answered shows {printable_line(name)}", likely
 
 
-def _what_is_now(
-    verdict: str, rows: Sequence[HostResult], statuses: Sequence[tuple[str, Mapping[str, Any]]]
-) -> str:
-    """What is due, then a short row a host, what there is to say of some, sites that are apart, how to end it."""
-    short = as_table(replace(row, detail="") for row in rows)
-    now = now_text((status for _, status in statuses), datetime.now(UTC))
-    is_armed = any(status.get("state") == "armed" for _, status in statuses)
-    parts = [now, verdict, short, _details(rows), sites_text(statuses), END_ONE if is_armed else ""]
-    return "\n\n".join(part for part in parts if part)
-
-
-def _details(rows: Iterable[HostResult]) -> str:
-    """What hosts say beyond their state; those that say the same together."""
-    hosts: dict[str, list[str]] = {}
-    for row in rows:
-        if row.detail not in ("", "Armed."):
-            hosts.setdefault(row.detail, []).append(row.host)
-    return "\n".join(f"{', '.join(names)}: {detail}" for detail, names in hosts.items())
-
-
-def _statuses(hosts: Iterable[str], steps: Sequence[Results]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _statuses(hosts: Iterable[str], steps: Sequence[Results]) -> Iterator[tuple[str, HostStatus]]:
     """What the hosts that answered are in, in the order of their names."""
     for host in sorted(hosts):
         answer = (_last([step.get(host) for step in steps]) or {}).get("piquet") or {}
@@ -177,6 +157,33 @@ def begun(hosts: Iterable[str], steps: Sequence[Results], before: Results) -> tu
 def _state(result: RegisteredResult | None) -> str:
     """What a host said that it is in, empty if it did not."""
     return str((((result or {}).get("piquet") or {}).get("status") or {}).get("state") or "")
+
+
+def status_page(
+    verdict: str, rows: Sequence[HostResult], statuses: Sequence[tuple[str, HostStatus]], at: datetime
+) -> str:
+    """What is due, then a short row a host, what there is to say of some, sites that are apart, how to end it.
+
+    Args:
+        verdict: how many hosts answered.
+        rows: one per host.
+        statuses: inventory name and status of each host that answered.
+        at: aware; now.
+    """
+    short = as_table(replace(row, detail="") for row in rows)
+    now = now_text((status for _, status in statuses), at)
+    is_armed = any(status.get("state") == "armed" for _, status in statuses)
+    parts = [now, verdict, short, _details(rows), sites_text(statuses), _END if is_armed else ""]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _details(rows: Iterable[HostResult]) -> str:
+    """What hosts say beyond their state; those that say the same together."""
+    hosts: dict[str, list[str]] = {}
+    for row in rows:
+        if row.detail not in ("", "Armed."):
+            hosts.setdefault(row.detail, []).append(row.host)
+    return "\n".join(f"{', '.join(names)}: {detail}" for detail, names in hosts.items())
 
 
 def as_table(rows: Iterable[HostResult]) -> str:

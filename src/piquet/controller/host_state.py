@@ -16,6 +16,7 @@ from piquet.protocol.entries import entry_name
 from piquet.protocol.spoken import spoken_moment
 
 HostStatus = Mapping[str, Any]
+"""The STATUS of the agent protocol, as a host sent it."""
 _BROKEN = (KeyError, TypeError, ValueError, OverflowError, AttributeError, OSError)
 """What a hostile or damaged document can raise; it spoils its own row, not those of others."""
 _ENDED = {

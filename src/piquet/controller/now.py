@@ -7,15 +7,14 @@ No file, no network, no clock.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from piquet.controller.host_state import HostStatus
 from piquet.fleet.sites import counted
 from piquet.printable import printable_line
 from piquet.protocol.spoken import spoken_distance, spoken_instant
-
-HostStatus = Mapping[str, Any]
 
 
 class _Window(NamedTuple):

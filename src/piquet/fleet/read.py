@@ -41,7 +41,8 @@ _VARIABLES = (
     "piquet_addresses", "piquet_allow_unloaded", "piquet_arm_partial", "piquet_baseline", "piquet_become",
     "piquet_campaign", "piquet_canary", "piquet_health_paths", "piquet_hosts", "piquet_install_python",
     "piquet_late_release", "piquet_max_skew_s", "piquet_plan_digest", "piquet_python",
-    "piquet_rehearse_end", "piquet_rehearse_phase", "piquet_scheduler", "piquet_sites",
+    "piquet_eve_stage", "piquet_rehearse_end", "piquet_rehearse_phase", "piquet_scheduler", "piquet_sites",
+    "piquet_stop_site",
     "piquet_verify_baseline", "piquet_verify_ca", "piquet_verify_moment", "piquet_workdir",
 )  # fmt: skip
 """What an inventory may say of us whatever its hosts' servers are: the variables of the roles, `piquet_addresses` and
