@@ -5,8 +5,8 @@
 It lets the roles run over many hosts on one machine without touching its web servers. The state file's name
 is the inventory name in the folder `PIQUET_STAND_IN`; what a host must fail at is in `<host>.fails`, where it answers
 nonsense in `<host>.lies`, what it adds to the texts of its failures in `<host>.forges`, and its survey, where that is
-one of its own, in `<host>.survey.json`. A question that no test expects ends it with an error. Every request is kept in
-`<host>.asked`, one JSON per line.
+one of its own, in `<host>.survey.json`; where there is `<host>.hooked`, hook has nothing to do. A question that no
+test expects ends it with an error. Every request is kept in `<host>.asked`, one JSON per line.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ def _act(request: dict, folder: Path, members: list[str]) -> bool:
     if verb == "stage":
         assert {"plan.json", "manifest.json"} <= set(members)
     if verb in ("survey", "status", "hook", "unhook") or request.get("only_check"):
-        return verb == "hook"
-    if verb == "rehearse":
+        return verb == "hook" and not (folder / f"{host}.hooked").exists()
+    if verb in ("rehearse", "stop"):
         return True
     changed = _state(folder, host) != NEXT_STATE[verb]
     if changed and not request["check"]:

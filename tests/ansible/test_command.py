@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -69,6 +70,86 @@ def test_a_rehearsal_is_told_to_people_and_programs(staged: Place) -> None:
     assert (rehearsal["path"], rehearsal["phase"], rehearsal["until"]) == (link, 1, 1_800_000_000)
     assert "0a0a" not in json.dumps(document["hosts"]["web1"])
     assert "rehearsal" not in told(staged, "rehearse", "--end")["hosts"]["web1"]
+
+
+def test_one_site_is_stopped_by_its_name(staged: Place) -> None:
+    """Asked of every host; a name that none of them shows is a failure with the likeliest one, and no URL is a name."""
+    done = run(staged, "stop", "A.example.")
+    assert done.returncode == 0, done.stderr
+    assert "Stop: 3 ok" in done.stdout and "stop on web2" in done.stdout
+    assert staged.asked("web1")[-1]["site"] == "a.example"
+    unknown = run(staged, "stop", "aa.example")
+    assert unknown.returncode != 0
+    assert "no host that answered shows aa.example" in unknown.stdout
+    assert "did you mean a.example?" in unknown.stdout
+    refused = run(staged, "stop", "https://a.example/")
+    assert refused.returncode == exit_codes.USAGE
+    assert "is no name of a site" in refused.stderr and "no scheme, port or path" in refused.stderr
+
+
+def test_the_eve_stops_at_the_first_fault_and_says_what_to_do(surveyed: Place) -> None:
+    """A broken campaign, a host that fails, a missing line; each ends with the command to give again."""
+    for host in HOSTS[:2]:
+        (surveyed.folder / f"{host}.hooked").touch()
+    missing = run(surveyed, "eve")
+    assert missing.returncode == exit_codes.FINDINGS, missing.stderr
+    assert (
+        "stopped at hook --check: hook lines are missing on web3: piquet hook -i hosts.yml;" in missing.stderr
+    )
+    assert "then again: piquet eve -i hosts.yml" in missing.stderr
+    surveyed.fail("web2", "survey")
+    failed = run(surveyed, "eve")
+    assert failed.returncode == exit_codes.HOST
+    assert "stopped at survey: " in failed.stderr and "nginx -t fails" in failed.stderr
+    campaign = surveyed.folder / "campaign/campaign.yml"
+    campaign.write_text(campaign.read_text("utf-8") + "nonsense: 1\n", "utf-8")
+    wrong = run(surveyed, "eve")
+    assert wrong.returncode == exit_codes.CAMPAIGN
+    assert "there is no key 'nonsense' here" in wrong.stderr and "piquet eve -i hosts.yml" in wrong.stderr
+    assert surveyed.states() == ["absent"] * 3
+
+
+def test_the_eve_ends_with_the_times_and_the_next_command(surveyed: Place) -> None:
+    """Nothing is changed; with --stage everything is staged and rehearsed, and nothing armed."""
+    for host in HOSTS:
+        (surveyed.folder / f"{host}.hooked").touch()
+    done = run(surveyed, "eve")
+    assert done.returncode == 0, done.stderr
+    said = done.stdout.splitlines()
+    assert "ready; no host was changed" in done.stdout
+    assert said[-2:] == [
+        "next: piquet stage -i hosts.yml",
+        "to end it at any time: piquet rollback -i hosts.yml",
+    ]
+    assert "in 23 h 5" in done.stdout and surveyed.states() == ["absent"] * 3
+    staged = run(surveyed, "eve", "--stage")
+    assert staged.returncode == 0, staged.stderr
+    assert "next: piquet arm -i hosts.yml" in staged.stdout and "/rehearse/1-" in staged.stdout
+    assert surveyed.states() == ["staged"] * 3
+
+
+def test_watch_tells_each_round_until_ctrl_c(staged: Place) -> None:
+    """Without a terminal each round is printed; a host that is down is named; Ctrl-C ends it with 0."""
+    staged.take_down("web3")
+    argv = [str(Path(sys.executable).parent / "piquet"), "watch", "-i", "hosts.yml", "--every", "1"]
+    given = {"ANSIBLE_COLLECTIONS_PATH": str(staged.collections), "PIQUET_STAND_IN": str(staged.folder)}
+    with subprocess.Popen(
+        argv,
+        cwd=staged.folder,
+        env=os.environ | given,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    ) as watching:
+        assert watching.stdout
+        heads: list[str] = []
+        while len(heads) < 2:
+            line = watching.stdout.readline()
+            assert line, "it ended by itself"
+            heads += [line] if line.startswith("Asked ") else []
+        watching.send_signal(signal.SIGINT)
+        assert watching.wait(30) == 0
+    assert all(" s ago: 2 hosts ok, 1 not (web3)" in head for head in heads)
 
 
 def test_nothing_is_left_behind(surveyed: Place, tmp_path: Path) -> None:

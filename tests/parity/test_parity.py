@@ -8,6 +8,8 @@ from pathlib import Path
 from tests.parity import state
 from tests.parity.compare import Comparison
 
+SITE = "static.corpus.example"
+
 
 def test_every_verb_by_every_road(compared: Comparison, campaign: Path) -> None:
     """Survey to remove, each looked at first, done, and done again: same words, flags, files, journal, answers."""
@@ -22,6 +24,7 @@ def test_every_verb_by_every_road(compared: Comparison, campaign: Path) -> None:
         compared.hosts(f"after {verb}")
         compared.verb(verb, *more, changed=False)
     compared.verb("status", changed=False)
+    _stop(compared)
     compared.words("status")
     compared.verb("stage", file, "--no-baseline", changed=False)
     for verb in ("rollback", "unhook", "remove"):
@@ -30,6 +33,16 @@ def test_every_verb_by_every_road(compared: Comparison, campaign: Path) -> None:
         compared.hosts(f"after {verb}")
         compared.verb(verb, changed=False)
     compared.verb("status", changed=False)
+
+
+def _stop(compared: Comparison) -> None:
+    """One site ends for good on the hosts that show it; a name that nobody has is a failure on every road."""
+    compared.shown("stop", SITE)
+    compared.verb("stop", SITE)
+    compared.hosts("after a stop of one site")
+    compared.verb("stop", SITE, changed=False)
+    compared.verb("stop", "nowhere.example", changed=False, code=1)
+    compared.words("stop", "nowhere.example")
 
 
 def _rehearse(compared: Comparison) -> None:

@@ -22,8 +22,12 @@ Decorator = Callable[[Callable[..., int]], Callable[..., int]]
 def _site(context: click.Context, parameter: click.Parameter, value: str) -> str:
     """Refuse what is no name once, and not once a host."""
     from piquet.controller.request import wanted_site
+    from piquet.errors import HostError
 
-    return wanted_site(value)
+    try:
+        return wanted_site(value)
+    except HostError as err:
+        raise click.UsageError(str(err)) from err
 
 
 OPTIONS: Mapping[str, tuple[str, Decorator]] = {
