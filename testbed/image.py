@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import os
 import shlex
 import shutil
 from collections.abc import Iterable, Iterator
@@ -76,11 +75,8 @@ BASE = Recipe(
 
 
 def cache_dir() -> Path:
-    """Where images are kept: `.cache/` of the checkout, or the user's cache when piquet is installed."""
-    checkout = Path(__file__).resolve().parents[3]
-    if (checkout / "pyproject.toml").is_file():
-        return checkout / ".cache" / "testbed"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "piquet" / "testbed"
+    """Where images are kept: `.cache/` of the checkout."""
+    return Path(__file__).resolve().parents[1] / ".cache" / "testbed"
 
 
 def image_key(suite: str, recipe: Recipe = BASE) -> str:

@@ -361,7 +361,7 @@ def test_the_secret_is_in_the_answer_alone(ready: Box) -> None:
     assert response["status"]["rehearsal"] == {"phase": 1, "until": 1_001_760}
     said = ready.good("status").message
     assert said.endswith(
-        "A rehearsal of phase 1 shows the strike to its own cookie until Mon 12 Jan 1970 14:16:00 UTC."
+        "Phase 1 is rehearsed until Mon 12 Jan 1970 14:16:00 UTC, seen by whoever has its cookie."
     )
     ready.good("rehearse", end=True)
     assert {"rehearsal-begun", "rehearsal-ended"} <= set(ready.journal())

@@ -24,7 +24,9 @@ SCHEDULE = re.compile(r"^/etc/(systemd/system|cron\.d)(/|$)")
 
 _PASSES = "/run/piquet/rehearse/"
 _PASS = re.compile(r"\b([1-9][0-9]?)-[0-9a-f]{32}(?:-[0-9]{8,17}){1,3}(?:_[0-9]{9,17})?\b")
-_UNTIL = re.compile(r"until \d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)?")
+_MOMENT = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) \d+ \w{3}"
+_UNTIL = re.compile(rf"until {_MOMENT} \d{{4}} [^)]*\)|{_MOMENT} \d\d:\d\d:\d\d")
+"""When a rehearsal ends, and when something was stopped: a verb later on one road than on another."""
 PATHS = ("/", "/nothing", "/api/data.json", "/.well-known/piquet.json", "/robots.txt")
 _TREE = """\
 import base64, hashlib, json, os

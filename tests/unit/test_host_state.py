@@ -43,14 +43,17 @@ def status(*entries: dict[str, Any], now: float = DAY_S + 3600, **more: Any) -> 
     [
         (status(entry("a.x"), entry("b.x")), "armed: block on 2 sites"),
         (status(entry("a.x"), entry("m.x", 1), now=60), "armed: banner on 2 sites"),
-        (status(entry("a.x"), entry("m.x", 1, flag=False)), "armed: block on 1 site, 1 over"),
+        (
+            status(entry("a.x"), entry("m.x", 1, flag=False)),
+            "armed: block on 1 site, 1 whose phases are over",
+        ),
         (status(entry("a.x"), entry("b.x", 2), now=60), "armed: banner on 1 site, 1 not in this phase"),
         (status(entry("a.x"), stopped("b.x")), "armed: block on 1 site, 1 stopped"),
         (status(entry("a.x"), entry("b.x", flag=False)), "armed: block on 1 site, 1 WITHOUT A FLAG"),
         (status(entry("a.x"), now=-60), "armed: 1 site"),
         (status(), "armed: no site"),
         ({"state": "staged"}, "staged, not armed"),
-        ({"state": "absent"}, "nothing of piquet"),
+        ({"state": "absent"}, "nothing staged"),
         ({}, "unknown"),
         (
             {
@@ -93,8 +96,8 @@ def test_sites_that_were_stopped_alone_are_named_with_how_and_when() -> None:
     both = status(entry("a.x"), stopped("_.blogs.x", "name"), stopped("c.x", "hook"))
     assert sites_text([("web1", both), ("web2", both)]) == (
         "stopped alone, and so until somebody arms again:\n"
-        "  *.blogs.x: by its name (stop), Fri 2 Jan 01:01:00, on web1, web2\n"
-        "  c.x: its hook line was taken out, Fri 2 Jan 01:01:00, on web1, web2"
+        "  *.blogs.x: by its name (stop), Fri 2 Jan 01:01, on web1, web2\n"
+        "  c.x: its hook line was taken out, Fri 2 Jan 01:01, on web1, web2"
     )
 
 

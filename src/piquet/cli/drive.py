@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 import time
 from collections.abc import Iterator, Mapping
@@ -64,9 +65,15 @@ class VerbRun:
         self.live.step_ends(results, is_named=self.action != "tally")
         for host, result in sorted(results.items()):
             if not host and result.get("failed") and self.action != "tally":
-                self.live.say(f"error: {result.get('msg')}")
+                self.live.say(f"error: {self._said(str(result.get('msg')))}")
             if not self.is_json:
-                _print_data(host, result)
+                _print_data(host, {**result, "show": self._said(str(result.get("show") or ""))})
+
+    def _said(self, text: str) -> str:
+        """What a role says, with the inventory and the option of this road."""
+        for name in ("-e piquet_arm_partial=true", "piquet_arm_partial=true", "piquet_arm_partial: true"):
+            text = text.replace(name, "--partial")
+        return text.replace("-i INVENTORY", f"-i {shlex.quote(self.request.inventory)}")
 
 
 def drive_verb(

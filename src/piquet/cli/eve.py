@@ -103,7 +103,7 @@ def _look(evening: _Evening, steps: int) -> tuple[int, Plan | None]:
             todo = f"hook lines are missing on {', '.join(missing)}: piquet hook {evening.given}"
             return _stopped("hook --check", todo, evening, FINDINGS), None
         _step("plan", 4, steps)
-        return OK, plan_fleet(evening.campaign, evening.inventory, None, None)
+        return OK, plan_fleet(evening.campaign, evening.inventory, None, None, show_windows=False)
     except PiquetError:
         _stopped("this step", "the error below says what is wrong", evening, FINDINGS)
         raise

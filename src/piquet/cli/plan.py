@@ -58,6 +58,7 @@ def plan_fleet(
     *,
     show_all: bool = False,
     is_json: bool = False,
+    show_windows: bool = True,
 ) -> Plan:
     """Make the plan, print it and keep it.
 
@@ -73,7 +74,7 @@ def plan_fleet(
     if is_json:
         click.echo(as_json(plan, digest))
     else:
-        print_plan(plan, digest, show_all, now)
+        print_plan(plan, digest, show_all, now, show_windows=show_windows)
     raise_if_unsafe(plan)
     return plan
 

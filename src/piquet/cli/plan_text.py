@@ -18,10 +18,13 @@ from piquet.plan import HostPlan, Plan
 _SHOWN = 8
 
 
-def print_plan(plan: Plan, digest: str | None, show_all: bool, at: datetime) -> None:
+def print_plan(
+    plan: Plan, digest: str | None, show_all: bool, at: datetime, *, show_windows: bool = True
+) -> None:
     """Windows, hosts with their sites, findings and digest on standard output; errors are for whoever refuses."""
     console = Console(highlight=False, markup=False, soft_wrap=not Console().is_terminal)
-    console.print("\n".join([plan.campaign.name, *window_lines(plan.campaign, at)]) + "\n")
+    if show_windows:
+        console.print("\n".join([plan.campaign.name, *window_lines(plan.campaign, at)]) + "\n")
     console.print(_hosts(plan, show_all))
     for text in as_texts(finding for finding in plan.findings if finding.severity != "error"):
         console.print(f"\n{text}")

@@ -99,7 +99,8 @@ def _tell(run: VerifyRun, is_json: bool, taken: Baseline, silent: tuple[Target, 
         click.echo(json.dumps({"piquet_baseline_taken": 1, "file": str(run.file), **figures}))
         return
     click.echo(said)
-    click.echo(f"{changing} of them change by themselves and will be compared in their stable parts only")
+    if changing:
+        click.echo(f"{changing} of them change by themselves and will be compared in their stable parts only")
     for target in silent:
         click.echo(f"unreachable, so without a baseline: {target.label}")
     for one in run.unreachable:

@@ -69,7 +69,7 @@ def attempt(
         text = status_page(verdict, rows, list(_statuses(hosts, steps)), datetime.now(UTC))
     else:
         text = f"{verdict}\n\n{as_table(rows)}"
-    hints = [_advice(arguments) if losers else "", *unknown[1:]]
+    hints = [_advice(arguments, is_nobody_ok=not good(rows)) if losers else "", *unknown[1:]]
     text += "".join(f"\n\nhint: {hint}" for hint in hints if hint)
     text += f"\n\n{arguments['afterwards']}" if arguments.get("afterwards") else ""
     is_bad = bool(losers or unknown)
@@ -85,11 +85,16 @@ def attempt(
     }
 
 
-def _advice(arguments: Mapping[str, Any]) -> str:
-    """What to do about the hosts that are not well; for one site with the line that ends it at the machine."""
+def _advice(arguments: Mapping[str, Any], *, is_nobody_ok: bool) -> str:
+    """What to do about the hosts that are not well; for one site with the line that ends it at the machine.
+
+    Where no host is well, nobody can be left out.
+    """
+    advice = str(arguments["advice"])
+    advice = advice.partition(", or leave them out")[0] if is_nobody_ok else advice
     site = str(arguments.get("site") or "").lower()
     line = f"; whoever has root there can end it with: rm -f {RUN}/live/{entry_key(site)}" if site else ""
-    return f"{arguments['advice']}{line}"
+    return f"{advice}{line}"
 
 
 def _unknown_site(site: str, statuses: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
@@ -228,7 +233,9 @@ def _plain_row(host: str, result: RegisteredResult | None) -> HostResult:
 
 
 def _detail(answer: RegisteredResult, result: RegisteredResult) -> str:
-    """The agent's sentence; for a failure the first problem says more."""
+    """The agent's sentence, unless it was printed in full already; for a failure the first problem says more."""
+    if result.get("show") and not result.get("failed"):
+        return ""
     problems = [p for p in answer.get("problems") or () if p.get("severity") == "error"]
     if result.get("failed") and problems:
         told = [answer.get("message"), problems[0].get("subject"), problems[0].get("message")]

@@ -49,7 +49,7 @@ def state_text(status: HostStatus) -> str:
             return _ended_text(status, state)
     except _BROKEN:
         return state
-    return {"staged": "staged, not armed", "absent": "nothing of piquet"}.get(state, state)
+    return {"staged": "staged, not armed", "absent": "nothing staged"}.get(state, state)
 
 
 def _shown_text(status: HostStatus) -> str:
@@ -71,7 +71,7 @@ def _shown_text(status: HostStatus) -> str:
     down = [e for e in entries if not e.get("flag") and not e.get("stopped")]
     over = [e for e in down if _is_over(e, phases, now)]
     parts += [f"{_number(stopped)} stopped"] if stopped else []
-    parts += [f"{_number(over)} over"] if over else []
+    parts += [f"{_number(over)} whose phases are over"] if over else []
     parts += [f"{len(down) - len(over)} WITHOUT A FLAG"] if len(down) > len(over) else []
     return ", ".join(parts) or "no site"
 
@@ -109,7 +109,7 @@ def _moment(status: HostStatus, epoch_s: Any) -> str:
 
 
 def sites_text(statuses: Iterable[tuple[str, HostStatus]]) -> str:
-    """Sites that were stopped alone, and those that only get a message: a paragraph each, nothing if there are none.
+    """Of armed hosts: sites that were stopped alone, and those that only get a message; a paragraph each, if any.
 
     Args:
         statuses: inventory name and status of each host that answered.
@@ -125,7 +125,7 @@ def sites_text(statuses: Iterable[tuple[str, HostStatus]]) -> str:
         for name, those in shown:
             modes.setdefault(name, set()).update(those)
     message_only = sorted(name for name, those in modes.items() if those == {"banner"})
-    is_mixed = any(those != {"banner"} for those in modes.values())
+    is_mixed = any(those != {"banner"} for those in modes.values())  # else it would say so of all
     paragraphs = [_stopped_lines(stopped), [_message_line(message_only)] if message_only and is_mixed else []]
     return "\n\n".join("\n".join(lines) for lines in paragraphs if lines)
 
@@ -133,13 +133,16 @@ def sites_text(statuses: Iterable[tuple[str, HostStatus]]) -> str:
 def _stopped(host: str, status: HostStatus) -> Iterator[StoppedSite]:
     for entry in status.get("entries") or ():
         if status.get("state") == "armed" and entry.get("stopped"):
-            when = _moment(status, entry["stopped_at"]) if entry.get("stopped_at") is not None else ""
+            at = entry.get("stopped_at")
+            when = _moment(status, at).rpartition(":")[0] if at is not None else "at an unknown time"
             by = _BY.get(str(entry.get("stopped_by")), "by hand")
             yield StoppedSite(_name(entry), by, when, host)
 
 
 def _modes(status: HostStatus) -> Iterator[tuple[str, set[str]]]:
-    """Each site with all modes that it will show, or has shown."""
+    """Each site with all modes that it will show, or has shown, where the host is armed."""
+    if status.get("state") != "armed":
+        return
     phases = {phase["number"]: str(phase["mode"]) for phase in status.get("phases") or ()}
     for entry in status.get("entries") or ():
         yield _name(entry), {phases[number] for number in _phases(entry, phases)}

@@ -41,7 +41,7 @@ def _rehearsed(machine: Machine, rehearsal: Optional[Mapping[str, Any]]) -> str:
     if rehearsal is None:
         return ""
     until = spoken(machine, float(rehearsal["until"]))
-    return f" A rehearsal of phase {rehearsal['phase']} shows the strike to its own cookie until {until}."
+    return f" Phase {rehearsal['phase']} is rehearsed until {until}, seen by whoever has its cookie."
 
 
 def _armed(machine: Machine) -> Optional[Armed]:

@@ -6,7 +6,6 @@ Its flag goes before the lock, since whoever holds that may hang, and again behi
 
 from __future__ import annotations
 
-import difflib
 from typing import List, Optional
 
 from piquet.host import stop_watch, stops, takedown
@@ -26,7 +25,7 @@ def run(machine: Machine, request: Request) -> Outcome:
     name = _named(request)
     refusal = _refusal(machine, name)
     if refusal is not None:
-        return Outcome(False, refusal.message, (refusal,))
+        return Outcome(False, refusal.message, (refusal,) if refusal.severity == "error" else ())
     return _would(machine, name) if request.is_check else _stopped(machine, request.verb, name)
 
 
@@ -47,9 +46,7 @@ def _refusal(machine: Machine, name: str) -> Optional[Finding]:
     if wider is not None:
         message = f"{name} is shown as one of {wider}, which can only be stopped together."
         return Finding("error", "below-wildcard", name, message, hint=f"to stop them all: stop '{wider}'")
-    message = f"{name} is no site of the campaign on this host."
-    near = difflib.get_close_matches(name, known, 1)
-    return Finding("info", "no-such-site", name, message, hint=f"did you mean {near[0]}?" if near else "")
+    return Finding("info", "no-such-site", name, f"{name} is no site of the campaign on this host.")
 
 
 def _names(machine: Machine) -> List[str]:
@@ -123,17 +120,17 @@ def _recorded(machine: Machine, verb: str, name: str) -> Outcome:
         why = f"{name} was the last site of this host" if current else "Flags were up without an arming"
         return Outcome(True, f"{why}, which is released: {said}.", tuple(findings))
     found = stop_watch.confirm_stops(machine, verb, first=entry_key(name))
-    message = f"{name} is stopped for good: {_seen(machine, name, found)}; all others go on."
+    message = f"Stopped for good: {_seen(machine, name, found)}. All other sites go on."
     return Outcome(True, message, (*findings, *found))
 
 
 def _seen(machine: Machine, name: str, found: List[Finding]) -> str:
     """What is known of the site itself; never that it is as usual without its having been asked."""
     if not stop_watch.is_in_force(machine, entry_key(name)):
-        return "its flag is gone; none of its phases is in force now, so it was not asked"
+        return "none of its phases is in force now, so it was not asked"
     if any(finding.subject == name for finding in found):
-        return "its flag is gone, but it is not confirmed by the server, which is asked every minute"
-    return "its flag is gone; it was asked and is as usual"
+        return "but it is not confirmed by the server, which is asked every minute"
+    return "it was asked and is as usual"
 
 
 def _stays(machine: Machine, name: str, error: OSError) -> Finding:

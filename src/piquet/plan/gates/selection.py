@@ -54,7 +54,7 @@ def _consent_findings(selector: Selector, served: set[str]) -> Iterator[Finding]
         yield Finding("warning", "consent-missing", "consent", message, "in, out or message", some(silent))
     only_message = [name for name in chosen if selector.answer(name) == "message"]
     if only_message:
-        message = f"{sites(only_message)} agreed to a message only, and stay as usual in other phases"
+        message = f"a message only was agreed to for {sites(only_message)}: as usual in all other phases"
         yield Finding("info", "consent-message-only", "consent", message, got=some(only_message))
 
 

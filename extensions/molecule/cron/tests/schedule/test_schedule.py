@@ -9,7 +9,7 @@ from testinfra.host import Host
 def test_cron_looks_after_every_host(host: Host) -> None:
     """One file that cron accepts (root's, nobody else's to write, no dot in its name), cron itself, and no unit."""
     file = host.file("/etc/cron.d/piquet")
-    assert (file.user, file.group, file.mode) == ("root", "root", 0o644)
+    assert (file.user, file.group, file.mode) == ("root", "root", 0o600)
     assert [line.split()[0] for line in file.content_string.splitlines() if " root " in line] == [
         "@reboot",
         "*",
