@@ -352,3 +352,18 @@ def test_half_a_mark_is_taken_away_where_nothing_else_is(box: Box) -> None:
     left.write_text("half")
     assert "Nothing of piquet" in box.reconcile().message
     assert not left.exists()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["armed", "arming", "token", "ended", "boundaries", "checkpoint", "stopped", "seen", "live", "rehearse"],
+)
+def test_half_a_state_file_is_taken_away(box: Box, name: str) -> None:
+    """What a death between writing and renaming leaves beside any of our state goes with the next look."""
+    box.arm()
+    left = files.temporary(getattr(box.paths, name))
+    left.parent.mkdir(parents=True, exist_ok=True)
+    left.write_text("half")
+    box.reconcile()
+    assert not left.exists()
+    assert box.is_ours()

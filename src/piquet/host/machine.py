@@ -123,8 +123,16 @@ def undo_open(machine: Machine) -> List[Finding]:
 
 def _forget_half_written(paths: Paths) -> None:
     """Delete what a death between writing and renaming has left beside our own state."""
-    state_files = (paths.checkpoint, paths.armed, paths.token, paths.ended, paths.boundaries)
-    for path in (*state_files, paths.live, paths.rehearse, paths.boot_mark):
+    state_files = (paths.checkpoint, paths.armed, paths.arming, paths.ended, paths.boundaries, paths.stopped)
+    for path in (
+        *state_files,
+        paths.token,
+        paths.seen,
+        paths.live,
+        paths.rehearse,
+        paths.boot_mark,
+        paths.recall,
+    ):
         with contextlib.suppress(OSError):  # a read-only disk has nothing to say about flags
             files.remove(files.temporary(path))
 
