@@ -141,16 +141,7 @@ def write(evening: Evening, start_in_s: float) -> float:
 
 def test_an_evening_reads_well(evening: Evening, is_regenerating: bool) -> None:
     """Before, inside each phase, after a stop of one site, after the phone line on one host, after rollback."""
-    begun = time.monotonic()
-    write(evening, 3600.0)
-    evening.chapter("Is everything ready?")
-    evening.type("eve")
-    evening.type("hook")
-    banner_at = write(evening, 15.0 + 3.5 * (time.monotonic() - begun))
-    evening.type("eve", "--stage")
-    evening.chapter("The point of commitment")
-    evening.type("arm")
-    assert time.time() < banner_at - 2, "this machine is too slow to arm in time"
+    banner_at = next(at for patience in (2.5, 5.0, 10.0) if (at := _armed(evening, patience)) is not None)
     evening.type("status")
     evening.chapter("The message is shown")
     drive.sleep_until(banner_at + 1.0)
@@ -173,6 +164,24 @@ def test_an_evening_reads_well(evening: Evening, is_regenerating: bool) -> None:
     if is_regenerating:
         golden.write_text(evening.text(), "utf-8")
     assert golden.read_text("utf-8") == evening.text()
+
+
+def _armed(evening: Evening, patience: float) -> float | None:
+    """From nothing to armed; when the banner begins. None, and nothing left, if a slow machine was too late for it."""
+    evening.told.clear()
+    begun = time.monotonic()
+    write(evening, 3600.0)
+    evening.chapter("Is everything ready?")
+    evening.type("eve")
+    evening.type("hook")
+    banner_at = write(evening, 10.0 + patience * (time.monotonic() - begun))
+    evening.type("eve", "--stage")
+    evening.chapter("The point of commitment")
+    said = evening.type("arm")
+    if "NOT done" not in said and time.time() < banner_at - 20:
+        return banner_at
+    evening.type("remove")
+    return None
 
 
 def _begin_a_minute() -> None:
