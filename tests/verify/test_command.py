@@ -142,6 +142,9 @@ def test_there_and_back(box: Box, capsys: pytest.CaptureFixture[str]) -> None:
     assert {(row["site"], row["tls"], row["verdict"]) for row in certificate["rows"]} == {
         (site, tls, "identical") for site in (NGINX_SITE, APACHE_SITE) for tls in (False, True)
     }
+    assert box.verify("--after") == OK
+    kept = Path(capsys.readouterr().out.rpartition("the certificate is kept in ")[2].strip())
+    assert certificate["summary"] in kept.read_text("utf-8") and kept.stat().st_mode & 0o077 == 0
 
 
 def test_what_was_remembered_before_a_reload_stays(box: Box, capsys: pytest.CaptureFixture[str]) -> None:

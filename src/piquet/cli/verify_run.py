@@ -19,7 +19,7 @@ from piquet.errors import FleetError
 from piquet.fleet.workdir import Workdir
 from piquet.report.inspection import Report, inspection_json, inspection_text
 from piquet.verify.baseline import Baseline, after_surveys, merge, read_baseline, with_missing, write_baseline
-from piquet.verify.certificate import Certificate, make_certificate
+from piquet.verify.certificate import Certificate, certificate_text, make_certificate
 from piquet.verify.expectations import Expectations
 from piquet.verify.observation import Target, Unreachable
 from piquet.verify.outside.inspection import Inspection, inspect, lacking, take_baseline
@@ -128,7 +128,16 @@ def look_at_fleet(run: VerifyRun, choice: str | None, is_json: bool) -> int:
     click.echo(
         json.dumps(inspection_json(report), indent=1) if is_json else inspection_text(report, run.max_shown)
     )
+    kept = _kept(run, certificate) if certificate else None
+    if kept and not is_json:
+        click.echo(f"\nthe certificate is kept in {kept}")
     return OK if report.is_ok else FINDINGS
+
+
+def _kept(run: VerifyRun, certificate: Certificate) -> Path:
+    """Write the certificate whole, for whoever asks afterwards; the file."""
+    name = f"certificates/{certificate.campaign}-{certificate.at:%Y-%m-%dT%H%M%SZ}.txt"
+    return Workdir(run.file.parents[1]).write(name, f"{certificate_text(certificate, None)}\n".encode())
 
 
 def _certificate(

@@ -13,7 +13,9 @@ tested without it and another engine can use the same functions:
 * `rehearsal` the links of a rehearsal
 * `store`     bundles kept between plan and stage
 * `prepare`   controller side: campaign and inventory to plan, digest and a bundle per host
-* `host_results` the state of every host
+* `host_results` how a verb went on every host, one table, one verdict
+* `host_state` what one host is in, in a few words; which sites are apart
+* `now`       what is due now and what comes next, over all hosts
 * `verify`    the command line of `piquet verify`
 * `events`    what an engine tells while a verb runs
 * `step`      one verb on one host, which the action plugin `agent` wraps

@@ -20,7 +20,8 @@ from piquet.errors import FleetError, PlanError, Problem
 class Workdir:
     """One folder; made when first written to.
 
-    `surveys/HOST.json` · `plans/DIGEST/` (plan.json, a bundle per host) · `baselines/CAMPAIGN.json`
+    `surveys/HOST.json` · `plans/DIGEST/` (plan.json, a bundle per host) · `baselines/CAMPAIGN.json` ·
+    `certificates/CAMPAIGN-INSTANT.txt`
     """
 
     def __init__(self, path: Path) -> None:

@@ -45,7 +45,8 @@ def _window_findings(
             yield Finding("warning", "window-past", subject, "it is over and shows nothing any more", got=end)
     elif phase.start_at <= at:
         message = f"its window began at {start}: once armed, it shows at once"
-        yield Finding("warning", "window-begun", subject, message, f"a start after {now}", start)
+        hint = "if the campaign has not changed since it was staged, arm alone is enough"
+        yield Finding("warning", "window-begun", subject, message, f"a start after {now}", start, hint)
     else:
         yield from _far(campaign, phase, subject, at)
     length, limit = phase.end_at - phase.start_at, campaign.limits.max_block
