@@ -41,7 +41,7 @@ def _stop(compared: Comparison) -> None:
     compared.verb("stop", SITE)
     compared.hosts("after a stop of one site")
     compared.verb("stop", SITE, changed=False)
-    compared.verb("stop", "nowhere.example", changed=False, code=1)
+    compared.verb("stop", "nowhere.example", changed=False, code=7)
     compared.words("stop", "nowhere.example")
 
 
