@@ -7,8 +7,9 @@ from pathlib import Path
 
 from tests.parity import state
 from tests.parity.compare import Comparison
+from tests.parity.road import SITES
 
-SITE = "static.corpus.example"
+SITE = SITES[0]
 
 
 def test_every_verb_by_every_road(compared: Comparison, campaign: Path) -> None:

@@ -70,13 +70,14 @@ def _write(file: Path, text: str) -> None:
     click.echo(file)
 
 
-def example_files(start: date, languages: Collection[str]) -> Iterator[tuple[str, str]]:
+def example_files(start: date, languages: Collection[str] = ()) -> Iterator[tuple[str, str]]:
     """Relative name and text of each file, the campaign first; its block begins on `start`, the rest as far from it.
 
     Args:
         start: a local date.
-        languages: of the example's; the first is the campaign's default.
+        languages: of the example's, all if none is named; the first is the campaign's default.
     """
+    languages = languages or _words(_example_text())
 
     def moved(match: re.Match[str]) -> str:
         return (start + timedelta(days=int(match["day"]) - _EXAMPLE_BLOCK.day)).isoformat()
