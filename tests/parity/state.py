@@ -25,7 +25,7 @@ SCHEDULE = re.compile(r"^/etc/(systemd/system|cron\.d)(/|$)")
 _PASSES = "/run/piquet/rehearse/"
 _PASS = re.compile(r"\b([1-9][0-9]?)-[0-9a-f]{32}(?:-[0-9]{8,17}){1,3}(?:_[0-9]{9,17})?\b")
 _MOMENT = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) \d+ \w{3}"
-_UNTIL = re.compile(rf"until {_MOMENT} \d{{4}} [^)]*\)|{_MOMENT} \d\d:\d\d:\d\d")
+_UNTIL = re.compile(rf"until {_MOMENT} \d{{4}} [^)]*\)|{_MOMENT} \d\d:\d\d(?::\d\d)?(?! Europe)")
 """When a rehearsal ends, and when something was stopped: a verb later on one road than on another."""
 PATHS = ("/", "/nothing", "/api/data.json", "/.well-known/piquet.json", "/robots.txt")
 _TREE = """\
@@ -69,6 +69,7 @@ _CLOCKS = frozenset(
         "surveyed_at",
         "skew_s",
         "asked_at",
+        "stopped_at",
         "utc",
         "until",
     }
@@ -150,7 +151,7 @@ def _value(key: str, value: Any, is_across: bool) -> Any:
         return "TIME"
     if is_across and key == "files" and isinstance(value, int):
         return "SOME"
-    if key in _STAMPS:
+    if key in _STAMPS or (key == "stopped" and isinstance(value, dict)):  # sites, and when
         return sorted(value) if isinstance(value, dict) else "STAMP"
     return likened(value, is_across)
 
@@ -202,4 +203,5 @@ def _ask(address: str, site: str, path: str) -> str:
 def without_seconds(text: str) -> str:
     """What was printed, without how long it took, what the clock said, and secrets."""
     text = _secretless(text)
+    text = re.sub(r"\b\d+ (h|min)\b", "SOME TIME", text)
     return _SKEW.sub("clock", re.sub(r"\d+(\.\d+)? s\b", "SECONDS", text))
