@@ -79,8 +79,8 @@ def test_one_version_ends_what_the_other_armed(
     drill = armed(sites, tmp_path)
     assert shown(sites) == {True}
     speak(then)
-    shown = re.findall(r" armed: (?:block on )?1 site$", drill.verb("status").stdout, re.MULTILINE)
-    assert len(shown) == len(sites.hosts)
+    said = re.findall(r" armed: (?:block on )?1 site$", drill.verb("status").stdout, re.MULTILINE)
+    assert len(said) == len(sites.hosts)
     for host in sites:  # what the timer runs is the agent that was staged
         host.run("piquet-host reconcile && piquet-host status >/dev/null")
     assert shown(sites) == {True}
