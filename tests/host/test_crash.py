@@ -135,7 +135,7 @@ def test_a_rollback_after_a_dead_hook_in_a_broken_configuration_is_one(box: Box)
     (box.root / "etc/nginx/sites-enabled" / SITES[1]).resolve().write_text("server { listen 127.0.0.1:9; }\n")
     survey = box.good("survey").survey
     assert survey is not None
-    assert dies_before(14, lambda: box.good("hook", files=survey["nginx"]["files"], allow_unloaded=True))
+    assert dies_before(18, lambda: box.good("hook", files=survey["nginx"]["files"], allow_unloaded=True))
     assert box.paths.checkpoint.exists()
     (box.root / "etc/nginx/conf.d/broken.conf").write_text("Nonsense;\n")
     outcome = box.good("rollback")
