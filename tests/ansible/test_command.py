@@ -122,9 +122,10 @@ def test_the_eve_ends_with_the_times_and_the_next_command(surveyed: Place) -> No
         "to end it at any time: piquet rollback -i hosts.yml",
     ]
     assert "in 23 h 5" in done.stdout and surveyed.states() == ["absent"] * 3
-    staged = run(surveyed, "eve", "--stage")
+    staged = run(surveyed, "eve", "campaign/campaign.yml", "--stage", "-e", "piquet_become=false")
     assert staged.returncode == 0, staged.stderr
-    assert "next: piquet arm -i hosts.yml" in staged.stdout and "/rehearse/1-" in staged.stdout
+    following = "next: piquet arm campaign/campaign.yml -i hosts.yml -e piquet_become=false\n"
+    assert following in staged.stdout and "/rehearse/1-" in staged.stdout
     assert surveyed.states() == ["staged"] * 3
 
 

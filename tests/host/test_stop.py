@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import pytest
 
+from piquet.host import stop_watch
 from piquet.host.outcome import Outcome
 from piquet.host.state import armed, flags
 from piquet.host.system import lock
+from piquet.protocol.findings import Finding
 from tests.host.box import HOUR_S, SITES, Box
 from tests.host.codes import codes
 
@@ -56,6 +58,18 @@ def test_before_the_window_nobody_says_that_it_was_asked(box: Box) -> None:
     box.now += HOUR_S // 2
     box.reconcile()
     assert (box.is_ours(FIRST), box.is_ours(OTHER)) == (False, True)
+
+
+def test_a_flag_that_workers_may_remember_is_not_called_as_usual(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One worker shows the usual site; that the others were not reloaded is said, and nothing is claimed."""
+    armed_box(box)
+    stays = Finding("warning", "not-reloaded", "nginx", "It could not be reloaded.")
+    monkeypatch.setattr(stop_watch, "_forget", lambda *_: (False, [stays]))
+    outcome = stop(box)
+    assert not box.is_ours(FIRST) and codes(outcome) == {"not-reloaded"}
+    assert "not confirmed" in outcome.message and "as usual" not in outcome.message
 
 
 def test_the_last_site_releases_the_host(box: Box) -> None:

@@ -33,19 +33,32 @@ from piquet.plan import Plan
 
 @dataclass(frozen=True)
 class _Evening:
-    """What was asked for."""
+    """What was asked for.
+
+    Attributes:
+        named: the campaign as it was given, "" if nobody did.
+        extra: what `-e` gave.
+    """
 
     campaign: Path
+    named: str
     inventory: str
     engine: str
+    extra: tuple[str, ...]
     variables: Mapping[str, Any]
 
     @property
     def given(self) -> str:
         """The options that every further command needs too."""
-        return f"-i {shlex.quote(self.inventory)}" + (
-            f" --engine {self.engine}" if self.engine != "ansible" else ""
+        engine = ["--engine", self.engine] if self.engine != "ansible" else []
+        return shlex.join(
+            ["-i", self.inventory, *engine, *(part for pair in self.extra for part in ("-e", pair))]
         )
+
+    @property
+    def about(self) -> str:
+        """The same, behind the campaign if it was named."""
+        return f"{shlex.quote(self.named)} {self.given}" if self.named else self.given
 
     def drive(self, verb: str, *, check: bool = False, of_campaign: bool = False) -> tuple[int, RunSummary]:
         """One verb on all hosts: its exit code, and what was heard."""
@@ -71,7 +84,12 @@ def command(
     CAMPAIGN is campaign/campaign.yml beside the inventory by default. Nothing is changed on any host, but for --stage.
     """
     evening = _Evening(
-        campaign_file(campaign, inventory), inventory, engine, parse_variables("survey", extra)
+        campaign_file(campaign, inventory),
+        str(campaign or ""),
+        inventory,
+        engine,
+        extra,
+        parse_variables("survey", extra),
     )
     code, plan = _look(evening, 6 if wants_stage else 4)
     if plan is None:
@@ -125,7 +143,7 @@ def _step(name: str, number: int, steps: int) -> None:
 
 def _stopped(step: str, todo: str, evening: _Evening, code: int) -> int:
     """Say what to do next, last of all, where the eye is."""
-    click.echo(f"\nstopped at {step}: {todo};\nthen again: piquet eve {evening.given}\n", err=True)
+    click.echo(f"\nstopped at {step}: {todo};\nthen again: piquet eve {evening.about}\n", err=True)
     return code
 
 
@@ -138,7 +156,7 @@ def _read_out(evening: _Evening, plan: Plan, is_staged: bool) -> None:
     following = "arm" if is_staged else "stage"
     lines += [
         "",
-        f"next: piquet {following} {evening.given}",
+        f"next: piquet {following} {evening.about}",
         f"to end it at any time: piquet rollback {evening.given}",
     ]
     click.echo("\n".join(lines))

@@ -19,7 +19,7 @@ from piquet.cli.hosts import ENGINE, INVENTORY, LIMIT
 from piquet.controller.events import Event
 from piquet.controller.host_results import bad, good, status_page, tally
 from piquet.engines import Drive, EngineRequest, start_engine
-from piquet.errors import EngineError
+from piquet.errors import EngineError, FleetError
 from piquet.fleet.inventory import require_inventory
 from piquet.fleet.sites import counted
 
@@ -104,6 +104,8 @@ def _ask(watch: Watch, engine: str, request: EngineRequest, show: Callable[[bool
         watch.trouble = f"the last round told nothing: {error}"
         show(True)
         return
+    if not heard:
+        raise FleetError("no host was meant\n\n  hint: are the paths and patterns after -i and -l right?")
     watch.results, watch.asked_at, watch.trouble = heard, asked_at, ""
     show(True)
 

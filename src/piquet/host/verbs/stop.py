@@ -127,8 +127,9 @@ def _recorded(machine: Machine, verb: str, name: str) -> Outcome:
 def _seen(machine: Machine, name: str, found: List[Finding]) -> str:
     """What is known of the site itself; never that it is as usual without its having been asked."""
     if not stop_watch.is_in_force(machine, entry_key(name)):
-        return "none of its phases is in force now, so it was not asked"
-    if any(finding.subject == name for finding in found):
+        return "it was not asked, since none of its phases is in force now, or it has no address to ask at"
+    of_others = (f for f in found if f.code == "stop-not-confirmed" and f.subject != name)
+    if set(found) - set(of_others):  # of this site, or of workers that may remember its flag
         return "but it is not confirmed by the server, which is asked every minute"
     return "it was asked and is as usual"
 
