@@ -21,6 +21,32 @@ from .servers import start_nginx, strike_lines
 NAMES = [f"site{number}.example.org" for number in range(20)]
 
 
+@pytest.mark.parametrize(("patience_s", "is_seen"), [(20.0, True), (0.0, False)])
+def test_a_server_that_is_still_down_is_asked_on(
+    folder: Path, running: Campaign, patience_s: float, is_seen: bool
+) -> None:
+    """Until it has answered once, and no longer than the patience; without any, the look ends at its instant."""
+    (port,) = free_ports(1)
+    target = Target("web1", "127.0.0.1", port, False, NAMES[0], NAMES[0], (1,))
+    block = f"server {{ listen 127.0.0.1:{port}; server_name {NAMES[0]}; {strike_lines(running)} }}"
+
+    async def run() -> tuple[Timeline, ...]:
+        begun = time.time()
+        async with Prober(5.0) as prober:
+            looking = asyncio.create_task(
+                watch(prober, [target], begun + 0.3, 0.05, answered_since=begun, patience_s=patience_s)
+            )
+            await asyncio.sleep(1.0)
+            server = start_nginx(folder, block, [port])
+            try:
+                return await looking
+            finally:
+                server.stop()
+
+    (timeline,) = asyncio.run(run())
+    assert (timeline.samples > 0) == is_seen and timeline.silent > 0
+
+
 def test_switch_times_of_a_real_server(folder: Path, running: Campaign) -> None:
     """On and off by a flag: each site's brackets hold the true instants, and are narrow."""
     (port,) = free_ports(1)
