@@ -9,11 +9,19 @@ import click
 
 from piquet.errors import PiquetError
 from testbed.fleet import Fleet, parse_hosts
-from testbed.image import BASE, image_path, ready_image
+from testbed.image import BASE, SUITES, image_path, ready_image
 from testbed.packaged import PACKAGED
 from testbed.slot import Slot, clean, is_kept, release, slots
 
 RECIPES = {"base": BASE, "packaged": PACKAGED}
+
+
+_of_suite = click.option(
+    "--suite",
+    type=click.Choice(SUITES),
+    default=None,
+    help="Debian release of the hosts; this machine's own if none.",
+)
 
 
 @click.group()
@@ -24,9 +32,11 @@ def main() -> None:
 @main.command()
 @click.option("--hosts", default="nginx:2,apache:1", show_default=True, help="How many of which server.")
 @click.option("--plain", default="", help="How many without systemd: cron and a plain init, e.g. nginx:1.")
-def up(hosts: str, plain: str) -> None:
+@_of_suite
+def up(hosts: str, plain: str, suite: str | None) -> None:
     """Boot a fleet and leave it running."""
-    fleet = Fleet(parse_hosts(hosts), plain=parse_hosts(plain) if plain else {}, is_kept=True).start()
+    without_systemd = parse_hosts(plain) if plain else {}
+    fleet = Fleet(parse_hosts(hosts), plain=without_systemd, suite=suite or "", is_kept=True).start()
     click.echo(f"{len(fleet.hosts)} hosts in {fleet.boot_s:.1f} s", err=True)
     for host in fleet:
         click.echo(f"  {host.name:<14} {host.ip:<15} ssh -F {fleet.ssh_config} {host.name}", err=True)
@@ -49,11 +59,12 @@ def down(number: int | None) -> None:
 @main.command()
 @click.argument("name", type=click.Choice(sorted(RECIPES)), default="base")
 @click.option("--check", is_flag=True, help="Make nothing; exit status 1 when it would have to be made.")
-def image(name: str, check: bool) -> None:
+@_of_suite
+def image(name: str, check: bool, suite: str | None) -> None:
     """Make an image of the hosts (a minute or three, once) and print where it is."""
-    if check and not image_path(RECIPES[name]).is_dir():
+    if check and not image_path(RECIPES[name], suite or "").is_dir():
         sys.exit(1)
-    click.echo(ready_image(RECIPES[name]))
+    click.echo(ready_image(RECIPES[name], suite or ""))
 
 
 @main.command(name="clean")

@@ -63,6 +63,8 @@ class Fleet:
         *,
         plain: Mapping[Provider, int] | None = None,
         recipe: Recipe = BASE,
+        suite: str = "",
+        suites: Mapping[str, str] | None = None,
         is_kept: bool = False,
     ) -> None:
         """Describe the fleet; `start` makes it.
@@ -70,11 +72,14 @@ class Fleet:
         Args:
             counts: provider → number of hosts with systemd.
             plain: provider → number of hosts with cron and a plain init instead.
-            recipe: of the image that all of them stand on.
+            recipe: of the images that they stand on.
+            suite: code name of the Debian release that they run; "" for this machine's own.
+            suites: host → the same, where it runs another one.
             is_kept: the hosts outlive this process, until `python -m testbed down`.
         """
         self._counts: dict[Init, dict[Provider, int]] = {"systemd": dict(counts), "plain": dict(plain or {})}
         self._recipe = recipe
+        self._suite, self._suites = suite, dict(suites or {})
         self._is_kept = is_kept
         self._authority: Authority | None = None
         self.hosts: tuple[Host, ...] = ()
@@ -141,11 +146,10 @@ class Fleet:
         Raises:
             TestbedError: a host did not come up, or a unit on it failed; nothing is left behind.
         """
-        image = ready_image(self._recipe)
         self.slot = claim(self._is_kept)
         allow_watches()
         try:
-            self._lay(image)
+            self._lay()
             begin = time.monotonic()
             with ThreadPoolExecutor(len(self.hosts)) as pool:
                 states = list(pool.map(Host.boot, self.hosts))
@@ -167,7 +171,10 @@ class Fleet:
             release(self.slot)
             self.slot, self.hosts, self._authority = None, (), None
 
-    def _lay(self, image: Path) -> None:
+    def _image(self, host: Host) -> Path:
+        return ready_image(self._recipe, self._suites.get(host.name, self._suite))
+
+    def _lay(self) -> None:
         """Make keys, disks and the clients' files."""
         slot = cast(Slot, self.slot)
         self.hosts = tuple(
@@ -178,7 +185,7 @@ class Fleet:
         login_private, login_public = ssh_key_pair()
         host_keys = {host.name: ssh_key_pair() for host in self.hosts}
         for host in self.hosts:
-            lay_disk(host, image, host_keys[host.name][0], login_public)
+            lay_disk(host, self._image(host), host_keys[host.name][0], login_public)
         (slot.folder / "ssh").mkdir(mode=0o700)
         self._write("id_ed25519", login_private, 0o600)
         self._write("ca.pem", self._authority.pem)

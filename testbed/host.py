@@ -233,6 +233,10 @@ class Host:
                 stdin=subprocess.DEVNULL,
                 stdout=console,
                 stderr=subprocess.STDOUT,
+                env={
+                    **os.environ,
+                    "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1",
+                },  # newer systemd knows no other one
                 start_new_session=True,
             )
 

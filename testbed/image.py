@@ -11,15 +11,23 @@ import fcntl
 import hashlib
 import shlex
 import shutil
+import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from testbed.kernel import TestbedError, mounts_below, run
+from testbed.kernel import TestbedError, mounts_below, run, succeeds
 
 # What a shared host usually has loaded; piquet itself never loads a module, so the image must.
 APACHE_MODULES = ("deflate", "expires", "headers", "proxy", "proxy_http", "rewrite", "ssl")
+
+
+SUITES = ("bullseye", "bookworm", "trixie", "forky")
+"""Debian 11 to 14, on which test hosts were booted."""
+
+# Of these the security archive of Debian 11 lists builds that it does not hold; the release's own are whole.
+_PINS = {"bullseye": r"Package: nginx* libnginx-*\nPin: release n=bullseye-security\nPin-Priority: -1\n"}
 
 
 @dataclass(frozen=True)
@@ -82,7 +90,8 @@ def cache_dir() -> Path:
 def image_key(suite: str, recipe: Recipe = BASE) -> str:
     """Name of an image: the suite for people, and a digest over all that decides its content."""
     answers = ["", *recipe.answers] if recipe.answers else []
-    content = "\n".join([suite, *sorted(recipe.packages), "", *recipe.hooks, *answers])
+    pins = [_PINS[suite]] if suite in _PINS else []
+    content = "\n".join([suite, *pins, *sorted(recipe.packages), "", *recipe.hooks, *answers])
     return f"{suite}-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
 
 
@@ -141,28 +150,37 @@ def acquire_options(apt_config: str) -> tuple[str, ...]:
     return tuple(line.rstrip(";") for line in lines if line.startswith(kept) and not line.endswith('"";'))
 
 
-def image_path(recipe: Recipe = BASE) -> Path:
-    """Where an image for this machine's own suite is, or will be."""
-    return cache_dir() / image_key(_own_suite(), recipe)
+def image_path(recipe: Recipe = BASE, suite: str = "") -> Path:
+    """Where an image is, or will be: of this machine's own suite unless another is named."""
+    return cache_dir() / image_key(suite or own_suite(), recipe)
 
 
-def ready_image(recipe: Recipe = BASE) -> Path:
+def ready_image(recipe: Recipe = BASE, suite: str = "") -> Path:
     """The root directory of an image, made now if it is not there yet (the base one: about a minute).
+
+    Args:
+        recipe: what is in it.
+        suite: code name of a Debian release; "" for this machine's own.
 
     Raises:
         TestbedError: a tool is missing or the image could not be made.
     """
-    image = image_path(recipe)
+    image = image_path(recipe, suite)
     if image.is_dir():
         return image
     image.parent.mkdir(parents=True, exist_ok=True)
     with _locked(image.parent / "lock"):
         if not image.is_dir():
-            _build(image, recipe, _own_suite())
+            _build(image, recipe, suite or own_suite())
     return image
 
 
-def _own_suite() -> str:
+def own_suite() -> str:
+    """The code name of this machine's own release.
+
+    Raises:
+        TestbedError: it has none.
+    """
     return suite_of(Path("/etc/os-release").read_text(encoding="utf-8"))
 
 
@@ -174,13 +192,35 @@ def _build(image: Path, recipe: Recipe, suite: str) -> None:
     if partial.exists():
         shutil.rmtree(partial)
     targets = ("indextargets", "--no-release-info", "--format", "$(REPO_URI)|$(RELEASE)|$(COMPONENT)")
-    sources = source_lines(run("apt-get", *targets, "Created-By: Packages"), suite)
+    own = own_suite()
+    sources = source_lines(run("apt-get", *targets, "Created-By: Packages"), own)
     options = [f"--aptopt={option}" for option in acquire_options(run("apt-config", "dump"))]
+    if suite != own:
+        sources = tuple(line for line in lines_of_suite(sources, own, suite) if _is_published(line))
+        options += [
+            '--aptopt=Acquire::Check-Valid-Until "false"'
+        ]  # the release that is in the making has expired ones
+    if pins := _PINS.get(suite):
+        options += [f"--setup-hook=printf '%b' {shlex.quote(pins)} >\"$1\"/etc/apt/preferences.d/testbed"]
     options += [f"--customize-hook={hook}" for hook in recipe.hooks]
     options += [f"--essential-hook={_answering(recipe.answers)}"] if recipe.answers else []
     command = ["mmdebstrap", "--mode=root", "--variant=minbase", "--format=directory", *options]
     run(*command, f"--include={','.join(recipe.packages)}", suite, str(partial), *sources)
     partial.rename(image)
+
+
+def lines_of_suite(sources: Iterable[str], own: str, suite: str) -> tuple[str, ...]:
+    """The same archives' lines for another release: its archive, its updates, its security fixes."""
+    parts = (line.split(" ") for line in sources)
+    return tuple(f"deb {uri} {release.replace(own, suite, 1)} {part}" for _, uri, release, part in parts)
+
+
+def _is_published(line: str) -> bool:
+    """Whether an archive has that release: a release in the making has no security fixes of its own."""
+    _, uri, release, _ = line.split(" ")
+    with tempfile.TemporaryDirectory() as folder:
+        address = f"{uri.rstrip('/')}/dists/{release}/InRelease"
+        return succeeds("/usr/lib/apt/apt-helper", "download-file", address, f"{folder}/InRelease")
 
 
 def _answering(answers: Iterable[str]) -> str:

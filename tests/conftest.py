@@ -13,6 +13,7 @@ import pytest
 
 from testbed import Fleet
 from testbed.host import Provider
+from testbed.image import SUITES
 from tests import figures
 
 # Two busy cores: an example is not wrong because it was slow. The seed is ours to choose, where CI is set in the
@@ -30,12 +31,17 @@ ORDINARY_SEED = 20261217
 """What lands is judged by the same examples each time; the full matrix looks for others."""
 
 FLEET: dict[Provider, int] = {"nginx": 2, "apache": 1}
+MIXED = {"nginx2": "bullseye", "apache1": "trixie"}
+"""Hosts of it that run another Debian release than this machine."""
 LONG_FLEET: dict[Provider, int] = {"nginx": 3, "apache": 3}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--long` and `--regenerate`."""
+    """Add `--long`, `--suite` and `--regenerate`."""
     parser.addoption("--long", action="store_true", help="run the full matrix too")
+    parser.addoption(
+        "--suite", choices=SUITES, default="", help="servers and hosts of another Debian release"
+    )
     parser.addoption(
         "--regenerate", action="store_true", help="write golden files anew, to be reviewed as diffs"
     )
@@ -111,9 +117,12 @@ def _without_skip(report: Report) -> Report:
 def fleet(request: pytest.FixtureRequest) -> Iterator[Fleet]:
     """Two nginx hosts and one Apache host (three of each for the full matrix), booted when the first test asks.
 
-    Tests share it: what a test puts on a host it takes off again, and a host that it cut it boots again.
+    They run three Debian releases, unless one is asked for. Tests share it: what a test puts on a host it takes off
+    again, and a host that it cut it boots again.
     """
-    with Fleet(LONG_FLEET if request.config.getoption("--long") else FLEET) as booted:
+    counts = LONG_FLEET if request.config.getoption("--long") else FLEET
+    suite = request.config.getoption("--suite")
+    with Fleet(counts, suite=suite, suites={} if suite else MIXED) as booted:
         capture = request.config.pluginmanager.getplugin("capturemanager")
         with capture.global_and_fixture_disabled():
             print(f"\nfleet of {len(booted.hosts)} hosts booted in {booted.boot_s:.1f} s", file=sys.stderr)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import copy
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -242,18 +243,20 @@ def test_every_variable_of_ours_is_known() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "usable", "own", "expected"),
+    ("wanted", "lua", "expected"),
     [
-        ("auto", False, False, "rules"),
-        ("auto", True, False, "lua"),
-        ("auto", True, True, "rules"),
-        ("lua", True, True, "lua"),
-        ("rules", True, False, "rules"),
+        ("auto", {"version": "5.3"}, "rules"),
+        ("auto", {"usable": True, "version": "5.3"}, "lua"),
+        ("auto", {"usable": True, "version": "5.4"}, "rules"),
+        ("auto", {"usable": True}, "rules"),
+        ("auto", {"usable": True, "own": True, "version": "5.3"}, "rules"),
+        ("lua", {"usable": True, "own": True, "version": "5.4"}, "lua"),
+        ("rules", {"usable": True, "version": "5.3"}, "rules"),
     ],
 )
-def test_how_apache_is_spoken_to(wanted: str, usable: bool, own: bool, expected: str) -> None:
-    """Where the owner speaks Lua, ours would cost every request a state of its own: only if the inventory says so."""
-    facts = apache(block(1, "www.example.org"), lua={"usable": usable, "own": own})
+def test_how_apache_is_spoken_to(wanted: str, lua: Mapping[str, Any], expected: str) -> None:
+    """Not by Lua, unless the inventory says so, where its owner speaks it too, or where our code would not run."""
+    facts = apache(block(1, "www.example.org"), lua=lua)
     document = SURVEY | {"nginx": None, "apache": facts}
     (server,) = fleet({"web1": document}, piquet_apache=wanted).hosts[0].servers
     assert server.variant == expected

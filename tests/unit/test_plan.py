@@ -185,7 +185,7 @@ def cached(lag_s: int, *names: str) -> Survey:
 MANDATE = {"mandate": "{decision: general-assembly, decided_on: 2026-12-12}"}
 OCCUPY = {"phases": "[{mode: occupy, start: 2026-12-17T00:00, duration: 1h, page: p, paths: [/]}]"}
 BANNER = {"phases": "[{mode: banner, start: 2026-12-17T00:00, duration: 1h, style: bar, message: m}]"}
-LUA, MOD_LUA = {"usable": True}, {"lua_module": "/usr/lib/apache2/modules/mod_lua.so"}
+LUA, MOD_LUA = {"usable": True, "version": "5.3"}, {"lua_module": "/usr/lib/apache2/modules/mod_lua.so"}
 HANDED = {"place": "/etc/nginx/nginx.conf:7", "off": False}
 BY_LUA = {"piquet_nginx": "lua", "piquet_apache": "lua"}
 Case = tuple[str, str, Mapping[str, str], Mapping[str, Survey | None]]
@@ -220,6 +220,9 @@ FIRES: list[Case] = [
     ("lua-missing", "error", {}, on_apache(_variables=BY_LUA)),
     ("lua-taken", "error", {}, on_nginx(lua=LUA, own=["server server_rewrite_by_lua"], _variables=BY_LUA)),
     ("lua-awaited", "error", {}, on_apache(loadable=MOD_LUA, conditional=["lua_module"], _variables=BY_LUA)),
+    *[("lua-too-new", "error", {}, on_apache(lua=lua, _variables=BY_LUA))
+      for lua in ({"usable": True, "version": "5.4"}, {"usable": True})],
+    ("lua-too-new", "error", {}, on_apache(loadable=MOD_LUA, lua={"version": "5.4"}, _variables=BY_LUA)),
     ("occupy-needs-lua", "error", OCCUPY, on_apache()),
     ("lua-filtered", "warning", {}, on_nginx(lua=LUA, own=["http sub_filter"], _variables=BY_LUA)),
     ("lua-filtered", "warning", {},
@@ -325,6 +328,8 @@ SILENT: list[Case] = [
     ("window-far", "", phases("2026-12-16T13:00 1h"), {}),
     ("window-too-long", "", phases("2026-12-17T00:00 1d"), {}),
     ("lua-missing", "", {}, on_apache(loadable=MOD_LUA, _variables=BY_LUA)),
+    ("lua-too-new", "", {}, on_apache(loadable=MOD_LUA, lua={"version": "5.3"}, _variables=BY_LUA)),
+    ("lua-too-new", "", {}, on_apache(lua={"usable": True, "version": "5.4"})),
     ("lua-missing", "", {}, on_nginx(lua=LUA, _variables=BY_LUA)),
     ("lua-taken", "", {}, on_nginx(lua=LUA, own=["server server_rewrite_by_lua"])),
     ("lua-awaited", "", {}, on_apache(loadable=MOD_LUA, conditional=["filter_module"], _variables=BY_LUA)),

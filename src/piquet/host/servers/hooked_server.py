@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence, Set, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Set, Tuple
 
 from piquet.host.servers.web_server import WebServer
 from piquet.protocol.findings import Finding
@@ -32,6 +32,11 @@ class HookedBlock:
     names: Tuple[str, ...]
     hooked: Optional[str]
     before_hook: Tuple[str, ...]
+
+    @property
+    def target(self) -> Optional[Mapping[str, Any]]:
+        """Where it can be asked for its first name, as a manifest's `probe` says; None if nowhere."""
+        return None
 
     @property
     def is_late(self) -> bool:

@@ -7,10 +7,11 @@ costs no probe. A disarmed host has one thing to confirm: that nothing of ours i
 
 from __future__ import annotations
 
-from typing import Collection, Dict, Iterable, List, NamedTuple, Sequence, Tuple
+from typing import Collection, Dict, Iterable, List, NamedTuple, Sequence, Tuple, TypeVar
 
 from piquet.host.state.manifest import StagedEntry, StagedPhase
 
+T = TypeVar("T")
 START, END, RELEASE = "start", "end", "release"
 SITES = 3
 """That many are asked of each server at most, so that one site with a mind of its own says nothing of all."""
@@ -64,7 +65,7 @@ def witnesses(
     return {provider: spread(those) for provider, those in found.items()}
 
 
-def spread(entries: Sequence[StagedEntry], count: int = SITES) -> Tuple[StagedEntry, ...]:
+def spread(entries: Sequence[T], count: int = SITES) -> Tuple[T, ...]:
     """A few from all over the list, the first among them: what lies side by side often has one owner."""
     if len(entries) <= count:
         return tuple(entries)

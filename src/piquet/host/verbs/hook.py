@@ -11,7 +11,7 @@ import contextlib
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Tuple
 
-from piquet.host import hook_watch, hooked_files, loaded, outcome, stops, takedown
+from piquet.host import hook_watch, hooked_files, loaded, outcome, stops, takedown, witnesses
 from piquet.host.errors import AgentError
 from piquet.host.machine import Machine, recover, undo_open
 from piquet.host.outcome import Outcome, Request
@@ -147,17 +147,19 @@ def _transact(machine: Machine, verb: str, changes: List[Change]) -> List[Findin
     was_broken = server.is_present() and not server.test().ok
     keys = hook_watch.unhooked_keys(machine) if verb == "hook" else frozenset()
     found, told, failures = stops.unhooked(machine, verb, keys), [], []
+    answers = witnesses.ask(witnesses.of_blocks(server)) if verb == "hook" else []
     try:
         transaction.make_changes(
             machine.paths, verb, [*changes, _list_change(machine, verb, changes)], [server.name]
         )
-        told = _take_up(machine, verb, was_broken)
+        told = _take_up(machine, verb, was_broken) + witnesses.faults_since(answers)
         failures = list(errors(told))
     except (OSError, AgentError) as error:
         failures = [Finding("error", "not-written", str(machine.paths.hooks), str(error))]
     if failures:
         machine.log(verb, "failed", findings=[f.to_json() for f in failures])
-        return [*found, *failures, *undo_open(machine)]
+        undone = undo_open(machine)
+        return [*found, *failures, *undone, *witnesses.faults_that_stay(answers, failures)]
     transaction.commit(machine.paths)
     server.forget()
     return [*found, *told]

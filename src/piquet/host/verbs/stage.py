@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Dict, List, Mapping
 
-from piquet.host import loaded, outcome, reconciliation, takedown
+from piquet.host import loaded, outcome, reconciliation, takedown, witnesses
 from piquet.host.errors import AgentError, PayloadError
 from piquet.host.machine import Machine, recover, this_boot, undo_open
 from piquet.host.outcome import Outcome, Request
@@ -172,17 +172,19 @@ def _installed(machine: Machine, bundle: Manifest, digest: str, changes: List[Ch
 def _transact(
     machine: Machine, verb: str, bundle: Manifest, digest: str, changes: List[Change]
 ) -> List[Finding]:
-    """Write, test, reload, keep; on any failure put everything back."""
+    """Write, test, reload, ask, keep; on any failure put everything back."""
+    answers = witnesses.ask(witnesses.of_bundle(bundle))
     try:
         record = _installed(machine, bundle, digest, changes)
         transaction.make_changes(machine.paths, verb, [*changes, record], bundle.providers)
-        failures = _take_up(machine, bundle, changes)
+        failures = _take_up(machine, bundle, changes, answers)
     except (OSError, AgentError) as error:
         found = error.findings if isinstance(error, AgentError) else ()
         failures = [*found] or [Finding("error", "not-written", str(machine.paths.etc), str(error))]
     if errors(failures):
         machine.log(verb, "failed", findings=[f.to_json() for f in failures])
-        return [*failures, *undo_open(machine)] if transaction.is_open(machine.paths) else failures
+        undone = undo_open(machine) if transaction.is_open(machine.paths) else []
+        return [*failures, *undone, *witnesses.faults_that_stay(answers, failures)]
     transaction.commit(machine.paths)
     _close(machine)
     machine.log(verb, "staged", campaign=bundle.campaign, plan_digest=digest, files=len(changes))
@@ -197,8 +199,10 @@ def _close(machine: Machine) -> None:
     files.remove_empty(Path(f) for f in record["folders"] if machine.paths.lib in Path(f).parents)
 
 
-def _take_up(machine: Machine, bundle: Manifest, changes: List[Change]) -> List[Finding]:
-    """Let servers and timers take up what was written.
+def _take_up(
+    machine: Machine, bundle: Manifest, changes: List[Change], answers: witnesses.Answers
+) -> List[Finding]:
+    """Let servers and timers take up what was written; ask sites again that were asked before.
 
     Raises:
         ConfigurationError: a server did not.
@@ -209,7 +213,8 @@ def _take_up(machine: Machine, bundle: Manifest, changes: List[Change]) -> List[
             return [web_server.broken(server)]
     for server in machine.chosen(bundle.providers):
         server.reload()
-    return _take_up_schedule(machine, bundle, changes)
+    found = witnesses.faults_since(answers)
+    return found if errors(found) else [*found, *_take_up_schedule(machine, bundle, changes)]
 
 
 def _take_up_schedule(machine: Machine, bundle: Manifest, changes: List[Change]) -> List[Finding]:

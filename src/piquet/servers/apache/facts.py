@@ -11,6 +11,9 @@ from piquet.fleet.form import typed, words
 from piquet.fleet.model import ServerFacts
 from piquet.fleet.surveyed_server import Part
 
+LUA_INLINE = ("5.1", "5.2", "5.3")
+"""Versions of Lua with which mod_lua runs code that stands in the configuration."""
+
 
 @dataclass(frozen=True)
 class ApacheFacts(ServerFacts):
@@ -23,6 +26,7 @@ class ApacheFacts(ServerFacts):
         server_rules: whether others have rewrite rules at server level.
         has_lua: whether a Lua module that can do what we need is loaded already.
         has_own_lua: whether the owner's configuration uses Lua.
+        lua_version: of Lua, that its mod_lua is linked with, as `5.3`; "" where that is not known.
         loadable: modules that are not loaded though their file is there: name → path of the .so.
         conditional: modules for whose presence some section of the owner's waits (`<IfModule>`): loading one would
             wake that section.
@@ -46,6 +50,7 @@ class ApacheFacts(ServerFacts):
     server_rules: bool = False
     has_lua: bool = False
     has_own_lua: bool = False
+    lua_version: str = ""
     loadable: Mapping[str, str] = field(default_factory=dict, hash=False)
     conditional: frozenset[str] = frozenset()
     substitutes: frozenset[str] = frozenset()
@@ -63,6 +68,15 @@ class ApacheFacts(ServerFacts):
     def is_by_lua(self) -> bool:
         """Whether it acts by mod_lua's quick handler."""
         return self.variant == "lua"
+
+    @property
+    def takes_lua_inline(self) -> bool:
+        """Whether its mod_lua runs code that stands in the configuration: with another Lua every request gets a 500.
+
+        Source: from Lua 5.4.3 on `luaL_buffinit` pushes a value onto the stack, and mod_lua (2.4.69) then dumps that
+        in the place of the function (AH01482, AH01477). Run on Debian 11, 12 (5.3), 13 and forky (5.4).
+        """
+        return self.lua_version in LUA_INLINE
 
     @property
     def barred(self) -> frozenset[str]:
@@ -90,6 +104,7 @@ def apache_facts(part: Part, common: Mapping[str, Any]) -> ApacheFacts:
         server_rules=typed(part.get("server_rules", False), bool),
         has_lua=typed(lua.get("usable", False), bool),
         has_own_lua=typed(lua.get("own", False), bool),
+        lua_version=typed(lua.get("version", ""), str),
         loadable={typed(k, str): typed(v, str) for k, v in (part.get("loadable") or {}).items()},
         conditional=words(part, "conditional"),
         substitutes=words(part, "substitutes"),

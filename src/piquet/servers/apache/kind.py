@@ -25,7 +25,7 @@ class ApacheKind(ConfiguredServer[ApacheFacts]):
     name, title = "apache", "Apache"
     vhosts = "vhosts"
     ways: Mapping[Variant, str] = {"rules": "by rules", "lua": "by Lua"}
-    auto = "lua where its module is loaded, else rules"
+    auto = "lua where its module is loaded and linked with Lua 5.3 or older, else rules"
     needed = ("alias_module", "headers_module")
     dropin_example = "/etc/apache2/conf-enabled"
     error_logs = ("/var/log/apache2/error.log", "/var/log/httpd/error_log")
@@ -36,8 +36,8 @@ class ApacheKind(ConfiguredServer[ApacheFacts]):
         return apache_facts(part, self.common_facts(part))
 
     def automatic(self, facts: ApacheFacts) -> Variant:
-        """Lua where it is loaded and the owner uses none, which would need a state for each request."""
-        return "lua" if facts.has_lua and not facts.has_own_lua else "rules"
+        """Lua where it is loaded, runs our code, and the owner uses none, which would need a state for each request."""
+        return "lua" if facts.has_lua and facts.takes_lua_inline and not facts.has_own_lua else "rules"
 
     def how_to_load(self, modules: Iterable[str]) -> str:
         """By its owner."""

@@ -9,7 +9,7 @@ from piquet.campaign.model import Campaign
 from piquet.pages.theme_files import ICON, TEXTS
 from piquet.plan.model import HostPlan
 from piquet.protocol.findings import Finding
-from piquet.servers.apache.facts import ApacheFacts
+from piquet.servers.apache.facts import LUA_INLINE, ApacheFacts
 from piquet.servers.apache.modules import lacking_modules, loaded_modules
 from piquet.servers.apache.site_gates import shown_of
 
@@ -27,7 +27,7 @@ def apache_mode_findings(
     yield from _keeps(host_plan, server)
     if "occupy" in modes and not server.is_by_lua:
         message = "without mod_lua Apache cannot put a page in the place of another"
-        hint = "set piquet_apache to lua for it: our own file then loads mod_lua where it is not loaded"
+        hint = _how_to_occupy(server)
         yield Finding("error", "occupy-needs-lua", host, message, "lua", server.variant, hint)
     if "banner" in modes:
         yield from _banner(campaign, host, server)
@@ -40,6 +40,13 @@ def _lua(host: str, server: ApacheFacts) -> Iterator[Finding]:
             "a2enmod setenvif",
         )
         yield Finding("error", "lua-needs-setenvif", host, message, "setenvif_module", hint=hint)
+    if (server.has_lua or "lua_module" in server.loadable) and not server.takes_lua_inline:
+        message = (
+            "this mod_lua does not run code that stands in a configuration: every request would get a 500"
+        )
+        hint = "set piquet_apache to rules; to occupy a page there leave the host out, or that phase"
+        expected, got = f"Lua {' or '.join(LUA_INLINE)}", f"Lua {server.lua_version or 'of unknown version'}"
+        yield Finding("error", "lua-too-new", host, message, expected, got, hint)
     if server.has_lua:
         return
     if "lua_module" not in server.loadable:
@@ -94,3 +101,9 @@ def _banner(campaign: Campaign, host: str, server: ApacheFacts) -> Iterator[Find
         message = "Apache runs without modules that put the banner into pages, and ours to load they are not"
         hint = f"a2enmod {enable} and a reload"
         yield Finding("error", "banner-needs-module", host, message, ", ".join(lacks), hint=hint)
+
+
+def _how_to_occupy(server: ApacheFacts) -> str:
+    if server.lua_version and not server.takes_lua_inline:
+        return f"its mod_lua is linked with Lua {server.lua_version}, which runs none of our code: leave the phase out"
+    return "set piquet_apache to lua for it: our own file then loads mod_lua where it is not loaded"

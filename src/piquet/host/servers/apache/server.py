@@ -49,6 +49,7 @@ _CARRIED = ("-D", "-d", "-f")
 _WITH_VALUE = (*_CARRIED, "-C", "-c", "-E", "-e", "-k")
 _STRICT = re.compile(r"\btx\.(?:blocking_)?paranoia_level=['\"]?[2-9]", re.I)
 """From this level on the core rule set takes a 503 for a fault of the application. Source: its rule 950100."""
+_LUA_LIBRARY = re.compile(rb"\bliblua-?([0-9]+\.[0-9]+)\.so")
 
 _DECIDE = f"{ETC}/apache/20-decide.conf"
 _LOAD = f"{ETC}/apache/10-load.conf"
@@ -204,7 +205,11 @@ class Apache(WebServer):
             "trace": any(host.value("traceenable") != "off" for host in hosts),
             "own_rules_first": names_of(hosts, apache_hosts.with_own_rules_first),
             "server_rules": apache_hosts.has_server_rules(root),
-            "lua": {"usable": "lua_module" in modules, "own": _speaks_lua(reads)},
+            "lua": {
+                "usable": "lua_module" in modules,
+                "own": _speaks_lua(reads),
+                "version": self._lua_version(),
+            },
             "loadable": self._loadable(modules),
             "headers_first": _is_before(told.modules, "headers_module", "dir_module"),
             "conditional": list(loading.awaited),
@@ -242,6 +247,18 @@ class Apache(WebServer):
         names = [name for name in _USEFUL if f"{name}_module" not in modules]
         found = {name: next((p for p in self._beside(name) if p.is_file()), None) for name in names}
         return {f"{name}_module": str(path) for name, path in sorted(found.items()) if path}
+
+    def _lua_version(self) -> str:
+        """The Lua that the server's own mod_lua is linked with, as `5.3`; "" if there is none, or it does not tell.
+
+        Source: the name of the library in the module's file: `liblua5.4.so.0` on Debian, `liblua-5.4.so` on Fedora.
+        """
+        path = next((p for p in self._beside("lua") if p.is_file()), None)
+        try:
+            found = _LUA_LIBRARY.search(path.read_bytes()) if path else None
+        except OSError:
+            return ""
+        return found.group(1).decode("ascii") if found else ""
 
     def _beside(self, name: str) -> Iterator[Path]:
         """Where a module of the server's own may lie: in the folders that others are loaded from."""

@@ -17,7 +17,7 @@ import re
 import socket
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Dict, Iterable, Iterator, List, Optional, Set, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Set, Tuple
 
 from piquet.host.servers.hooked_server import HookedBlock, HookedFiles
 from piquet.host.servers.nginx import hook_line
@@ -91,6 +91,20 @@ class Block(HookedBlock):
     others: Tuple[str, ...]
     listens: Tuple[BlockListen, ...]
     directives: Tuple[Placed, ...] = ()
+
+    @property
+    def target(self) -> Optional[Mapping[str, Any]]:
+        """Its plainest socket, for its first name; no name below a wildcard is known to be its own."""
+        if not self.listens or not self.names or self.names[0].startswith("*."):
+            return None
+        best = min(self.listens, key=lambda one: (one.proxy_protocol, one.tls, one.port, one.address))
+        return {
+            "address": best.address,
+            "port": best.port,
+            "tls": best.tls,
+            "host": self.names[0],
+            "proxy_protocol": best.proxy_protocol,
+        }
 
 
 @dataclass
