@@ -147,14 +147,13 @@ def payload(request: Mapping[str, Any], members: Mapping[str, bytes] | None = No
 
 
 @cache
-def agent_zipapp() -> bytes:
-    """`piquet-host` as it is installed: one file, standard library only."""
-    return b"#!/usr/bin/python3\n" + _zip(_agent_modules())
+def agent_zipapp(python: str = places.DEFAULT_PYTHON) -> bytes:
+    """`piquet-host` as it is installed: one file, standard library only, run by the Python of this path."""
+    return f"#!{python}\n".encode() + _zip(_agent_modules())
 
 
 def _shared_files(view: CampaignView) -> Iterator[File]:
     """Files that are the same on every host."""
-    yield File(AGENT_PATH, mode="0755", content=agent_zipapp())
     yield File(f"{places.ETC}/README", mode="0600", content=schedule.readme(view).encode())
     for name, content in view.files.items():
         yield File(f"{view.www}/{name}", content=content)
@@ -169,7 +168,7 @@ def _schedule_files(view: CampaignView, scheduler: Scheduler) -> Iterator[File]:
 
 
 def _bundle(plan: Plan, host: HostPlan, view: CampaignView, shared: tuple[File, ...]) -> Bundle:
-    files = [*shared]
+    files = [*shared, File(AGENT_PATH, mode="0755", content=agent_zipapp(host.python))]
     shown = {entry.provider for entry in host.entries}
     for server in host.providers:
         if server.provider in shown:

@@ -30,7 +30,9 @@ from tests.e2e.one_site import FILE, chosen, planted
 SLOW_PYTHON = "/usr/local/bin/e2e-cli-python"
 _SLOW = """\
 #!/bin/sh
+# What the schedule calls never waits.
 # The second agent after its count was set to 0 waits: of arm, that is the one that arms.
+[ "$1" != /usr/local/sbin/piquet-host ] || exec /usr/bin/python3 "$@"
 read n 2>/dev/null </run/e2e-cli-count || exec /usr/bin/python3 "$@"
 echo $((n + 1)) >/run/e2e-cli-count
 [ "$n" != 1 ] || sleep 12
@@ -51,7 +53,7 @@ class Desk:
         """The command line of a verb."""
         program = os.fspath(Path(sys.executable).parent / "piquet")
         campaign = [os.fspath(self.campaign)] if verb in ("stage", "arm") else []
-        where = ["-i", os.fspath(self.fleet.inventory)]
+        where = ["-i", os.fspath(self.fleet.inventory), "-e", f"piquet_python={SLOW_PYTHON}"]
         return [program, verb, *campaign, *where, "--engine", self.engine, *more]
 
     def do(self, verb: str, *more: str) -> subprocess.CompletedProcess[str]:
@@ -177,7 +179,7 @@ def test_ctrl_c_in_the_middle_of_arm(staged: Desk) -> None:
     slow.write_file("/run/e2e-cli-count", "0\n")
     mark = f"E2E_CLI={uuid.uuid4()}"
     process = subprocess.Popen(
-        staged.argv("arm", "-e", f"piquet_python={SLOW_PYTHON}"),
+        staged.argv("arm"),
         cwd=staged.folder,
         env=os.environ | dict([mark.split("=")]),
         text=True,

@@ -14,7 +14,7 @@ import pytest
 from piquet.host import stop_now
 from piquet.host.system import lock
 from piquet.host.verbs import rollback
-from tests.host.box import DROPIN, HOUR_S, PAGE, SITES, Box
+from tests.host.box import AGENT, DROPIN, HOUR_S, PAGE, SITES, Box
 from tests.host.codes import codes
 
 
@@ -427,3 +427,13 @@ def test_the_drop_in_is_the_only_file_beside_the_owners(box: Box) -> None:
     after = {k: v for k, v in box.tree().items() if k.startswith("etc/nginx")}
     assert set(after) - set(before) == {DROPIN.lstrip("/")}
     assert {k: after[k] for k in before} == before
+
+
+@pytest.mark.parametrize("agent", [b"#!/nonexistent/python3\n", b"#!/bin/sh\necho SyntaxError >&2; exit 1\n"])
+def test_an_agent_that_the_schedule_cannot_run_is_not_armed(box: Box, agent: bytes) -> None:
+    """The controller's own Python says nothing of the one that is named in the installed file."""
+    box.hook()
+    digest = box.stage(extra={AGENT: agent})
+    outcome = box.ask("arm", plan_digest=digest)
+    assert codes(outcome) == {"agent-does-not-run"}
+    assert not box.is_ours()

@@ -100,6 +100,15 @@ def test_agent_is_a_program() -> None:
     )
 
 
+def test_the_installed_agent_runs_by_the_python_of_its_host() -> None:
+    """The schedule calls the file by itself, so what the inventory says stands in its first line."""
+    served = replace(host("a.example.org"), python="/opt/python3.9/bin/python3")
+    bundles = [build_bundles(plan(one), pages(), SECRET, KEY)[0] for one in (host("a.example.org"), served)]
+    installed = [file.content for bundle in bundles for file in bundle.files if file.path == AGENT_PATH]
+    first = [content.partition(b"\n")[0] for content in installed]
+    assert first == [b"#!/usr/bin/python3", b"#!/opt/python3.9/bin/python3"]
+
+
 def test_a_missing_page_is_an_error() -> None:
     """No phase without words."""
     with pytest.raises(BundleError, match="no page in 'fr'"):

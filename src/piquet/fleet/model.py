@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Literal
 
 from piquet.protocol.findings import Finding
+from piquet.protocol.places import DEFAULT_PYTHON
 
 Provider = str
 """Name of a kind of web server, of those in `piquet.servers`."""
@@ -161,6 +162,7 @@ class Host:
         addresses: IP addresses that the inventory names besides, at which it may be asked.
         health_paths: what a load balancer in front asks, by the inventory, sorted; doors on all sites of the host.
         health_checks: what access logs suggest of that, the most frequent first.
+        python: absolute path of the one that runs the agent there.
     """
 
     name: str
@@ -178,6 +180,7 @@ class Host:
     addresses: tuple[str, ...] = ()
     health_paths: tuple[str, ...] = ()
     health_checks: tuple[HealthCheck, ...] = ()
+    python: str = DEFAULT_PYTHON
 
 
 @dataclass(frozen=True)

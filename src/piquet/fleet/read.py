@@ -115,7 +115,8 @@ def _host(name: str, variables: Mapping[str, Any], survey: Mapping[str, Any] | N
             replace(facts, variant=kinds[facts.provider].variant(variables, facts)) for facts in host.servers
         )
         host = replace(host, scheduler=scheduler, is_scheduler_there=is_there, servers=servers)
-        host = replace(host, accepts_late_release=choices.accepts_late_release(variables))
+        is_accepted, python = choices.accepts_late_release(variables), choices.python(variables)
+        host = replace(host, accepts_late_release=is_accepted, python=python)
         sites = host.sites
         for kind in kinds.values():
             sites = kind.narrowed(variables, sites)

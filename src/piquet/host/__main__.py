@@ -54,7 +54,8 @@ def _answer_person(options: argparse.Namespace) -> int:
     """Timers and people: a sentence, and what is wrong; JSON where asked for."""
     machine = this_machine(_role(options))
     response: Dict[str, Any]
-    asked = Request(options.verb, options=_options(options))
+    is_check = bool(getattr(options, "check", False))
+    asked = Request(options.verb, is_check=is_check, options=_options(options))
     if options.verb == "reconcile":
         outcome = request.carry_out(machine, asked)
         problems = [finding.to_json() for finding in outcome.findings]
@@ -141,6 +142,7 @@ def _parser() -> argparse.ArgumentParser:
     reconcile.add_argument(
         "--wait", action="store_true", help="stay until the boundaries of this minute have passed"
     )
+    reconcile.add_argument("--check", action="store_true", help="look, and do nothing")
     verbs.add_parser("stop", help="one site back to normal, for good").add_argument("site")
     verbs.add_parser("rollback", help="back to normal now")
     verbs.add_parser("remove", help="back to normal, and delete all of piquet")

@@ -10,7 +10,9 @@ from piquet.host import hook_watch, loaded
 from piquet.host.machine import Machine
 from piquet.host.servers import web_server
 from piquet.host.state.manifest import Manifest
+from piquet.host.system import commands
 from piquet.protocol.findings import Finding
+from piquet.protocol.places import AGENT_PATH
 
 
 def readiness(machine: Machine, staged: Manifest) -> List[Finding]:
@@ -19,7 +21,20 @@ def readiness(machine: Machine, staged: Manifest) -> List[Finding]:
     found += _hooks(machine, staged)
     found += [replace(finding, severity="error") for finding in hook_watch.unread(machine)]
     fault = machine.schedule(staged.scheduler).fault(machine.now())
-    return [*found, *([fault] if fault else [])]
+    return [*found, *_agent(machine), *([fault] if fault else [])]
+
+
+def _agent(machine: Machine) -> List[Finding]:
+    """The schedule calls the installed file by itself, with the Python that is named in it and not with this one."""
+    program = str(machine.paths.at(AGENT_PATH))
+    ran = commands.execute([program, "reconcile", "--check"])
+    if ran.ok or "unrecognized arguments" in ran.output:  # an older one, of another plan: it starts, too
+        return []
+    message = "The installed agent does not run here, so nothing would watch the window."
+    hint = "name a Python 3.8 or later of this host by piquet_python in the inventory; then plan and stage"
+    return [
+        Finding("error", "agent-does-not-run", AGENT_PATH, message, got=ran.output.strip()[-500:], hint=hint)
+    ]
 
 
 def _server(machine: Machine, name: str, staged: Manifest) -> List[Finding]:

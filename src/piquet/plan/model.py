@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from piquet.campaign.model import Campaign
 from piquet.fleet.model import Provider, Scheduler, ServerFacts
 from piquet.protocol.findings import Finding
+from piquet.protocol.places import DEFAULT_PYTHON
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ class HostPlan:
             match among them, and is as usual if that one is no entry.
         scheduler: what looks after the window there.
         health_paths: what a load balancer asks there, sorted; doors on every site of the host.
+        python: absolute path of the one that runs the agent there.
     """
 
     host: str
@@ -70,6 +72,7 @@ class HostPlan:
     known: tuple[str, ...]
     scheduler: Scheduler = "systemd"
     health_paths: tuple[str, ...] = ()
+    python: str = DEFAULT_PYTHON
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,8 @@ def host_plan(selector: Selector, host: Host) -> HostPlan:
     ]
     ordered = sorted(entries, key=lambda entry: (entry.provider, entry.name))
     chosen, names = tuple(ordered), tuple(known)
-    return HostPlan(host.name, host.address, host.servers, chosen, names, host.scheduler, host.health_paths)
+    paths, python = host.health_paths, host.python
+    return HostPlan(host.name, host.address, host.servers, chosen, names, host.scheduler, paths, python)
 
 
 def _agrees(answer: ConsentAnswer | None, phase: Phase) -> bool:

@@ -33,6 +33,18 @@ def is_open(paths: Paths) -> bool:
     return paths.checkpoint.exists()
 
 
+def refusals(changes: Iterable[Change]) -> List[Finding]:
+    """Folders that cannot be written, before anything is."""
+    message, hint = (
+        "Nothing can be written there.",
+        "is its file system mounted read-only? make it writable first",
+    )
+    return [
+        Finding("error", "not-writable", str(folder), message, hint=hint)
+        for folder in files.unwritable(changes)
+    ]
+
+
 def make_changes(paths: Paths, verb: str, changes: Sequence[Change], servers: Iterable[str]) -> None:
     """Register what is there, then make every change, in order.
 

@@ -59,4 +59,6 @@ def execute(command: Sequence[str], timeout_s: float = 60.0, *, with_errors: boo
         )
     except subprocess.TimeoutExpired:
         return Result(False, f"{' '.join(command)}: no answer within {timeout_s:.0f} s")
+    except OSError as error:  # what stands behind its `#!` is not there
+        return Result(False, f"{program}: {error.strerror}")
     return Result(done.returncode == 0, done.stdout.decode("utf-8", "replace"))

@@ -151,9 +151,17 @@ def remove(path: Path) -> bool:
     """Delete a name if it is there; tell whether it was."""
     try:
         path.unlink()
-    except FileNotFoundError:
+    except OSError:  # a read-only file system says so of names that are not there, too
+        if exists(path):
+            raise
         return False
     return True
+
+
+def unwritable(changes: Iterable[Change]) -> List[Path]:
+    """Folders in which something would have to be written and cannot, even by root: read-only, most often."""
+    parents = {next(p for p in change.path.parents if p.exists()) for change in changes}
+    return sorted(folder for folder in parents if not os.access(str(folder), os.W_OK | os.X_OK))
 
 
 def perform(change: Change) -> None:

@@ -41,6 +41,7 @@ def hook(machine: Machine, request: Request) -> Outcome:
         if not request.options.get("files"):
             return Outcome(False, "The survey found nothing to hook here.", tuple(found))
         changes, more = _insertions(machine, request.options.get("files", {}))
+        more += transaction.refusals(changes)
         if changes and not server.test().ok:
             more.append(web_server.broken(server))
         elif changes and not errors(more):

@@ -30,7 +30,13 @@ _LOOK_S = 0.2
 
 
 def run(machine: Machine, request: Request) -> Outcome:
-    """Reconcile; where that was asked for, again at every boundary of this minute."""
+    """Reconcile; where that was asked for, again at every boundary of this minute.
+
+    Check mode tells that it would run: it looks as the rule does, and does nothing.
+    """
+    if request.is_check:
+        reconciliation.decide(reconciliation.gather(machine))
+        return Outcome(False, "It runs here.")
     seen = _stamps(machine.paths)
     outcome = _reconciled(machine, request)
     while request.options.get("wait"):

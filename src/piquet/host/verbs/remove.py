@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import List, Sequence
+from typing import Dict, List, Sequence
 
 from piquet.host import hooked_files, outcome, stop_now
 from piquet.host.errors import AgentError
@@ -38,13 +38,12 @@ def run(machine: Machine, request: Request) -> Outcome:
         findings += recover(machine, request.verb)
         failures = _transact(machine, request.verb)
         findings += failures
-        if not errors(failures):
-            _delete_rest(machine)
+        reasons = {} if errors(failures) else _delete_rest(machine)
     for schedule in machine.schedules.values():
         schedule.read_units()
         schedule.forget_failures()
     left = leftovers(machine)
-    findings += [Finding("error", "left", str(path), "It is still there.") for path in left]
+    findings += [Finding("error", "left", str(p), "It is still there.", got=reasons.get(p, "")) for p in left]
     kept = [finding.subject for finding in failures if finding.code == "not-reloaded"]
     return Outcome(was_there, _sentence(machine, was_there, bool(left), kept), tuple(findings))
 
@@ -131,12 +130,21 @@ def _take_up(server: web_server.WebServer, was_broken: bool) -> List[Finding]:
         return web_server.kept(error.findings)
 
 
-def _delete_rest(machine: Machine) -> None:
-    """Our four folders, the agent's own file, the lock, and folders made for single files, where they are empty."""
+def _delete_rest(machine: Machine) -> Dict[Path, str]:
+    """Our four folders, the agent's own file, the lock, and folders made for single files, where they are empty.
+
+    Returns:
+        what could not be deleted, and why.
+    """
     record = store.installed(machine.paths) or {"folders": []}
     paths = machine.paths
     for folder in (paths.spool, paths.etc, paths.run, paths.lib):
         shutil.rmtree(str(folder), ignore_errors=True)
+    reasons: Dict[Path, str] = {}
     for path in (paths.timer_stamp, paths.agent, paths.lock, paths.recall, paths.boot_mark):
-        files.remove(path)
+        try:
+            files.remove(path)
+        except OSError as error:
+            reasons[path] = error.strerror or str(error)
     files.remove_empty(Path(name) for name in record["folders"])
+    return reasons

@@ -40,7 +40,9 @@ def run(machine: Machine, request: Request) -> Outcome:
             findings += reconciliation.reconcile_now(machine, request.verb)[1]
         changes = outcome.pending(wanted(machine, request, bundle, digest))
         is_done = not changes and loaded.is_loaded(machine, bundle) and _is_watched(machine, bundle)
-        findings += refusals_to_stage(machine, bundle, digest if is_done else "")
+        findings += refusals_to_stage(machine, bundle, digest if is_done else "") + transaction.refusals(
+            changes
+        )
         if not (is_done or errors(findings)):
             findings += loaded.refusals_of_unloaded(machine, request, bundle.providers)
         if errors(findings):
