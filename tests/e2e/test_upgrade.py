@@ -44,7 +44,7 @@ def speak(monkeypatch: pytest.MonkeyPatch) -> As:
 
     def carry(version: str) -> None:
         is_old = version == "old"
-        monkeypatch.setattr(bundle, "agent_zipapp", lambda: OLD.read_bytes() if is_old else new)
+        monkeypatch.setattr(bundle, "agent_zipapp", lambda python: OLD.read_bytes() if is_old else new)
         monkeypatch.setattr(bundle, "_agent_modules", lambda: old if is_old else modules)
         monkeypatch.setattr(bundle, "_compiled_modules", lambda: {} if is_old else compiled)
 

@@ -19,12 +19,12 @@ from piquet.host.state.manifest import Manifest
 from piquet.host.system.pause import pause
 from piquet.protocol.findings import Finding
 
-SITES = 5
+WITNESSES = 5
 """That many are asked of each server at most."""
 SEVERAL = 2
 """That many have to agree; of a server with one site, that one."""
 AGAIN_S = 10.0
-BROKEN = "sites-broken"
+SITES_BROKEN = "sites-broken"
 """Code of the finding for which a reload is undone."""
 
 _CLIENT_ERROR, _SERVER_ERROR, _NO_ANSWER = 4, 5, 6
@@ -44,7 +44,9 @@ Answers = Sequence[Tuple[Witness, probe.ProbeAnswer]]
 def of_bundle(bundle: Manifest) -> List[Witness]:
     """A few sites of each server for which something is staged."""
     known = [entry for entry in bundle.entries if entry.probe]
-    chosen = (boundaries.spread([e for e in known if e.provider == name], SITES) for name in bundle.providers)
+    chosen = (
+        boundaries.spread([e for e in known if e.provider == name], WITNESSES) for name in bundle.providers
+    )
     return [Witness(entry.provider, entry.name, entry.probe or {}) for entries in chosen for entry in entries]
 
 
@@ -55,7 +57,7 @@ def of_blocks(server: HookedServer) -> List[Witness]:
         for block in server.blocks()
         if block.names and block.target
     ]
-    return list(boundaries.spread(known, SITES))
+    return list(boundaries.spread(known, WITNESSES))
 
 
 def ask(witnesses: Iterable[Witness]) -> Answers:
@@ -82,7 +84,7 @@ def faults_since(before: Answers) -> List[Finding]:
 
 def faults_that_stay(before: Answers, undone: Iterable[Finding]) -> List[Finding]:
     """After it was undone: what still answers worse, so that something else came into force with the reload."""
-    servers = {finding.subject for finding in undone if finding.code == BROKEN}
+    servers = {finding.subject for finding in undone if finding.code == SITES_BROKEN}
     if not servers:
         return []
     asked = [witness for witness, _ in before if witness.server in servers]
@@ -134,6 +136,6 @@ def _finding(server: str, asked: Answers, worse: Answers) -> Finding:
             f"{server} passes its own test, but its sites stopped answering as they did; so it was undone."
         )
         hint = "its error log says why"
-        return Finding("error", BROKEN, server, message, "answers as before the reload", got, hint)
+        return Finding("error", SITES_BROKEN, server, message, "answers as before the reload", got, hint)
     message = f"One site of {server} answers worse than before the reload, the others do not."
     return Finding("warning", "site-broken", server, message, "its answer of before", got, "look at it")

@@ -44,6 +44,8 @@ class WebServer:
     name = "null"
     title = "no server"
     """For people."""
+    programs: Tuple[str, ...] = ()
+    """Names of its program."""
     dropin = ""
     """Name of our file in its own folder."""
     dropin_sign = b"piquet"

@@ -112,6 +112,37 @@ def is_running(programs: Collection[str]) -> bool:
     )
 
 
+def masters(programs: Collection[str]) -> List[Process]:
+    """Processes that run one of these programs and were not started by one that does, by pid; in containers, too."""
+    running = [
+        int(entry.name) for entry in _PROC.iterdir() if entry.name.isdigit() and _program(entry) in programs
+    ]
+    found = [one for one in map(process, running) if one]
+    return sorted(one for one in found if one.parent not in running)
+
+
+def is_apart(pid: int) -> bool:
+    """Whether a process is in a container, or has a root of its own; one with folders of its own over ours is not."""
+    try:
+        ours, its = ((_PROC / name / "root").stat() for name in ("self", str(pid)))
+        return (ours.st_dev, ours.st_ino) != (its.st_dev, its.st_ino) or (
+            _pid_namespace(_PROC / "self") != _pid_namespace(_PROC / str(pid))
+        )
+    except OSError:
+        return False
+
+
+def user_of(pid: int) -> Optional[int]:
+    """The user that a process runs as, None if there is none (any more).
+
+    Source: proc(5): the folder of a process belongs to its effective user.
+    """
+    try:
+        return (_PROC / str(pid)).stat().st_uid
+    except OSError:
+        return None
+
+
 def _program(entry: Path) -> str:
     """The file that a process runs, without folder, also when an upgrade has replaced it; "" if there is none."""
     try:

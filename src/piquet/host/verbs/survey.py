@@ -9,7 +9,7 @@ import socket
 import time
 from typing import Any, Dict, List
 
-from piquet.host import loaded, status_document
+from piquet.host import loaded, other_servers, status_document
 from piquet.host.machine import Machine, this_boot
 from piquet.host.outcome import Outcome, Request
 from piquet.host.servers.web_server import WebServer
@@ -34,6 +34,7 @@ def survey(machine: Machine) -> Dict[str, Any]:
     caches = {cache for part in found.values() if part for cache in part.caches}
     caches |= {_CACHES[name] for name in processes.names() & set(_CACHES)}
     findings += loaded.findings(machine, sorted(machine.servers), "warning")
+    findings += other_servers.unasked_servers(machine)
     findings += _around(machine, any(part is not None for part in found.values()))
     logs = [pattern for server in machine.servers.values() for pattern in server.access_logs]
     return {

@@ -23,6 +23,7 @@ _KEEPING = re.compile(r"(?:http|server) (?:expires|(?:add_header|more_set_header
 """What would tell caches to keep an answer of ours; of headers, surveys name no others but `Vary`."""
 _VARYING = re.compile(r"(?:http|server) (?:gzip_vary|(?:add_header|more_set_headers):vary)")
 """What would put another name beside the star of our `Vary`."""
+_ADDING = re.compile(r"(?:http|server|location) (?:add_before_body|add_after_body)")
 _REQUEST_HEADERS = frozenset({"more_set_input_headers", "more_clear_input_headers"})
 
 
@@ -68,6 +69,11 @@ class NginxFacts(ServerFacts):
     def altering(self) -> frozenset[str]:
         """Those that would change our answers by Lua too, since these have no location of their own."""
         return self.keeping | self.varying | self._found(_ALTERING)
+
+    @property
+    def adding(self) -> frozenset[str]:
+        """Those that add a body to pages: behind a banner by Lua these are never sent to their end."""
+        return self._found(_ADDING)
 
     @property
     def is_lua_taken(self) -> bool:

@@ -47,7 +47,8 @@ class NginxKind(ConfiguredServer[NginxFacts]):
 
     def automatic(self, facts: NginxFacts) -> Variant:
         """Lua where it is loaded and neither the owner's Lua nor any filter is in its way."""
-        return "lua" if facts.has_lua and not (facts.is_lua_taken or facts.altering) else BY_HOOK
+        is_free = not (facts.is_lua_taken or facts.altering or facts.adding)
+        return "lua" if facts.has_lua and is_free else BY_HOOK
 
     def virtual_hosts(self, part: Part) -> Iterator[Part]:
         """Server blocks, with what http hands down to them."""

@@ -22,7 +22,11 @@ def nginx_mode_findings(host: str, modes: Set[Mode], server: NginxFacts) -> Iter
 
 
 def _lua(host: str, server: NginxFacts) -> Iterator[Finding]:
-    if not server.has_lua:
+    if not server.has_lua and "http_lua" in server.modules:
+        message = "nginx's Lua module is loaded and does not know server_rewrite_by_lua: it is too old"
+        expected, got = "a newer lua-nginx-module", f"the one of nginx {server.version}"
+        yield Finding("error", "lua-too-old", host, message, expected, got, _BY_INCLUDE)
+    elif not server.has_lua:
         message = "nginx has no Lua module loaded that knows server_rewrite_by_lua"
         hint = "have its owner install it (Debian: libnginx-mod-http-lua), or set piquet_nginx to auto"
         yield Finding("error", "lua-missing", host, message, "lua loaded", "piquet_nginx: lua", hint)
@@ -54,6 +58,9 @@ def _banner(host: str, server: NginxFacts) -> Iterator[Finding]:
     if is_lua and server.own & _of(*names, levels=("http",)):
         message = "the owner's own Lua filter stands at http level, where ours would have to"
         yield Finding("error", "banner-taken", host, message, ", ".join(names), hint=_BY_INCLUDE)
+    if is_lua and (adding := sorted(server.adding)):
+        message = "where the owner adds a body to pages, a banner by Lua leaves visitors waiting for the rest of them"
+        yield Finding("error", "banner-hangs", host, message, "none of them", ", ".join(adding), _BY_INCLUDE)
     if not is_lua and "http_sub" not in server.modules:
         message = "nginx was built without http_sub, which puts the banner into pages"
         yield Finding(

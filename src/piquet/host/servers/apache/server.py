@@ -72,6 +72,7 @@ class Apache(WebServer):
 
     name, title = "apache", "Apache"
     dropin = DROPIN
+    programs = ("apache2", "httpd")
     packages = APACHE_PACKAGES
     test_in_words = "apachectl -t"
     vhosts_in_words = ("vhosts", "virtual hosts")

@@ -54,6 +54,7 @@ class Nginx(HookedServer):
 
     name = title = "nginx"
     dropin = FIRST_DROPIN
+    programs = ("nginx", "openresty")
     packages = NGINX_PACKAGES
     test_in_words = "nginx -t"
     vhosts_in_words = ("blocks", "server blocks")
@@ -181,9 +182,22 @@ class Nginx(HookedServer):
         }
         return Survey(
             document,
-            (*configuration.findings, *_block_findings(configuration.blocks)),
+            (*configuration.findings, *_block_findings(configuration.blocks), *self._master_findings()),
             _caches(configuration),
         )
+
+    def _master_findings(self) -> Iterator[Finding]:
+        """Its master reads our files at each reload, and what only root needs only root may read."""
+        master = self.master()
+        user = processes.user_of(master.pid) if master else None
+        if master and user:
+            message = (
+                "Its master does not run as root, so it cannot read our files: no reload would take them up."
+            )
+            hint = "have its owner start it as root (its workers run as `user` says); what is not held stays as it is"
+            yield Finding(
+                "error", "master-not-root", f"process {master.pid}", message, "root", f"uid {user}", hint
+            )
 
     def _inherited(self, directives: Iterable[Placed]) -> Tuple[nginx_inherited.InheritedDirective, ...]:
         return nginx_inherited.inherited(directives, (self.paths.live, self.paths.rehearse))

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Web servers that run on this machine and are not the ones that are asked: their sites are in no survey.
+
+A second instance, one that somebody started by hand from elsewhere, one in a container, whose files and whose
+`/run/piquet` are not ours. Nothing is done about them; they are named, so that nobody takes their sites for held.
+
+Source: proc(5), /proc/PID/exe and /proc/PID/root; pid_namespaces(7).
+"""
+
+from __future__ import annotations
+
+from typing import Iterator, List
+
+from piquet.host.machine import Machine
+from piquet.host.servers.web_server import WebServer
+from piquet.host.system import processes
+from piquet.host.system.processes import Process
+from piquet.protocol.findings import Finding
+from piquet.protocol.places import ETC, LIB, RUN
+
+_SHOWN = 120
+
+
+def unasked_servers(machine: Machine) -> List[Finding]:
+    """One for each process that began a web server and is not the one that we ask.
+
+    A machine below another root, as tests make it, has no processes of its own.
+    """
+    if machine.paths.root not in ("", "/"):
+        return []
+    return [found for server in machine.servers.values() for found in _others(server)]
+
+
+def _others(server: WebServer) -> Iterator[Finding]:
+    """Those of one kind, by pid."""
+    own = server.master()
+    for one in processes.masters(server.programs):
+        if own is None or one.pid != own.pid:
+            yield _in_a_container(server, one) if processes.is_apart(one.pid) else _beside(server, one)
+
+
+def _beside(server: WebServer, process: Process) -> Finding:
+    place = f"process {process.pid}"
+    message = (
+        f"Another {server.title} runs here than the one that was asked; its sites are not in this survey."
+    )
+    hint = (
+        "they stay as they are, whatever is armed; to hold them, its owner runs it as this system's service"
+    )
+    return Finding("warning", "other-server", place, message, got=process.title[:_SHOWN], hint=hint)
+
+
+def _in_a_container(server: WebServer, process: Process) -> Finding:
+    place = f"process {process.pid}"
+    message = f"{server.title} runs in a container here, or with a root of its own: it sees other files than the host."
+    hint = (
+        f"its sites stay as they are; to hold them survey it as a host of its own, or mount {RUN} (the folder above "
+        f"it, so that it may come and go), {ETC} and {LIB} into it at the same places"
+    )
+    return Finding("warning", "server-in-container", place, message, got=process.title[:_SHOWN], hint=hint)
