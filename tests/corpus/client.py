@@ -46,7 +46,12 @@ class Response:
 
 
 def exchange(
-    address: str, port: int, sent: bytes, tls_name: str | None = None, source: str = "127.0.0.1"
+    address: str,
+    port: int,
+    sent: bytes,
+    tls_name: str | None = None,
+    source: str = "127.0.0.1",
+    timeout_s: float = _TIMEOUT_S,
 ) -> Wire:
     """Send bytes over one connection and read until the server closes it.
 
@@ -55,7 +60,7 @@ def exchange(
     """
     chunks: list[bytes] = []
     try:
-        with _opened(address, port, tls_name, source) as connection:
+        with _opened(address, port, tls_name, source, timeout_s) as connection:
             connection.sendall(sent)
             while chunk := connection.recv(65536):
                 chunks.append(chunk)
@@ -113,8 +118,8 @@ def parse(received: bytes) -> Response | None:
     return Response(int(lines[0].split(b" ")[1]), headers, body, received)
 
 
-def _opened(address: str, port: int, tls_name: str | None, source: str) -> socket.socket:
-    plain = socket.create_connection((address, port), _TIMEOUT_S, (source, 0))
+def _opened(address: str, port: int, tls_name: str | None, source: str, timeout_s: float) -> socket.socket:
+    plain = socket.create_connection((address, port), timeout_s, (source, 0))
     plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return _tls().wrap_socket(plain, server_hostname=tls_name) if tls_name else plain
 

@@ -21,6 +21,8 @@ from .likeness import Likeness
 
 WWW = "/var/lib/piquet/www-*/"
 _CONNECTIONS = 3
+_SLOW_S = 60.0
+"""Some applications are compiled at their first request, on a machine that has other things to do."""
 _ANYBODYS = (
     "connection",
     "content-length",
@@ -36,7 +38,7 @@ _ANYBODYS = (
 _FROM_INSIDE = """\
 import base64, json, socket, sys
 def ask(sent):
-    with socket.create_connection(("127.0.0.1", 80), 10) as connection:
+    with socket.create_connection(("127.0.0.1", 80), 60) as connection:
         connection.sendall(base64.b64decode(sent))
         return base64.b64encode(b"".join(iter(lambda: connection.recv(65536), b""))).decode()
 print(json.dumps([ask(sent) for sent in json.loads(QUESTIONS)]))
@@ -92,7 +94,9 @@ def ask(host: Host, asked: Sequence[Question]) -> Reading:
     outside = [question for question in asked if not question.application.is_inside]
     inside = [question for question in asked if question.application.is_inside]
     with ThreadPoolExecutor(_CONNECTIONS) as pool:
-        wires = list(pool.map(lambda q: exchange(host.ip, 80, q.sent, source="0.0.0.0"), outside))
+        wires = list(
+            pool.map(lambda q: exchange(host.ip, 80, q.sent, source="0.0.0.0", timeout_s=_SLOW_S), outside)
+        )
     wires += _ask_inside(host, inside)
     found = zip((*outside, *inside), wires, strict=True)
     return {question: parse(settled(wire).received) for question, wire in found}
