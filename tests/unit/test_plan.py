@@ -188,6 +188,7 @@ BANNER = {"phases": "[{mode: banner, start: 2026-12-17T00:00, duration: 1h, styl
 LUA, MOD_LUA = {"usable": True, "version": "5.3"}, {"lua_module": "/usr/lib/apache2/modules/mod_lua.so"}
 HANDED = {"place": "/etc/nginx/nginx.conf:7", "off": False}
 BY_LUA = {"piquet_nginx": "lua", "piquet_apache": "lua"}
+BY_CRON = {"piquet_scheduler": "cron"}
 Case = tuple[str, str, Mapping[str, str], Mapping[str, Survey | None]]
 
 NETWORK = {"open": "{networks: [192.0.2.0/24]}"}
@@ -220,9 +221,8 @@ FIRES: list[Case] = [
     ("lua-missing", "error", {}, on_apache(_variables=BY_LUA)),
     ("lua-taken", "error", {}, on_nginx(lua=LUA, own=["server server_rewrite_by_lua"], _variables=BY_LUA)),
     ("lua-awaited", "error", {}, on_apache(loadable=MOD_LUA, conditional=["lua_module"], _variables=BY_LUA)),
-    *[("lua-too-new", "error", {}, on_apache(lua=lua, _variables=BY_LUA))
-      for lua in ({"usable": True, "version": "5.4"}, {"usable": True})],
-    ("lua-too-new", "error", {}, on_apache(loadable=MOD_LUA, lua={"version": "5.4"}, _variables=BY_LUA)),
+    *[("lua-unwatched", "error", {}, on_apache(lua=lua, loadable=MOD_LUA, _variables=BY_LUA | BY_CRON))
+      for lua in ({"usable": True, "version": "5.4"}, {"usable": True}, {"version": "5.4"})],
     ("occupy-needs-lua", "error", OCCUPY, on_apache()),
     ("lua-filtered", "warning", {}, on_nginx(lua=LUA, own=["http sub_filter"], _variables=BY_LUA)),
     ("lua-filtered", "warning", {},
@@ -331,8 +331,9 @@ SILENT: list[Case] = [
     ("window-far", "", phases("2026-12-16T13:00 1h"), {}),
     ("window-too-long", "", phases("2026-12-17T00:00 1d"), {}),
     ("lua-missing", "", {}, on_apache(loadable=MOD_LUA, _variables=BY_LUA)),
-    ("lua-too-new", "", {}, on_apache(loadable=MOD_LUA, lua={"version": "5.3"}, _variables=BY_LUA)),
-    ("lua-too-new", "", {}, on_apache(lua={"usable": True, "version": "5.4"})),
+    ("lua-unwatched", "", {}, on_apache(loadable=MOD_LUA, lua={"version": "5.3"}, _variables=BY_LUA | BY_CRON)),
+    ("lua-unwatched", "", {}, on_apache(lua={"usable": True, "version": "5.4"}, _variables=BY_LUA)),
+    ("lua-unwatched", "", {}, on_apache(lua={"usable": True, "version": "5.4"}, _variables=BY_CRON)),
     ("lua-missing", "", {}, on_nginx(lua=LUA, _variables=BY_LUA)),
     ("lua-missing", "", {}, on_nginx(modules=["http_lua"], _variables=BY_LUA)),
     ("banner-hangs", "", BANNER, on_nginx(lua=LUA, own=["location add_before_body"])),

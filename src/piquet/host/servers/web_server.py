@@ -13,6 +13,7 @@ from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Set, 
 
 from piquet.host.errors import ConfigurationError
 from piquet.host.servers import complaints
+from piquet.host.state import code_files
 from piquet.host.system import commands, processes
 from piquet.host.system.paths import Paths
 from piquet.host.system.pause import pause
@@ -124,6 +125,25 @@ class WebServer:
     def reads(self) -> List[Path]:
         """Files that its configuration on disk consists of, links to them, and folders that it takes files from."""
         return []
+
+    idle_code = b""
+    """What takes the place of code that is missing, and does nothing."""
+
+    def code_file(self) -> Optional[Path]:
+        """The file of code that its configuration names; None where it needs none."""
+        return None
+
+    def lost_code(self) -> Optional[Path]:
+        """The same, if it is missing or was changed, so that requests fail."""
+        path = self.code_file()
+        return path if path and not code_files.is_intact(path) else None
+
+    def drop_code(self) -> None:
+        """Delete the configuration that names it.
+
+        Raises:
+            OSError: it cannot be deleted.
+        """
 
     def readiness(self) -> List[Finding]:
         """Why it would not show what is staged, besides what is asked of every server."""

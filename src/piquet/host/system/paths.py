@@ -27,7 +27,7 @@ class Paths:
 
     def folder_mode(self, folder: Path) -> int:
         """Of a folder that we make: what was staged is root's, pages lie where nobody can list them."""
-        for place, mode in ((self.etc, 0o700), (self.lib, 0o711)):
+        for place, mode in ((self.etc, 0o700), (self.lib, 0o711), (self.code, 0o711)):
             if folder == place or place in folder.parents:
                 return mode
         return 0o755
@@ -41,6 +41,11 @@ class Paths:
     def lib(self) -> Path:
         """Pages, and the agent's state."""
         return self.at(places.LIB)
+
+    @property
+    def code(self) -> Path:
+        """Code that workers read (0711); apart from what people delete, since without it nothing would be answered."""
+        return self.at(places.CODE_DIR)
 
     @property
     def run(self) -> Path:

@@ -13,7 +13,7 @@ import contextlib
 from dataclasses import replace
 from typing import List, Optional, Tuple
 
-from piquet.host import hook_watch, proof, reconciliation, stop_watch, stops, takedown
+from piquet.host import code_watch, hook_watch, proof, reconciliation, stop_watch, stops, takedown
 from piquet.host.errors import LockedError
 from piquet.host.machine import Machine, recover
 from piquet.host.outcome import Outcome, Request
@@ -66,9 +66,9 @@ def _waited(machine: Machine, boundary: int, seen: Tuple[object, ...]) -> bool:
 
 
 def _stamps(paths: Paths) -> Tuple[object, ...]:
-    """What changes when flags come or go, or the armed state does."""
+    """What changes when flags come or go, or the armed state or code does."""
     found: List[object] = []
-    for look in (paths.run.stat, paths.live.lstat, paths.live.stat, paths.armed.lstat):
+    for look in (paths.run.stat, paths.live.lstat, paths.live.stat, paths.armed.lstat, paths.code.stat):
         try:
             status = look()
             found.append((status.st_ino, status.st_mtime_ns))
@@ -90,6 +90,7 @@ def _reconciled(machine: Machine, request: Request) -> Outcome:
     """Decide, do it, then look at the boundaries that have passed."""
     if not _is_here(machine):
         return _nothing_here(machine)
+    code_watch.make_harmless(machine)
     is_over, findings = takedown.end_rehearsal(machine, request.verb, only_over=True)
     with contextlib.ExitStack() as stack:
         try:
@@ -107,6 +108,7 @@ def _reconciled(machine: Machine, request: Request) -> Outcome:
         actions, found = reconciliation.reconcile_now(machine, request.verb)
         findings += found
         findings += _keep_watch(machine, request)
+        findings += code_watch.look_at_code(machine, request.verb)
         if not request.options.get("boot"):  # at boot the web server is not up yet
             findings += hook_watch.look_at_hooks(machine, request.verb)
             findings += takedown.confirm_boundaries(machine, request.verb)

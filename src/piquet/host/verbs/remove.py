@@ -38,7 +38,8 @@ def run(machine: Machine, request: Request) -> Outcome:
         findings += recover(machine, request.verb)
         failures = _transact(machine, request.verb)
         findings += failures
-        reasons = {} if errors(failures) else _delete_rest(machine)
+        is_reloaded = not any(finding.code == "not-reloaded" for finding in failures)
+        reasons = {} if errors(failures) else _delete_rest(machine, with_code=is_reloaded)
     for schedule in machine.schedules.values():
         schedule.read_units()
         schedule.forget_failures()
@@ -66,6 +67,7 @@ def leftovers(machine: Machine) -> List[Path]:
         paths.lib,
         paths.run,
         paths.spool,
+        paths.code,
         paths.boot_mark,
         paths.agent,
         paths.timer_stamp,
@@ -74,12 +76,13 @@ def leftovers(machine: Machine) -> List[Path]:
 
 
 def _deletions(machine: Machine) -> List[Change]:
-    """Every installed file but the agent, which must run to the end; the manifest knows them too."""
+    """Every installed file but the agent, which must run to the end, and code; the manifest knows them too."""
     record, staged = store.installed(machine.paths), manifest.staged(machine.paths)
     names = set(record["files"]) if record else {str(r["path"]) for r in staged.files} if staged else set()
     found = [machine.paths.at(name) for name in manifest.last_loaded_first(names)]
     found = found or _unrecorded(machine)
-    return [Change(path, files.GONE) for path in found if path != machine.paths.agent]
+    left_for_later = {machine.paths.agent, machine.paths.code}
+    return [Change(path, files.GONE) for path in found if not left_for_later & {path, path.parent}]
 
 
 def _unrecorded(machine: Machine) -> List[Path]:
@@ -100,7 +103,7 @@ def _transact(machine: Machine, verb: str) -> List[Finding]:
     changes = outcome.pending([*hooked_files.removals(machine), *_deletions(machine)])
     present = machine.present()
     were_broken = {name for name, server in present.items() if not server.test().ok}
-    if not changes:
+    if not (changes or machine.paths.code.exists()):
         return []
     try:
         transaction.make_changes(machine.paths, verb, changes, list(present))
@@ -130,15 +133,17 @@ def _take_up(server: web_server.WebServer, was_broken: bool) -> List[Finding]:
         return web_server.kept(error.findings)
 
 
-def _delete_rest(machine: Machine) -> Dict[Path, str]:
-    """Our four folders, the agent's own file, the lock, and folders made for single files, where they are empty.
+def _delete_rest(machine: Machine, *, with_code: bool) -> Dict[Path, str]:
+    """Our folders, the agent's own file, the lock, and folders made for single files, where they are empty.
+
+    Code stays where a server was not reloaded and goes on reading it.
 
     Returns:
         what could not be deleted, and why.
     """
     record = store.installed(machine.paths) or {"folders": []}
     paths = machine.paths
-    for folder in (paths.spool, paths.etc, paths.run, paths.lib):
+    for folder in (paths.spool, paths.etc, paths.run, paths.lib, *([paths.code] if with_code else [])):
         shutil.rmtree(str(folder), ignore_errors=True)
     reasons: Dict[Path, str] = {}
     for path in (paths.timer_stamp, paths.agent, paths.lock, paths.recall, paths.boot_mark):

@@ -11,14 +11,14 @@ import contextlib
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Dict, List, Mapping
+from typing import Any, Dict, List, Mapping, Sequence
 
 from piquet.host import loaded, outcome, reconciliation, takedown, witnesses
 from piquet.host.errors import AgentError, PayloadError
 from piquet.host.machine import Machine, recover, this_boot, undo_open
 from piquet.host.outcome import Outcome, Request
 from piquet.host.servers import web_server
-from piquet.host.state import armed, manifest, store, transaction
+from piquet.host.state import armed, code_files, manifest, store, transaction
 from piquet.host.state.manifest import Manifest
 from piquet.host.system import files, processes
 from piquet.host.system.files import Change
@@ -39,7 +39,8 @@ def run(machine: Machine, request: Request) -> Outcome:
         if not request.is_check:
             findings += reconciliation.reconcile_now(machine, request.verb)[1]
         changes = outcome.pending(wanted(machine, request, bundle, digest))
-        is_done = not changes and loaded.is_loaded(machine, bundle) and _is_watched(machine, bundle)
+        code = code_files.missing_code(machine.paths, bundle.files)
+        is_done = not (changes or code) and loaded.is_loaded(machine, bundle) and _is_watched(machine, bundle)
         findings += refusals_to_stage(machine, bundle, digest if is_done else "") + transaction.refusals(
             changes
         )
@@ -56,7 +57,8 @@ def run(machine: Machine, request: Request) -> Outcome:
         findings += takedown.end_rehearsal(machine, request.verb)[1]  # it was of what was staged before
         if errors(findings):
             return Outcome(False, "Nothing was staged.", tuple(findings))
-        failures = _transact(machine, request.verb, bundle, digest, changes)
+        failures = _write_code(machine, request, code)
+        failures = failures or _transact(machine, request.verb, bundle, digest, changes)
     if errors(failures):
         return Outcome(False, "Staging failed; every file is as it was.", (*findings, *failures))
     return Outcome(
@@ -141,12 +143,13 @@ def wanted(machine: Machine, request: Request, bundle: Manifest, digest: str) ->
     changes = [
         manifest.change_for(paths, record, request.members.get(f"files/{record.get('sha256')}", b""), digest)
         for record in sorted(bundle.files, key=lambda r: manifest.server_rank(str(r["path"])) or 0)
+        if not code_files.is_code(str(record["path"]))
     ]
     changes.append(Change(paths.manifest, files.FILE, request.members["manifest.json"], 0o600))
     changes.append(Change(paths.plan, files.FILE, request.members["plan.json"], 0o600))
     new = {change.path for change in changes}
     before = store.installed(paths) or {"files": []}
-    old = [paths.at(name) for name in manifest.last_loaded_first(before["files"])]
+    old = [paths.at(n) for n in manifest.last_loaded_first(before["files"]) if not code_files.is_code(n)]
     return changes + [Change(path, files.GONE) for path in old if path not in new]
 
 
@@ -169,6 +172,16 @@ def _installed(machine: Machine, bundle: Manifest, digest: str, changes: List[Ch
         "staged": {"boot_id": this_boot(machine), "uptime_s": round(processes.uptime_s(), 2)},
     }
     return Change(machine.paths.installed, files.FILE, store.encode(record), 0o600)
+
+
+def _write_code(machine: Machine, request: Request, records: Sequence[Mapping[str, Any]]) -> List[Finding]:
+    """Before what names it: see `code_files`."""
+    try:
+        for record in records:
+            code_files.write_code(machine.paths, record, request.members[f"files/{record['sha256']}"])
+    except OSError as error:
+        return [Finding("error", "not-written", str(machine.paths.code), str(error))]
+    return []
 
 
 def _transact(

@@ -10,13 +10,14 @@ no section of the configuration waits for. Nothing is kept in a `Define`: every 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from piquet import answers
 from piquet.plan import HostPlan
 from piquet.protocol.http import ABOUT_PATH, ASSET_PREFIX, NONCE_HEADER, REHEARSAL_PREFIX
-from piquet.protocol.places import DROPIN
+from piquet.protocol.places import CODE_DIR, DROPIN
 from piquet.servers.apache import banner as apache_banner
 from piquet.servers.apache.conditions import (
     ASKED_FIRST,
@@ -50,10 +51,11 @@ def apache_files(view: CampaignView, host: HostPlan, server: ApacheFacts) -> Map
     if loads := loaded_modules(view.campaign, server):
         values = {**view.values(), "modules": loads}
         texts[f"{DIR}/10-load.conf"] = ("0600", _text("load", "Loads what ours needs.", values))
-    name, purpose = ("lua", "Answers in the place of sites.")
-    if not server.is_by_lua:
-        name, purpose = ("decide", "Decides who is shown what.")
-    texts[f"{DIR}/20-{name}.conf"] = ("0600", _text(name, purpose, _values(conditions, server)))
+    if server.is_by_lua:
+        texts |= _by_lua(_values(conditions, server), server)
+    else:
+        values = _values(conditions, server)
+        texts[f"{DIR}/20-decide.conf"] = ("0600", _text("decide", "Decides who is shown what.", values))
     if view.of_mode("banner"):
         values = {**view.values(), **_banner_values(conditions, server)}
         texts[f"{DIR}/15-insert.conf"] = ("0600", _text("insert", "Puts the banner into pages.", values))
@@ -68,6 +70,17 @@ def apache_files(view: CampaignView, host: HostPlan, server: ApacheFacts) -> Map
 
 def _text(template: str, purpose: str, values: Mapping[str, Any]) -> str:
     return render(f"apache/{template}.conf.j2", **{**values, "purpose": purpose})
+
+
+def _by_lua(values: Mapping[str, Any], server: ApacheFacts) -> dict[str, tuple[str, str]]:
+    """The code inside of the configuration; where that does not run, in a file that is called by what is in it."""
+    code, files = render("apache/answer.lua.j2", **values), {}
+    path = ""
+    if not server.takes_lua_inline:
+        path = f"{CODE_DIR}/{hashlib.sha256(code.encode()).hexdigest()}.lua"
+        files[path] = ("0644", code)
+    text = _text("lua", "Answers in the place of sites.", {**values, "code": code, "code_path": path})
+    return {**files, f"{DIR}/20-lua.conf": ("0600", text)}
 
 
 def _markers(conditions: Conditions) -> Iterator[tuple[str, tuple[str, str]]]:
@@ -116,6 +129,8 @@ def _lua_values(conditions: Conditions, server: ApacheFacts) -> dict[str, Any]:
     view = conditions.view
     before, after = answers.rehearsal_cookie("\n").split("\n")
     return {
+        "nonce": nonce(view.seal),
+        "bypass_link": conditions.bypass_link(),
         "phases": [_lua_phase(conditions, phase) for phase in view.phases],
         "keeps_state": not server.has_own_lua,
         "spoken_pattern": answers.language_pattern(view.campaign.languages).replace("(?P<language>", "("),

@@ -20,33 +20,32 @@ def apache_mode_findings(
     """What it lacks for the phases that are shown, and what stands in their way."""
     host, modes = host_plan.host, {phase.mode for phase in campaign.phases if phase.number in shown}
     if server.is_by_lua:
-        yield from _lua(host, server)
+        yield from _lua(host_plan, server)
     else:
         yield from _text_only(campaign, host, shown)
     yield from _loads(campaign, host, server)
     yield from _keeps(host_plan, server)
     if "occupy" in modes and not server.is_by_lua:
         message = "without mod_lua Apache cannot put a page in the place of another"
-        hint = _how_to_occupy(server)
+        hint = _how_to_occupy(host_plan, server)
         yield Finding("error", "occupy-needs-lua", host, message, "lua", server.variant, hint)
     if "banner" in modes:
         yield from _banner(campaign, host, server)
 
 
-def _lua(host: str, server: ApacheFacts) -> Iterator[Finding]:
+def _lua(host_plan: HostPlan, server: ApacheFacts) -> Iterator[Finding]:
+    host = host_plan.host
     if "setenvif_module" not in server.modules:
         message, hint = (
             "Apache runs without mod_setenvif, by which Lua is told what to do",
             "a2enmod setenvif",
         )
         yield Finding("error", "lua-needs-setenvif", host, message, "setenvif_module", hint=hint)
-    if (server.has_lua or "lua_module" in server.loadable) and not server.takes_lua_inline:
-        message = (
-            "this mod_lua does not run code that stands in a configuration: every request would get a 500"
-        )
+    if (server.has_lua or "lua_module" in server.loadable) and not _can_run(host_plan, server):
+        message = "this mod_lua runs our code from a file only, and by cron nobody would notice in time that it is gone"
         hint = "set piquet_apache to rules; to occupy a page there leave the host out, or that phase"
-        expected, got = f"Lua {' or '.join(LUA_INLINE)}", f"Lua {server.lua_version or 'of unknown version'}"
-        yield Finding("error", "lua-too-new", host, message, expected, got, hint)
+        expected, got = f"systemd, or Lua {' or '.join(LUA_INLINE)}", f"Lua {server.lua_version or '?'}, cron"
+        yield Finding("error", "lua-unwatched", host, message, expected, got, hint)
     if server.has_lua:
         return
     if "lua_module" not in server.loadable:
@@ -103,7 +102,12 @@ def _banner(campaign: Campaign, host: str, server: ApacheFacts) -> Iterator[Find
         yield Finding("error", "banner-needs-module", host, message, ", ".join(lacks), hint=hint)
 
 
-def _how_to_occupy(server: ApacheFacts) -> str:
-    if server.lua_version and not server.takes_lua_inline:
-        return f"its mod_lua is linked with Lua {server.lua_version}, which runs none of our code: leave the phase out"
+def _how_to_occupy(host_plan: HostPlan, server: ApacheFacts) -> str:
+    if server.lua_version and not _can_run(host_plan, server):
+        return "its mod_lua runs our code from a file only, which nobody watches by cron: leave the phase out"
     return "set piquet_apache to lua for it: our own file then loads mod_lua where it is not loaded"
+
+
+def _can_run(host_plan: HostPlan, server: ApacheFacts) -> bool:
+    """Our code stands in the configuration, or in a file after which systemd looks."""
+    return server.takes_lua_inline or host_plan.scheduler == "systemd"

@@ -22,7 +22,7 @@ from piquet.fleet.sites import sites_on_hosts
 from piquet.fleet.workdir import Workdir
 from piquet.load import LoadedCampaign, load_campaign, made_secret
 from piquet.plan import HostPlan, Plan, make_plan
-from piquet.protocol.places import AGENT_PATH, DEFAULT_PYTHON, ETC, HOOK_MARK, LIB, RUN, SPOOL
+from piquet.protocol.places import AGENT_PATH, CODE_DIR, DEFAULT_PYTHON, ETC, HOOK_MARK, LIB, RUN, SPOOL
 from piquet.servers.registry import SERVERS
 from piquet.verify.expectations import Expectations, phase_at
 from piquet.verify.inside.judge_host import Case
@@ -32,7 +32,7 @@ from piquet.verify.inside.moments import InsideMoment, moment_words, verify_mome
 from piquet.verify.observation import UNKNOWN_SITE, Target, Unreachable
 
 _AT_ONCE = 16
-_OUR_FOLDERS = (ETC, LIB, SPOOL, RUN, AGENT_PATH)
+_OUR_FOLDERS = (ETC, LIB, SPOOL, RUN, CODE_DIR, AGENT_PATH)
 _NO_KEY = "0" * 32
 """In the place of a key: only the paths of a bundle outside of our own folders are wanted here."""
 

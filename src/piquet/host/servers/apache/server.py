@@ -34,12 +34,12 @@ from piquet.host.servers.apache.owners import Place
 from piquet.host.servers.apache.packages import APACHE_DROPINS, APACHE_PACKAGES, APACHE_PIDS
 from piquet.host.servers.apache.tree import Read, Statement, TreeError
 from piquet.host.servers.web_server import Survey, WebServer
-from piquet.host.system import commands, processes
+from piquet.host.system import commands, files, processes
 from piquet.host.system.commands import Result
 from piquet.host.system.paths import Paths
 from piquet.host.system.platforms import Platform
 from piquet.protocol.findings import Finding
-from piquet.protocol.places import DROPIN, ETC
+from piquet.protocol.places import CODE_DIR, DROPIN, ETC
 
 _USEFUL = ("filter", "lua", "substitute")
 """Modules that the answers of more than a block need."""
@@ -52,6 +52,8 @@ _STRICT = re.compile(r"\btx\.(?:blocking_)?paranoia_level=['\"]?[2-9]", re.I)
 _LUA_LIBRARY = re.compile(rb"\bliblua-?([0-9]+\.[0-9]+)\.so")
 
 _DECIDE = f"{ETC}/apache/20-decide.conf"
+_LUA = f"{ETC}/apache/20-lua.conf"
+_CODE = re.compile(rf'^LuaQuickHandler "({re.escape(CODE_DIR)}/[0-9a-f]{{64}}\.lua)"', re.M)
 _LOAD = f"{ETC}/apache/10-load.conf"
 
 
@@ -223,6 +225,20 @@ class Apache(WebServer):
         }
         caches = ("mod_cache",) if any(read.row.name == "cacheenable" for read in reads) else ()
         return Survey(document, tuple(_unread(hosts, self._untold)), caches)
+
+    idle_code = b"function piquet_answer(r)\n  return apache2.DECLINED\nend\n"
+
+    def code_file(self) -> Optional[Path]:
+        """As our own configuration has it, where mod_lua runs no code that stands in that."""
+        try:
+            named = _CODE.search(self.paths.at(_LUA).read_text("utf-8", "replace"))
+        except OSError:
+            return None
+        return self.paths.at(named.group(1)) if named else None
+
+    def drop_code(self) -> None:
+        """Without this file nothing of ours asks for Lua."""
+        files.remove(self.paths.at(_LUA))
 
     def readiness(self) -> List[Finding]:
         """Rules that have come to the server level since the survey: with ours, virtual hosts inherit them."""
