@@ -6,6 +6,7 @@ Every command is the one that an operator types; what is claimed at the end was 
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import shutil
@@ -20,6 +21,7 @@ from pathlib import Path
 
 from piquet.verify.outside.watch import Timeline
 from testbed import Fleet
+from testbed.image import SUITES
 from tests import drive, foreign
 from tests.drive import Drill
 
@@ -81,11 +83,16 @@ class Story:
 
 def main() -> int:
     """Run the demo; 0 when everything that it claims held."""
+    parser = argparse.ArgumentParser(prog="script/demo", description=__doc__)
+    parser.add_argument(
+        "--suite", choices=SUITES, default="", help="Debian release of the hosts [this machine's]"
+    )
+    suite = parser.parse_args().suite
     story = Story(steps=9)
     story.step(
         "Three hosts", "Real Debian machines: systemd, ssh, nginx on two of them, Apache on the third."
     )
-    with Fleet({"nginx": 2, "apache": 1}) as fleet:
+    with Fleet({"nginx": 2, "apache": 1}, suite=suite) as fleet:
         kinds = foreign.plant(fleet, UNCOMPARED)
         count = sum(len(dealt) for dealt in kinds.values())
         os.environ["PIQUET_CA"] = str(fleet.ca_file)
