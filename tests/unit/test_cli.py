@@ -197,6 +197,7 @@ def test_a_plan_for_programs(folder: Path, capsys: pytest.CaptureFixture[str]) -
     assert plan(folder, "--json") == 0
     value = json.loads(capsys.readouterr().out)
     assert [host["host"] for host in value["hosts"]] == ["web1", "web2"]
+    assert all("as_usual" in host for host in value["hosts"])
     assert value["phases"][0]["start"] == (NOW + timedelta(days=1)).replace(microsecond=0).isoformat()
     assert re.fullmatch("[0-9a-f]{64}", value["digest"])
 

@@ -121,6 +121,22 @@ def test_which_sites_are_meant(sites: str, consent: str | None, expected: list[s
     assert expected == shown(plan_of(asked))
 
 
+def test_why_the_other_sites_stay_as_usual() -> None:
+    """Each with its reason, which a person at the phone will ask for; none is in two places."""
+    sites = '{include: ["*.example.org"], exclude: [a.blogs.example.org], consent: c.csv}'
+    asked = campaign("site,answer\nwww.example.org,in\nshop.example.org,out", sites=sites)
+    (planned,) = make_plan(asked, fleet(one()), AT, SERVERS).hosts
+    reasons = {site.name: site.reason for site in planned.usual}
+    shown = {entry.name for entry in planned.entries}
+    assert reasons["shop.example.org"] == "did not agree"
+    assert reasons["a.blogs.example.org"] == "excluded"
+    assert reasons["*.blogs.example.org"] == "without an answer in the consent list"
+    assert set(reasons) | shown == set(planned.known)
+    assert not set(reasons) & shown
+    (narrowed,) = make_plan(campaign(), fleet(one(), piquet_sites=["www.example.org"]), AT, SERVERS).hosts
+    assert {site.reason for site in narrowed.usual} == {"not among the sites that the inventory names"}
+
+
 def test_what_is_left_out_below_a_wildcard_is_known() -> None:
     """Or else it would fall to the wildcard: by exclude, by consent, or because the inventory narrows the host."""
     sites = '{include: ["*"], exclude: [a.blogs.example.org, "*.x.blogs.example.org"], consent: c.csv}'

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -26,6 +27,8 @@ def print_plan(
     if show_windows:
         console.print("\n".join([plan.campaign.name, *window_lines(plan.campaign, at)]) + "\n")
     console.print(_hosts(plan, show_all))
+    for line in _usual(plan, show_all):
+        console.print(line)
     for text in as_texts(finding for finding in plan.findings if finding.severity != "error"):
         console.print(f"\n{text}")
     what = sites_on_hosts((host.host, entry.name) for host in plan.hosts for entry in host.entries)
@@ -66,6 +69,21 @@ def _hosts(plan: Plan, show_all: bool) -> Table:
     return table
 
 
+def _usual(plan: Plan, show_all: bool) -> Iterator[str]:
+    """What stays as it is, by reason, the most frequent last: what is rare is what somebody has to see."""
+    groups: dict[str, dict[str, None]] = {}
+    for host in plan.hosts:
+        for site in host.usual:
+            groups.setdefault(site.reason, {})[site.name] = None
+    if groups:
+        count = len({name for names in groups.values() for name in names})
+        yield f"\n{count} {'site stays' if count == 1 else 'sites stay'} as usual:"
+    for reason, names in sorted(groups.items(), key=lambda group: (len(group[1]), group[0])):
+        shown = list(names) if show_all else list(names)[:_SHOWN]
+        more = f" … and {len(names) - len(shown)} more (--all)" if len(names) > len(shown) else ""
+        yield f"  {reason}: {', '.join(shown)}{more}"
+
+
 def _names(names: list[str], show_all: bool) -> str:
     shown = names if show_all else names[:_SHOWN]
     more = [f"… and {len(names) - len(shown)} more (--all)"] if len(names) > len(shown) else []
@@ -79,4 +97,4 @@ def _host_json(host: HostPlan) -> dict[str, Any]:
     ]
     variants = {server.provider: server.variant for server in host.providers}
     about = {"host": host.host, "address": host.address, "scheduler": host.scheduler, "variants": variants}
-    return {**about, "entries": entries}
+    return {**about, "entries": entries, "as_usual": [vars(site) for site in host.usual]}

@@ -49,6 +49,19 @@ class Entry:
     probe: Probe | None
 
 
+@dataclass(frozen=True, order=True)
+class UsualSite:
+    """One name that a host serves and that shows nothing of the campaign.
+
+    Attributes:
+        name: as the host serves it.
+        reason: why, in words that complete a heading: `excluded`.
+    """
+
+    name: str
+    reason: str
+
+
 @dataclass(frozen=True)
 class HostPlan:
     """What one host does.
@@ -63,6 +76,7 @@ class HostPlan:
         scheduler: what looks after the window there.
         health_paths: what a load balancer asks there, sorted; doors on every site of the host.
         python: absolute path of the one that runs the agent there.
+        usual: what else it serves, sorted; it is told and is no part of the plan.
     """
 
     host: str
@@ -73,6 +87,7 @@ class HostPlan:
     scheduler: Scheduler = "systemd"
     health_paths: tuple[str, ...] = ()
     python: str = DEFAULT_PYTHON
+    usual: tuple[UsualSite, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -7,17 +7,25 @@ that the campaign mentions below a wildcard site gets a treatment of its own. No
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from piquet.campaign.matching import match_pattern
 from piquet.campaign.model import Campaign, ConsentAnswer, Phase
 from piquet.fleet.model import Host, Listen, Site
-from piquet.plan.model import Entry, HostPlan, Probe
+from piquet.plan.model import Entry, HostPlan, Probe, UsualSite
 from piquet.protocol.entries import entry_key, match_site
 
 _ANY_V4 = ("", "*", "_default_", "0.0.0.0")  # noqa: S104 - compared with, never bound to
+
+_UNWILLING: Mapping[ConsentAnswer | None, str] = {
+    None: "without an answer in the consent list",
+    "out": "did not agree",
+    "message": "agreed to messages only, of which there are none",
+    "in": "in no phase",
+}
+_NOT_ASKED_FOR = "not among the sites that the inventory names"
 
 
 @dataclass(frozen=True)
@@ -57,6 +65,14 @@ class Selector:
         pattern = match_pattern(name, self.consent.keys())
         return None if pattern is None else self.consent[pattern]
 
+    def reason(self, name: str) -> str:
+        """Why a name shows nothing, where it does not."""
+        if match_pattern(name, self.exclude) is not None:
+            return "excluded"
+        if match_pattern(name, self.include) is None:
+            return "not included"
+        return _UNWILLING[self.answer(name)]
+
     def phases(self, name: str) -> tuple[int, ...]:
         """Numbers of the phases that this name takes part in."""
         if not self.is_chosen(name):
@@ -76,8 +92,30 @@ def host_plan(selector: Selector, host: Host) -> HostPlan:
     ]
     ordered = sorted(entries, key=lambda entry: (entry.provider, entry.name))
     chosen, names = tuple(ordered), tuple(known)
-    paths, python = host.health_paths, host.python
-    return HostPlan(host.name, host.address, host.servers, chosen, names, host.scheduler, paths, python)
+    return HostPlan(
+        host.name,
+        host.address,
+        host.servers,
+        chosen,
+        names,
+        host.scheduler,
+        host.health_paths,
+        host.python,
+        usual_sites(selector, {site.name for site in sites}, {*names} - {entry.name for entry in chosen}),
+    )
+
+
+def usual_sites(selector: Selector, offered: Set[str], left: Set[str]) -> tuple[UsualSite, ...]:
+    """What a host serves and does not show anything on, each with the reason.
+
+    Args:
+        selector: the rules.
+        offered: names that may be chosen.
+        left: those that show nothing.
+    """
+    return tuple(
+        UsualSite(name, selector.reason(name) if name in offered else _NOT_ASKED_FOR) for name in sorted(left)
+    )
 
 
 def _agrees(answer: ConsentAnswer | None, phase: Phase) -> bool:
