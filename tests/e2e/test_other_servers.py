@@ -37,7 +37,7 @@ def beside(host: Host, *, is_contained: bool = False) -> Iterator[None]:
     """Another server of the host's kind, started by hand with a configuration of its own."""
     text, command = BESIDE[host.provider]
     host.write_file("/root/beside.conf", text)
-    host.run(CONTAINED.format(command=command) if is_contained else command)
+    host.run(CONTAINED.format(command=command) if is_contained else f"{command} >/dev/null 2>&1 </dev/null")
     host.run("timeout 20 sh -c 'until curl -so /dev/null 127.0.0.1:8099; do sleep 0.1; done'")
     try:
         yield
@@ -79,7 +79,7 @@ def test_a_master_that_is_not_root(fleet: Fleet) -> None:
         host.run(
             "chown -R www-data /var/lib/nginx /var/log/nginx; install -o www-data /dev/null /run/nginx.pid; "
             "setpriv --reuid www-data --regid www-data --clear-groups --inh-caps +net_bind_service "
-            "--ambient-caps +net_bind_service nginx"
+            "--ambient-caps +net_bind_service nginx >/dev/null 2>&1 </dev/null"
         )
         assert found(fleet, host) == {"master-not-root": "error"}
     finally:
