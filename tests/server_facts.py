@@ -19,5 +19,6 @@ def made_facts(
 ) -> ServerFacts:
     """A server that runs, is well, and goes the way that is always there."""
     kind = SERVERS[provider]
-    common = {"variant": kind.plain, **more}
+    usual = {"lua_version": "5.3"} if provider == "apache" else {}
+    common = {"variant": kind.plain, **usual, **more}
     return _FACTS[provider](provider, version, kind.dropin_example, modules, True, "", True, **common)

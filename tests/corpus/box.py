@@ -2,10 +2,10 @@
 """A private root in which a real server runs with production paths, under a clock that the test holds still.
 
 The server is started in a mount and PID namespace of its own, changed into a folder that looks like a host:
-`/usr` is the machine's; `/etc`, `/var`, `/run` and `/srv` are plain folders below `Box.root`. So `/etc/piquet`,
-`/var/lib/piquet` and `/run/piquet` hold the very bytes that a host would get, the test reads and writes them from
-outside as ordinary files, and nothing of the machine is touched. All processes of a box end with the one that was
-started, also when the test is killed.
+`/usr` is the machine's, or that of an image of another Debian release (`system`), but for `/usr/local/lib`; `/etc`,
+`/var`, `/run` and `/srv` are plain folders below `Box.root`. So `/etc/piquet`, `/var/lib/piquet` and `/run/piquet` hold
+the very bytes that a host would get, the test reads and writes them from outside as ordinary files, and nothing of the
+machine is touched. All processes of a box end with the one that was started, also when the test is killed.
 
 The clock is libfaketime's: `set_clock` writes `/etc/faketimerc` in the box, which the server reads at every look at
 the time. Only the calendar is faked, not the monotonic clock by which servers wait. Needs root (mounts), as the rest
@@ -24,12 +24,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from testbed.image import ready_image
+
 ADDRESS = "127.0.0.1"
-_ENTER = """
-root=$1; shift
-for folder in usr dev; do mount --rbind "/$folder" "$root/$folder"; done
+_LOCAL = "/usr/local/lib"
+"""A folder of the box's own below `/usr`: what is ours there is not the machine's."""
+_ENTER = f"""
+root=$1 system=$2; shift 2
+mount --rbind "$system/usr" "$root/usr"
+mount --rbind /dev "$root/dev"
+mount --bind "$root/local" "$root{_LOCAL}"
 for folder in bin lib lib64 sbin; do
-    if [ -d "$root/$folder" ] && [ ! -L "$root/$folder" ]; then mount --bind "/$folder" "$root/$folder"; fi
+    if [ -d "$root/$folder" ] && [ ! -L "$root/$folder" ]; then mount --bind "$system/$folder" "$root/$folder"; fi
 done
 mount -t proc proc "$root/proc"
 exec chroot "$root" "$@"
@@ -40,12 +46,29 @@ _ETC = (
     "nginx/uwsgi_params", "nginx/scgi_params",
 )  # fmt: skip
 _FOLDERS = (
-    "usr", "dev", "proc", "tmp", "srv", "run/lock/apache2", "run/apache2", "etc/piquet", "etc/nginx/conf.d",
+    "usr", "local", "dev", "proc", "tmp", "srv", "run/lock/apache2", "run/apache2", "etc/piquet", "etc/nginx/conf.d",
     "etc/nginx/http.d", "etc/nginx/late.d", "etc/apache2/conf.d",
     "etc/nginx/sites-enabled", "etc/apache2/mods-enabled", "etc/apache2/conf-enabled", "etc/apache2/sites-enabled",
     "var/lib/nginx", "var/log/nginx", "var/log/apache2", "var/cache/apache2/mod_cache_disk",
 )  # fmt: skip
 _READY_S = 15.0
+_chosen = {"suite": ""}
+
+
+def choose_suite(suite: str) -> None:
+    """From now on boxes have the programs of that Debian release; "" for this machine's own."""
+    _chosen["suite"] = suite
+
+
+def system() -> Path:
+    """Whose `/usr` and `/etc` boxes have: the machine's, or those of an image, which is made if need be."""
+    return ready_image(suite=_chosen["suite"]) if _chosen["suite"] else Path("/")
+
+
+def of_system(*argv: str) -> str:
+    """What a program of that system says, on both of its outputs."""
+    done = subprocess.run(["chroot", str(system()), *argv], capture_output=True, text=True, check=True)
+    return done.stdout + done.stderr
 
 
 class Box:
@@ -62,13 +85,13 @@ class Box:
         (root / "var/run").symlink_to("/run")
         (root / "var/lock").symlink_to("/run/lock")
         for name in _ETC:
-            if Path("/etc", name).exists():
+            if (there := system() / "etc" / name).exists():
                 (root / "etc" / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(Path("/etc", name), root / "etc" / name)
+                shutil.copy(there, root / "etc" / name)
         self.clean_caches()
 
     def _like_the_machine(self, name: str) -> None:
-        there = Path("/", name)
+        there = system() / name
         if there.is_symlink():
             (self.root / name).symlink_to(there.readlink())
         elif there.is_dir():
@@ -76,6 +99,8 @@ class Box:
 
     def path(self, absolute: str) -> Path:
         """Where a path of the box is on the machine."""
+        if absolute.startswith(f"{_LOCAL}/"):
+            return self.root / "local" / absolute[len(_LOCAL) + 1 :]
         return self.root / absolute.lstrip("/")
 
     def write(self, absolute: str, content: bytes, mode: int = 0o644) -> None:
@@ -138,7 +163,8 @@ class Box:
             "--fork",
             "--kill-child=KILL",
         ]
-        return [*enter, "sh", "-ec", _ENTER, "sh", str(self.root), "/usr/bin/env", "-i", *environment, *argv]
+        into = ["sh", "-ec", _ENTER, "sh", str(self.root), str(system())]
+        return [*enter, *into, "/usr/bin/env", "-i", *environment, *argv]
 
 
 def faketime_library() -> str:
@@ -147,10 +173,10 @@ def faketime_library() -> str:
     Raises:
         FileNotFoundError: the package libfaketime is not installed.
     """
-    found = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
+    found = sorted((system() / "usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
     if not found:
         raise FileNotFoundError("libfaketimeMT.so.1 is missing; install the package libfaketime")
-    return str(found[0])
+    return f"/{found[0].relative_to(system())}"
 
 
 def _wait_for(process: subprocess.Popen[str], port: int) -> None:

@@ -9,14 +9,21 @@ from typing import Any
 
 import pytest
 
+from .box import choose_suite
 from .kinds import Kind, Provider, load
 from .main_files import MainFile
 from .page_judge import Count
 from .runner import Tally
-from .servers import Server, plant, upstream
+from .servers import Server, lacking, plant, upstream
 
 Planter = Callable[..., Server]
 _COUNTS = pytest.StashKey[list[str]]()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def of_suite(request: pytest.FixtureRequest) -> None:
+    """Boxes have the servers of the Debian release that was asked for."""
+    choose_suite(request.config.getoption("--suite"))
 
 
 @pytest.fixture(scope="session")
@@ -27,11 +34,17 @@ def application() -> Iterator[int]:
 
 
 @pytest.fixture
-def planted(tmp_path: Path, application: int) -> Planter:
-    """Plant a server with all kinds, or with those of the given names."""
+def planted(tmp_path: Path, application: int, request: pytest.FixtureRequest) -> Planter:
+    """Plant a server with all kinds, or with those of the given names; whose modules are not there are left out."""
+    shown = request.config.stash.setdefault(_COUNTS, [])
 
     def plant_some(provider: Provider, *names: str, main: MainFile | None = None, **loaded: Any) -> Server:
-        return plant(provider, _chosen(provider, names), tmp_path / provider, application, main, **loaded)
+        chosen = _chosen(provider, names)
+        lacks = {kind.name: missing for kind in chosen if (missing := lacking(kind))}
+        if lacks:
+            shown.append(f"left out for want of a module of {provider}: {lacks}")
+        kinds = tuple(kind for kind in chosen if kind.name not in lacks)
+        return plant(provider, kinds, tmp_path / provider, application, main, **loaded)
 
     return plant_some
 

@@ -8,10 +8,10 @@ selected is worked out here once more, by the words of the design and not by piq
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import repeat
 from types import MappingProxyType
 
@@ -43,6 +43,7 @@ from piquet.servers.view import campaign_view
 from tests.server_facts import made_facts
 
 from . import bannered
+from .box import of_system, system
 from .cases import Case
 from .client import Response, Wire, parse
 from .kinds import BASE_MODULES, Ask, Kind, Provider, modules
@@ -426,6 +427,7 @@ def plain_facts(provider: Provider, kinds: tuple[Kind, ...], *, server_rules: bo
         substitutes=_users_of(kinds, apache_owners.substitutes),
         recached=_users_of(kinds, apache_owners.says_lifetime, is_behind=True),
         retyped=_users_of(kinds, apache_owners.retypes),
+        lua_version=_lua_version(),
         has_own_lua=any(re.search("^ *<?Lua", kind.text, re.MULTILINE) for kind in kinds),
     )
 
@@ -445,13 +447,21 @@ def _read_alone(text: str, is_behind: bool) -> Iterator[apache_tree.Read]:
 
 
 def _nginx_version() -> str:
-    """Of the nginx of this machine, as a survey reads it."""
-    said = subprocess.run(["/usr/sbin/nginx", "-v"], capture_output=True, text=True, check=True).stderr
+    """Of the nginx that boxes have, as a survey reads it."""
+    said = of_system("/usr/sbin/nginx", "-v")
     return said.rpartition("/")[2].split()[0]
 
 
+@cache
+def _lua_version() -> str:
+    """That the boxes' mod_lua is linked with."""
+    (module,) = (system() / "usr/lib/apache2/modules").glob("mod_lua.so")
+    (version,) = set(re.findall(rb"\bliblua([0-9.]+)\.so", module.read_bytes()))
+    return str(version, "ascii")
+
+
 def _nginx_modules() -> set[str]:
-    said = subprocess.run(["/usr/sbin/nginx", "-V"], capture_output=True, text=True, check=True).stderr
+    said = of_system("/usr/sbin/nginx", "-V")
     return nginx.modules(said, Configuration())
 
 

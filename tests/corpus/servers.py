@@ -16,14 +16,14 @@ from pathlib import Path
 from piquet.protocol.places import FIRST_DROPIN
 from tests.ports import free_ports
 
-from .box import ADDRESS, Box
+from .box import ADDRESS, Box, system
 from .kinds import HERE, Kind, Places, Provider, modules, plant_root
 from .main_files import MainFile
 
 _SITES = {"nginx": "/etc/nginx/sites-enabled", "apache": "/etc/apache2/sites-enabled"}
 START = {"nginx": ["/usr/sbin/nginx"], "apache": ["/usr/sbin/apache2", "-D", "FOREGROUND"]}
 _TEST = {"nginx": ["/usr/sbin/nginx", "-t", "-q"], "apache": ["/usr/sbin/apache2", "-t"]}
-_NGINX_MODULES = "/usr/lib/nginx/modules"
+_NGINX_MODULES, _APACHE_MODULES = "/usr/lib/nginx/modules", "/usr/lib/apache2/modules"
 _LUA, _HEADERS_MORE = ("ndk_http_module", "ngx_http_lua_module"), ("ngx_http_headers_more_filter_module",)
 _BESIDE = {".rules": "/etc/nginx/{name}.rules", ".pam": "/etc/pam.d/nginx"}
 """Files that lie beside a kind of nginx, by their ending → where they are on the host."""
@@ -158,6 +158,16 @@ def _plant_apache(box: Box, kinds: tuple[Kind, ...], places: Places, main: MainF
     for number, module in enumerate(loaded):
         line = f"LoadModule {module}_module /usr/lib/apache2/modules/mod_{module}.so\n"
         box.write(f"/etc/apache2/mods-enabled/{number:02d}-{module}.load", line.encode())
+
+
+def lacking(kind: Kind) -> tuple[str, ...]:
+    """Modules of a kind that the boxes' system does not have."""
+    folder, name = {
+        "nginx": (_NGINX_MODULES, "{}.so"),
+        "apache": (_APACHE_MODULES, "mod_{}.so"),
+    }[kind.provider]
+    there = system() / folder.lstrip("/")
+    return tuple(module for module in kind.modules if not (there / name.format(module)).exists())
 
 
 def make_certificate(cert: Path, key: Path) -> None:
