@@ -169,7 +169,7 @@ def ready_image(recipe: Recipe = BASE, suite: str = "") -> Path:
     if image.is_dir():
         return image
     image.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(image.parent / "lock"):
+    with _locked(image.with_name(f"{image.name}.lock")):
         if not image.is_dir():
             _build(image, recipe, suite or own_suite())
     return image

@@ -15,6 +15,7 @@ from testbed import Fleet
 from testbed.host import Provider
 from testbed.image import SUITES
 from tests import figures
+from tests.suites import mixed_fleet
 
 # Two busy cores: an example is not wrong because it was slow. The seed is ours to choose, where CI is set in the
 # environment, too, which would have hypothesis draw from the code of each test.
@@ -31,8 +32,6 @@ ORDINARY_SEED = 20261217
 """What lands is judged by the same examples each time; the full matrix looks for others."""
 
 FLEET: dict[Provider, int] = {"nginx": 2, "apache": 1}
-MIXED = {"nginx2": "bullseye", "apache1": "trixie"}
-"""Hosts of it that run another Debian release than this machine."""
 LONG_FLEET: dict[Provider, int] = {"nginx": 3, "apache": 3}
 
 
@@ -122,7 +121,7 @@ def fleet(request: pytest.FixtureRequest) -> Iterator[Fleet]:
     """
     counts = LONG_FLEET if request.config.getoption("--long") else FLEET
     suite = request.config.getoption("--suite")
-    with Fleet(counts, suite=suite, suites={} if suite else MIXED) as booted:
+    with Fleet(counts, suite=suite, suites={} if suite else mixed_fleet()) as booted:
         capture = request.config.pluginmanager.getplugin("capturemanager")
         with capture.global_and_fixture_disabled():
             print(f"\nfleet of {len(booted.hosts)} hosts booted in {booted.boot_s:.1f} s", file=sys.stderr)

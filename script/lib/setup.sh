@@ -10,6 +10,7 @@
 #   setup_modules     Apache modules whose packages would switch this machine's Apache to another MPM, only unpacked
 #   setup_browser     a Chromium for the tests on pages
 #   setup_hosts       what boots test hosts, and their base image
+#   setup_suites      the base images of the other Debian releases that the mixed fleet of the tests runs
 
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 export LC_ALL=C.UTF-8 # Ansible refuses other encodings, and messages are compared
@@ -161,4 +162,23 @@ setup_hosts() {
   [ "$(id -u)" -eq 0 ] || fail "test hosts need root" "run it again with sudo"
   setup_packages systemd-container mmdebstrap iproute2 openssh-client ca-certificates
   python -m testbed image --check 2>/dev/null || quietly "base image of the test hosts" python -m testbed image
+}
+
+setup_suites() {
+  local suite building=()
+  for suite in $(python -m tests.suites); do
+    python -m testbed image --suite "$suite" --check 2>/dev/null || building+=("$suite")
+  done
+  [ "${#building[@]}" -eq 0 ] || quietly "base images of ${building[*]}" build_images "${building[@]}"
+}
+
+# Side by side: each of them mostly waits for the mirror.
+build_images() {
+  local suite build builds=() failed=0
+  for suite in "$@"; do
+    python -m testbed image --suite "$suite" &
+    builds+=("$!")
+  done
+  for build in "${builds[@]}"; do wait "$build" || failed=1; done
+  return "$failed"
 }
