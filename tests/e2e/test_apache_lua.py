@@ -125,3 +125,20 @@ def test_code_that_somebody_deletes_is_a_stop(fleet: Fleet, host: Host, tmp_path
     finally:
         drive.run_verb(fleet, "remove", only=[host])
     assert ask(host, NAME) == usual
+
+
+def test_remove_leaves_code_that_a_server_still_reads(fleet: Fleet, host: Host, tmp_path: Path) -> None:
+    """Where its owner has broken the configuration nothing makes it forget: that is told, a second remove ends it."""
+    usual, broken = ask(host, NAME), "/etc/apache2/conf-enabled/e2e-broken.conf"
+    try:
+        armed(fleet, host, tmp_path, 60)
+        host.write_file(broken, "Nonsense\n")
+        done = drive.run_verb(fleet, "remove", only=[host], check=False)
+        assert done.returncode
+        assert CODE in done.stdout
+        assert [ask(host, NAME) for _ in range(20)] == [usual] * 20
+    finally:
+        host.run(f"rm -f {broken}")
+        drive.run_verb(fleet, "remove", only=[host])
+    assert host.run(f"ls -d {CODE}", check=False).stdout == ""
+    assert ask(host, NAME) == usual

@@ -15,7 +15,7 @@ from piquet import resources
 from piquet.bundle import agent_zipapp, build_bundles, payload
 from piquet.errors import BundleError
 from piquet.host.servers.apache.server import Apache
-from piquet.protocol.places import AGENT_PATH
+from piquet.protocol.places import AGENT_PATH, CODE_DIR
 from piquet.servers.nginx.sites import site_rows
 from tests.render.samples import CAMPAIGN, KEY, PHASE, SECRET, WWW, facts, host, pages, plan
 
@@ -71,6 +71,21 @@ def test_apache_keeps_the_secret_in_private_files() -> None:
     assert not [
         file.path for file in bundle.files if file.path.endswith(".conf") and b"Define " in file.content
     ]
+
+
+def test_code_in_a_file_of_its_own_holds_no_secret() -> None:
+    """Workers read it, so anybody's application may; it is called by its digest, and loaded only where it is there."""
+    server = replace(facts("apache"), variant="lua", lua_version="5.4")
+    (bundle,) = build_bundles(plan(host("a.example.org", server=server)), pages(), SECRET, KEY)
+    (code,) = [file for file in bundle.files if file.path.startswith(CODE_DIR)]
+    assert code.path == f"{CODE_DIR}/{code.sha256}.lua"
+    assert (code.mode, SECRET.encode() in code.content, b"seal" in code.content) == ("0644", False, False)
+    text = next(file.content.decode() for file in bundle.files if file.path.endswith("20-lua.conf"))
+    assert f'<IfFile "{code.path}">\nLuaQuickHandler "{code.path}" piquet_answer\n</IfFile>' in text
+    inline = replace(server, lua_version="5.3")
+    (other,) = build_bundles(plan(host("a.example.org", server=inline)), pages(), SECRET, KEY)
+    assert not [file for file in other.files if file.path.startswith(CODE_DIR)]
+    assert code.content in next(file.content for file in other.files if file.path.endswith("20-lua.conf"))
 
 
 def test_no_secret_no_way_in() -> None:

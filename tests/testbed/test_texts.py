@@ -43,6 +43,16 @@ def test_sources_are_the_machines_own_distribution_only() -> None:
     assert image.source_lines(TARGETS, "trixie") == expected
 
 
+def test_another_release_comes_from_the_same_archives() -> None:
+    """Each archive's line with that release's name in the place of the machine's own, and nothing else changed."""
+    own = image.source_lines(TARGETS, "trixie")
+    assert image.lines_of_suite(own, "trixie", "bullseye") == (
+        "deb http://mirror.example/debian/ bullseye main",
+        "deb http://mirror.example/debian/ bullseye-updates main",
+        "deb http://security.example/ bullseye-security main",
+    )
+
+
 def test_no_source_for_the_suite_is_an_error() -> None:
     """A machine without sources is told so before anything is downloaded."""
     with pytest.raises(TestbedError, match="no source for noble"):
