@@ -57,6 +57,7 @@ BASE = Recipe(
         "dbus",
         "iproute2",
         "libfaketime",
+        "libnginx-mod-http-headers-more-filter",
         "libnginx-mod-http-lua",
         "nginx",
         "openssh-server",
@@ -70,8 +71,9 @@ BASE = Recipe(
     ),
     (
         f'chroot "$1" a2enmod --quiet {" ".join(APACHE_MODULES)}',
-        # Lua is there for a test to load, and is loaded nowhere else.
-        'rm -f "$1"/etc/nginx/modules-enabled/*-mod-http-lua.conf "$1"/etc/nginx/modules-enabled/*-mod-http-ndk.conf',
+        # Modules are there for a test to load, and are loaded nowhere else.
+        'rm -f "$1"/etc/nginx/modules-enabled/*-mod-http-lua.conf "$1"/etc/nginx/modules-enabled/*-mod-http-ndk.conf '
+        '"$1"/etc/nginx/modules-enabled/*-mod-http-headers-more-filter.conf',
         'rm -f "$1"/etc/ssh/ssh_host_*_key* "$1"/etc/apt/sources.list "$1"/etc/apt/apt.conf.d/99mmdebstrap',
         'systemctl --root="$1" --quiet enable systemd-networkd.service ssh.service',
         'systemctl --root="$1" --quiet mask apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer '
