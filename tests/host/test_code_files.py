@@ -42,7 +42,12 @@ def test_what_nobody_names_goes_after_a_while(tmp_path: Path) -> None:
     code_files.sweep_code(paths, [])
     assert path.exists()
     os.utime(path, (time.time() - 3600,) * 2)
+    code_files.touch_others(paths, [RECORD])
     code_files.sweep_code(paths, [path])
     assert path.exists()
+    code_files.touch_others(paths, [])
+    code_files.sweep_code(paths, [])
+    assert path.exists(), "it counts from when nobody named it any more"
+    os.utime(path, (time.time() - 3600,) * 2)
     code_files.sweep_code(paths, [])
     assert not paths.code.exists()

@@ -8,6 +8,7 @@ that people delete when they mean to stop a strike.
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import Any, Collection, List, Mapping
@@ -48,6 +49,18 @@ def write_code(paths: Paths, record: Mapping[str, Any], data: bytes) -> None:
     path = paths.at(str(record["path"]))
     files.make_folder(path.parent, paths.folder_mode(path.parent))
     files.write_now(path, data, int(record["mode"], 8))
+
+
+def touch_others(paths: Paths, records: Collection[Mapping[str, Any]]) -> None:
+    """From now on the others are not named any more: `sweep_code` counts from here.
+
+    Raises:
+        OSError: that cannot be written.
+    """
+    named = {paths.at(str(record["path"])) for record in records}
+    for path in paths.code.iterdir() if paths.code.is_dir() else ():
+        if path not in named:
+            os.utime(str(path))
 
 
 def sweep_code(paths: Paths, named: Collection[Path]) -> None:

@@ -57,7 +57,7 @@ def run(machine: Machine, request: Request) -> Outcome:
         findings += takedown.end_rehearsal(machine, request.verb)[1]  # it was of what was staged before
         if errors(findings):
             return Outcome(False, "Nothing was staged.", tuple(findings))
-        failures = _write_code(machine, request, code)
+        failures = _write_code(machine, request, bundle, code)
         failures = failures or _transact(machine, request.verb, bundle, digest, changes)
     if errors(failures):
         return Outcome(False, "Staging failed; every file is as it was.", (*findings, *failures))
@@ -174,11 +174,14 @@ def _installed(machine: Machine, bundle: Manifest, digest: str, changes: List[Ch
     return Change(machine.paths.installed, files.FILE, store.encode(record), 0o600)
 
 
-def _write_code(machine: Machine, request: Request, records: Sequence[Mapping[str, Any]]) -> List[Finding]:
+def _write_code(
+    machine: Machine, request: Request, bundle: Manifest, records: Sequence[Mapping[str, Any]]
+) -> List[Finding]:
     """Before what names it: see `code_files`."""
     try:
         for record in records:
             code_files.write_code(machine.paths, record, request.members[f"files/{record['sha256']}"])
+        code_files.touch_others(machine.paths, bundle.files)
     except OSError as error:
         return [Finding("error", "not-written", str(machine.paths.code), str(error))]
     return []
