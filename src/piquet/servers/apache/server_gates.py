@@ -37,6 +37,9 @@ def _trace(host: str, server: ApacheFacts) -> Iterator[Finding]:
 
 
 def _own_rules(host: str, server: ApacheFacts) -> Iterator[Finding]:
+    """By rules; the quick handler of Lua comes before all of them."""
+    if server.is_by_lua:
+        return
     if server.own_rules_first:
         message = (
             "by RewriteOptions own rules come first, and those that answer ([R], [G], [F]) win over a block"
