@@ -38,14 +38,14 @@ def run(machine: Machine, request: Request) -> Outcome:
         findings += recover(machine, request.verb)
         failures = _transact(machine, request.verb)
         findings += failures
-        is_reloaded = not any(finding.code == "not-reloaded" for finding in failures)
-        reasons = {} if errors(failures) else _delete_rest(machine, with_code=is_reloaded)
+        kept = [finding.subject for finding in failures if finding.code == "not-reloaded"]
+        is_read = any(machine.servers[name].idle_code for name in kept)
+        reasons = {} if errors(failures) else _delete_rest(machine, with_code=not is_read)
     for schedule in machine.schedules.values():
         schedule.read_units()
         schedule.forget_failures()
     left = leftovers(machine)
     findings += [Finding("error", "left", str(p), "It is still there.", got=reasons.get(p, "")) for p in left]
-    kept = [finding.subject for finding in failures if finding.code == "not-reloaded"]
     return Outcome(was_there, _sentence(machine, was_there, bool(left), kept), tuple(findings))
 
 
