@@ -150,6 +150,9 @@ class Judge:
         if question.is_selected:
             assets = answers.asset_names(self._bodies, phase.number) if phase else ()
             answer = answers.expect(self._campaign, phase, request, self._secret, assets)
+        if answer.kind == "usual" and answer.is_apart:
+            must_say = question.application.provider == "apache"
+            return self.usual[question].difference_apart(got, must_say=must_say)
         if answer.kind == "usual":
             return self.usual[question].difference(got)
         if got is None:

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 
+from piquet.protocol.http import TARGETED
 from tests.corpus.client import Response
 
 # An instant is one word, so that what differed in its seconds may later differ in its minutes.
@@ -40,6 +41,11 @@ class Text:
     def fits(self, other: bytes) -> bool:
         """Whether another reading is alike."""
         return self.pattern.fullmatch(other) is not None
+
+
+LIFETIMES = frozenset({"cache-control", "expires", *(name.lower() for name in TARGETED)})
+"""Headers by which caches are told what to keep."""
+_OK = 200
 
 
 @dataclass(frozen=True)
@@ -70,6 +76,20 @@ class Likeness:
             if not text.fits(value):
                 return f"{name}: {value!r} instead of {text.pattern.pattern!r}"
         return "" if self.body.fits(got.body) else f"another body, of {len(got.body)} bytes"
+
+    def difference_apart(self, got: Response | None, *, must_say: bool) -> str:
+        """The same of an answer that few may see: caches are told not to keep it, and nothing else is another.
+
+        Args:
+            got: the answer.
+            must_say: whether that has to be told; nginx leaves an owner's own `add_header` in its place.
+        """
+        if got is None:
+            return "no answer"
+        alike = replace(self, headers=tuple(pair for pair in self.headers if pair[0] not in LIFETIMES))
+        bare = replace(got, headers=tuple(pair for pair in got.headers if pair[0] not in LIFETIMES))
+        is_told = "no-store" in ", ".join(got.values("cache-control")) or got.status != _OK
+        return alike.difference(bare) or ("" if is_told or not must_say else "a cache may keep it")
 
     @property
     def masked_headers(self) -> int:

@@ -61,6 +61,16 @@ def test_all_else_may_not(old: bytes, new: bytes) -> None:
     assert TWO.difference(changed(old, new)) != ""
 
 
+def test_what_few_may_see_tells_caches_so_and_is_alike_else() -> None:
+    """Only headers for caches may come or go, and one that forbids them to keep it has to."""
+    kept, told = b"Content-Type", b"Expires: 0\r\nCache-Control: private, no-store\r\nContent-Type"
+    assert TWO.difference(changed(kept, told)) != ""
+    assert TWO.difference_apart(changed(kept, told), must_say=True) == ""
+    assert TWO.difference_apart(changed(kept, kept), must_say=True) == "a cache may keep it"
+    assert TWO.difference_apart(changed(kept, kept), must_say=False) == ""
+    assert TWO.difference_apart(changed(b"Good day", b"Good night"), must_say=False) != ""
+
+
 def test_no_answer_is_not_alike() -> None:
     """A closed connection is a difference."""
     assert TWO.difference(None) == "no answer"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from piquet.campaign.model import Phase
+from piquet.controller.survey import survey_findings
 from piquet.load import bypass_secret, load_campaign
 from testbed import Fleet
 from testbed.host import Host
@@ -181,7 +182,10 @@ class WholeCampaign:
         kept = {
             host.name: json.loads((surveys / f"{host.name}.json").read_text("utf-8")) for host in self.fleet
         }
-        return {name: [finding["code"] for finding in survey["findings"]] for name, survey in kept.items()}
+        return {
+            name: sorted({finding.code for finding in survey_findings(name, survey)})
+            for name, survey in kept.items()
+        }
 
     def _on_all(self, act: Callable[[Host], Result]) -> dict[str, Result]:
         """The same on all hosts at once; host name → what came of it."""
