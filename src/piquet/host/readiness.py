@@ -25,9 +25,13 @@ def readiness(machine: Machine, staged: Manifest) -> List[Finding]:
 
 
 def _agent(machine: Machine) -> List[Finding]:
-    """The schedule calls the installed file by itself, with the Python that is named in it and not with this one."""
-    program = str(machine.paths.at(AGENT_PATH))
-    ran = commands.execute([program, "reconcile", "--check"])
+    """The schedule calls the installed file by itself, with the Python that is named in it and not with this one.
+
+    Whether it is there, and what was staged, others ask.
+    """
+    if not machine.paths.agent.exists():
+        return []
+    ran = commands.execute([str(machine.paths.agent), "reconcile", "--check"])
     if ran.ok or "unrecognized arguments" in ran.output:  # an older one, of another plan: it starts, too
         return []
     message = "The installed agent does not run here, so nothing would watch the window."
