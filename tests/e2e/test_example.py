@@ -51,7 +51,9 @@ def test_the_example_runs(fleet: Fleet, tmp_path: Path) -> None:
         plan = _run(folder, "piquet", "plan", "-i", "hosts.yml", "campaign/campaign.yml")
         assert "www.example.org" in plan
         assert "*.blogs.example.org" in plan
-        assert "urgences.example.org" not in plan and "hopital.example.org" not in plan
+        shown, usual = plan.split("as usual:\n", 1)
+        assert "urgences.example.org" not in shown and "hopital.example.org" not in shown
+        assert "excluded: urgences.example.org" in usual and "did not agree: hopital.example.org" in usual
     finally:
         _run(folder, "ansible-playbook", "piquet.fleet.remove", "-i", "hosts.yml")
         for host in (web1, web2):

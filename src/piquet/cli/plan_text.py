@@ -15,6 +15,7 @@ from piquet.campaign.spoken import window_lines
 from piquet.findings import as_texts
 from piquet.fleet.sites import sites_on_hosts
 from piquet.plan import HostPlan, Plan
+from piquet.plan.selection import NOT_NAMED
 
 _SHOWN = 8
 
@@ -70,16 +71,21 @@ def _hosts(plan: Plan, show_all: bool) -> Table:
 
 
 def _usual(plan: Plan, show_all: bool) -> Iterator[str]:
-    """What stays as it is, by reason, the most frequent last: what is rare is what somebody has to see."""
-    groups: dict[str, dict[str, None]] = {}
-    for host in plan.hosts:
-        for site in host.usual:
-            groups.setdefault(site.reason, {})[site.name] = None
-    if groups:
-        count = len({name for names in groups.values() for name in names})
-        yield f"\n{count} {'site stays' if count == 1 else 'sites stay'} as usual:"
+    """Sites that show nothing on any host, by reason, the most frequent last: what is rare has to be seen."""
+    chosen = {entry.name for host in plan.hosts for entry in host.entries}
+    reasons: dict[str, str] = {}
+    for site in sorted(site for host in plan.hosts for site in host.usual if site.name not in chosen):
+        if (
+            reasons.get(site.name, NOT_NAMED) == NOT_NAMED
+        ):  # where another host has a better reason, it is that
+            reasons[site.name] = site.reason
+    if reasons:
+        yield f"\n{len(reasons)} {'site stays' if len(reasons) == 1 else 'sites stay'} as usual:"
+    groups: dict[str, list[str]] = {}
+    for name, reason in reasons.items():
+        groups.setdefault(reason, []).append(name)
     for reason, names in sorted(groups.items(), key=lambda group: (len(group[1]), group[0])):
-        shown = list(names) if show_all else list(names)[:_SHOWN]
+        shown = names if show_all else names[:_SHOWN]
         more = f" … and {len(names) - len(shown)} more (--all)" if len(names) > len(shown) else ""
         yield f"  {reason}: {', '.join(shown)}{more}"
 

@@ -25,7 +25,8 @@ _UNWILLING: Mapping[ConsentAnswer | None, str] = {
     "message": "agreed to messages only, of which there are none",
     "in": "in no phase",
 }
-_NOT_ASKED_FOR = "not among the sites that the inventory names"
+NOT_NAMED = "not among the sites that the inventory names"
+"""The reason of what `piquet_sites` and its like leave out."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ def usual_sites(selector: Selector, offered: Set[str], left: Set[str]) -> tuple[
         left: those that show nothing.
     """
     return tuple(
-        UsualSite(name, selector.reason(name) if name in offered else _NOT_ASKED_FOR) for name in sorted(left)
+        UsualSite(name, selector.reason(name) if name in offered else NOT_NAMED) for name in sorted(left)
     )
 
 
