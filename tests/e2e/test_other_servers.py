@@ -84,7 +84,8 @@ def test_a_master_that_is_not_root(fleet: Fleet) -> None:
     try:
         host.run(
             "chown -R www-data /var/lib/nginx; install -o www-data /dev/null /run/nginx.pid; "
-            "setpriv --reuid www-data --regid www-data --clear-groups nginx -c /srv/plain.conf >/dev/null 2>&1 </dev/null"
+            "setpriv --reuid www-data --regid www-data --clear-groups nginx -c /srv/plain.conf >/dev/null 2>&1 "
+            "</dev/null"
         )
         assert found(fleet, host) == {"master-not-root": "error"}
     finally:
