@@ -6,6 +6,7 @@ Used by the demo and by the end-to-end tests, which share one fleet.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Set
 from pathlib import Path
 
@@ -37,9 +38,7 @@ def plant(fleet: Fleet, without: Set[str] = frozenset()) -> dict[str, tuple[Kind
     nginx, kinds = fleet.of("nginx"), {p: _kinds(p, without) for p in PROVIDERS}
     dealt = {host.name: _dealt(kinds["nginx"], number, len(nginx)) for number, host in enumerate(nginx)}
     dealt.update({host.name: kinds["apache"] for host in fleet.of("apache")})
-    for host in fleet:
-        _plant(fleet, host, dealt[host.name])
-    return dealt
+    return {host.name: _plant(fleet, host, dealt[host.name]) for host in fleet}
 
 
 def names(kinds: Iterable[Kind]) -> tuple[str, ...]:
@@ -56,7 +55,8 @@ def _dealt(kinds: tuple[Kind, ...], number: int, hosts: int) -> tuple[Kind, ...]
     return tuple(k for n, k in enumerate(kinds) if k.name in EVERYWHERE or n % hosts == number)
 
 
-def _plant(fleet: Fleet, host: Host, kinds: tuple[Kind, ...]) -> None:
+def _plant(fleet: Fleet, host: Host, kinds: tuple[Kind, ...]) -> tuple[Kind, ...]:
+    """Those that the host's server knows: an older release has fewer modules."""
     put_certificate(fleet, host, [DOMAIN, f"*.{DOMAIN}", f"*.wildcard.{DOMAIN}", f"*.tls.{DOMAIN}"])
     _plant_upstream(host)
     if host.provider == "apache":
@@ -70,8 +70,26 @@ def _plant(fleet: Fleet, host: Host, kinds: tuple[Kind, ...]) -> None:
     )
     host.write_files(dict(_vhosts(host.provider, kinds)))
     host.run(links)
+    unknown = _without_unknown(host)
+    kinds = tuple(kind for kind in kinds if kind.name not in unknown)
     put_sites(host, host.provider, _documents(kinds))
     host.run(f"chmod 0755 {_SRV}/*/*.cgi")
+    return kinds
+
+
+def _without_unknown(host: Host) -> set[str]:
+    """Take out the kinds of nginx with a directive that this one does not know, and say which."""
+    found: set[str] = set()
+    while host.provider == "nginx":
+        said = host.run("nginx -t 2>&1", check=False).stdout
+        match = re.search(r"unknown directive .* in /etc/nginx/sites-enabled/([a-z0-9-]+)\.conf", said)
+        if match is None:
+            break
+        host.run(f"rm /etc/nginx/sites-enabled/{match[1]}.conf /etc/nginx/sites-available/{match[1]}.conf")
+        found.add(match[1])
+    if found:
+        print(f"      {host.name} has no module for {', '.join(sorted(found))}: left out")
+    return found
 
 
 def _plant_upstream(host: Host) -> None:
