@@ -50,8 +50,8 @@ _RELEASES = """\
 | 14 forky | – | –, 5.4 | – | not run on; `--suite forky` boots it |
 
 `script/test --suite trixie tests/corpus` asks the kinds of virtual hosts of another release's servers, `script/demo
---suite trixie` runs the demo on such hosts. Run with 13 in December 2026: every kind on both servers in every state,
-and the telling kinds in each mode by each way: 0 wrong answers.
+--suite trixie` runs the demo on such hosts. Run in December 2026: the demo on hosts of 11, 12 and 13; with 13 every
+kind on both servers in every state, and the telling kinds in each mode by each way: 0 wrong answers.
 
 nginx's Lua module of Debian 11 knows no `server_rewrite_by_lua` and is refused. Debian 13's mod_lua runs our code only
 from a file (`piquet_apache: lua`, with systemd); `auto` takes the rules there.
