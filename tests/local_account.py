@@ -21,8 +21,11 @@ _PUBLIC = (
 _OURS = (
     "/etc/piquet", "/var/lib/piquet", "/run/piquet", "/var/spool/piquet", "/etc/systemd/system", "/etc/cron.d", "/tmp",
     "/etc/nginx/conf.d", "/etc/apache2/conf-enabled", "/usr/local/sbin", "/var/lib/systemd/timers",
+    "/usr/local/lib/piquet",
     "/run/piquet/live", "/run/piquet/rehearse", "/run/piquet/proof",
 )  # fmt: skip
+_UNGUESSED = ("/www-", "/usr/local/lib/piquet/")
+"""What is called by a secret, or by the digest of a text that holds one: only a listing could tell the name."""
 
 
 def look(root: str, named: list[str]) -> dict[str, str]:
@@ -33,7 +36,7 @@ def look(root: str, named: list[str]) -> dict[str, str]:
             for place in (f"{folder}/{name}"[len(root) :] for name in (*folders, *names)):
                 if "piquet" in place:
                     _read(root, place, found)
-    for path in (*_PUBLIC, *(path for path in named if "/www-" not in path)):
+    for path in (*_PUBLIC, *(path for path in named if not any(part in path for part in _UNGUESSED))):
         _read(root, path, found)
     return found
 

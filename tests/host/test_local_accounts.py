@@ -32,6 +32,7 @@ SERVERS: dict[str, ServerFacts] = {
     "nginx by Lua": facts(variant="lua"),
     "Apache by rules": facts("apache", variant="rules"),
     "Apache by Lua": facts("apache", variant="lua"),
+    "Apache by Lua from a file": facts("apache", variant="lua", lua_version="5.4"),
 }
 
 

@@ -75,9 +75,8 @@ def _usual(plan: Plan, show_all: bool) -> Iterator[str]:
     chosen = {entry.name for host in plan.hosts for entry in host.entries}
     reasons: dict[str, str] = {}
     for site in sorted(site for host in plan.hosts for site in host.usual if site.name not in chosen):
-        if (
-            reasons.get(site.name, NOT_NAMED) == NOT_NAMED
-        ):  # where another host has a better reason, it is that
+        # where another host has a better reason, it is that one
+        if reasons.get(site.name, NOT_NAMED) == NOT_NAMED:
             reasons[site.name] = site.reason
     if reasons:
         yield f"\n{len(reasons)} {'site stays' if len(reasons) == 1 else 'sites stay'} as usual:"
