@@ -31,6 +31,9 @@ hypothesis.settings.load_profile("piquet")
 ORDINARY_SEED = 20261217
 """What lands is judged by the same examples each time; the full matrix looks for others."""
 
+LONG_TIMEOUT_S = 3 * 3600
+"""For one test of the full matrix; without `--long` it is that of pyproject.toml."""
+
 FLEET: dict[Provider, int] = {"nginx": 2, "apache": 1}
 LONG_FLEET: dict[Provider, int] = {"nginx": 3, "apache": 3}
 
@@ -65,6 +68,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if item.get_closest_marker("long"):
             figures.note("long-only", test=item.nodeid.removeprefix("tests/"), promise=_promise(item))
     if config.getoption("--long"):
+        for item in items:
+            item.add_marker(pytest.mark.timeout(LONG_TIMEOUT_S))
         return
     left_out = [item for item in items if item.get_closest_marker("long")]
     config.hook.pytest_deselected(items=left_out)

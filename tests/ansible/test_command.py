@@ -15,6 +15,7 @@ import pytest
 
 from piquet.cli import exit_codes
 from tests.ansible.place import HOSTS, Place
+from tests.running import running
 
 
 def run(place: Place, verb: str, *more: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -134,7 +135,7 @@ def test_watch_tells_each_round_until_ctrl_c(staged: Place) -> None:
     staged.take_down("web3")
     argv = [str(Path(sys.executable).parent / "piquet"), "watch", "-i", "hosts.yml", "--every", "1"]
     given = {"ANSIBLE_COLLECTIONS_PATH": str(staged.collections), "PIQUET_STAND_IN": str(staged.folder)}
-    with subprocess.Popen(
+    with running(
         argv,
         cwd=staged.folder,
         env=os.environ | given,

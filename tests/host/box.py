@@ -33,6 +33,7 @@ from piquet.host.system.paths import Paths
 from piquet.host.system.platforms import Platform
 from piquet.protocol.entries import entry_key
 from tests.ports import free_ports
+from tests.running import running
 
 SITES = ("www.a.test", "www.b.test")
 HOUR_S = 3600
@@ -111,9 +112,8 @@ class Box:
         program = self.root / "usr/sbin" / self.platform.cron[0]
         program.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(shutil.which("sleep") or "", program)
-        with subprocess.Popen([program, "600"]) as running:
+        with running([program, "600"]):
             yield
-            running.kill()
         program.unlink()
 
     def answer(self, site: str = SITES[0]) -> probe.ProbeAnswer:

@@ -22,6 +22,7 @@ from piquet.preview.sample import POLICY
 from piquet.preview.server import PreviewServer, serving
 from piquet.preview.view import PREVIEW_MOMENTS
 from piquet.protocol.http import SIGN_HEADER
+from tests.running import running
 
 from .campaigns import BAR, BLOCK, LANGUAGES, MODAL, OCCUPY, write_campaign
 
@@ -247,7 +248,7 @@ def test_pictures_without_a_browser(
 def test_ctrl_c_ends_it_cleanly(tmp_path: Path) -> None:
     """Exit code 0, no traceback; the address is the only thing on standard output."""
     argv = [sys.executable, "-m", "piquet", "preview", str(write_campaign(tmp_path, ("fr",)))]
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with running(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout and process.stderr
         url = process.stdout.readline()
         process.send_signal(signal.SIGINT)

@@ -6,9 +6,6 @@ Usage: course.py ROOT
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -30,9 +27,9 @@ from piquet.servers.registry import SERVERS
 from tests.host.box import Box
 from tests.ports import free_ports
 from tests.render.samples import CAMPAIGN, KEY, PHASE, pages
+from tests.running import running
 
 STRUCK, SPARED = "www.tiny.example", "urgences.tiny.example"
-WINDOW_S = 3
 
 
 class TinyBox(Box):
@@ -59,11 +56,11 @@ class TinyBox(Box):
     @contextmanager
     def serving(self) -> Iterator[None]:
         """The server at work."""
-        with subprocess.Popen([*self.program, "serve"]) as running:
+        with running([*self.program, "serve"]) as server:
             while not (self.root / "run/tiny.pid").exists():
+                assert server.poll() is None, "it ended by itself"
                 time.sleep(0.02)
             yield
-            os.kill(running.pid, signal.SIGTERM)
 
     def at_once(self, verb: str, members: dict[str, bytes] | None = None, **document: Any) -> Any:
         """A verb, now; it must succeed."""
@@ -79,9 +76,10 @@ class TinyBox(Box):
         return answer.status, answer.getheader("X-Piquet")
 
 
-def prepared(survey: dict[str, Any], start_at: datetime) -> Prepared:
-    """Plan and bundle, as every command makes them."""
-    phase = replace(PHASE, start_at=start_at, end_at=start_at + timedelta(seconds=WINDOW_S))
+def prepared(survey: dict[str, Any], pace: timedelta) -> Prepared:
+    """Plan and bundle, as every command makes them: a window as long as the time until it begins."""
+    start_at = datetime.now(UTC).replace(microsecond=0) + pace
+    phase = replace(PHASE, start_at=start_at, end_at=start_at + pace)
     sites = Selection((STRUCK,), (), {})
     campaign = replace(CAMPAIGN, phases=(phase,), sites=sites, doors=replace(CAMPAIGN.doors, bypass=False))
     variables = {"ansible_host": "192.0.2.1", "piquet_scheduler": "cron"}
@@ -98,12 +96,14 @@ def main(root: Path) -> None:
     box = TinyBox(root)
     usual = {STRUCK: (200, None), SPARED: (200, None)}
     with box.serving(), box.cron():
+        asked_at = time.monotonic()
         survey = box.at_once("survey").survey
+        pace = timedelta(seconds=3 + int(20 * (time.monotonic() - asked_at)))  # a slow machine needs longer
         assert "tiny 1, running, test passes, 2 virtual hosts, 2 names, by lines" in survey_text(
             "box", survey
         )
         before = box.tree()
-        made = prepared(survey, datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=4))
+        made = prepared(survey, pace)
         (phase,), (bundle,) = made.plan.campaign.phases, made.bundles
         box.at_once("stage", made.members(bundle), plan_digest=made.digest)
         assert usual == {name: box.status(name) for name in usual}
