@@ -55,6 +55,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.option.hypothesis_seed is None:
         is_long = config.getoption("--long")
         config.option.hypothesis_seed = random.SystemRandom().randrange(10**8) if is_long else ORDINARY_SEED
+    figures.choose_suite(config.getoption("--suite"))
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -63,10 +64,7 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Without `--long`, the tests marked `long` are not chosen, but named among the figures."""
-    for item in items:
-        if item.get_closest_marker("long"):
-            figures.note("long-only", test=item.nodeid.removeprefix("tests/"), promise=_promise(item))
+    """Without `--long`, the tests marked `long` are not chosen."""
     if config.getoption("--long"):
         for item in items:
             item.add_marker(pytest.mark.timeout(LONG_TIMEOUT_S))
@@ -85,19 +83,23 @@ def _promise(item: pytest.Item) -> str:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Keep the counts of this part of the run."""
     counts = {word: len(terminalreporter.getreports(word)) for word in ("passed", "failed", "error")}
+    part = " ".join(config.invocation_params.args) or "all"
     figures.note(
         "tests",
-        part=" ".join(config.invocation_params.args) or "all",
+        of=part,
+        part=part,
         passed=counts["passed"],
         failed=counts["failed"] + counts["error"],
     )
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """A test that cannot run here fails: a skipped promise looks like a kept one."""
-    report = yield
-    return _without_skip(report)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that cannot run here fails: a skipped promise looks like a kept one. What is `long` is noted."""
+    report = _without_skip((yield))
+    if item.get_closest_marker("long") and (report.when == "call" or report.failed):
+        figures.note("long", promise=_promise(item), outcome=report.outcome)
+    return report
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What was tried against the promise, and what came of it: made of the figures that a run of the tests kept.
+"""What was tried against the promise, and what came of it: made of the figures that the tests noted.
 
-    python -m tests.reliability            the totals, for the end of a run
-    python -m tests.reliability --write    docs/reliability.md too
-
-Ends with 1 when a table is missing (its tests did not get that far), so that no document is made of half a run.
+Usage:
+    python -m tests.reliability           the totals of the run that has just ended; 1 where a table has no row
+    python -m tests.reliability --keep    keeps its figures in the repository, and makes docs/reliability.md anew
 """
 
 from __future__ import annotations
@@ -13,17 +12,19 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from tests.figures import Row, read
+from tests import figures
+from tests.figures import ROOT, Figure, Row
 
-DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "reliability.md"
+DOCUMENT = ROOT / "docs" / "reliability.md"
 _OPENING = """\
 # What was tried against it
 
-Made of the figures that `script/test --long` kept. What failed in that run and was mended is run again by itself, and
-the last table says so. The promise: from `start` to `end` every selected site shows its page; at `end` everything is
-back, whatever happened; before, after and beside it no answer changes by a byte.
+Made of the figures of the full matrix, `script/test --long`. Its parts take hours and run by themselves too: behind
+each total stand the commits that it is of, and a test's figures are replaced when that test runs again.
+
+The promise: from `start` to `end` every selected site shows its page; at `end` everything is back, whatever happened;
+before, after and beside it no answer changes by a byte.
 """
 
 
@@ -80,6 +81,11 @@ def _faults(rows: Sequence[Row]) -> str:
 
 def _machine(rows: Sequence[Row]) -> str:
     return f"{sum(int(row['times']) for row in rows if row['rule'] == 'steps in all'):,} steps"
+
+
+def _long(rows: Sequence[Row]) -> str:
+    passed = sum(row["outcome"] == "passed" for row in rows)
+    return f"{passed} tests passed, {len(rows) - passed} failed"
 
 
 def _load(rows: Sequence[Row]) -> str:
@@ -190,47 +196,78 @@ SECTIONS = (
         lambda rows: f"{len(rows)} cases, {_sum(rows, 'reasons')} reasons told",
     ),
     Section(
-        "long-only",
+        "long",
         "Only in the full matrix",
         "`script/test` leaves these to `script/test --long`.",
-        lambda rows: f"{len(rows)} tests",
+        _long,
+        is_long=True,
     ),
     Section(
         "tests",
-        "The run",
-        "End-to-end tests run beside all others. A part that is marked `again` was mended after the whole run and "
-        "run by itself; its tables are those of that second time.",
+        "The runs",
+        "What pytest was asked for, and what it counted.",
         lambda rows: f"{_sum(rows, 'passed')} passed, {_sum(rows, 'failed')} failed",
     ),
 )
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print the totals; write the document if asked and if nothing is missing."""
-    is_whole = "--write" in arguments
-    wanted = [section for section in SECTIONS if is_whole or not section.is_long]
-    found = {section.table: read(section.table) for section in wanted}
+    """Print the totals; where asked, keep the figures and write the document."""
+    if "--keep" in arguments:
+        tests = collected()
+        found = figures.merged(figures.kept(), figures.noted(), tests)
+        figures.keep(found)
+        never = sorted(set(collected("-m", "long")) - {figure.test for figure in found})
+        DOCUMENT.write_text(document(found, never, _servers()), "utf-8")
+        return 0
+    tables = _tables(figures.noted())
+    wanted = [section for section in SECTIONS if not section.is_long]
     for section in wanted:
-        rows = found[section.table]
-        print(f"{section.title}: {section.total(rows) if rows else 'no figures'}")
-    missing = [table for table, rows in found.items() if not rows]
+        print(_total(section, tables))
+    missing = [section.table for section in wanted if section.table not in tables]
     if missing:
         print(f"no figures of: {', '.join(missing)}", file=sys.stderr)
-        return 1
-    if is_whole:
-        DOCUMENT.write_text(document(found, _servers()), "utf-8")
-    return 0
+    return 1 if missing else 0
 
 
-def document(found: Mapping[str, Sequence[Row]], servers: str) -> str:
-    """The whole text: the totals to read, the tables to look things up in."""
-    totals = [f"- **{section.title}:** {section.total(found[section.table])}." for section in SECTIONS]
-    chapters = [_chapter(section, found[section.table]) for section in SECTIONS]
-    return "\n".join([_OPENING, servers, *totals, "", *chapters])
+def collected(*arguments: str) -> list[str]:
+    """The ids of all tests, or of those chosen, below `tests/`."""
+    argv = [sys.executable, "-m", "pytest", "--collect-only", "--quiet", "--long", *arguments]
+    said = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return [line.removeprefix("tests/") for line in said.splitlines() if "::" in line]
 
 
-def _chapter(section: Section, rows: Sequence[Row]) -> str:
-    return f"## {section.title}\n\n{section.says}\n\n{_table(rows)}\n"
+def document(found: Sequence[Figure], never: Sequence[str], servers: str) -> str:
+    """The whole text: the totals to read, the tables to look things up in.
+
+    Args:
+        found: what is kept.
+        never: the tests of the full matrix that it has nothing of.
+        servers: which ones were asked.
+    """
+    tables = _tables(found)
+    totals = [f"- **{total}" for total in (_total(section, tables, "**") for section in SECTIONS)]
+    open_ = [f"- **Never run**, or not since its name was changed: `{test}`." for test in never]
+    chapters = [_chapter(section, tables[section.table]) for section in SECTIONS if section.table in tables]
+    return "\n".join([_OPENING, servers, *totals, *open_, "", *chapters])
+
+
+def _tables(found: Sequence[Figure]) -> dict[str, list[Figure]]:
+    tables: dict[str, list[Figure]] = {}
+    for figure in found:
+        tables.setdefault(figure.table, []).append(figure)
+    return tables
+
+
+def _total(section: Section, tables: Mapping[str, Sequence[Figure]], after_title: str = "") -> str:
+    of = tables.get(section.table, [])
+    commits = ", ".join(sorted({figure.commit for figure in of}))
+    total = f"{section.total([figure.row for figure in of])}" if of else "no figures"
+    return f"{section.title}:{after_title} {total}" + (f" ({commits})." if after_title else "")
+
+
+def _chapter(section: Section, found: Sequence[Figure]) -> str:
+    return f"## {section.title}\n\n{section.says}\n\n{_table([figure.row for figure in found])}\n"
 
 
 def _table(rows: Sequence[Row]) -> str:

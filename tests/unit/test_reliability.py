@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The document of what was tried is made of a run's figures, and of nothing else."""
+"""The document of what was tried is made of the tests' figures, each of its own commit, and of nothing else."""
 
 from __future__ import annotations
 
@@ -9,12 +9,17 @@ import pytest
 
 from tests import figures, reliability
 
+OLD, NEW = "t.py::old", "t.py::new"
+
 
 @pytest.fixture
 def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A run of its own."""
-    monkeypatch.setattr(figures, "FOLDER", tmp_path / "figures")
+    monkeypatch.setattr(figures, "NOTED", tmp_path / "noted")
+    monkeypatch.setattr(figures, "KEPT", tmp_path / "kept")
     monkeypatch.setattr(reliability, "DOCUMENT", tmp_path / "reliability.md")
+    ids = {(): [OLD, NEW, "t.py::never"], ("-m", "long"): [OLD, "t.py::never"]}
+    monkeypatch.setattr(reliability, "collected", lambda *arguments: ids[arguments])
     return tmp_path
 
 
@@ -53,18 +58,18 @@ def fill(leave_out: str = "") -> None:
         "packaged": {"server": "nginx", "package": "x", "requests": 7, "wrong_staged": 0},
         "parity": {"test": "t", "what": "files", "pairs": 12},
         "bad-input": {"case": "tabs", "reasons": 3},
-        "long-only": {"test": "t", "promise": "p"},
+        "long": {"promise": "p", "outcome": "passed"},
         "tests": {"part": "all", "passed": 5, "failed": 1},
     }
     for table, row in rows.items():
         if table != leave_out:
-            figures.note(table, **row)
+            figures.note(table, of=OLD, **row)
 
 
 def test_every_table_is_shown_with_its_total(kept: Path) -> None:
     """What went wrong is in the totals too, and no text of a row breaks its table."""
     fill()
-    assert reliability.main(["--write"]) == 0
+    assert reliability.main(["--keep"]) == 0
     text = (kept / "reliability.md").read_text("utf-8")
     for total in (
         "1 faults, 1 times, 0.5 site-seconds on strike outside the window",
@@ -77,23 +82,49 @@ def test_every_table_is_shown_with_its_total(kept: Path) -> None:
         "15 configurations, 45 sites, 1,200 requests, 0 differences",
         "12 comparisons, none different",
         "1 cases, 3 reasons told",
+        "1 tests passed, 0 failed",
         "5 passed, 1 failed",
     ):
         assert total in text
     assert r"| a \| b | nginx | 6 | 0.5 |" in text
 
 
-def test_an_ordinary_run_has_what_it_keeps(kept: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Without the tables of the full matrix, and not without any other."""
+def test_an_ordinary_run_has_what_it_notes(kept: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without the tables of the full matrix."""
     fill(leave_out="packaged")
     assert reliability.main([]) == 0
     assert "packages" not in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("missing", [section.table for section in reliability.SECTIONS])
-def test_half_a_run_makes_no_document(kept: Path, missing: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """A table without rows is told, and nothing is written."""
+@pytest.mark.parametrize("missing", [one.table for one in reliability.SECTIONS if not one.is_long])
+def test_half_a_run_is_told(kept: Path, missing: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A table without rows fails the run."""
     fill(leave_out=missing)
-    assert reliability.main(["--write"]) == 1
-    assert missing in capsys.readouterr().err
-    assert not (kept / "reliability.md").exists()
+    assert reliability.main([]) == 1
+    assert f"no figures of: {missing}\n" == capsys.readouterr().err
+
+
+def corpus_row(test: str, commit: str, requests: int, suite: str = "bookworm") -> figures.Figure:
+    """What a test of kinds notes."""
+    return figures.Figure("corpus", test, suite, commit, {"kind": "static", "requests": requests})
+
+
+def test_a_newer_row_takes_the_place_of_its_own_test_alone() -> None:
+    """Of another test, or of the same on another release, the older one stays; of a test that is gone, none."""
+    old = [corpus_row(OLD, "a", 1), corpus_row(OLD, "a", 2, "trixie"), corpus_row("t.py::gone", "a", 3)]
+    new = [
+        corpus_row(NEW, "b", 4),
+        corpus_row(OLD, "a+", 5),
+        corpus_row(OLD, "b", 6),
+        corpus_row("all", "b", 7),
+    ]
+    left = figures.merged(old, new, [OLD, NEW])
+    assert {2, 4, 6, 7} == {figure.row["requests"] for figure in left}
+
+
+def test_what_never_ran_is_named(kept: Path) -> None:
+    """A part of the matrix that nobody has run is no part that passed."""
+    fill()
+    reliability.main(["--keep"])
+    text = (kept / "reliability.md").read_text("utf-8")
+    assert "`t.py::never`" in text and f"`{OLD}`" not in text
