@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from ansible.constants import COLOR_ERROR, COLOR_OK, COLOR_UNREACHABLE
 from ansible.plugins.callback.default import CallbackModule as Default
+from ansible_collections.piquet.fleet.plugins.plugin_utils.package import typed
 
 DOCUMENTATION = """
 name: calm
@@ -78,7 +79,7 @@ class CallbackModule(Default):
             str(result.result.get("msg", "")).removeprefix("Task failed: ").removeprefix("Action failed: ")
         )
         place = "" if result.task.run_once else f": [{result.host.get_name()}]"
-        shown = "".join(c for c in message.strip() if c.isprintable() or c in "\n\t")
+        shown = typed("".join(c for c in message.strip() if c.isprintable() or c in "\n\t"))
         if word == "unreachable" or not result.task.action.startswith(_OURS):
             shown = shown.replace("\n", "\n  | ")  # of others: no line of it may pass for one of ours
         self._display.display(f"{word}{place}: {shown}", color=color)

@@ -7,8 +7,10 @@ import os
 import sys
 from contextlib import suppress
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 
+from ansible import context
 from ansible.errors import AnsibleError
 
 
@@ -36,8 +38,20 @@ def tell(display, result):
     The text stays in the result, for programs. Not in a failed one, which Ansible's callbacks print as JSON on top,
     unless the program that reads it is piquet itself.
     """
+    is_read = "PIQUET_READS_RESULTS" in os.environ
     if text := result.get("show"):
-        display.display(text)
-    if result.get("failed") and "PIQUET_READS_RESULTS" not in os.environ:
+        display.display(text if is_read else typed(text))
+    if result.get("failed") and not is_read:
         result.pop("show", None)
     return result
+
+
+def typed(text):
+    """The commands that a text of ours names, as playbooks with the inventory of this run."""
+    sources = (context.CLIARGS or {}).get("inventory") or ()
+    return controller("commands").by_playbook(text, [_from_here(source) for source in sources])
+
+
+def _from_here(source):
+    near = os.path.relpath(source) if Path(source).is_absolute() else source
+    return source if near.startswith("..") else near

@@ -165,7 +165,7 @@ def test_hook_sends_surveyed_digests_and_wants_a_survey() -> None:
     """Without a survey nothing is edited; an Apache host has no file to edit."""
     assert hook_fields("web1", {"nginx": {"files": FILES}}, {}) == {"files": FILES, "is_by_lua": False}
     assert hook_fields("web1", {"nginx": None}, {}) == {"files": {}, "is_by_lua": False}
-    with pytest.raises(HostError, match=r"(?s)web1 has not been surveyed.*hint: run the survey verb"):
+    with pytest.raises(HostError, match=r"(?s)web1 has not been surveyed.*hint: first: piquet survey"):
         hook_fields("web1", None, {})
 
 

@@ -85,6 +85,7 @@ def test_only_known_variables_are_used(role: str) -> None:
         *(read(ROOT / "roles" / role / "defaults/main.yml") or {}),
     }
     known |= {task["register"] for task in tasks_of(role) if "register" in task}
+    known |= {name for task in tasks_of(role) for name in task.get("vars", {})}
     used = set(re.findall(r"\b_{0,2}piquet_\w+", text))
     assert used - known == set()
     assert used & {"piquet_python", "piquet_campaign"} != set()

@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from piquet.protocol.places import END_IT_NOW
+from piquet.resources import root
 from testbed import Fleet, reload_server
 from tests import drive
 
@@ -31,6 +32,18 @@ SITE = {
     "apache": "<VirtualHost *:80>\n    ServerName {name}\n    DocumentRoot /var/www/html\n</VirtualHost>\n",
 }
 BANNER_S, BLOCK_S = 45, 1800
+DEPLOYS = root() / "deploys"
+Road = Callable[[str, Sequence[str]], list[str]]
+"""From a verb and its options to the command line that a person types in the inventory's folder."""
+_ENVIRONMENT = {
+    "COLUMNS": "80",
+    "ANSIBLE_NOCOLOR": "1",
+    "NO_COLOR": "1",
+    "ANSIBLE_STDOUT_CALLBACK": "piquet.fleet.calm",
+    "ANSIBLE_FORKS": "1",
+}
+_IN_ORDER = {"pyinfra": ("--parallel", "1")}
+"""One host after the other, or each run would tell them in another order."""
 _DAY = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) \d+ \w{3}(?: \d{4})? \d\d:\d\d(?::\d\d)?"
 _SPAN = r"(?:\d+ (?:days|h \d+ min|min \d+ s|s))"
 _WHAT_VARIES: Sequence[tuple[str, str]] = (
@@ -39,10 +52,15 @@ _WHAT_VARIES: Sequence[tuple[str, str]] = (
     (rf"in {_SPAN}\b|\b{_SPAN} ago\b", "<in so long>"),
     (r"clock [+-]\d+\.\d+ s", "clock <s>"),
     (r"\b\d+\.\d s\b", "<s>"),
+    (r"\b20\d\d-\d\d-\d\d[T ]\d\d:\d\d:\d\d( \+0\d00)?", "<instant>"),
+    (r"\b20\d\d/\d\d/\d\d \d\d:\d\d:\d\d \[emerg\] \d+#\d+:", "<instant> [emerg] <pid>:"),
     (r"\b[0-9a-f]{64}\b", "<digest>"),
     (r"(?<=/rehearse/)(\d+)-[0-9a-f]{32}[-_0-9]*", r"\1-<secret>"),
     (r"\b198\.18\.\d+\.\d+\b", "<address>"),
     (r"\b\d+ (?=files? changed|answers kept)", "<n> "),
+    (r"\b\d+ days from now", "<n> days from now"),
+    (r"a start in 20\d\d", "a start in <year>"),
+    (r"baseline of \d+ answers", "baseline of <n> answers"),
     (r"(?m)^  still waiting .*\n", ""),
 )
 
@@ -53,26 +71,33 @@ class Evening:
 
     Attributes:
         folder: of inventory and campaign, in which every command is given.
-        argv: the command line of a verb; the text that a person types.
+        road: how verbs are given.
         told: the transcript.
     """
 
     fleet: Fleet
     folder: Path
-    argv: Callable[[str, Sequence[str]], tuple[list[str], str]]
+    road: Road
     told: list[str] = field(default_factory=list)
 
     def chapter(self, title: str) -> None:
         """A heading of the transcript."""
         self.told.append(f"== {title} ==\n")
 
-    def type(self, verb: str, *more: str) -> str:
-        """Give one command; what it printed is kept, with its exit code."""
-        argv, typed = self.argv(verb, more)
+    def type(self, verb: str, *options: str, inventory: str = "hosts.yml") -> str:
+        """Give one command; what it printed is kept, with its exit code.
+
+        Args:
+            verb: which one.
+            options: the site to stop, `--check` or `--stage`.
+            inventory: which file.
+        """
+        argv = [word.replace("hosts.yml", inventory) for word in self.road(verb, options)]
+        typed = " ".join(argv)
         done = subprocess.run(
-            argv,
+            [os.fspath(Path(sys.executable).parent / argv[0]), *argv[1:], *_IN_ORDER.get(argv[0], ())],
             cwd=self.folder,
-            env=os.environ | {"COLUMNS": "80", "ANSIBLE_NOCOLOR": "1", "NO_COLOR": "1"},
+            env=os.environ | _ENVIRONMENT,
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -85,9 +110,9 @@ class Evening:
 
     def text(self) -> str:
         """The transcript, without what differs from run to run."""
-        text = (
-            "\n".join(self.told).replace(str(self.folder), "FOLDER").replace(str(self.fleet.folder), "FLEET")
-        )
+        text = "\n".join(self.told)
+        for folder, name in ((self.folder, "FOLDER"), (self.fleet.folder, "FLEET"), (DEPLOYS, "$DEPLOYS")):
+            text = text.replace(str(folder), name)
         for pattern, replacement in _WHAT_VARIES:
             text = re.sub(pattern, replacement, text)
         return "".join(f"{line.rstrip()}\n" for line in text.splitlines())
@@ -106,16 +131,36 @@ def served() -> Iterator[Fleet]:
         yield fleet
 
 
-def _piquet(verb: str, more: Sequence[str]) -> tuple[list[str], str]:
-    arguments = [verb, *more, "-i", "hosts.yml"]
-    return [os.fspath(Path(sys.executable).parent / "piquet"), *arguments], f"piquet {' '.join(arguments)}"
+def by_piquet(verb: str, options: Sequence[str]) -> list[str]:
+    """The command."""
+    return ["piquet", verb, *options, *([] if verb == "check" else ["-i", "hosts.yml"])]
+
+
+def by_ansible(verb: str, options: Sequence[str]) -> list[str]:
+    """Playbooks, with the callback that the README names."""
+    variables = {"--check": ["--check"], "--stage": ["-e", "piquet_eve_stage=true"]}
+    more = [
+        part for option in options for part in variables.get(option, ["-e", f"piquet_stop_site={option}"])
+    ]
+    return ["ansible-playbook", f"piquet.fleet.{verb}", "-i", "hosts.yml", *more]
+
+
+def by_pyinfra(verb: str, options: Sequence[str]) -> list[str]:
+    """Deploys; what has no deploy is the command's."""
+    if verb == "plan":
+        return by_piquet(verb, options)
+    more = [
+        part for option in options if option != "--check" for part in ("--data", f"piquet_stop_site={option}")
+    ]
+    looked_at = "--dry" if "--check" in options else "-y"
+    return ["pyinfra", "@ansible/hosts.yml", f"{DEPLOYS}/{verb}.py", looked_at, *more]
 
 
 @pytest.fixture
-def evening(served: Fleet, tmp_path: Path) -> Evening:
+def evening(served: Fleet, tmp_path: Path, request: pytest.FixtureRequest) -> Evening:
     """A folder with an inventory of these hosts, and nothing else yet."""
     (tmp_path / "hosts.yml").write_text(served.inventory.read_text("utf-8"), "utf-8")
-    return Evening(served, tmp_path, _piquet)
+    return Evening(served, tmp_path, request.param)
 
 
 def write(evening: Evening, start_in_s: float) -> float:
@@ -139,7 +184,18 @@ def write(evening: Evening, start_in_s: float) -> float:
     return banner_at
 
 
-def test_an_evening_reads_well(evening: Evening, is_regenerating: bool) -> None:
+@pytest.mark.parametrize(
+    "evening",
+    [
+        pytest.param(by_piquet, id="piquet"),
+        pytest.param(by_ansible, id="ansible", marks=pytest.mark.long),
+        pytest.param(by_pyinfra, id="pyinfra", marks=pytest.mark.long),
+    ],
+    indirect=True,
+)
+def test_an_evening_reads_well(
+    evening: Evening, is_regenerating: bool, request: pytest.FixtureRequest
+) -> None:
     """Before, inside each phase, after a stop of one site, after the phone line on one host, after rollback."""
     banner_at = next(at for patience in (2.5, 5.0, 10.0) if (at := _armed(evening, patience)) is not None)
     evening.type("status")
@@ -160,7 +216,68 @@ def test_an_evening_reads_well(evening: Evening, is_regenerating: bool) -> None:
     evening.type("rollback")
     evening.type("status")
     evening.type("remove")
-    golden = Path(__file__).parent / "evening/piquet.txt"
+    _is_as_kept(evening, request.node.callspec.id, is_regenerating)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("evening", [by_piquet], indirect=True)
+def test_tired_mistakes_say_what_to_do(evening: Evening, is_regenerating: bool) -> None:
+    """What one mistypes, forgets or does twice at two in the morning: each says what to do next, and breaks nothing."""
+    file, kept = evening.folder / "campaign/campaign.yml", evening.folder / "kept.yml"
+    write(evening, 3600.0)
+    kept.write_text(file.read_text("utf-8"), "utf-8")
+    evening.chapter("Mistakes in the campaign")
+    for title, (pattern, replacement) in _MISTYPED.items():
+        file.write_text(re.sub(pattern, replacement, kept.read_text("utf-8"), count=1), "utf-8")
+        evening.told.append(f"# {title}\n")
+        evening.type("check")
+    file.write_text(kept.read_text("utf-8"), "utf-8")
+    (evening.folder / "campaign/pages/greve/fr.md").rename(evening.folder / "fr.md")
+    evening.told.append("# a language without its page\n")
+    evening.type("check")
+    (evening.folder / "fr.md").rename(evening.folder / "campaign/pages/greve/fr.md")
+    evening.chapter("Mistakes on the way")
+    evening.type("stage", inventory="host.yml")
+    evening.type("plan")
+    evening.type("survey")
+    evening.told.append("# the hook is forgotten, and a name in `exclude` is misspelt\n")
+    file.write_text(
+        kept.read_text("utf-8").replace("{include: [", "{exclude: [revue-z.example.org], include: [")
+    )
+    evening.type("plan")
+    file.write_text(kept.read_text("utf-8"), "utf-8")
+    evening.type("arm")
+    evening.told.append("# somebody breaks a server\n")
+    broken = evening.fleet["nginx1"]
+    broken.write_file("/etc/nginx/conf.d/broken.conf", "server_nam x;\n")
+    for verb in ("survey", "hook"):
+        evening.type(verb)
+    broken.run("rm /etc/nginx/conf.d/broken.conf && systemctl reload nginx")
+    for verb in ("survey", "hook", "stage"):
+        evening.type(verb)
+    evening.chapter("A host is down, and everything twice")
+    gone = (evening.folder / "hosts.yml").read_text("utf-8").replace(evening.fleet["nginx2"].ip, "127.0.0.9")
+    (evening.folder / "gone.yml").write_text(gone, "utf-8")
+    evening.type("arm", inventory="gone.yml")
+    evening.type("status", inventory="gone.yml")
+    for verb in ("arm", "arm", "stage", "rollback", "rollback", "remove", "remove"):
+        evening.type(verb)
+    _is_as_kept(evening, "mistakes", is_regenerating)
+
+
+_MISTYPED = {
+    "31 November": (r"start: 20\d\d-\d\d-\d\d", "start: 2026-11-31"),
+    "a date that is past": (r"start: 20\d\d-\d\d-\d\d", "start: 2021-11-30"),
+    "another year": (r"start: 20\d\d-", "start: 2090-"),
+    "the end before the start": (r"duration: 1800s", "end: 2021-12-01T00:00"),
+    "two phases at once": (r"duration: 45s", "duration: 2h"),
+    "a key that is misspelt": (r"languages:", "langauges:"),
+}
+"""What was meant → pattern and replacement of the first place in the campaign that has it."""
+
+
+def _is_as_kept(evening: Evening, name: str, is_regenerating: bool) -> None:
+    golden = Path(__file__).parent / f"evening/{name}.txt"
     if is_regenerating:
         golden.write_text(evening.text(), "utf-8")
     assert golden.read_text("utf-8") == evening.text()
@@ -172,10 +289,15 @@ def _armed(evening: Evening, patience: float) -> float | None:
     begun = time.monotonic()
     write(evening, 3600.0)
     evening.chapter("Is everything ready?")
-    evening.type("eve")
+    has_eve = evening.road is not by_pyinfra
+    for verb, *options in [("eve",)] if has_eve else [("survey",), ("hook", "--check")]:
+        evening.type(verb, *options)
     evening.type("hook")
     banner_at = write(evening, 10.0 + patience * (time.monotonic() - begun))
-    evening.type("eve", "--stage")
+    for verb, *options in (
+        [("eve", "--stage")] if has_eve else [("survey",), ("plan",), ("stage",), ("rehearse",)]
+    ):
+        evening.type(verb, *options)
     evening.chapter("The point of commitment")
     said = evening.type("arm")
     if "NOT done" not in said and time.time() < banner_at - 20:

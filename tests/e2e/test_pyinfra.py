@@ -153,7 +153,7 @@ def test_ways_out_and_arm_with_a_host_that_is_down(fleet: Fleet, drill: Drill, t
     assert armed.returncode == 1 and "no host was armed" in armed.stderr, armed.stderr
     status = good(deploy(fleet.folder, ansible(fleet), "status"))
     states = dict(re.findall(r"^ +(\w+) +ok +(\w+)", status, re.MULTILINE))
-    assert states == {host.name: "armed" if host is gone else "stopped" for host in fleet}
+    assert states == {host.name: "armed" if host is gone else "rolled" for host in fleet}
     good(deploy(fleet.folder, ansible(fleet), "rollback"))
 
 

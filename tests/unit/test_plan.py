@@ -671,7 +671,7 @@ def test_an_unsafe_plan_is_refused_with_every_reason() -> None:
     with pytest.raises(PlanError) as caught:
         raise_if_unsafe(plan)
     assert [problem.file for problem in caught.value.problems] == ["phase 1", "web1", "web2"]
-    assert "piquet.fleet.survey" in str(caught.value)
+    assert "piquet survey -i INVENTORY" in str(caught.value)
 
 
 def test_thousands_of_sites_are_one_line_per_host() -> None:

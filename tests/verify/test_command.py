@@ -228,7 +228,9 @@ def test_a_strike_that_outlives_its_end(box: Box, capsys: pytest.CaptureFixture[
     box.nginx.strike(True)
     assert box.verify() == FINDINGS
     text = capsys.readouterr().out
-    assert "[strike-outside]" in text and "piquet rollback -i INVENTORY" in text
+    assert (
+        "[strike-outside]" in text and "end it now: piquet rollback -i " in text and "INVENTORY" not in text
+    )
     assert APACHE_SITE not in "".join(line for line in text.splitlines() if line.startswith("error"))
 
 

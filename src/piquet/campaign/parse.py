@@ -112,6 +112,7 @@ class _CampaignReader(Reader):
                 f"this phase begins before phase {first.number} has ended",
                 f"{_local(first.end_at, tz)} or later",
                 _local(second.start_at, tz),
+                f"phases come one after the other: let it begin later, or phase {first.number} end earlier",
             )
         return found
 

@@ -66,6 +66,10 @@ def _unknown_keys(document: Document, path: Path, error: ValidationError) -> Ite
 def _missing_keys(document: Document, path: Path, error: ValidationError) -> Iterator[tuple[Path, Problem]]:
     # jsonschema yields one error per missing key and names the key only in its message
     key = error.message.split("'")[1]
+    known = _schema(error).get("properties") or campaign_schema()["$defs"]["phase"]["properties"]
+    unknown = set(cast("dict[str, Any]", error.instance)) - set(known)
+    if difflib.get_close_matches(key, sorted(unknown), 1):
+        return  # it is there, misspelt, and that is said by itself
     owner = "the campaign"
     if path:
         owner = f"`{path[-1]}`" if isinstance(path[-1], str) else "this entry"

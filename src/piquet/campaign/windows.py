@@ -12,6 +12,7 @@ from __future__ import annotations
 import difflib
 import re
 import zoneinfo
+from calendar import monthrange
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import combinations
@@ -112,6 +113,8 @@ def _local(text: str) -> datetime:
             raise Refusal("a day ends at 00:00 of the next", LOCAL_FORM, f"write {next_day:%Y-%m-%dT%H:%M}")
         return datetime(year, month, day, hour, minute, second)
     except ValueError as err:
+        if 1 <= year and 1 <= month <= 12 and day > (days := monthrange(year, month)[1]):
+            raise Refusal(f"there is no such day: that month has {days}", LOCAL_FORM) from err
         raise Refusal(f"there is no such time: {err}", LOCAL_FORM) from err
 
 

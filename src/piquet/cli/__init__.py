@@ -18,6 +18,7 @@ from piquet import __version__
 from piquet.cli import exit_codes
 from piquet.cli.exit_codes import INTERNAL, INTERRUPTED, USAGE, code_of
 from piquet.cli.hosts import host_command
+from piquet.controller.commands import by_command
 from piquet.errors import PiquetError
 from piquet.protocol.verbs import HOST_VERBS
 
@@ -94,11 +95,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run_command(arguments: Sequence[str] | None = None) -> int:
     """Run one command; every error ends here as a message on standard error and an exit code."""
+    given: dict[str, str] = {}
     try:
-        result = cli.main(args=arguments, prog_name="piquet", standalone_mode=False)
+        result = cli.main(args=arguments, prog_name="piquet", standalone_mode=False, obj=given)
         return result if isinstance(result, int) else 0
     except PiquetError as err:
-        click.echo(f"error: {err}", err=True)
+        text = by_command(str(err), given["inventory"]) if "inventory" in given else str(err)
+        click.echo(f"error: {text}", err=True)
         return code_of(err)
     except click.ClickException as err:
         err.show()

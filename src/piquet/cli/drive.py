@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 import signal
 import time
 from collections.abc import Iterator, Mapping
@@ -19,6 +18,7 @@ from piquet.cli import run_summary_json, run_summary_text
 from piquet.cli.exit_codes import OK, code_of
 from piquet.cli.live import Live
 from piquet.cli.run_summary import RunSummary
+from piquet.controller.commands import by_command
 from piquet.controller.events import Event
 from piquet.engines import Drive, EngineRequest, start_engine
 from piquet.errors import EngineError, FleetError, PiquetError
@@ -65,15 +65,12 @@ class VerbRun:
         self.live.step_ends(results, is_named=self.action != "tally")
         for host, result in sorted(results.items()):
             if not host and result.get("failed") and self.action != "tally":
-                self.live.say(f"error: {self._said(str(result.get('msg')))}")
+                self.live.say(f"error: {self._typed(str(result.get('msg')))}")
             if not self.is_json:
-                _print_data(host, {**result, "show": self._said(str(result.get("show") or ""))})
+                _print_data(host, {**result, "show": self._typed(str(result.get("show") or ""))})
 
-    def _said(self, text: str) -> str:
-        """What a role says, with the inventory and the option of this road."""
-        for name in ("-e piquet_arm_partial=true", "piquet_arm_partial=true", "piquet_arm_partial: true"):
-            text = text.replace(name, "--partial")
-        return text.replace("-i INVENTORY", f"-i {shlex.quote(self.request.inventory)}")
+    def _typed(self, text: str) -> str:
+        return by_command(text, self.request.inventory)
 
 
 def drive_verb(

@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from piquet.controller.commands import by_command
 from piquet.engines import ENGINES, EngineRequest
 from piquet.protocol.verbs import HOST_VERBS
 
@@ -82,11 +83,27 @@ OPTIONS: Mapping[str, tuple[str, Decorator]] = {
 }
 """Option → the variable of the roles that it sets, and its form on the command line."""
 
+
+def remember_inventory(context: click.Context, parameter: click.Parameter, value: str) -> str:
+    """For the commands that our sentences name: they are told with the inventory that this one was given."""
+    if isinstance(context.obj, dict):
+        context.obj["inventory"] = value
+    return value
+
+
+def as_typed(text: str) -> str:
+    """A text of ours with its commands as they are typed here."""
+    context = click.get_current_context(silent=True)
+    given = context.obj if context else None
+    return by_command(text, given["inventory"]) if given else text
+
+
 INVENTORY: Decorator = click.option(
     "-i",
     "--inventory",
     required=True,
     type=click.Path(),
+    callback=remember_inventory,
     help="Ansible inventory: file, folder or `host1,host2,`; with --engine pyinfra also its own FILE.py.",
 )
 LIMIT: Decorator = click.option(

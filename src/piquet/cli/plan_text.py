@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from piquet.campaign.spoken import window_lines
+from piquet.cli.hosts import as_typed
 from piquet.findings import as_texts
 from piquet.fleet.sites import sites_on_hosts
 from piquet.plan import HostPlan, Plan
@@ -31,7 +32,7 @@ def print_plan(
     for line in _usual(plan, show_all):
         console.print(line)
     for text in as_texts(finding for finding in plan.findings if finding.severity != "error"):
-        console.print(f"\n{text}")
+        console.print(f"\n{as_typed(text)}")
     what = sites_on_hosts((host.host, entry.name) for host in plan.hosts for entry in host.entries)
     console.print(f"\n{plan.campaign.name}: {what}")
     console.print(f"digest {digest}" if digest else "no digest: this plan is refused\n")

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from piquet.cli.campaign_file import CAMPAIGN_ARGUMENT, campaign_file
+from piquet.cli.hosts import remember_inventory
 from piquet.cli.verify_run import VerifyRun, keep_baseline, look_at_fleet, take_and_keep
 from piquet.errors import FleetError
 from piquet.fleet.inventory import default_workdir, inventory_hosts
@@ -29,7 +30,13 @@ SHOWN = 20
 
 @click.command("verify")
 @CAMPAIGN_ARGUMENT
-@click.option("-i", "--inventory", required=True, help="Ansible inventory: file, folder or `host1,host2,`.")
+@click.option(
+    "-i",
+    "--inventory",
+    required=True,
+    callback=remember_inventory,
+    help="Ansible inventory: file, folder or `host1,host2,`.",
+)
 @click.option("-l", "--limit", help="Only these hosts (an Ansible pattern).")
 @click.option(
     "--workdir", type=click.Path(path_type=Path), help="Surveys and baselines [.piquet by the inventory]."

@@ -14,6 +14,7 @@ from pathlib import Path
 import click
 
 from piquet.cli.exit_codes import FINDINGS, OK
+from piquet.cli.hosts import as_typed
 from piquet.cli.progress import progress_bar
 from piquet.errors import FleetError
 from piquet.fleet.workdir import Workdir
@@ -126,7 +127,9 @@ def look_at_fleet(run: VerifyRun, choice: str | None, is_json: bool) -> int:
         campaign, at, moment, run.targets, run.unreachable, seen, certificate, baseline is not None
     )
     click.echo(
-        json.dumps(inspection_json(report), indent=1) if is_json else inspection_text(report, run.max_shown)
+        json.dumps(inspection_json(report), indent=1)
+        if is_json
+        else as_typed(inspection_text(report, run.max_shown))
     )
     kept = _kept(run, certificate) if certificate else None
     if kept and not is_json:

@@ -15,7 +15,7 @@ from rich.live import Live as Screen
 from rich.text import Text
 
 from piquet.cli.exit_codes import OK
-from piquet.cli.hosts import ENGINE, INVENTORY, LIMIT
+from piquet.cli.hosts import ENGINE, INVENTORY, LIMIT, as_typed
 from piquet.controller.events import Event
 from piquet.controller.host_results import bad, good, status_page, tally
 from piquet.engines import Drive, EngineRequest, start_engine
@@ -79,7 +79,7 @@ def command(inventory: str, limit: str | None, engine: str, every: int) -> int:
         with Screen(console=console, auto_refresh=False, screen=console.is_terminal) as screen:
 
             def show(is_new: bool) -> None:
-                page = watch.page(datetime.now(UTC))
+                page = as_typed(watch.page(datetime.now(UTC)))
                 if console.is_terminal:
                     screen.update(Text(f"{page}\n\nCtrl-C ends this, and nothing else"), refresh=True)
                 elif is_new:

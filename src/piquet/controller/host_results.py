@@ -238,7 +238,11 @@ def _detail(answer: RegisteredResult, result: RegisteredResult) -> str:
         return ""
     problems = [p for p in answer.get("problems") or () if p.get("severity") == "error"]
     if result.get("failed") and problems:
-        told = [answer.get("message"), problems[0].get("subject"), problems[0].get("message")]
+        told = [
+            str(answer.get("message") or "").rstrip("."),
+            problems[0].get("subject"),
+            problems[0].get("message"),
+        ]
         return _first_line(": ".join(str(part) for part in told if part))
     return _first_line(answer.get("message") or result.get("msg"))
 

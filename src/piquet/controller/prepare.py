@@ -11,15 +11,16 @@ from typing import Any
 
 from piquet.bundle import Bundle, build_bundles
 from piquet.campaign.spoken import window_lines
+from piquet.controller.check import judge_campaign
 from piquet.controller.store import write_members
 from piquet.errors import PiquetError, PlanError, kind_of
 from piquet.findings import as_text, as_texts, by_weight
 from piquet.fleet.read import read_fleet
-from piquet.fleet.sites import sites_on_hosts
+from piquet.fleet.sites import counted, sites_on_hosts
 from piquet.fleet.workdir import Workdir
 from piquet.load import LoadedCampaign, bypass_secret, load_campaign, pages_key
 from piquet.plan import HostPlan, Plan, make_plan, plan_digest, plan_document, raise_if_unsafe
-from piquet.protocol.findings import Finding
+from piquet.protocol.findings import Finding, errors
 from piquet.servers.registry import SERVERS
 
 PLAN_ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
@@ -30,6 +31,8 @@ PLAN_ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "canary": {"type": "list", "elements": "str", "default": []},
     "whole": {"type": "bool", "default": False},
     "bundles": {"type": "bool", "default": False},
+    "only_campaign": {"type": "bool", "default": False},
+    "afterwards": {"type": "str", "default": ""},
 }
 """What an engine may pass, in the form of Ansible's argument specs."""
 
@@ -110,14 +113,17 @@ def attempt(
         An Ansible result with `digest`, `involved`, `canary`, `rest` and `findings`; `show` is for people.
         A failed one has `kind`, the word for where the fault lies: campaign, fleet, plan or bundle.
     """
+    workdir, now = Workdir(Path(arguments["workdir"])), datetime.now(UTC)
     try:
-        workdir, now = Workdir(Path(arguments["workdir"])), datetime.now(UTC)
+        if arguments["only_campaign"]:
+            return _checked(*judge_campaign(Path(arguments["campaign"]), now))
         prepared = prepare(Path(arguments["campaign"]), hosts, workdir, now)
         _check_digest(prepared.digest, arguments["digest"])
         involved = _involved(prepared.plan, in_play, arguments["whole"])
         canary = _canary(prepared.plan, involved, arguments["canary"])
     except PiquetError as err:
         return {"failed": True, "changed": False, "kind": kind_of(err), "msg": str(err)}
+    is_told = workdir.has_plan(prepared.digest)
     if arguments["bundles"]:
         keep_plan(prepared, workdir)
     return {
@@ -127,14 +133,33 @@ def attempt(
         "canary": list(canary),
         "rest": [host for host in involved if host not in canary],
         "findings": [finding.to_json() for finding in prepared.plan.findings],
-        "show": plan_text(prepared, now),
+        "show": "\n\n".join(
+            filter(None, [plan_text(prepared, now, is_told=is_told), arguments["afterwards"]])
+        ),
     }
 
 
-def plan_text(prepared: Prepared, at: datetime) -> str:
-    """Findings, what is shown when on how many sites, and the digest to pin."""
-    campaign, hosts = prepared.plan.campaign, prepared.plan.hosts
-    lines = as_texts(by_weight(prepared.plan.findings))
+def _checked(summary: str, found: Sequence[Finding]) -> dict[str, Any]:
+    """What `piquet check` says, for an engine."""
+    text = "\n\n".join([summary, *as_texts(found)])
+    if errors(found):
+        return {"failed": True, "changed": False, "kind": "campaign", "msg": text}
+    return {"changed": False, "findings": [finding.to_json() for finding in found], "show": text}
+
+
+def plan_text(prepared: Prepared, at: datetime, *, is_told: bool = False) -> str:
+    """Findings, what is shown when on how many sites, and the digest to pin.
+
+    Args:
+        prepared: the plan.
+        at: now, aware, UTC.
+        is_told: this very plan was shown before; what is no more than a note was read then.
+    """
+    campaign, hosts, found = prepared.plan.campaign, prepared.plan.hosts, by_weight(prepared.plan.findings)
+    notes = [finding for finding in found if finding.severity == "info"] if is_told else []
+    lines = as_texts([finding for finding in found if finding not in notes])
+    if notes:
+        lines.append(f"{counted(len(notes), 'note')} as told before; again: piquet plan -i INVENTORY")
     what = sites_on_hosts((host.host, entry.name) for host in hosts for entry in host.entries)
     lines.append(f"plan of {campaign.name}: {what}")
     lines += window_lines(campaign, at)
@@ -162,7 +187,7 @@ def _involved(plan: Plan, in_play: Sequence[str], is_whole: bool) -> tuple[str, 
         finding = Finding(
             "error", "host-left-out", ", ".join(missing), "in the plan but not in this run",
             "every host of the plan", "a limit, a batch (serial), or a host lost earlier in this play",
-            "run without --limit and serial, or set piquet_arm_partial: true",
+            "run without --limit and serial, or with piquet_arm_partial=true",
         )  # fmt: skip
         raise PlanError(as_text(finding))
     return tuple(host for host in planned if host in in_play)

@@ -47,7 +47,8 @@ def wanted_site(text: str) -> str:
     try:
         return site_name(text.strip().removesuffix("."))
     except Refusal as err:
-        hint = err.hint or "the host name alone, as `piquet plan` lists it, or '*.' and a name"
+        form = "its host name alone, as `piquet plan` lists it, or '*.' and a name"
+        hint = err.hint or f"piquet stop SITE -i INVENTORY: {form}"
         said = (
             f"{shown(text)} is no name of a site: {err.message}" if text else "stop needs the name of a site"
         )
@@ -74,7 +75,7 @@ def hook_fields(host: str, survey: Mapping[str, Any] | None, variables: Mapping[
     if survey is None:
         raise HostError(
             f"{host} has not been surveyed, and hook only edits files that somebody has looked at\n\n"
-            "  hint: run the survey verb first (piquet survey -i INVENTORY, or the playbook piquet.fleet.survey)"
+            "  hint: first: piquet survey -i INVENTORY"
         )
     files: dict[str, str] = {}
     is_by_lua = False

@@ -96,6 +96,8 @@ def _plan(settings: Settings, *, whole: bool, bundles: bool) -> Mapping[str, Any
         "canary": settings["piquet_canary"] if bundles else [],
         "whole": whole,
         "bundles": bundles,
+        "only_campaign": False,
+        "afterwards": "",
     }
 
 
@@ -204,7 +206,7 @@ _ARM: tuple[Step, ...] = (
             ["check", "arm"], "Armed", undo="undo",
             advice="a host that could not be reached may be armed: roll it back, or let it end by itself "
             "at the end of the window",
-            afterwards="to end it before: piquet rollback -i INVENTORY (or the playbook piquet.fleet.rollback); "
+            afterwards="to end it before: piquet rollback -i INVENTORY; "
             f"on a host alone, as root: {END_IT_NOW}",
         ),
     ),

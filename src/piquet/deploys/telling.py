@@ -4,18 +4,32 @@
 from __future__ import annotations
 
 import difflib
+import sys
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
+from pathlib import PurePath
 
 from pyinfra import logger
 
+from piquet.controller.commands import by_deploy
 from piquet.controller.events import Event
 from piquet.printable import printable
+from piquet.protocol.verbs import HOST_VERBS
 
 
 def to_log(event: Event) -> None:
     """Write one event to pyinfra's log, which goes to standard error."""
     for line in lines_of(event):
-        logger.info(line)
+        logger.info(_typed(line))
+
+
+def _typed(line: str) -> str:
+    """A line with its commands as deploys, as far as this process' own command line tells how it was called."""
+    for before, word in pairwise(sys.argv):
+        path = PurePath(word)
+        if path.suffix == ".py" and path.stem in HOST_VERBS:
+            return by_deploy(line, before, str(path.parent))
+    return by_deploy(line, "", "")
 
 
 def lines_of(event: Event) -> Iterator[str]:

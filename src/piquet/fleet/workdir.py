@@ -58,6 +58,10 @@ class Workdir:
         """Keep a plan's canonical document."""
         return self.write(f"plans/{digest}/plan.json", document)
 
+    def has_plan(self, digest: str) -> bool:
+        """Whether somebody made this very plan here, and read what there was to say of it."""
+        return (self.bundle_dir(digest) / "plan.json").exists()
+
     def plan_document(self, digest: str) -> bytes:
         """The canonical document of a plan.
 

@@ -42,7 +42,11 @@ def _window_findings(
                 "error", "window-past", subject, "its window is over", f"an end after {now}", end, hint
             )
         else:
-            yield Finding("warning", "window-past", subject, "it is over and shows nothing any more", got=end)
+            message, hint = (
+                "it is over and shows nothing any more",
+                "where that is not meant, give it new dates",
+            )
+            yield Finding("warning", "window-past", subject, message, got=end, hint=hint)
     elif phase.start_at <= at:
         message = f"its window began at {start}: once armed, it shows at once"
         hint = "if the campaign has not changed since it was staged, arm alone is enough"

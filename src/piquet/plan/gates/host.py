@@ -23,7 +23,7 @@ from piquet.protocol.findings import Finding
 
 SURVEY_MAX_SKEW_S = 2.0
 MAX_SURVEY_AGE = timedelta(hours=24)
-_SURVEY_AGAIN = "piquet survey -i INVENTORY --limit {host} (or the playbook piquet.fleet.survey)"
+_SURVEY_AGAIN = "piquet survey -i INVENTORY"
 
 
 def host_findings(
@@ -63,7 +63,7 @@ def _gate_findings(
 ) -> Iterator[Finding]:
     if host.surveyed_at is None:
         message = "this host has not been surveyed, so nobody knows what it serves"
-        yield Finding("error", "no-survey", host.name, message, hint=_SURVEY_AGAIN.format(host=host.name))
+        yield Finding("error", "no-survey", host.name, message, hint=_SURVEY_AGAIN)
     if not host_plan.entries:
         return
     yield from _survey_findings(host, at)
@@ -83,7 +83,7 @@ def _shown_servers(host: Host, host_plan: HostPlan) -> Iterator[ServerFacts]:
 
 
 def _survey_findings(host: Host, at: datetime) -> Iterator[Finding]:
-    hint = _SURVEY_AGAIN.format(host=host.name)
+    hint = _SURVEY_AGAIN
     if host.surveyed_at is not None and at - host.surveyed_at > MAX_SURVEY_AGE:
         hours = (at - host.surveyed_at) // timedelta(hours=1)
         yield Finding("warning", "survey-old", host.name, f"its survey is {hours} hours old", hint=hint)

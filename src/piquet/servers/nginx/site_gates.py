@@ -15,7 +15,7 @@ from piquet.servers.nginx.inherited import SYMLINKS_DIRECTIVE, is_known, stands_
 
 MAX_LAG_S = 10
 """For so long a flag that is gone may be seen before somebody has to have agreed to it."""
-_HOOK = "piquet hook -i INVENTORY --limit {host} (or the playbook piquet.fleet.hook)"
+_HOOK = "piquet hook -i INVENTORY"
 _BY_LUA = "set piquet_nginx to lua where that module is loaded, or leave these sites out"
 _LOOK = "rehearse it, and look with piquet verify --during"
 _MEANS = {
@@ -50,7 +50,7 @@ def _unhooked(host: Host, shown: Mapping[str, Site]) -> Iterator[Finding]:
     missing = sorted(name for name, site in shown.items() if not site.hooked)
     if missing:
         message = f"the nginx server blocks of {sites(missing)} have no hook line"
-        hint = _HOOK.format(host=host.name)
+        hint = _HOOK
         yield Finding(
             "error", "not-hooked", host.name, message, "the include line first", some(missing), hint
         )
