@@ -16,6 +16,7 @@ import pytest
 
 from piquet.cli import run_command
 from piquet.cli.exit_codes import FINDINGS, FLEET, OK, USAGE
+from piquet.cli.verify import BEFORE_OURS_S
 from piquet.fleet.workdir import Workdir
 from piquet.verify.baseline import read_baseline
 from tests.ports import free_ports
@@ -69,7 +70,7 @@ def survey(kind: str, name: str, server: Server) -> dict[str, Any]:
         {"address": "127.0.0.1", "port": port, "tls": tls, "default": False}
         for port, tls in ((server.port, False), (server.tls_port, True))
     ]
-    vhost = {"file": "/etc/x", "line": 1, "offset": 1, "names": [name], "listens": listens, "hooked": "ours"}
+    vhost = {"file": "/etc/x", "line": 1, "offset": 1, "names": [name], "listens": listens, "hooked": "owner"}
     facts = {"version": "1", "modules": ["headers_module"], "running": True, "dropin_dir": "/etc/x.d"}
     return {**facts, "test": {"ok": True, "output": ""}, kind: [vhost]}
 
@@ -173,6 +174,23 @@ def test_what_was_remembered_before_a_reload_stays(box: Box, capsys: pytest.Capt
     assert fronts and all(
         anew.prints[key].fields["body"] != first.prints[key].fields["body"] for key in fronts
     )
+
+
+def test_a_baseline_from_before_our_lines_is_worth_more_than_a_newer_one(box: Box) -> None:
+    """Surveyed again with our lines in it, a host keeps what was remembered before them; not for longer than a day."""
+    file, work = box.folder / ".piquet" / "baselines" / "greve-test.json", Workdir(box.folder / ".piquet")
+    assert box.verify("--baseline", "keep") == OK
+    first = read_baseline(file.read_text())
+    index = box.folder / "www" / "index.html"
+    index.write_text(index.read_text().replace("usual", "usuaL", 1))
+    hooked = work.surveys()["web1"] | {"at": time.time()}
+    hooked["nginx"]["blocks"][0]["hooked"] = "ours"
+    work.write_survey("web1", hooked)
+    assert box.verify("--baseline", "keep") == OK
+    assert read_baseline(file.read_text()) == first
+    work.write_survey("web1", hooked | {"at": time.time() + BEFORE_OURS_S})
+    assert box.verify("--baseline", "keep") == OK
+    assert read_baseline(file.read_text()) != first
 
 
 def test_in_a_window_nothing_is_remembered_anew(box: Box, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -26,6 +28,9 @@ from piquet.verify.targets import targets_of
 
 SHOWN = 20
 """Findings that a person reads before asking for all."""
+
+BEFORE_OURS_S = 24 * 3600.0
+"""A baseline from before anything of ours is worth more than a newer one, but not after a day of a site's own life."""
 
 
 @click.command("verify")
@@ -106,10 +111,22 @@ def command(
     file = work.baseline(loaded.campaign.name)
     max_shown = None if show_all else SHOWN
     read = {host.name: surveys[host.name] for host in fleet.hosts if host.surveyed_at}
-    surveyed_at = {host: float(survey.get("asked_at", survey["at"])) for host, survey in read.items()}
+    surveyed_at = {
+        host: float(survey.get("asked_at", survey["at"])) - (BEFORE_OURS_S if _carries_ours(survey) else 0.0)
+        for host, survey in read.items()
+    }
     run = VerifyRun(
         expectations, targets, unreachable, surveyed_at, file, work, concurrency, timeout, ca, max_shown
     )
     if baseline in ("take", "keep"):
         return (take_and_keep if baseline == "take" else keep_baseline)(run, is_json)
     return look_at_fleet(run, baseline, is_json)
+
+
+def _carries_ours(survey: Mapping[str, Any]) -> bool:
+    """Whether a survey was made with something of ours on the host: a hook line, or what was staged."""
+    vhosts = [
+        vhost for name, kind in SERVERS.items() for vhost in (survey.get(name) or {}).get(kind.vhosts) or ()
+    ]
+    is_hooked = any(isinstance(vhost, dict) and vhost.get("hooked") == "ours" for vhost in vhosts)
+    return is_hooked or (survey.get("status") or {}).get("state", "absent") != "absent"

@@ -46,7 +46,8 @@ class VerifyRun:
 def keep_baseline(run: VerifyRun, is_json: bool) -> int:
     """Take what is missing of a baseline since the last survey, and replace nothing.
 
-    What was taken before the first reload of ours stays, whatever that reload brought. In a window nothing is taken:
+    What was taken before the first reload of ours stays, whatever that reload brought, also where the host was surveyed
+    again with our lines in it. In a window nothing is taken:
     whoever hooks again there must not be refused because of it.
     """
     earlier = _baseline(run.file, must_exist=False)
@@ -59,8 +60,9 @@ def keep_baseline(run: VerifyRun, is_json: bool) -> int:
     if asked := lacking(run.targets, run.expectations, kept):
         return take_and_keep(replace(run, targets=asked), is_json, kept)
     at = datetime.fromtimestamp(min(kept.taken_at.values()), UTC)
-    when = f"{at:%Y-%m-%d %H:%M:%S} UTC, after the survey"
-    said = f"baseline of {len(kept.prints)} answers of {when}, stays as it is in {run.file}"
+    said = (
+        f"baseline of {len(kept.prints)} answers of {at:%Y-%m-%d %H:%M:%S} UTC stays as it is in {run.file}"
+    )
     _tell(run, is_json, kept, (), said)
     return OK
 
