@@ -27,6 +27,8 @@ from tests.drive import Drill
 
 SHORTEST_S = 10
 """Of a phase; on a slow machine one lasts until it has been looked at."""
+FAR_S = 24 * 3600
+"""Until the start of the campaign that is there before the first reload: how the sites answer is remembered for it."""
 EXAMPLE = Path("inventory.example/campaign")
 _CAMPAIGN = """\
 campaign: drill
@@ -49,7 +51,7 @@ MODES = {
 UNCOMPARED = frozenset({"limit-req"})
 """Kinds of which nobody can tell within the demo's minute whether they came back: one request a minute is answered."""
 _NOISE = re.compile(r"^(PLAY|TASK|ok:|skipping:|\s*$|\S+\s+: ok=\d+)")
-_SHOWN_LINES = 14
+_SHOWN_LINES, _LAST_LINES = 14, 3
 
 
 @dataclass
@@ -71,10 +73,10 @@ class Story:
         """A few indented lines."""
         lines = [line for line in text.splitlines() if not _NOISE.match(line)]
         more = len(lines) - _SHOWN_LINES
-        for line in lines[:_SHOWN_LINES]:
+        if more > 1:  # what a verb says last is its result
+            lines[_SHOWN_LINES - _LAST_LINES : -_LAST_LINES] = [f"… and {more} more lines"]
+        for line in lines:
             print(f"      {line}", flush=True)
-        if more > 0:
-            print(f"      … and {more} more lines", flush=True)
 
     def proved(self, text: str) -> None:
         """Something to repeat at the end."""
@@ -123,11 +125,18 @@ def prepare(story: Story, fleet: Fleet) -> Drill:
     story.step(
         "hook", "One include line becomes the first thing of every nginx server block. It does nothing yet."
     )
+    folder = fleet.folder / "campaign"
+    shutil.copytree(EXAMPLE, folder)
+    far = write_campaign(fleet, folder, FAR_S, SHORTEST_S)
     begin = time.monotonic()
-    show(story, fleet, "hook")
+    show(story, fleet, "hook", piquet_campaign=far.campaign)
     verb_s = time.monotonic() - begin
-    lasts_s = max(SHORTEST_S, round(1.5 * verb_s))
-    drill = write_campaign(fleet, fleet.folder / "campaign", drive.lead_s(verb_s), lasts_s)
+    begin = time.monotonic()
+    cli(story, far, "verify", "--before")
+    verify_s = time.monotonic() - begin
+    story.proved("hooked: every answer as it was (piquet verify --before)")
+    lasts_s = max(SHORTEST_S, round(1.5 * verb_s), round(2.5 * verify_s))
+    drill = write_campaign(fleet, folder, drive.lead_s(verb_s) + 2 * verify_s, lasts_s)
     story.say(
         "The campaign of inventory.example, in six languages: a banner, then the block, then an occupied front page,"
     )
@@ -153,7 +162,7 @@ def hold(story: Story, drill: Drill, kinds: Mapping[str, Iterable[foreign.Kind]]
     eyes = drive.look(targets, drill.end_at + 1.0, period_s=0.2)
     story.step(
         "the window",
-        f"{drill.start_at - time.time():.0f} s until the start. The controller does nothing more.",
+        f"{max(0, drill.start_at - time.time()):.0f} s until the start. The controller does nothing more.",
     )
     for number, (mode, shown) in enumerate(MODES.items()):
         begin = drill.start_at + number * phase_s(drill)
@@ -161,7 +170,9 @@ def hold(story: Story, drill: Drill, kinds: Mapping[str, Iterable[foreign.Kind]]
         story.say(f"phase {number + 1}, {mode}: {shown}")
         cli(story, drill, "verify", "--during")
         if time.time() > begin + phase_s(drill):
-            raise SystemExit(f"demo: this machine was too slow to look at phase {number + 1} before its end")
+            raise SystemExit(
+                f"demo: this machine was too slow to look at phase {number + 1} before its end; all is taken down"
+            )
         story.proved(f"{mode}: {shown} (piquet verify --during)")
     return list(eyes.result())
 
@@ -172,8 +183,7 @@ def phase_s(drill: Drill) -> float:
 
 
 def write_campaign(fleet: Fleet, folder: Path, lead_s: float, lasts_s: int) -> Drill:
-    """The example's texts and pages under a campaign that begins so many seconds from now, each phase as long."""
-    shutil.copytree(EXAMPLE, folder)
+    """A campaign over the example's texts that begins so many seconds from now, each phase as long."""
     start_at = int(time.time() + lead_s) + 1
     at = (datetime.fromtimestamp(start_at + number * lasts_s, drive.ZONE) for number in range(len(MODES)))
     starts = [f"{instant:%Y-%m-%dT%H:%M:%S}" for instant in at]

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from ansible import context
 from ansible.constants import COLOR_ERROR, COLOR_OK, COLOR_UNREACHABLE
 from ansible.plugins.callback.default import CallbackModule as Default
 from ansible_collections.piquet.fleet.plugins.plugin_utils.package import typed
@@ -59,7 +60,8 @@ class CallbackModule(Default):
         if stats.failures or stats.dark or not stats.processed:
             self._display.display("\nNOT done: see above", color=COLOR_ERROR)
         else:
-            self._display.display("\ndone", color=COLOR_OK)
+            checked = " (check: nothing was changed)" if context.CLIARGS.get("check") else ""
+            self._display.display(f"\ndone{checked}", color=COLOR_OK)
 
     def _task_start(self, task, prefix=None):
         """A step that may be skipped on every host is named with its first result: `Undo …` would be alarming."""

@@ -257,7 +257,7 @@ def test_ends_say_whether_there_was_one(ready: Box) -> None:
     begin(ready)
     rolled = ready.good("rollback")
     assert rolled.is_changed and rolled.message == (
-        "Nothing was armed; a rehearsal was ended: no flag is up; nothing has begun here, so no site was asked."
+        "Nothing was armed; a rehearsal was ended: nothing will begin here; no site was asked, since nothing had begun."
     )
     assert not ready.good("rollback").is_changed
     assert not ready.good("rehearse", end=True, check=True).is_changed

@@ -12,7 +12,7 @@ from piquet.cli.campaign_file import CAMPAIGN_ARGUMENT, campaign_file
 from piquet.cli.exit_codes import OK, PLAN
 from piquet.controller.check import judge_campaign
 from piquet.findings import as_texts
-from piquet.protocol.findings import errors
+from piquet.protocol.findings import Finding, errors
 
 
 @click.command("check")
@@ -22,18 +22,18 @@ def command(campaign: Path | None) -> int:
 
     CAMPAIGN is campaign/campaign.yml in this folder by default.
     """
-    code = check_campaign(campaign_file(campaign))
-    if code == OK:
-        also = f" {campaign}" if campaign else ""
-        click.echo(f"\nno error; next: piquet eve{also} -i INVENTORY", err=True)
-    return code
+    if errors(check_campaign(campaign_file(campaign))):
+        return PLAN
+    also = f" {campaign}" if campaign else ""
+    click.echo(f"\nno error; next: piquet eve{also} -i INVENTORY", err=True)
+    return OK
 
 
-def check_campaign(campaign: Path) -> int:
+def check_campaign(campaign: Path) -> list[Finding]:
     """Say what was understood on standard output and what is wrong on standard error.
 
     Returns:
-        A code of `exit_codes`.
+        What is wrong.
 
     Raises:
         CampaignError, BundleError: the campaign cannot be read, or a page cannot be made.
@@ -42,4 +42,4 @@ def check_campaign(campaign: Path) -> int:
     click.echo(summary)
     for text in as_texts(found):
         click.echo(f"\n{text}", err=True)
-    return PLAN if errors(found) else OK
+    return found

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from piquet.campaign.spoken import window_lines
 from piquet.cli.campaign_file import CAMPAIGN_ARGUMENT, campaign_file
 from piquet.cli.check import check_campaign
 from piquet.cli.drive import drive_verb
-from piquet.cli.exit_codes import FINDINGS, OK
+from piquet.cli.exit_codes import FINDINGS, OK, PLAN
 from piquet.cli.host_variables import parse_variables
 from piquet.cli.hosts import ENGINE, EXTRA, INVENTORY
 from piquet.cli.plan import plan_fleet
@@ -29,6 +29,7 @@ from piquet.engines import EngineRequest
 from piquet.errors import PiquetError
 from piquet.fleet.sites import counted
 from piquet.plan import Plan
+from piquet.protocol.findings import errors
 
 
 @dataclass(frozen=True)
@@ -103,16 +104,16 @@ def command(
 
 
 def _look(evening: _Evening, steps: int) -> tuple[int, Plan | None]:
-    """Everything that changes nothing: the plan, or the exit code of the step at which it ended."""
+    """Everything that changes nothing: the plan with all that was found, or the exit code of the step that failed."""
     try:
         _step("check", 1, steps)
-        code = check_campaign(evening.campaign)
-        if code != OK:
-            return _stopped("check", "mend the campaign", evening, code), None
+        found = check_campaign(evening.campaign)
+        if errors(found):
+            return _stopped("check", "mend the campaign", evening, PLAN), None
         _step("survey", 2, steps)
-        code, _ = evening.drive("survey")
+        code, summary = evening.drive("survey")
         if code != OK:
-            return _stopped("survey", "what is said above is the hosts' owners' to mend", evening, code), None
+            return _stopped("survey", _to_mend(summary), evening, code), None
         _step("hook --check", 3, steps)
         code, summary = evening.drive("hook", check=True)
         if code != OK:
@@ -121,10 +122,20 @@ def _look(evening: _Evening, steps: int) -> tuple[int, Plan | None]:
             todo = f"hook lines are missing on {', '.join(missing)}: piquet hook {evening.given}"
             return _stopped("hook --check", todo, evening, FINDINGS), None
         _step("plan", 4, steps)
-        return OK, plan_fleet(evening.campaign, evening.inventory, None, None, show_windows=False)
+        plan = plan_fleet(evening.campaign, evening.inventory, None, None, show_windows=False)
+        return OK, replace(plan, findings=tuple({*plan.findings, *found}))
     except PiquetError:
         _stopped("this step", "the error below says what is wrong", evening, FINDINGS)
         raise
+
+
+def _to_mend(survey: RunSummary) -> str:
+    """Whose turn it is after a survey that failed."""
+    away = [row.host for row in survey.rows() if row.word == "unreachable"]
+    others = [row.host for row in survey.rows() if row.word == "failed"]
+    turns = [f"no login on {', '.join(away)}: check address, user and key in the inventory"] if away else []
+    turns += [f"what is said above of {', '.join(others)} is its owner's to mend"] if others else []
+    return "; ".join(turns) or "what is said above comes first"
 
 
 def _stage(evening: _Evening) -> int:

@@ -77,8 +77,9 @@ def _line(staged: _Staged, statuses: list[HostStatus], at: datetime, is_named: b
         return f"{head}every window is over, since {_said(max(w.end_at for w in staged.windows), staged, at)}"
     if not armed:
         first = (due or later)[0]
-        begins = "has begun" if due else "begins"
-        return f"{head}no host is armed; {first.mode} {begins} {_said(first.start_at, staged, at)}"
+        when = "since" if due else "from"
+        planned = f"{first.mode}, {when} {_said(first.start_at, staged, at)}"
+        return f"{head}no host is armed, so nothing begins by itself; planned: {planned}"
     partly = "" if armed == len(statuses) else f" on {armed} of {len(statuses)} hosts"
     parts = [f"{window.mode}{partly}, until {_said(window.end_at, staged, at)}" for window in due]
     parts = parts or [f"armed{partly}, no window is open"]

@@ -167,6 +167,10 @@ def plan_text(prepared: Prepared, at: datetime, *, is_told: bool = False) -> str
 
 
 def _check_digest(digest: str, wanted: str) -> None:
+    if wanted and wanted != digest and digest.startswith(wanted.rstrip("….")):
+        raise PlanError(
+            f"this is only the beginning of a digest: {wanted}\n\n  hint: give all {len(digest)} characters"
+        )
     if wanted and wanted != digest:
         finding = Finding(
             "error", "plan-changed", "plan", "this is not the plan that was reviewed", wanted, digest,

@@ -86,7 +86,7 @@ def _server_line(kind: Kind, part: Part) -> str:
     names = {site for vhost in vhosts for site in vhost.get("names") or ()}
     parts = [
         f"{kind.name} {part.get('version', '?')}",
-        "running" if part.get("running") else "NOT running",
+        "running" if part.get("running") else "NOT running" if names else "installed, not running",
         "test passes" if (part.get("test") or {}).get("ok") else "test FAILS",
         counted(len(vhosts), "virtual host"),
         counted(len(names), "name"),

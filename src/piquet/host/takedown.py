@@ -166,7 +166,7 @@ def flags_and_sites(machine: Machine, told: Optional[Sequence[Finding]] = None) 
     current, is_armed = _subject(machine)
     begun = [phase for phase in current.phases if phase.start <= machine.now()] if current else []
     if current is None or is_armed or not begun:
-        return "no flag is up; nothing has begun here, so no site was asked"
+        return "nothing will begin here; no site was asked, since nothing had begun"
     staged = manifest.staged(machine.paths)
     if staged is None or staged.campaign != current.campaign:
         return "no flag is up; no site was asked, since what was armed is not staged any more"

@@ -93,7 +93,7 @@ def _stops(machine: Machine, digest: str, current: Optional[Armed]) -> List[Find
     if not what:
         return []
     message, hint = "Somebody stopped this by hand; arming starts it again.", "ask whoever stopped it first"
-    return [Finding("warning", "was-stopped", "ended.json", message, got=what, hint=hint)]
+    return [Finding("warning", "was-stopped", last.campaign, message, got=what, hint=hint)]
 
 
 def _clock(machine: Machine, request: Request, staged: Manifest, received_at: float) -> List[Finding]:

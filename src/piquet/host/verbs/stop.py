@@ -64,19 +64,20 @@ def _nothing_armed(machine: Machine, name: str) -> Outcome:
     return Outcome(False, message, (Finding("warning", "not-armed", name, message, hint=hint),))
 
 
-def _over(machine: Machine, name: str, current: Armed) -> str:
-    """Why an armed host has nothing left to stop of a site, or nothing."""
-    key = entry_key(name)
-    if key in current.stopped:
-        return f"{name} was stopped before, and stays so until somebody arms again."
-    return "" if key in current.expected(machine.now()) else f"The last phase of {name} is over."
+def _stopped_before(name: str, current: Armed) -> str:
+    """That there is nothing left to stop of a site; "" if there is.
+
+    A site whose phases are over is stopped all the same: a clock that is set back would bring it back with a boot.
+    """
+    is_stopped = entry_key(name) in current.stopped
+    return f"{name} was stopped before, and stays so until somebody arms again." if is_stopped else ""
 
 
 def _would(machine: Machine, name: str) -> Outcome:
     current = armed.current_arming(machine.paths)
     if current is not None:
-        over = _over(machine, name, current)
-        return Outcome(not over, over or f"{name} would be stopped, all others would go on.")
+        before = _stopped_before(name, current)
+        return Outcome(not before, before or f"{name} would be stopped, all others would go on.")
     if flags.up(machine.paths):
         return Outcome(
             True, "Flags are up without an arming that can be read: all of them would be taken away."
@@ -110,9 +111,9 @@ def _recorded(machine: Machine, verb: str, name: str) -> Outcome:
     current = armed.current_arming(machine.paths)
     if current is None and not flags.up(machine.paths):
         return _nothing_armed(machine, name)
-    over = _over(machine, name, current) if current else ""
-    if over:
-        return Outcome(False, over)
+    before = _stopped_before(name, current) if current else ""
+    if before:
+        return Outcome(False, before)
     findings = stops.stop_entries(machine, verb, frozenset([entry_key(name)]), "name")
     if armed.current_arming(machine.paths) is None:
         findings += takedown.confirm_boundaries(machine, verb)
@@ -127,7 +128,7 @@ def _recorded(machine: Machine, verb: str, name: str) -> Outcome:
 def _seen(machine: Machine, name: str, found: List[Finding]) -> str:
     """What is known of the site itself; never that it is as usual without its having been asked."""
     if not stop_watch.is_in_force(machine, entry_key(name)):
-        return "it was not asked, since none of its phases is in force now, or it has no address to ask at"
+        return "it was not asked: none of its phases is in force now, or it has no address to ask at"
     of_others = (f for f in found if f.code == "stop-not-confirmed" and f.subject != name)
     if set(found) - set(of_others):  # of this site, or of workers that may remember its flag
         return "but it is not confirmed by the server, which is asked every minute"
