@@ -171,13 +171,13 @@ def test_a_name_server_that_never_answers(waiting: Box, way: Callable[[Box], Out
     with ThreadPoolExecutor(1) as pool:
         begun = time.monotonic()
         done = pool.submit(way, box)
-        while not back and not done.done():
+        while not back and time.monotonic() - begun < 60:
             back += [time.monotonic() - begun] if not box.is_ours() else []
             time.sleep(0.05)
         outcome = done.result()
     assert outcome.is_ok, outcome.findings
     assert not any(map(box.is_ours, SITES)) and not box.paths.armed.exists()
-    assert back and back[0] < 1.5, "it waited for the name server first"
+    assert back and back[0] < waited_s, "it waited for the name server first"
 
 
 def files(box: Box) -> list[Path]:

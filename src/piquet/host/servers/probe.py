@@ -54,8 +54,9 @@ def probe(
 
     address = _LOCAL.get(target["address"], target["address"])
     host, port = str(target["host"]), int(target["port"])
-    connection = http.client.HTTPConnection(host, port, timeout=timeout_s)
+    connection = None
     try:
+        connection = http.client.HTTPConnection(host, port, timeout=timeout_s)
         name, is_proxied = host if target["tls"] else None, bool(target.get("proxy_protocol"))
         connection.sock = _connect(address, port, name, timeout_s, is_proxied)
         headers = {"Host": host, "Connection": "close", "User-Agent": "piquet-host"}
@@ -69,7 +70,8 @@ def probe(
         is_unasked = isinstance(error, OSError) and not isinstance(error, ConnectionResetError)
         return ProbeAnswer(None, None, f"{type(error).__name__}: {error}", is_unasked)
     finally:
-        connection.close()
+        if connection is not None:
+            connection.close()
 
 
 class _Said:

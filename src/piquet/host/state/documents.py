@@ -28,7 +28,7 @@ _NAME_BYTES = 255
 
 
 def parse_document(data: bytes) -> Dict[str, Any]:
-    """A JSON object.
+    """A JSON object that can be written again.
 
     Raises:
         ValueError, RecursionError, …: one of `FAULTS`.
@@ -36,6 +36,8 @@ def parse_document(data: bytes) -> Dict[str, Any]:
     document = json.loads(data.decode("utf-8"))
     if not isinstance(document, dict):
         raise TypeError("not a JSON object")
+    if b"\\u" in data:  # half of a surrogate pair is no text
+        json.dumps(document, ensure_ascii=False).encode("utf-8")
     return document
 
 

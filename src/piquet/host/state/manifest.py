@@ -166,6 +166,8 @@ def _is_usable(document: Mapping[str, Any]) -> bool:
             _require_entry(entry, ends)
         for record in found.files:
             _require_file(record)
+        if not isinstance(document.get("variants", {}), (dict, type(None))):
+            return False
         return bool(ends) and all(documents.text(name) for name in found.providers)
     except documents.FAULTS:
         return False
