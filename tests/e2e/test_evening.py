@@ -84,19 +84,20 @@ class Evening:
         """A heading of the transcript."""
         self.told.append(f"== {title} ==\n")
 
-    def type(self, verb: str, *options: str, inventory: str = "hosts.yml") -> str:
+    def type(self, verb: str, *options: str, inventory: str = "hosts.yml", where: str = "") -> str:
         """Give one command; what it printed is kept, with its exit code.
 
         Args:
             verb: which one.
             options: the site to stop, `--check` or `--stage`.
             inventory: which file.
+            where: a folder below.
         """
         argv = [word.replace("hosts.yml", inventory) for word in self.road(verb, options)]
         typed = " ".join(argv)
         done = subprocess.run(
             [os.fspath(Path(sys.executable).parent / argv[0]), *argv[1:], *_IN_ORDER.get(argv[0], ())],
-            cwd=self.folder,
+            cwd=self.folder / where,
             env=os.environ | _ENVIRONMENT,
             text=True,
             stdout=subprocess.PIPE,
@@ -225,6 +226,7 @@ def test_tired_mistakes_say_what_to_do(evening: Evening, is_regenerating: bool) 
     """What one mistypes, forgets or does twice at two in the morning: each says what to do next, and breaks nothing."""
     file, kept = evening.folder / "campaign/campaign.yml", evening.folder / "kept.yml"
     write(evening, 3600.0)
+    (evening.folder / "elsewhere").mkdir()
     kept.write_text(file.read_text("utf-8"), "utf-8")
     evening.chapter("Mistakes in the campaign")
     for title, (pattern, replacement) in _MISTYPED.items():
@@ -238,6 +240,8 @@ def test_tired_mistakes_say_what_to_do(evening: Evening, is_regenerating: bool) 
     (evening.folder / "fr.md").rename(evening.folder / "campaign/pages/greve/fr.md")
     evening.chapter("Mistakes on the way")
     evening.type("stage", inventory="host.yml")
+    evening.told.append("# from another folder\n")
+    evening.type("stage", where="elsewhere")
     evening.type("plan")
     evening.type("survey")
     evening.told.append("# the hook is forgotten, and a name in `exclude` is misspelt\n")

@@ -93,6 +93,27 @@ def test_each_look_is_that_of_a_new_visitor(preview: PreviewServer) -> None:
     assert 4 == len(seen)
 
 
+def test_the_index_says_which_sites_stay_as_usual_and_why(tmp_path: Path) -> None:
+    """Excluded, messages only, not agreed, not asked; a name is text, whatever it is."""
+    file = write_campaign(tmp_path, ("fr",))
+    text = file.read_text("utf-8")
+    file.write_text(
+        text.replace("sites: {", "sites: {exclude: [urgences.example.org], consent: consent.csv, "), "utf-8"
+    )
+    answers = "site,answer\na.example.org,in\nb.example.org,message\nc.example.org,out\n"
+    (tmp_path / "consent.csv").write_text(answers, "utf-8")
+    with serving(file) as server:
+        page = ask(server, "piquet.localhost", "/")[2]
+    told = re.findall(r"<dt>(As usual.*?|Agreed)</dt><dd>(.*?)</dd>", page)
+    assert told == [
+        ("Agreed", "<code>a.example.org</code>"),
+        ("As usual but for messages, as was agreed", "<code>b.example.org</code>"),
+        ("As usual, did not agree", "<code>c.example.org</code>"),
+        ("As usual, excluded", "<code>urgences.example.org</code>"),
+        ("As usual, no consent", "every other site"),
+    ]
+
+
 def test_what_the_index_of_a_view_says(preview: PreviewServer) -> None:
     """Its frames may be those sites only, and it tells what the server answers."""
     _, headers, body = ask(preview, "piquet.localhost", f"/view/during-{BLOCK}-fr/")

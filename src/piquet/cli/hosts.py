@@ -15,6 +15,7 @@ import click
 
 from piquet.controller.commands import by_command
 from piquet.engines import ENGINES, EngineRequest
+from piquet.protocol.places import HOOK_DIR
 from piquet.protocol.verbs import HOST_VERBS
 
 Decorator = Callable[[Callable[..., int]], Callable[..., int]]
@@ -29,6 +30,18 @@ def _site(context: click.Context, parameter: click.Parameter, value: str) -> str
         return wanted_site(value)
     except HostError as err:
         raise click.UsageError(str(err)) from err
+
+
+def _print_line(context: click.Context, parameter: click.Parameter, is_wanted: bool) -> None:
+    """What a configuration management puts into its vhosts itself."""
+    if is_wanted and not context.resilient_parsing:
+        click.echo(f"include {HOOK_DIR}/*.conf;")
+        click.echo(
+            "first in every server block of the template; it includes nothing until something is staged. Roll it out, "
+            "then: piquet survey -i INVENTORY",
+            err=True,
+        )
+        context.exit(0)
 
 
 OPTIONS: Mapping[str, tuple[str, Decorator]] = {
@@ -62,6 +75,17 @@ OPTIONS: Mapping[str, tuple[str, Decorator]] = {
             help="Do not remember how every site answers now.",
         ),
     ),
+    "print": (
+        "",
+        click.option(
+            "--print",
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=_print_line,
+            help="Print the line for the owner's own template, and end.",
+        ),
+    ),
     "phase": (
         "piquet_rehearse_phase",
         click.option("--phase", type=int, help="Number of the phase to show [the next to begin]."),
@@ -81,7 +105,7 @@ OPTIONS: Mapping[str, tuple[str, Decorator]] = {
         ),
     ),
 }
-"""Option → the variable of the roles that it sets, and its form on the command line."""
+"""Option → the variable of the roles that it sets, "" if none, and its form on the command line."""
 
 
 def remember_inventory(context: click.Context, parameter: click.Parameter, value: str) -> str:
@@ -157,7 +181,7 @@ def variables(verb: str, values: Mapping[str, Any]) -> dict[str, Any]:
     """
     from piquet.cli.host_variables import parse_variables
 
-    given = {name: values.get(name) for name in OPTIONS}
+    given = {name: values.get(name) for name in OPTIONS if OPTIONS[name][0]}
     named = {OPTIONS[name][0]: _plain(value) for name, value in given.items() if value not in (None, ())}
     extra = parse_variables(verb, values["extra"])
     if twice := sorted(named.keys() & extra.keys()):

@@ -73,7 +73,25 @@ def _overview(show: Show) -> str:
         }
         for phase in campaign.phases
     ]
-    return render("preview/index.html.j2", campaign=campaign, phases=phases)
+    sites = campaign.sites
+    by_answer = {
+        said: sorted(n for n, given in sites.consent.items() if given == said)
+        for said in ("in", "message", "out")
+    }
+    usual = (
+        ("Agreed", by_answer["in"]),
+        ("As usual but for messages, as was agreed", by_answer["message"]),
+        ("As usual, did not agree", by_answer["out"]),
+        ("As usual, excluded", sites.exclude),
+    )
+    return render(
+        "preview/index.html.j2",
+        campaign=campaign,
+        phases=phases,
+        sites=sites,
+        usual=[(title, names) for title, names in usual if names],
+        is_silence_no=bool(sites.consent) and "*" not in sites.consent,
+    )
 
 
 def _side_by_side(show: Show, port: int, view: View, path: str, visit: int) -> str:

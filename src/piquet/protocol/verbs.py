@@ -34,7 +34,7 @@ HOST_VERBS: Mapping[str, HostVerb] = {
         "Put the one include line into every nginx server block",
         "Nothing visible changes. Apache needs no hook, nor does nginx that works by Lua. How every site answers is "
         "remembered first, if there is a campaign file.",
-        ("campaign", "baseline"),
+        ("campaign", "baseline", "print"),
     ),
     "stage": HostVerb(
         "Carry the inert bundle to every host",
