@@ -108,7 +108,7 @@ OPTIONS: Mapping[str, tuple[str, Decorator]] = {
 """Option → the variable of the roles that it sets, "" if none, and its form on the command line."""
 
 
-def remember_inventory(context: click.Context, parameter: click.Parameter, value: str) -> str:
+def _remember(context: click.Context, parameter: click.Parameter, value: str) -> str:
     """For the commands that our sentences name: they are told with the inventory that this one was given."""
     if isinstance(context.obj, dict):
         context.obj["inventory"] = value
@@ -127,9 +127,18 @@ INVENTORY: Decorator = click.option(
     "--inventory",
     required=True,
     type=click.Path(),
-    callback=remember_inventory,
+    callback=_remember,
     help="Ansible inventory: file, folder or `host1,host2,`; with --engine pyinfra also its own FILE.py.",
 )
+ANSIBLE_INVENTORY: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option(
+    "-i",
+    "--inventory",
+    required=True,
+    callback=_remember,
+    help="Ansible inventory: file, folder or `host1,host2,`.",
+)
+"""For what asks no engine."""
+
 LIMIT: Decorator = click.option(
     "-l", "--limit", help="Only these hosts (a pattern); the plan stays over all of piquet_hosts."
 )

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from piquet.cli.campaign_file import CAMPAIGN_ARGUMENT, campaign_file
-from piquet.cli.hosts import remember_inventory
+from piquet.cli.hosts import ANSIBLE_INVENTORY
 from piquet.cli.plan_text import as_json, print_plan
 from piquet.controller.prepare import build, keep_plan
 from piquet.fleet.inventory import default_workdir, inventory_hosts
@@ -23,13 +23,7 @@ from piquet.servers.registry import SERVERS
 
 @click.command("plan")
 @CAMPAIGN_ARGUMENT
-@click.option(
-    "-i",
-    "--inventory",
-    required=True,
-    callback=remember_inventory,
-    help="Ansible inventory: file, folder or `host1,host2,`.",
-)
+@ANSIBLE_INVENTORY
 @click.option(
     "-l",
     "--limit",

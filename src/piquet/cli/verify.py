@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from piquet.cli.campaign_file import CAMPAIGN_ARGUMENT, campaign_file
-from piquet.cli.hosts import remember_inventory
+from piquet.cli.hosts import ANSIBLE_INVENTORY
 from piquet.cli.verify_run import VerifyRun, keep_baseline, look_at_fleet, take_and_keep
 from piquet.errors import FleetError
 from piquet.fleet.inventory import default_workdir, inventory_hosts
@@ -35,13 +35,7 @@ BEFORE_OURS_S = 24 * 3600.0
 
 @click.command("verify")
 @CAMPAIGN_ARGUMENT
-@click.option(
-    "-i",
-    "--inventory",
-    required=True,
-    callback=remember_inventory,
-    help="Ansible inventory: file, folder or `host1,host2,`.",
-)
+@ANSIBLE_INVENTORY
 @click.option("-l", "--limit", help="Only these hosts (an Ansible pattern).")
 @click.option(
     "--workdir", type=click.Path(path_type=Path), help="Surveys and baselines [.piquet by the inventory]."
