@@ -53,6 +53,10 @@ _OF_THE_SCHEDULE = (
     (re.compile(r"(debian \d+), (systemd|other)"), r"\1, INIT"),
     (re.compile(r"\d+ files"), "SOME files"),
     (re.compile(r"\(\d+ bytes"), "(SOME bytes"),
+    (
+        re.compile(r"(?m)^[\w, -]+: Armed\. Looked after by cron: [^.]*\.\n\n"),
+        "",
+    ),  # alone, that line is left out
     (re.compile(r" Looked after by cron: [^.]*\."), ""),
     (_DIGEST, "DIGEST"),
 )

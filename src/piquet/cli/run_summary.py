@@ -176,6 +176,10 @@ def _sentence(result: ResultDocument) -> str:
     answer = result.get("piquet") or {}
     problems = [p for p in answer.get("problems") or () if p.get("severity") == "error"]
     if result.get("failed") and problems:
-        told = [answer.get("message"), problems[0].get("subject"), problems[0].get("message")]
+        told = [
+            str(answer.get("message") or "").rstrip("."),
+            problems[0].get("subject"),
+            problems[0].get("message"),
+        ]
         return printable_line(": ".join(str(part) for part in told if part))
     return printable_line(str(answer.get("message") or result.get("msg") or ""))

@@ -59,11 +59,22 @@ class PyinfraRemote:
             is_ok, output = self._host.run_shell_command(StringCommand(command), **arguments)
         except (SSHException, EOFError, OSError, PyinfraError) as err:
             if is_connected(self._host):
-                return CommandOutcome(1, "", _reason(err))
+                return CommandOutcome(1, "", self._ended_early(command, arguments) or _reason(err))
             raise ConnectionLostError(f"the connection was lost: {_reason(err)}") from err
         if not is_ok and not is_connected(self._host):
             raise ConnectionLostError("the connection was lost; what the host did is unknown: run status")
         return CommandOutcome(0 if is_ok else 1, output.stdout, output.stderr)
+
+    def _ended_early(self, command: str, arguments: Mapping[str, Any]) -> str:
+        """What a command says that ended before it had read its input, such as a sudo that wants a password.
+
+        It is given none this time: an agent does nothing with that.
+        """
+        try:
+            _, output = self._host.run_shell_command(StringCommand(command), **{**arguments, "_stdin": ""})
+        except (SSHException, EOFError, OSError, PyinfraError):
+            return ""
+        return str(output.stderr)
 
     def put(self, data: bytes, path: str) -> None:
         """Write a remote file by the connection's own file transfer."""
