@@ -74,12 +74,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [item for item in items if item not in left_out]
 
 
-def _promise(item: pytest.Item) -> str:
-    """The first line of a test's docstring."""
-    text = getattr(getattr(item, "function", None), "__doc__", None) or ""
-    return text.strip().partition("\n")[0]
-
-
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Keep the counts of this part of the run."""
     counts = {word: len(terminalreporter.getreports(word)) for word in ("passed", "failed", "error")}
@@ -98,7 +92,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     """A test that cannot run here fails: a skipped promise looks like a kept one. What is `long` is noted."""
     report = _without_skip((yield))
     if item.get_closest_marker("long") and (report.when == "call" or report.failed):
-        figures.note("long", promise=_promise(item), outcome=report.outcome)
+        figures.note("long", outcome=report.outcome)
     return report
 
 

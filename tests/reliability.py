@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -28,6 +29,19 @@ before, after and beside it no answer changes by a byte.
 """
 
 
+def _rows(found: Sequence[Figure]) -> Sequence[Row]:
+    return [figure.row for figure in found]
+
+
+def _by_file(found: Sequence[Figure]) -> Sequence[Row]:
+    """How many tests of each file passed, and by name those that did not."""
+    counts = Counter((figure.test.partition("::")[0], figure.row["outcome"]) for figure in found)
+    files = sorted({file for file, _ in counts})
+    failed = [figure.test for figure in found if figure.row["outcome"] != "passed"]
+    rows: list[Row] = [{"tests": file, "passed": counts[file, "passed"]} for file in files]
+    return rows + [{"tests": f"failed: {test}", "passed": 0} for test in failed]
+
+
 @dataclass(frozen=True)
 class Section:
     """One table of the document.
@@ -37,7 +51,9 @@ class Section:
         title: as a heading.
         says: what was done, in a sentence or two.
         total: the one line that sums it up.
-        is_long: only the full matrix keeps its figures.
+        is_long: only the full matrix has its figures.
+        is_kept: it says something of the project, not only of one run.
+        shown: the rows of its table.
     """
 
     table: str
@@ -45,6 +61,8 @@ class Section:
     says: str
     total: Callable[[Sequence[Row]], str]
     is_long: bool = False
+    is_kept: bool = True
+    shown: Callable[[Sequence[Figure]], Sequence[Row]] = _rows
 
 
 def _sum(rows: Sequence[Row], column: str) -> int:
@@ -201,12 +219,14 @@ SECTIONS = (
         "`script/test` leaves these to `script/test --long`.",
         _long,
         is_long=True,
+        shown=_by_file,
     ),
     Section(
         "tests",
         "The runs",
         "What pytest was asked for, and what it counted.",
         lambda rows: f"{_sum(rows, 'passed')} passed, {_sum(rows, 'failed')} failed",
+        is_kept=False,
     ),
 )
 
@@ -216,6 +236,7 @@ def main(arguments: Sequence[str]) -> int:
     if "--keep" in arguments:
         tests = collected()
         found = figures.merged(figures.kept(), figures.noted(), tests)
+        found = [figure for figure in found if figure.table in {one.table for one in SECTIONS if one.is_kept}]
         figures.keep(found)
         never = sorted(set(collected("-m", "long")) - {figure.test for figure in found})
         DOCUMENT.write_text(document(found, never, _servers()), "utf-8")
@@ -246,9 +267,10 @@ def document(found: Sequence[Figure], never: Sequence[str], servers: str) -> str
         servers: which ones were asked.
     """
     tables = _tables(found)
-    totals = [f"- **{total}" for total in (_total(section, tables, "**") for section in SECTIONS)]
+    kept = [section for section in SECTIONS if section.is_kept]
+    totals = [f"- **{total}" for total in (_total(section, tables, "**") for section in kept)]
     open_ = [f"- **Never run**, or not since its name was changed: `{test}`." for test in never]
-    chapters = [_chapter(section, tables[section.table]) for section in SECTIONS if section.table in tables]
+    chapters = [_chapter(section, tables[section.table]) for section in kept if section.table in tables]
     return "\n".join([_OPENING, servers, *totals, *open_, "", *chapters])
 
 
@@ -261,13 +283,13 @@ def _tables(found: Sequence[Figure]) -> dict[str, list[Figure]]:
 
 def _total(section: Section, tables: Mapping[str, Sequence[Figure]], after_title: str = "") -> str:
     of = tables.get(section.table, [])
-    commits = ", ".join(sorted({figure.commit for figure in of}))
-    total = f"{section.total([figure.row for figure in of])}" if of else "no figures"
-    return f"{section.title}:{after_title} {total}" + (f" ({commits})." if after_title else "")
+    commits = f" ({', '.join(sorted({figure.commit for figure in of}))})" if of else ""
+    total = section.total([figure.row for figure in of]) if of else "no figures"
+    return f"{section.title}:{after_title} {total}" + (f"{commits}." if after_title else "")
 
 
 def _chapter(section: Section, found: Sequence[Figure]) -> str:
-    return f"## {section.title}\n\n{section.says}\n\n{_table([figure.row for figure in found])}\n"
+    return f"## {section.title}\n\n{section.says}\n\n{_table(section.shown(found))}\n"
 
 
 def _table(rows: Sequence[Row]) -> str:
