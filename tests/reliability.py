@@ -3,7 +3,7 @@
 
 Usage:
     python -m tests.reliability           the totals of the run that has just ended; 1 where a table has no row
-    python -m tests.reliability --keep    keeps its figures in the repository, and makes docs/reliability.md anew
+    python -m tests.reliability --keep    of the full matrix; keeps its figures, and makes docs/reliability.md anew
 """
 
 from __future__ import annotations
@@ -232,23 +232,26 @@ SECTIONS = (
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print the totals; where asked, keep the figures and write the document."""
-    if "--keep" in arguments:
-        tests = collected()
-        found = figures.merged(figures.kept(), figures.noted(), tests)
-        found = [figure for figure in found if figure.table in {one.table for one in SECTIONS if one.is_kept}]
-        figures.keep(found)
-        never = sorted(set(collected("-m", "long")) - {figure.test for figure in found})
-        DOCUMENT.write_text(document(found, never, _servers()), "utf-8")
-        return 0
-    tables = _tables(figures.noted())
-    wanted = [section for section in SECTIONS if not section.is_long]
+    """Print the totals of what was noted; where asked, keep the figures and write the document."""
+    is_kept, tables = "--keep" in arguments, _tables(figures.noted())
+    wanted = [section for section in SECTIONS if is_kept or not section.is_long]
     for section in wanted:
         print(_total(section, tables))
     missing = [section.table for section in wanted if section.table not in tables]
     if missing:
         print(f"no figures of: {', '.join(missing)}", file=sys.stderr)
+    if is_kept:
+        _keep()
     return 1 if missing else 0
+
+
+def _keep() -> None:
+    kept = {section.table for section in SECTIONS if section.is_kept}
+    found = figures.merged(figures.kept(), figures.noted(), collected())
+    found = [figure for figure in found if figure.table in kept]
+    figures.keep(found)
+    never = sorted(set(collected("-m", "long")) - {figure.test for figure in found})
+    DOCUMENT.write_text(document(found, never, _servers()), "utf-8")
 
 
 def collected(*arguments: str) -> list[str]:

@@ -121,7 +121,7 @@ def expected_reloads(host: Host, moment: Moment, is_caching: bool, is_late: bool
     reload of that end may come as late as with the next arm.
     """
     if is_caching and (moment.name == courses.LATE_ROLLBACK or (is_late and moment.name == "arm")):
-        return min(1, moment.reloads[host.name])
+        return int(moment.reloads[host.name] > 0)
     if moment.name == courses.LATE_ROLLBACK:
         return 0
     if moment.name == "rollback":

@@ -154,9 +154,9 @@ def test_inside_the_window(fleet: Fleet, inside: Drill, suite: Callable[..., Run
 @pytest.mark.long
 def test_on_the_host_itself(fleet: Fleet, inside: Drill, suite: Callable[..., Run]) -> None:
     """`local://`: pytest runs on the host, with what a `pip install` there would have brought."""
-    host = fleet.of("apache")[
-        -1
-    ]  # of this machine's own release: some of the packages are built for its Python
+    *_, host = fleet.of(
+        "apache"
+    )  # of this machine's own release: some of the packages are built for its Python
     _install(host, inside)
     run = host.run(
         f"cd {ON_THE_HOST}/work && PATH={ON_THE_HOST}/bin:$PATH PYTHONPATH={ON_THE_HOST}/lib HOME=/root "

@@ -8,6 +8,7 @@ import pytest
 from piquet.host import stop_watch
 from piquet.host.outcome import Outcome
 from piquet.host.state import armed, flags
+from piquet.host.status_document import status_of
 from piquet.host.system import lock
 from piquet.protocol.findings import Finding
 from tests.host.box import HOUR_S, SITES, Box
@@ -48,6 +49,18 @@ def test_one_site_is_back_and_the_others_go_on(box: Box, written: str) -> None:
     told = box.good("arm", plan_digest=digest)
     assert "was-stopped" in codes(told), "whoever arms again is told what that starts"
     assert box.is_ours(FIRST)
+
+
+def test_a_stop_after_the_end_holds_though_the_clock_is_set_back(box: Box) -> None:
+    """The clock runs ahead, somebody stops what is over by it, the clock is put right: no boot brings the site back."""
+    armed_box(box)
+    box.now += 2 * HOUR_S
+    assert stop(box).is_changed
+    box.now -= 2 * HOUR_S
+    box.reboot()
+    box.reconcile(boot=True)
+    assert not box.is_ours(FIRST)
+    assert status_of(box.machine())["state"] == "ended"
 
 
 def test_before_the_window_nobody_says_that_it_was_asked(box: Box) -> None:

@@ -17,8 +17,7 @@ from click.shell_completion import CompletionItem
 from piquet import __version__
 from piquet.cli import exit_codes
 from piquet.cli.exit_codes import INTERNAL, INTERRUPTED, USAGE, code_of
-from piquet.cli.hosts import host_command
-from piquet.controller.commands import by_command
+from piquet.cli.hosts import host_command, in_words_of
 from piquet.errors import PiquetError
 from piquet.protocol.verbs import HOST_VERBS
 
@@ -100,8 +99,7 @@ def run_command(arguments: Sequence[str] | None = None) -> int:
         result = cli.main(args=arguments, prog_name="piquet", standalone_mode=False, obj=given)
         return result if isinstance(result, int) else 0
     except PiquetError as err:
-        text = by_command(str(err), given["inventory"]) if "inventory" in given else str(err)
-        click.echo(f"error: {text}", err=True)
+        click.echo(f"error: {in_words_of(given, str(err))}", err=True)
         return code_of(err)
     except click.ClickException as err:
         err.show()

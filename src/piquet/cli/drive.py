@@ -70,7 +70,7 @@ class VerbRun:
                 _print_data(host, {**result, "show": self._typed(str(result.get("show") or ""))})
 
     def _typed(self, text: str) -> str:
-        return by_command(text, self.request.inventory)
+        return by_command(text, self.request.inventory, self.engine)
 
 
 def drive_verb(
@@ -96,7 +96,7 @@ def drive_verb(
             _follow(VerbRun(engine, request, is_json, course, live))
     except PiquetError as err:
         error = err
-        click.echo(f"error: {err}", err=True)
+        click.echo(f"error: {by_command(str(err), request.inventory, engine)}", err=True)
     code = code_of(error) if error and not course.is_interrupted else course.exit_code()
     seconds = time.monotonic() - begun_at
     if course.is_interrupted or (error and course.hosts):

@@ -110,16 +110,24 @@ OPTIONS: Mapping[str, tuple[str, Decorator]] = {
 
 def _remember(context: click.Context, parameter: click.Parameter, value: str) -> str:
     """For the commands that our sentences name: they are told with the inventory that this one was given."""
-    if isinstance(context.obj, dict):
-        context.obj["inventory"] = value
+    if isinstance(context.obj, dict) and parameter.name:
+        context.obj[parameter.name] = value
     return value
 
 
 def as_typed(text: str) -> str:
     """A text of ours with its commands as they are typed here."""
     context = click.get_current_context(silent=True)
-    given = context.obj if context else None
-    return by_command(text, given["inventory"]) if given else text
+    return in_words_of(context.obj or {}, text) if context else text
+
+
+def in_words_of(given: Mapping[str, str], text: str) -> str:
+    """The same where the command has ended: with the inventory and the engine that it was given."""
+    return (
+        by_command(text, given["inventory"], given.get("engine", ENGINES[0]))
+        if "inventory" in given
+        else text
+    )
 
 
 INVENTORY: Decorator = click.option(
@@ -148,6 +156,7 @@ ENGINE: Decorator = click.option(
     default=ENGINES[0],
     envvar="PIQUET_ENGINE",
     show_default=True,
+    callback=_remember,
     help="What carries it to the hosts [PIQUET_ENGINE].",
 )
 EXTRA: Decorator = click.option(

@@ -11,7 +11,7 @@ import click
 from piquet.cli.campaign_file import CAMPAIGN_ARGUMENT, campaign_file
 from piquet.cli.hosts import ANSIBLE_INVENTORY
 from piquet.cli.plan_text import as_json, print_plan
-from piquet.controller.prepare import build, keep_plan
+from piquet.controller.prepare import build, keep_plan, notes_text
 from piquet.fleet.inventory import default_workdir, inventory_hosts
 from piquet.fleet.read import read_fleet
 from piquet.fleet.workdir import Workdir
@@ -75,6 +75,8 @@ def plan_fleet(
     if is_json:
         click.echo(as_json(plan, digest))
     else:
+        if digest:
+            work.is_told(digest, notes_text(plan))
         print_plan(plan, digest, show_all, now, show_windows=show_windows)
     raise_if_unsafe(plan)
     return plan

@@ -30,7 +30,7 @@ SHOWN = 20
 """Findings that a person reads before asking for all."""
 
 BEFORE_OURS_S = 24 * 3600.0
-"""A baseline from before anything of ours is worth more than a newer one, but not after a day of a site's own life."""
+"""How much older than a survey with something of ours in it a baseline may be: it is worth more than a newer one."""
 
 
 @click.command("verify")

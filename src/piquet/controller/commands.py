@@ -13,24 +13,24 @@ from collections.abc import Callable, Sequence
 
 from piquet.protocol.verbs import HOST_VERBS
 
-_NAMED = re.compile(
-    r"\bpiquet (?P<verb>[a-z]+)(?P<site> SITE)? -i INVENTORY(?: --limit (?P<limit>[^\s;,)`]+))?"
-)
+_NAMED = re.compile(r"\bpiquet (?P<verb>[a-z]+)(?P<site> SITE)? -i INVENTORY")
 _PARTIAL = "piquet_arm_partial=true"
 
 
-def by_command(text: str, inventory: str) -> str:
+def by_command(text: str, inventory: str, engine: str = "ansible") -> str:
     """What is typed on the command line.
 
     Args:
         text: of ours.
         inventory: as it was given with `-i`.
+        engine: that was chosen.
     """
-    return text.replace(_PARTIAL, "--partial").replace("-i INVENTORY", f"-i {shlex.quote(inventory)}")
+    given = f"-i {shlex.quote(inventory)}{'' if engine == 'ansible' else f' --engine {engine}'}"
+    return text.replace(_PARTIAL, "--partial").replace("-i INVENTORY", given)
 
 
 def by_playbook(text: str, inventories: Sequence[str]) -> str:
-    """What is typed with Ansible; a verb without a playbook stays a command.
+    """What is typed with Ansible; a verb without a playbook stays a command, which takes one inventory.
 
     Args:
         text: of ours.
@@ -38,11 +38,13 @@ def by_playbook(text: str, inventories: Sequence[str]) -> str:
     """
     given = " ".join(f"-i {shlex.quote(inventory)}" for inventory in inventories) or "-i INVENTORY"
 
-    def typed(verb: str, site: str, limit: str) -> str:
-        more = (f" -e piquet_stop_site={site}" if site else "") + (f" --limit {limit}" if limit else "")
-        return f"ansible-playbook piquet.fleet.{verb} {given}{more}"
+    def typed(verb: str, site: str) -> str:
+        return f"ansible-playbook piquet.fleet.{verb} {given}" + (
+            f" -e piquet_stop_site={site}" if site else ""
+        )
 
-    return _in_place(text, typed, "-e").replace("-i INVENTORY", given)
+    put = _in_place(text, typed, "-e")
+    return put.replace("-i INVENTORY", given) if len(inventories) == 1 else put
 
 
 def by_deploy(text: str, inventory: str, folder: str) -> str:
@@ -56,19 +58,19 @@ def by_deploy(text: str, inventory: str, folder: str) -> str:
     where = shlex.quote(inventory) if inventory else "INVENTORY"
     deploys = shlex.quote(folder or "deploys")
 
-    def typed(verb: str, site: str, limit: str) -> str:
-        more = (f" --data piquet_stop_site={site}" if site else "") + (f" --limit {limit}" if limit else "")
-        return f"pyinfra {where} {deploys}/{verb}.py -y{more}"
+    def typed(verb: str, site: str) -> str:
+        return f"pyinfra {where} {deploys}/{verb}.py -y" + (
+            f" --data piquet_stop_site={site}" if site else ""
+        )
 
     put = _in_place(text, typed, "--data")
     given = shlex.quote(inventory.removeprefix("@ansible/"))
     return put.replace("-i INVENTORY", f"-i {given}") if inventory.startswith("@ansible/") else put
 
 
-def _in_place(text: str, typed: Callable[[str, str, str], str], option: str) -> str:
+def _in_place(text: str, typed: Callable[[str, str], str], option: str) -> str:
     def put(found: re.Match[str]) -> str:
-        if found["verb"] not in HOST_VERBS:
-            return found[0]
-        return typed(found["verb"], (found["site"] or "").strip(), found["limit"] or "")
+        is_known = found["verb"] in HOST_VERBS
+        return typed(found["verb"], (found["site"] or "").strip()) if is_known else found[0]
 
     return _NAMED.sub(put, text).replace(_PARTIAL, f"{option} {_PARTIAL}")

@@ -123,9 +123,9 @@ def attempt(
         canary = _canary(prepared.plan, involved, arguments["canary"])
     except PiquetError as err:
         return {"failed": True, "changed": False, "kind": kind_of(err), "msg": str(err)}
-    is_told = workdir.has_plan(prepared.digest)
     if arguments["bundles"]:
         keep_plan(prepared, workdir)
+    is_told = workdir.is_told(prepared.digest, notes_text(prepared.plan))
     return {
         "changed": False,
         "digest": prepared.digest,
@@ -147,13 +147,18 @@ def _checked(summary: str, found: Sequence[Finding]) -> dict[str, Any]:
     return {"changed": False, "findings": [finding.to_json() for finding in found], "show": text}
 
 
+def notes_text(plan: Plan) -> str:
+    """What there is to say of a plan that is no warning."""
+    return "\n".join(as_texts(finding for finding in plan.findings if finding.severity == "info"))
+
+
 def plan_text(prepared: Prepared, at: datetime, *, is_told: bool = False) -> str:
     """Findings, what is shown when on how many sites, and the digest to pin.
 
     Args:
         prepared: the plan.
         at: now, aware, UTC.
-        is_told: this very plan was shown before; what is no more than a note was read then.
+        is_told: its notes were shown before.
     """
     campaign, hosts, found = prepared.plan.campaign, prepared.plan.hosts, by_weight(prepared.plan.findings)
     notes = [finding for finding in found if finding.severity == "info"] if is_told else []
@@ -167,7 +172,8 @@ def plan_text(prepared: Prepared, at: datetime, *, is_told: bool = False) -> str
 
 
 def _check_digest(digest: str, wanted: str) -> None:
-    if wanted and wanted != digest and digest.startswith(wanted.rstrip("….")):
+    begun = wanted.rstrip("….")
+    if begun and begun != digest and digest.startswith(begun):
         raise PlanError(
             f"this is only the beginning of a digest: {wanted}\n\n  hint: give all {len(digest)} characters"
         )

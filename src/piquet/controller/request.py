@@ -48,7 +48,7 @@ def wanted_site(text: str) -> str:
         return site_name(text.strip().removesuffix("."))
     except Refusal as err:
         form = "its host name alone, as `piquet plan` lists it, or '*.' and a name"
-        hint = err.hint or f"piquet stop SITE -i INVENTORY: {form}"
+        hint = err.hint or f"{form}; piquet stop SITE -i INVENTORY"
         said = (
             f"{shown(text)} is no name of a site: {err.message}" if text else "stop needs the name of a site"
         )

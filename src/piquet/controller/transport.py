@@ -77,6 +77,11 @@ def typed_outcome(outcome: CommandOutcome) -> CommandOutcome:
     return CommandOutcome(int(status), said, before + _typed(outcome.stderr))
 
 
+def said_before(stderr: str) -> str:
+    """What a host said before our command began: its login shell, or a sudo that did not let us in."""
+    return stderr.partition(_MARK)[0].strip()
+
+
 def _typed(text: str) -> str:
     """What stands behind our mark, decoded; what a login shell printed before it is passed over."""
     _, _, encoded = text.partition(_MARK)

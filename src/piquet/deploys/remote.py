@@ -17,6 +17,7 @@ from pyinfra.api.state import State
 from pyinfra.connectors.local import LocalConnector
 
 from piquet.controller.answer import CommandOutcome
+from piquet.controller.transport import said_before
 
 _BECOMING = ("_sudo", "_su_user", "_doas", "_dzdo")
 _NO_PASSWORD = "sudo: a password is required"  # noqa: S105 - what sudo says
@@ -59,22 +60,26 @@ class PyinfraRemote:
             is_ok, output = self._host.run_shell_command(StringCommand(command), **arguments)
         except (SSHException, EOFError, OSError, PyinfraError) as err:
             if is_connected(self._host):
-                return CommandOutcome(1, "", self._ended_early(command, arguments) or _reason(err))
+                is_closed = data and isinstance(err, OSError) and not isinstance(err, TimeoutError)
+                said = self._said_without_input(command, arguments) if is_closed else ""
+                return CommandOutcome(1, "", said or _reason(err))
             raise ConnectionLostError(f"the connection was lost: {_reason(err)}") from err
         if not is_ok and not is_connected(self._host):
             raise ConnectionLostError("the connection was lost; what the host did is unknown: run status")
         return CommandOutcome(0 if is_ok else 1, output.stdout, output.stderr)
 
-    def _ended_early(self, command: str, arguments: Mapping[str, Any]) -> str:
-        """What a command says that ended before it had read its input, such as a sudo that wants a password.
+    def _said_without_input(self, command: str, arguments: Mapping[str, Any]) -> str:
+        """Why a command ended before it had read its input, such as a sudo that wants a password; "" if unknown.
 
-        It is given none this time: an agent does nothing with that.
+        An agent that gets no input does nothing.
         """
         try:
             _, output = self._host.run_shell_command(StringCommand(command), **{**arguments, "_stdin": ""})
-        except (SSHException, EOFError, OSError, PyinfraError):
+        except EOFError as err:
+            return _reason(err)
+        except (SSHException, OSError, PyinfraError):
             return ""
-        return str(output.stderr)
+        return said_before(str(output.stderr))
 
     def put(self, data: bytes, path: str) -> None:
         """Write a remote file by the connection's own file transfer."""

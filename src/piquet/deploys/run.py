@@ -7,6 +7,7 @@ detects changes it asks every host in check mode, all at once; what each host wo
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -74,7 +75,7 @@ class Runs:
         self.verbs.append(run)
         plan = run.real.plan()
         if run.real.stopped:
-            raise DeployError(run.real.stopped)
+            raise DeployError(telling.typed_line(run.real.stopped, sys.argv))
         run.check.adopt(plan)
         if self.state.should_check_for_changes():
             run.check.walk(run.on_all)

@@ -5,8 +5,7 @@ from __future__ import annotations
 
 import difflib
 import sys
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import pairwise
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePath
 
 from pyinfra import logger
@@ -20,16 +19,20 @@ from piquet.protocol.verbs import HOST_VERBS
 def to_log(event: Event) -> None:
     """Write one event to pyinfra's log, which goes to standard error."""
     for line in lines_of(event):
-        logger.info(_typed(line))
+        logger.info(typed_line(line, sys.argv))
 
 
-def _typed(line: str) -> str:
-    """A line with its commands as deploys, as far as this process' own command line tells how it was called."""
-    for before, word in pairwise(sys.argv):
-        path = PurePath(word)
-        if path.suffix == ".py" and path.stem in HOST_VERBS:
-            return by_deploy(line, before, str(path.parent))
-    return by_deploy(line, "", "")
+def typed_line(line: str, words: Sequence[str]) -> str:
+    """A line with its commands as deploys, as far as the command line tells how it was called.
+
+    Args:
+        line: of ours.
+        words: of this process' command line; the inventory is its first, unless there are options before it.
+    """
+    paths = [PurePath(word) for word in words[2:]]
+    deploy = next((path for path in paths if path.suffix == ".py" and path.stem in HOST_VERBS), None)
+    inventory = words[1] if deploy and not words[1].startswith("-") else ""
+    return by_deploy(line, inventory, str(deploy.parent) if deploy else "")
 
 
 def lines_of(event: Event) -> Iterator[str]:

@@ -58,9 +58,16 @@ class Workdir:
         """Keep a plan's canonical document."""
         return self.write(f"plans/{digest}/plan.json", document)
 
-    def has_plan(self, digest: str) -> bool:
-        """Whether somebody made this very plan here, and read what there was to say of it."""
-        return (self.bundle_dir(digest) / "plan.json").exists()
+    def is_told(self, digest: str, notes: str) -> bool:
+        """Whether these very notes on this plan were shown before; from now on they were."""
+        name = f"told/{digest}"
+        try:
+            if (self.path / name).read_text("utf-8") == notes:
+                return True
+        except (OSError, ValueError):
+            pass
+        self.write(name, notes.encode("utf-8", "backslashreplace"))
+        return False
 
     def plan_document(self, digest: str) -> bytes:
         """The canonical document of a plan.

@@ -36,7 +36,9 @@ def stop_entries(machine: Machine, verb: str, keys: FrozenSet[str], by: StoppedB
     """Stop entries of an armed host: their flags, then the record; the host, if nothing else is left to show."""
     current = armed.current_arming(machine.paths)
     if current is None or not current.expected(machine.now()) - keys:
-        return takedown.disarm(machine, verb, "stopped by name" if by == "name" else "stopped by hand")
+        is_over = current is not None and machine.now() >= current.end
+        reason = "ended" if is_over else "stopped by name" if by == "name" else "stopped by hand"
+        return takedown.disarm(machine, verb, reason)
     try:
         flags.take_down(machine.paths, keys)
         remember_stop(machine, verb, keys, by)

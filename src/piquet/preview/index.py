@@ -75,10 +75,10 @@ def _overview(show: Show) -> str:
     ]
     sites = campaign.sites
     by_answer = {
-        said: sorted(n for n, given in sites.consent.items() if given == said)
+        said: sorted(n for n, given in sites.consent.items() if given == said and n not in sites.exclude)
         for said in ("in", "message", "out")
     }
-    usual = (
+    groups = (
         ("Agreed", by_answer["in"]),
         ("As usual but for messages, as was agreed", by_answer["message"]),
         ("As usual, did not agree", by_answer["out"]),
@@ -89,7 +89,7 @@ def _overview(show: Show) -> str:
         campaign=campaign,
         phases=phases,
         sites=sites,
-        usual=[(title, names) for title, names in usual if names],
+        groups=[(title, names) for title, names in groups if names],
         is_silence_no=bool(sites.consent) and "*" not in sites.consent,
     )
 

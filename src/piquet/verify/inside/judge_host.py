@@ -20,7 +20,7 @@ MAX_NAMED = 10
 _HOOK_LINE = f"include {places.HOOK_DIR}/*.conf; {places.HOOK_MARK}"
 _STATUS_TIMER = "systemctl list-timers 'piquet*', or is cron running? The lease ends the strike without them"
 _NEXT: Mapping[str, str] = {
-    "absent": "piquet stage, then piquet arm (-i INVENTORY)",
+    "absent": "piquet stage -i INVENTORY, then piquet arm -i INVENTORY",
     "staged": "piquet arm -i INVENTORY; before that moment say --piquet-moment=before",
     "stopped": "somebody stopped it, and only a new arm undoes that: piquet-host status, and the journal, say when",
     "ended": "is this the campaign file that was staged, and is the host's clock right?",
