@@ -75,6 +75,21 @@ an nginx refuses its configuration without our drop-in: where that was deleted, 
 away within the minute; where its folder was taken out of nginx.conf, `status` names it (`dropin-not-read`). On any
 later version either half stands alone.
 
+## Virtual hosts that a configuration management writes
+
+`piquet hook --print` prints the line for the owner's template. It belongs into every server block, before anything that
+answers or rewrites (`return`, `rewrite`, `if`), and includes nothing until something is staged: it can stay for good.
+Roll it out, then survey again; `hook` has nothing to do there.
+
+- Ansible: the line stands first in the `server` block of the template, or of each `nginx.conf.j2` that a role offers
+  for it. Run that role once before the survey, not between stage and the end.
+- Puppet (`nginx::resource::server`): `raw_prepend => ['include /etc/piquet/nginx/server/*.conf;']`, which stands before
+  its redirect; **not run on**.
+- certbot: below.
+
+A run that writes the files anew without the line, in a window, stops these sites: after more than a minute without it,
+for good, until somebody arms again. `status` names them, says since when, and fails (`tests/host/test_hooks.py`).
+
 ## certbot's nginx plugin
 
 It rewrites the blocks that carry our line (tested with 2.1.0, `tests/host/test_certbot.py`). None of it is taken
