@@ -288,3 +288,9 @@ def test_missing_package_says_how_to_install_it(place: Place) -> None:
         patch.setenv("PYTHONPATH", os.pathsep.join([str(blocker), os.environ.get("PYTHONPATH", "")]))
         run = place.play("status")
     assert run.rc != 0 and re.search(r"python\S* -m pip install piquet", run.text)
+
+
+def test_a_survey_shows_the_way_that_the_inventory_chose(place: Place) -> None:
+    """Not the one that piquet would take if it said nothing."""
+    assert "by the include line" in place.play("survey").text
+    assert "by Lua" in place.play("survey", extra={"piquet_nginx": "lua"}).text

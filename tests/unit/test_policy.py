@@ -217,12 +217,10 @@ def test_pages_of_pure_modules_are_in_the_core() -> None:
 
 
 ROOMS_OF_SERVERS = ("piquet.servers", "piquet.host.servers")
-OPTION_OF_HOOK = {
+VARIABLES_OF_ROLES = {
     "piquet.deploys.settings": {"piquet_nginx", "piquet_apache"},
-    "piquet.deploys.steps": {"nginx", "piquet_nginx"},
-    "piquet.controller.step": {"nginx", "piquet_nginx"},
 }
-"""Variables of the roles, and the option that one of them becomes."""
+"""Variables of the roles."""
 
 
 @pytest.mark.parametrize("name", [n for n in MODULES if not n.startswith(ROOMS_OF_SERVERS)])
@@ -230,7 +228,7 @@ def test_only_its_rooms_name_a_web_server(name: str) -> None:
     """A new one is a folder in each of them; everything else asks the registries. Sentences may name them."""
     tree = ast.parse(MODULES[name].read_text("utf-8"))
     named = {word for word in _words_of_code(tree) if re.search("nginx|apache", word, re.IGNORECASE)}
-    assert named - OPTION_OF_HOOK.get(name, set()) == set()
+    assert named - VARIABLES_OF_ROLES.get(name, set()) == set()
 
 
 def _words_of_code(tree: ast.AST) -> Iterator[str]:

@@ -22,6 +22,7 @@ from piquet.fleet.workdir import Workdir
 from piquet.printable import in_one_line
 from piquet.protocol.places import DEFAULT_PYTHON
 from piquet.protocol.verbs import HOST_VERBS
+from piquet.servers.registry import SERVERS
 
 _BROKEN = (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
 """What a hostile or broken answer can raise where it is worked with; no host may end the run of the others."""
@@ -35,7 +36,7 @@ VERB_ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "phase": {"type": "int", "default": 0},
     "end": {"type": "bool", "default": False},
     "site": {"type": "str", "default": ""},
-    "nginx": {"type": "str", "default": "auto"},
+    **{server: {"type": "str", "default": "auto"} for server in SERVERS},
     "allow_unloaded": {"type": "bool", "default": False},
 }
 """What an engine may pass, in the form of Ansible's argument specs."""
@@ -77,7 +78,11 @@ def run_verb(
     if verb == "arm":
         answer = judged_by_clock(answer, sent_at, received_at, arguments["max_skew_s"])
     result = as_result(answer, transport, diff)
-    return result | _keep_survey(answer, host, workdir, check, (sent_at, received_at))
+    kept = _kept_survey(answer, host, workdir, check, (sent_at, received_at))
+    if kept is None:
+        return result
+    text = survey_text(host, kept, _ways(arguments))
+    return result | {"survey_text": text, "survey_is_broken": is_broken(host, kept)}
 
 
 def attempt(
@@ -117,9 +122,7 @@ def _needs(
 ) -> tuple[dict[str, Any], Mapping[str, bytes]]:
     """What this verb's request and payload hold besides."""
     if verb == "hook":
-        fields = hook_fields(
-            host, _workdir(verb, workdir).surveys().get(host), {"piquet_nginx": arguments["nginx"]}
-        )
+        fields = hook_fields(host, _workdir(verb, workdir).surveys().get(host), _ways(arguments))
         return {**fields, "allow_unloaded": arguments["allow_unloaded"]}, {}
     if verb == "stage":
         digest = _digest(verb, arguments)
@@ -137,21 +140,26 @@ def _needs(
     return {}, {}
 
 
-def _keep_survey(
+def _ways(arguments: Mapping[str, Any]) -> dict[str, str]:
+    """The inventory's word for the way of each server, by its variable."""
+    return {f"piquet_{server}": arguments[server] for server in SERVERS}
+
+
+def _kept_survey(
     answer: AgentAnswer, host: str, workdir: Workdir | None, check: bool, round_trip: tuple[float, float]
-) -> dict[str, Any]:
+) -> dict[str, Any] | None:
     """Write down a survey that came with the answer, also after a failure: it is the host as it is now.
 
     `asked_at` (the controller's clock, epoch seconds) is when the survey verb looked last; hook and unhook leave it.
     """
     if not answer.survey:
-        return {}
+        return None
     earlier = workdir.surveys().get(host, {}) if workdir and answer.verb != "survey" else {}
     asked_at = earlier.get("asked_at", round_trip[0])
     survey = {**with_skew(answer.survey, *round_trip), "asked_at": asked_at}
     if workdir is not None and not check:
         workdir.write_survey(host, survey)
-    return {"survey_text": survey_text(host, survey), "survey_is_broken": is_broken(host, survey)}
+    return survey
 
 
 def _workdir(verb: str, workdir: Workdir | None) -> Workdir:

@@ -30,8 +30,14 @@ def with_skew(survey: Mapping[str, Any], sent_at: float, received_at: float) -> 
     return {**survey, "skew_s": proven_skew_s(at, sent_at, max(sent_at, received_at - took_s))}
 
 
-def survey_text(host: str, survey: Mapping[str, Any]) -> str:
-    """What a person wants to know of a surveyed host: system, servers, sites, hooks, findings."""
+def survey_text(host: str, survey: Mapping[str, Any], ways: Mapping[str, str] | None = None) -> str:
+    """What a person wants to know of a surveyed host: system, servers, sites, hooks, findings.
+
+    Args:
+        host: inventory name.
+        survey: of the host.
+        ways: the inventory's word for the way of each server, by its variable.
+    """
     system = survey.get("os") or {}
     lines = [
         f"{host}: {system.get('id', '?')} {system.get('version', '?')}, {survey.get('init', '?')}, "
@@ -40,7 +46,7 @@ def survey_text(host: str, survey: Mapping[str, Any]) -> str:
     ]
     lines = [in_one_line(line) for line in lines]
     there = [kind for name, kind in SERVERS.items() if survey.get(name)]
-    lines += [_server_line(kind, survey[kind.name]) for kind in there]
+    lines += [_server_line(kind, survey[kind.name], ways or {}) for kind in there]
     if not there:
         lines.append(f"  {' and '.join(f'no {kind.title}' for kind in SERVERS.values())} found")
     if caches := survey.get("caches"):
@@ -80,7 +86,7 @@ def _facts(kind: Kind, part: Part | None) -> ServerFacts | None:
         return None
 
 
-def _server_line(kind: Kind, part: Part) -> str:
+def _server_line(kind: Kind, part: Part, ways: Mapping[str, str]) -> str:
     """One line on one web server: version, is it running, does its test pass, sites, hooks."""
     vhosts = part.get(kind.vhosts) or ()
     names = {site for vhost in vhosts for site in vhost.get("names") or ()}
@@ -93,10 +99,10 @@ def _server_line(kind: Kind, part: Part) -> str:
     ]
     if kind.has_hook:
         parts.append(f"{sum(1 for vhost in vhosts if vhost.get('hooked'))} hooked")
-    return "  " + in_one_line(", ".join([*parts, *_proposed(kind, part)]))
+    return "  " + in_one_line(", ".join([*parts, *_way(kind, part, ways)]))
 
 
-def _proposed(kind: Kind, part: Part) -> list[str]:
-    """The way of a server if the inventory leaves it open; none if the survey is not whole."""
+def _way(kind: Kind, part: Part, ways: Mapping[str, str]) -> list[str]:
+    """The way of a server, as the inventory chooses or leaves it open; none if the survey is not whole."""
     facts = _facts(kind, part)
-    return [kind.ways[kind.variant({}, facts)]] if facts else []
+    return [kind.ways[kind.variant(ways, facts)]] if facts else []

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from piquet.deploys.settings import Settings
 from piquet.protocol.places import END_IT_NOW
+from piquet.servers.registry import SERVERS
 
 StepAction = Literal["agent", "plan", "verify", "tally", "python"]
 StepResult = Mapping[str, Any]
@@ -65,7 +66,7 @@ def _agent(verb: str, **more: Any) -> Callable[[Settings, StepResults], Mapping[
             "phase": 0,
             "end": False,
             "site": "",
-            "nginx": settings["piquet_nginx"],
+            **{server: settings.get(f"piquet_{server}", "auto") for server in SERVERS},
             "allow_unloaded": settings["piquet_allow_unloaded"],
             **more,
         }
