@@ -48,7 +48,8 @@ def beside(host: Host, *, is_contained: bool = False) -> Iterator[None]:
         yield
     finally:
         host.run(
-            "pkill -f '[b]eside.conf' ; rm -f /root/beside.conf /var/log/beside.log /run/beside.pid",
+            "pkill -f '[b]eside.conf'; timeout 20 sh -c 'while pgrep -f [b]eside.conf; do sleep 0.1; done'; "
+            "rm -f /root/beside.conf /var/log/beside.log /run/beside.pid",
             check=False,
         )
 

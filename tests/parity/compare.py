@@ -118,7 +118,8 @@ def _pretty(run: Run, is_across: bool) -> str:
 
 
 def _printed(run: Run, road: Road, is_across: bool) -> str:
-    return str(state.likened(run.stdout.replace(str(road.folder), "FOLDER"), is_across))
+    text = run.stdout.replace(str(road.folder), "FOLDER").replace(f" --engine {road.engine}", "")
+    return str(state.likened(text, is_across))
 
 
 def _lines(table: Mapping[str, Any]) -> str:
