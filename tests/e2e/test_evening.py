@@ -42,8 +42,6 @@ _ENVIRONMENT = {
     "ANSIBLE_STDOUT_CALLBACK": "piquet.fleet.calm",
     "ANSIBLE_FORKS": "1",
 }
-_IN_ORDER = {"pyinfra": ("--parallel", "1")}
-"""One host after the other, or each run would tell them in another order."""
 _DAY = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) \d+ \w{3}(?: \d{4})? \d\d:\d\d(?::\d\d)?"
 _SPAN = r"(?:\d+ (?:days|h \d+ min|min \d+ s|s))"
 _WHAT_VARIES: Sequence[tuple[str, str]] = (
@@ -96,7 +94,7 @@ class Evening:
         argv = [word.replace("hosts.yml", inventory) for word in self.road(verb, options)]
         typed = " ".join(argv)
         done = subprocess.run(
-            [os.fspath(Path(sys.executable).parent / argv[0]), *argv[1:], *_IN_ORDER.get(argv[0], ())],
+            [os.fspath(Path(sys.executable).parent / argv[0]), *argv[1:]],
             cwd=self.folder / where,
             env=os.environ | _ENVIRONMENT,
             text=True,
@@ -116,7 +114,9 @@ class Evening:
             text = text.replace(str(folder), name)
         for pattern, replacement in _WHAT_VARIES:
             text = re.sub(pattern, replacement, text)
-        return "".join(f"{line.rstrip()}\n" for line in text.splitlines())
+        lines = [line.rstrip() for line in text.splitlines()]
+        told = "\n".join(in_order(lines) if self.road is by_pyinfra else lines)
+        return f"{told.rstrip()}\n"
 
 
 @pytest.fixture
@@ -130,6 +130,28 @@ def served() -> Iterator[Fleet]:
                 host.run("a2enmod -q headers rewrite")
             reload_server(host, host.provider)
         yield fleet
+
+
+def in_order(lines: Sequence[str]) -> Iterator[str]:
+    """pyinfra's output with the hosts of each of its sections sorted: it takes them as they come.
+
+    What is said stands first, by its first line, then a line for each host.
+    """
+    said: list[list[str]] = [[]]
+    hosts: list[str] = []
+    for line in [*lines, ""]:
+        if re.match(r"    \[\w+\] ", line):
+            hosts.append(line)
+            said.append([])
+        elif line.startswith(("-->", "$ ", "== ")) or not line:
+            yield from (
+                one for chunk in sorted(filter(None, said), key=lambda chunk: chunk[0]) for one in chunk
+            )
+            yield from sorted(hosts)
+            said, hosts = [[]], []
+            yield line
+        else:
+            said[-1].append(line)
 
 
 def by_piquet(verb: str, options: Sequence[str]) -> list[str]:
