@@ -74,7 +74,8 @@ def _wrong(rows: Sequence[Row]) -> int:
 
 
 def _answers(rows: Sequence[Row]) -> str:
-    return f"{len(rows)} kinds, {_sum(rows, 'requests'):,} requests, {_wrong(rows)} wrong answers"
+    kinds = {tuple(value for value in row.values() if isinstance(value, str)) for row in rows}
+    return f"{len(kinds)} kinds, {_sum(rows, 'requests'):,} requests, {_wrong(rows)} wrong answers"
 
 
 def _random(rows: Sequence[Row]) -> str:
