@@ -22,6 +22,7 @@ def test_on_the_command_line() -> None:
     )
     assert expected == by_command(SAID, "my hosts.yml")
     assert by_command("piquet arm -i INVENTORY", "a", "pyinfra") == "piquet arm -i a --engine pyinfra"
+    assert by_command("piquet plan -i INVENTORY", "a", "pyinfra") == "piquet plan -i a", "it has no engine"
 
 
 def test_by_playbook() -> None:

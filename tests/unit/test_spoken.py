@@ -70,9 +70,11 @@ def status(state: str = "armed", campaign: str = "greve", **more: Any) -> dict[s
         ([status()], 10800, f"NOW: occupy, until {OCCUPY_TO}, in 1 h 0 min"),
         ([status()], 14400, f"NOW: every window is over, since {OCCUPY_TO}, now"),
         ([status("staged")], -9,
-         f"NOW: no host is armed, so nothing begins by itself; planned: block, from {BLOCK_FROM}, in 9 s"),
+         f"NOW: no host that answered is armed, so nothing begins by itself there; "
+         f"planned: block, from {BLOCK_FROM}, in 9 s"),
         ([status("stopped")], 9,
-         f"NOW: no host is armed, so nothing begins by itself; planned: block, since {BLOCK_FROM}, 9 s ago"),
+         f"NOW: no host that answered is armed, so nothing begins by itself there; "
+         f"planned: block, since {BLOCK_FROM}, 9 s ago"),
         ([status(), status(campaign="autre")], 10800,
          f"NOW (autre): occupy, until {OCCUPY_TO}, in 1 h 0 min\nNOW (greve): occupy, until {OCCUPY_TO}, in 1 h 0 min"),
         ([status(phases=[{"mode": "block"}])], 0,

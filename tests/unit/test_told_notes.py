@@ -17,3 +17,10 @@ def test_the_same_notes_of_the_same_plan_are_told_once(tmp_path: Path) -> None:
     ]
     assert told == [False, True, False, False]
     assert not work.is_told("c", "\ud800")
+
+
+def test_a_folder_that_cannot_be_written_stops_nobody(tmp_path: Path) -> None:
+    """Arming from it goes on, and says the notes once more."""
+    (tmp_path / "told").write_text("a file in the way", "utf-8")
+    work = Workdir(tmp_path)
+    assert [work.is_told("a", "x") for _ in range(2)] == [False, False]

@@ -25,8 +25,13 @@ def by_command(text: str, inventory: str, engine: str = "ansible") -> str:
         inventory: as it was given with `-i`.
         engine: that was chosen.
     """
-    given = f"-i {shlex.quote(inventory)}{'' if engine == 'ansible' else f' --engine {engine}'}"
-    return text.replace(_PARTIAL, "--partial").replace("-i INVENTORY", given)
+    given = f"-i {shlex.quote(inventory)}"
+
+    def put(found: re.Match[str]) -> str:
+        has_engine = engine != "ansible" and found["verb"] in (*HOST_VERBS, "eve", "watch")
+        return f"{found[0]} --engine {engine}" if has_engine else found[0]
+
+    return _NAMED.sub(put, text).replace(_PARTIAL, "--partial").replace("-i INVENTORY", given)
 
 
 def by_playbook(text: str, inventories: Sequence[str]) -> str:

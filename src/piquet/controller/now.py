@@ -79,7 +79,7 @@ def _line(staged: _Staged, statuses: list[HostStatus], at: datetime, is_named: b
         first = (due or later)[0]
         when = "since" if due else "from"
         planned = f"{first.mode}, {when} {_said(first.start_at, staged, at)}"
-        return f"{head}no host is armed, so nothing begins by itself; planned: {planned}"
+        return f"{head}no host that answered is armed, so nothing begins by itself there; planned: {planned}"
     partly = "" if armed == len(statuses) else f" on {armed} of {len(statuses)} hosts"
     parts = [f"{window.mode}{partly}, until {_said(window.end_at, staged, at)}" for window in due]
     parts = parts or [f"armed{partly}, no window is open"]

@@ -6,6 +6,7 @@ Bundles hold the bypass secret, so the folder is private and ignores itself in g
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import tempfile
@@ -66,7 +67,8 @@ class Workdir:
                 return True
         except (OSError, ValueError):
             pass
-        self.write(name, notes.encode("utf-8", "backslashreplace"))
+        with contextlib.suppress(OSError):  # a folder that cannot be written has them told once more
+            self.write(name, notes.encode("utf-8", "backslashreplace"))
         return False
 
     def plan_document(self, digest: str) -> bytes:

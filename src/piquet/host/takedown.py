@@ -165,7 +165,9 @@ def flags_and_sites(machine: Machine, told: Optional[Sequence[Finding]] = None) 
     """
     current, is_armed = _subject(machine)
     begun = [phase for phase in current.phases if phase.start <= machine.now()] if current else []
-    if current is None or is_armed or not begun:
+    if is_armed:  # what arms it could not be deleted
+        return "no flag is up; no site was asked"
+    if current is None or not begun:
         return "nothing will begin here; no site was asked, since nothing had begun"
     staged = manifest.staged(machine.paths)
     if staged is None or staged.campaign != current.campaign:
