@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import random
 import sys
+from collections import Counter
 from collections.abc import Generator, Iterator
 from typing import TypeVar
 
@@ -85,6 +86,20 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         passed=counts["passed"],
         failed=counts["failed"] + counts["error"],
     )
+    if config.getoption("--suite") and "::" not in part and not config.option.keyword:
+        _note_files(terminalreporter)
+
+
+def _note_files(terminalreporter: pytest.TerminalReporter) -> None:
+    """How many tests of each file passed on the release that was asked for, for `docs/platforms.md`."""
+    files: dict[str, Counter[str]] = {}
+    for word in ("passed", "failed", "error"):
+        for report in terminalreporter.getreports(word):
+            if report.when == "call" or word != "passed":
+                files.setdefault(report.nodeid.partition("::")[0], Counter())[word] += 1
+    for file, counts in files.items():
+        name = file.removeprefix("tests/")
+        figures.note("suite", of=name, passed=counts["passed"], failed=counts["failed"] + counts["error"])
 
 
 @pytest.hookimpl(wrapper=True)

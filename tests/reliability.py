@@ -3,7 +3,9 @@
 
 Usage:
     python -m tests.reliability           the totals of the run that has just ended; 1 where a table has no row
-    python -m tests.reliability --keep    of the full matrix; keeps its figures, and makes docs/reliability.md anew
+    python -m tests.reliability --keep    of the full matrix; with --suite of a run on one Debian release, which has not
+                                          every table: keeps its figures, and makes docs/reliability.md and the
+                                          releases of docs/platforms.md anew
 """
 
 from __future__ import annotations
@@ -14,8 +16,10 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from testbed.image import own_suite
 from tests import figures
 from tests.figures import ROOT, Figure, Row
+from tests.host import platforms_document
 
 DOCUMENT = ROOT / "docs" / "reliability.md"
 _OPENING = """\
@@ -223,6 +227,12 @@ SECTIONS = (
         shown=_by_file,
     ),
     Section(
+        "programs",
+        "The servers",
+        "By their own word. What was found on other Debian releases: [platforms.md](platforms.md).",
+        lambda rows: ", ".join(f"{name.replace('_', ' ')} {version}" for name, version in rows[0].items()),
+    ),
+    Section(
         "tests",
         "The runs",
         "What pytest was asked for, and what it counted.",
@@ -235,7 +245,12 @@ SECTIONS = (
 def main(arguments: Sequence[str]) -> int:
     """Print the totals of what was noted; where asked, keep the figures and write the document."""
     is_kept, tables = "--keep" in arguments, _tables(figures.noted())
-    wanted = [section for section in SECTIONS if is_kept or not section.is_long]
+    is_whole = "--suite" not in arguments
+    wanted = [
+        section
+        for section in SECTIONS
+        if (is_kept or not section.is_long) and (is_whole or section.table in tables)
+    ]
     for section in wanted:
         print(_total(section, tables))
     missing = [section.table for section in wanted if section.table not in tables]
@@ -247,12 +262,14 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _keep() -> None:
-    kept = {section.table for section in SECTIONS if section.is_kept}
+    kept = {section.table for section in SECTIONS if section.is_kept} | {"suite"}
     found = figures.merged(figures.kept(), figures.noted(), collected())
     found = [figure for figure in found if figure.table in kept]
     figures.keep(found)
+    found = [figure for figure in found if figure.suite == own_suite()]
     never = sorted(set(collected("-m", "long")) - {figure.test for figure in found})
-    DOCUMENT.write_text(document(found, never, _servers()), "utf-8")
+    DOCUMENT.write_text(document(found, never), "utf-8")
+    platforms_document.PATH.write_text(platforms_document.platforms_document(), "utf-8")
 
 
 def collected(*arguments: str) -> list[str]:
@@ -262,20 +279,19 @@ def collected(*arguments: str) -> list[str]:
     return [line.removeprefix("tests/") for line in said.splitlines() if "::" in line]
 
 
-def document(found: Sequence[Figure], never: Sequence[str], servers: str) -> str:
+def document(found: Sequence[Figure], never: Sequence[str]) -> str:
     """The whole text: the totals to read, the tables to look things up in.
 
     Args:
         found: what is kept.
         never: the tests of the full matrix that it has nothing of.
-        servers: which ones were asked.
     """
     tables = _tables(found)
     kept = [section for section in SECTIONS if section.is_kept]
     totals = [f"- **{total}" for total in (_total(section, tables, "**") for section in kept)]
     open_ = [f"- **Never run**, or not since its name was changed: `{test}`." for test in never]
     chapters = [_chapter(section, tables[section.table]) for section in kept if section.table in tables]
-    return "\n".join([_OPENING, servers, *totals, *open_, "", *chapters])
+    return "\n".join([_OPENING, *totals, *open_, "", *chapters])
 
 
 def _tables(found: Sequence[Figure]) -> dict[str, list[Figure]]:
@@ -306,14 +322,6 @@ def _table(rows: Sequence[Row]) -> str:
 
 def _cell(value: object) -> str:
     return str(value).replace("|", "\\|").replace("\n", " ")
-
-
-def _servers() -> str:
-    """Which servers it was, as they say themselves."""
-    nginx = subprocess.run(["nginx", "-v"], capture_output=True, text=True, check=True).stderr
-    apache = subprocess.run(["apache2", "-v"], capture_output=True, text=True, check=True).stdout
-    names = [nginx.partition(": ")[2].strip(), apache.splitlines()[0].partition(": ")[2].strip()]
-    return f"Servers: {', '.join(names)}.\n"
 
 
 if __name__ == "__main__":

@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from piquet.host.servers.registry import servers_of
 from piquet.host.servers.web_server import WebServer
 from piquet.host.system.paths import Paths
 from piquet.host.system.platforms import FAMILIES, Command, Platform
+from testbed.image import SUITES
+from tests.figures import Figure, Row, kept
 
 PATH = Path(__file__).resolve().parents[2] / "docs/platforms.md"
 RUN_ON: Mapping[str, str] = {
@@ -42,16 +44,16 @@ _RELEASES = """\
 
 ## Debian's releases
 
-| release | nginx | Apache, Lua of its mod_lua | Python | in every run of the tests |
-|---|---|---|---|---|
-| 11 bullseye | 1.18.0 | 2.4.67, 5.3 | 3.9 | an nginx host of the fleet on which verbs run by both engines |
-| 12 bookworm | 1.22.1 | 2.4.71, 5.3 | 3.11 | everything |
-| 13 trixie | 1.26.3 | 2.4.71, 5.4 | 3.13 | the Apache host of that fleet, by rules, and by Lua in every mode |
-| 14 forky | – | –, 5.4 | – | not run on; `--suite forky` boots it |
+In every run of the tests: everything on 12 bookworm; the verbs by both engines on a fleet whose Apache host is of 13
+trixie (by rules, and by Lua in every mode) and of whose nginx hosts one is of 11 bullseye, with Python 3.9.
+`script/test --long --suite RELEASE` runs on another release's servers and hosts, `script/demo --suite RELEASE` the
+demo. What such runs found last, the commits behind it:
 
-`script/test --suite trixie tests/corpus` asks the kinds of virtual hosts of another release's servers, `script/demo
---suite trixie` runs the demo on such hosts. Run in December 2026: the demo on hosts of 11, 12 and 13; with 13 every
-kind on both servers in every state, and the telling kinds in each mode by each way: 0 wrong answers.
+| release | nginx | Apache | Lua of its mod_lua | Python | systemd | kinds right of asked | modes: wrong of answers | \
+faults: site-seconds outside | course by both engines | other tests passed | of |
+|---|---|---|---|---|---|---|---|---|---|---|---|
+"""
+_LUA = """\
 
 nginx's Lua module of Debian 11 knows no `server_rewrite_by_lua` and is refused. Debian 13's mod_lua runs our code only
 from a file (`piquet_apache: lua`, with systemd); `auto` takes the rules there.
@@ -113,12 +115,69 @@ A module of another build, a name that no name server knows, a missing certifica
 flags, and its next reload or restart forgets it. So it is where the test passes and the running server cannot take
 it up, since an upgrade has replaced its program: its owner must restart it.
 """
+_COURSE = ("e2e/test_ansible.py", "e2e/test_pyinfra.py")
+_COUNTED = ("programs", "corpus", "modes", "faults")
+"""Tables of figures that are shown here."""
 
 
 def platforms_document() -> str:
     """The whole document."""
     parts = [_HEAD, _table("nginx"), "", _table("apache"), _SCHEDULE, *map(_schedule, FAMILIES), _RELEASES]
-    return "\n".join(parts) + _NGINX_ORG + _NEIGHBOURS
+    found = kept()
+    releases = "".join(
+        _release([figure for figure in found if figure.suite == suite], suite) for suite in SUITES
+    )
+    return "\n".join(parts) + releases + _LUA + _NGINX_ORG + _NEIGHBOURS
+
+
+def _release(found: Sequence[Figure], suite: str) -> str:
+    """One row of what was found on a Debian release; what was not asked is a dash."""
+    files = {figure.test: figure.row for figure in found if figure.table == "suite"}
+    course = [files.pop(name) for name in _COURSE if name in files]
+    rows = {name: [figure.row for figure in found if figure.table == name] for name in _COUNTED}
+    programs = rows["programs"][0] if rows["programs"] else {}
+    cells = (
+        *(
+            str(programs.get(name, "–"))
+            for name in ("nginx", "apache", "lua_of_mod_lua", "python", "systemd")
+        ),
+        _kinds(rows["corpus"]),
+        _share(rows["modes"], "wrong", "requests"),
+        _faults(rows["faults"]),
+        _passed(course) if len(course) == len(_COURSE) else "–",
+        _passed([*files.values()]),
+        ", ".join(sorted({figure.commit for figure in found if figure.table in (*_COUNTED, "suite")}))
+        or "never run",
+    )
+    return f"| {' | '.join([suite, *cells])} |\n"
+
+
+def _kinds(rows: Sequence[Row]) -> str:
+    asked = {(row.get("server"), row["kind"]) for row in rows}
+    wrong = {
+        (row.get("server"), row["kind"])
+        for row in rows
+        if any(value for name, value in row.items() if name.startswith("wrong"))
+    }
+    return f"{len(asked - wrong)} of {len(asked)}" if rows else "–"
+
+
+def _share(rows: Sequence[Row], part: str, whole: str) -> str:
+    counts = [sum(int(row[name]) for row in rows) for name in (part, whole)]
+    return f"{counts[0]} of {counts[1]:,}" if rows else "–"
+
+
+def _faults(rows: Sequence[Row]) -> str:
+    outside = sum(float(row["site_seconds_outside"]) for row in rows)
+    return f"{len({row['fault'] for row in rows})}: {outside:.1f}" if rows else "–"
+
+
+def _passed(rows: Sequence[Row]) -> str:
+    return (
+        f"{sum(int(row['passed']) for row in rows)}, {sum(int(row['failed']) for row in rows)} failed"
+        if rows
+        else "–"
+    )
 
 
 def _table(server: str) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests import figures, reliability
+from tests.host import platforms_document
 
 OLD, NEW = "t.py::old", "t.py::new"
 
@@ -18,6 +19,7 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(figures, "NOTED", tmp_path / "noted")
     monkeypatch.setattr(figures, "KEPT", tmp_path / "kept")
     monkeypatch.setattr(reliability, "DOCUMENT", tmp_path / "reliability.md")
+    monkeypatch.setattr(platforms_document, "PATH", tmp_path / "platforms.md")
     ids = {(): [OLD, NEW, "t.py::never"], ("-m", "long"): [OLD, "t.py::never"]}
     monkeypatch.setattr(reliability, "collected", lambda *arguments: ids[arguments])
     return tmp_path
@@ -59,6 +61,7 @@ def fill(leave_out: str = "") -> None:
         "parity": {"test": "t", "what": "files", "pairs": 12},
         "bad-input": {"case": "tabs", "reasons": 3},
         "long": {"outcome": "passed"},
+        "programs": {"nginx": "1.2.3", "lua_of_mod_lua": "5.4"},
         "tests": {"part": "all", "passed": 5, "failed": 1},
     }
     for table, row in rows.items():
@@ -128,3 +131,20 @@ def test_what_never_ran_is_named(kept: Path) -> None:
     reliability.main(["--keep"])
     text = (kept / "reliability.md").read_text("utf-8")
     assert "`t.py::never`" in text and f"`{OLD}`" not in text
+
+
+def test_another_release_has_a_row_of_its_own(kept: Path) -> None:
+    """Its run asks less and says so by dashes; none of its figures is counted with those of the whole matrix."""
+    fill()
+    figures.choose_suite("forky")
+    figures.note("corpus", of=NEW, kind="a", requests=7, wrong_staged=0)
+    figures.note("corpus", of=NEW, kind="b", requests=9, wrong_staged=1)
+    figures.note("suite", of="e2e/test_ansible.py", passed=7, failed=0)
+    figures.note("suite", of="corpus/test_corpus.py", passed=5, failed=1)
+    figures.choose_suite("")
+    assert reliability.main(["--keep", "--suite"]) == 0
+    (row,) = [
+        line for line in (kept / "platforms.md").read_text("utf-8").splitlines() if line.startswith("| forky")
+    ]
+    assert row.startswith("| forky | – | – | – | – | – | 1 of 2 | – | – | – | 5, 1 failed | ")
+    assert "1 kinds, 70 requests" in (kept / "reliability.md").read_text("utf-8")

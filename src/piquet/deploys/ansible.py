@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,7 @@ class AnsibleConnector(SSHConnector):
         if not name:
             raise InventoryError("which Ansible inventory?\n  expected: @ansible/FILE")
         try:
-            hosts, groups = hosts_and_groups(name)
+            hosts, groups = _hosts_and_groups(name)
             folder = _folder(name)
             data = {
                 host: {**host_data(host, values, checks_keys=_checks_keys()), FOLDER: folder}
@@ -71,6 +72,12 @@ class AnsibleConnector(SSHConnector):
             raise InventoryError(str(err)) from err
         for host, values in data.items():
             yield host, values, [group for group, members in groups.items() if host in members]
+
+
+@cache
+def _hosts_and_groups(name: str) -> tuple[dict[str, dict[str, Any]], dict[str, list[str]]]:
+    """Once a run: pyinfra's command makes its inventory twice, the first time for the names of groups alone."""
+    return hosts_and_groups(name)
 
 
 def _checks_keys() -> bool:
