@@ -10,6 +10,7 @@ from pathlib import Path
 from testbed import plain
 from testbed.host import Host
 from testbed.kernel import run
+from testbed.layout import lay_out_redhat
 
 # The web server that a host does not run is masked, as on a machine that never had it.
 _FOREIGN_UNITS: Mapping[str, tuple[str, ...]] = {
@@ -79,6 +80,8 @@ def lay_disk(host: Host, image: Path, host_key: str, login_key: str) -> None:
         _write(host.root / path.lstrip("/"), mode, text)
     for unit in masked_units(host):
         (host.root / "etc/systemd/system" / unit).symlink_to("/dev/null")
+    if host.layout == "redhat":
+        lay_out_redhat(host.root, host.provider)
     if host.init == "plain":
         _replace_init(host)
 

@@ -24,6 +24,7 @@ from testbed.disk import lay_disk
 from testbed.host import Host, Init, Provider
 from testbed.image import BASE, Recipe, ready_image
 from testbed.kernel import TestbedError, allow_watches
+from testbed.layout import Layout
 from testbed.slot import Slot, claim, release
 
 MAX_HOSTS = 200
@@ -65,6 +66,7 @@ class Fleet:
         recipe: Recipe = BASE,
         suite: str = "",
         suites: Mapping[str, str] | None = None,
+        layouts: Mapping[str, Layout] | None = None,
         is_kept: bool = False,
     ) -> None:
         """Describe the fleet; `start` makes it.
@@ -75,11 +77,13 @@ class Fleet:
             recipe: of the images that they stand on.
             suite: code name of the Debian release that they run; "" for this machine's own.
             suites: host → the same, where it runs another one.
+            layouts: host → how it is laid out, where that is not as Debian is.
             is_kept: the hosts outlive this process, until `python -m testbed down`.
         """
         self._counts: dict[Init, dict[Provider, int]] = {"systemd": dict(counts), "plain": dict(plain or {})}
         self._recipe = recipe
         self._suite, self._suites = suite, dict(suites or {})
+        self._layouts = dict(layouts or {})
         self._is_kept = is_kept
         self._authority: Authority | None = None
         self.hosts: tuple[Host, ...] = ()
@@ -178,7 +182,14 @@ class Fleet:
         """Make keys, disks and the clients' files."""
         slot = cast(Slot, self.slot)
         self.hosts = tuple(
-            Host(name, provider, str(slot.network[10 + n]), slot, init)
+            Host(
+                name,
+                provider,
+                str(slot.network[10 + n]),
+                slot,
+                init,
+                self._layouts.get(name, "debian"),
+            )
             for n, (name, provider, init) in enumerate(_named(self._counts))
         )
         self._authority = new_authority(datetime.now(UTC))

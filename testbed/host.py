@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Literal
 
 from testbed.kernel import TestbedError, cgroup_roots, kill_group, remove_group, run, until
+from testbed.layout import Layout
 from testbed.slot import Slot, end_ssh_master
 
 Provider = Literal["nginx", "apache"]
@@ -62,6 +63,7 @@ class Host:
     ip: str
     slot: Slot
     init: Init = "systemd"
+    layout: Layout = "debian"
     _nspawn: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @property

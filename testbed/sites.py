@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from testbed.fleet import Fleet
 from testbed.host import Host, Init, Provider
+from testbed.layout import TEST, UNIT
 
 CERTIFICATE = "/etc/ssl/certs/testbed-sites.pem"
 KEY = "/etc/ssl/private/testbed-sites.key"
@@ -31,8 +32,6 @@ done
 echo "{name} still has its workers of before the reload" >&2
 exit 1
 """
-_CHECK = {"nginx": "nginx -t", "apache": "apache2ctl configtest"}
-_NAME = {"nginx": "nginx", "apache": "apache2"}
 _MAIN: Mapping[Init, str] = {
     "systemd": "systemctl show --property MainPID --value {name}.service",
     "plain": "cat /run/{name}.pid /run/{name}/{name}.pid 2>/dev/null",
@@ -52,7 +51,7 @@ def put_sites(host: Host, provider: Provider, sites: Iterable[tuple[str, str]]) 
         TestbedError: the server refuses the configuration; the message holds what it says.
     """
     host.write_files(dict(sites))
-    host.run(_CHECK[provider])
+    host.run(TEST[host.layout][provider])
     reload_server(host, provider)
 
 
@@ -62,7 +61,7 @@ def reload_server(host: Host, provider: Provider) -> None:
     Raises:
         TestbedError: the server refused, or went on with its old workers.
     """
-    name = _NAME[provider]
+    name = UNIT[host.layout][provider]
     main, ask = _MAIN[host.init].format(name=name), _ASK[host.init].format(name=name)
     host.run(_RELOAD.format(name=name, main=main, reload=ask))
 

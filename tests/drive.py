@@ -34,6 +34,7 @@ _PAGE = "# {title}\n\nThe staff of these sites is on strike.\n"
 _FOREIGN = (
     "/etc/nginx",
     "/etc/apache2",
+    "/etc/httpd",
     "/etc/systemd/system",
     "/etc/cron.d",
     "/srv",

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Hosts that cron looks after, without systemd as process 1 and with it: exact hours, every way out, nothing left."""
+"""Hosts that cron looks after, without systemd as process 1 and with it: exact hours, every way out, nothing left.
+
+Two are laid out as RHEL's likes are, one of them with systemd's timers.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ import pytest
 
 from piquet.verify.observation import Target
 from testbed import Fleet, Host
+from testbed.layout import Layout
 from tests import drive, figures
 from tests.corpus.kinds import HERE
 from tests.drive import Drill
@@ -40,12 +44,17 @@ LEFT = (
     "grep -rl piquet /etc --exclude-dir=ssl; true"
 )
 ENDED = "/var/lib/piquet/ended.json"
+NOBODYS = "nobodys.e2e.example"
 
 
 @pytest.fixture(scope="module")
 def fleet() -> Iterator[Fleet]:
-    """Hosts of both servers without systemd, the second nginx as nginx.org packages it; cron also for one with it."""
-    with Fleet({"nginx": 1}, plain={"nginx": 2, "apache": 1}) as booted:
+    """Hosts of both servers without systemd, the second nginx as nginx.org packages it; cron also for one with it.
+
+    Those with systemd are laid out as RHEL's likes are, and Apache there is looked after by systemd.
+    """
+    layouts: dict[str, Layout] = {"nginx1": "redhat", "apache1": "redhat"}
+    with Fleet({"nginx": 1, "apache": 1}, plain={"nginx": 2, "apache": 1}, layouts=layouts) as booted:
         choose(booted, "cron")
         _as_nginx_org(booted["plain-nginx2"])
         one_site.plant(booted)
@@ -66,10 +75,19 @@ def as_usual(fleet: Fleet) -> dict[str, dict[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def hooked(fleet: Fleet, as_usual: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
-    """Every host surveyed and hooked."""
+def answers_as_usual(fleet: Fleet) -> dict[str, dict[str, str]]:
+    """Host → what it answers, before anything of ours."""
+    return {host.name: answers(host) for host in fleet}
+
+
+@pytest.fixture(scope="module")
+def hooked(
+    fleet: Fleet, as_usual: dict[str, dict[str, str]], answers_as_usual: dict[str, dict[str, str]]
+) -> dict[str, dict[str, str]]:
+    """Every host surveyed and hooked, which changes no answer."""
     drive.run_verb(fleet, "survey")
     drive.run_verb(fleet, "hook")
+    assert {host.name: answers(host) for host in fleet} == answers_as_usual
     return as_usual
 
 
@@ -111,6 +129,12 @@ def targets(host: Host) -> Sequence[Target]:
 def is_ours(host: Host) -> bool:
     """Whether the site shows the strike now."""
     return drive.look(targets(host), time.time() + 0.5).result()[0].is_ours_at_end
+
+
+def answers(host: Host, *names: str) -> dict[str, str]:
+    """Name → every byte of an answer but its date: of the host's site, and of a name that nobody selects."""
+    ask = "curl --silent --include --header 'Host: {name}' http://127.0.0.1/ | grep --text --invert-match ^Date:"
+    return {name: host.run(ask.format(name=name)).stdout for name in names or (name_of(host), NOBODYS)}
 
 
 def is_there(host: Host, path: str) -> bool:
@@ -174,27 +198,35 @@ def test_cron_ends_a_rehearsal_on_a_host_that_is_not_armed(fleet: Fleet, tmp_pat
 
 
 @pytest.mark.usefixtures("hooked")
-def test_a_campaign_that_cron_looks_after(fleet: Fleet, tmp_path: Path) -> None:
+def test_a_campaign_that_cron_looks_after(
+    fleet: Fleet, answers_as_usual: dict[str, dict[str, str]], tmp_path: Path
+) -> None:
     """Nobody at the controller does anything after arm; each host meets another fate inside the window.
 
     One loses its power: the job at boot puts its flags up again. One loses its cron: it ends as exactly. One is
     stopped by the paper on the desk, its power cut in the same second. One has only its link deleted: the next minute
-    records that. What was stopped stays so after a boot; the minute after the end takes the other flags away.
+    records that. What was stopped stays so after a boot; the minute after the end takes the other flags away. One is
+    rolled back. What nobody selected answers as before.
     """
-    cut, paper, link, dead = (
-        fleet[name] for name in ("plain-nginx1", "plain-apache1", "plain-nginx2", "nginx1")
+    cut, paper, link, dead, back = (
+        fleet[name] for name in ("plain-nginx1", "plain-apache1", "plain-nginx2", "nginx1", "apache1")
     )
     drill = armed(fleet, tmp_path)
     eyes = {host.name: drive.look(targets(host), drill.end_at + 2.0) for host in fleet}
-    expected = {host.name: ("armed", "cron", True) for host in fleet}
+    expected = {host.name: ("armed", "systemd" if host is back else "cron", True) for host in fleet}
     assert {host.name: state_of(host) for host in fleet} == expected
     dead.run("service cron stop")
     drive.sleep_until(drill.start_at + 3.0)
+    for host in (dead, back):
+        assert answers(host, NOBODYS).items() <= answers_as_usual[host.name].items()
+    back.run("piquet-host rollback")
+    rolled_back_at = time.time()
     with ThreadPoolExecutor(3) as pool:
         fates = [pool.submit(fate, host) for fate, host in ((lose_power, cut), (stop, paper), (unlink, link))]
         back_s, stopped_at, unlinked_at = (fate.result() for fate in fates)
     seen = {name: eye.result()[0] for name, eye in eyes.items()}
     over = {cut.name: drill.end_at, dead.name: drill.end_at, paper.name: stopped_at, link.name: unlinked_at}
+    over[back.name] = rolled_back_at
     missed = {name: line.seconds_missed([(drill.start_at, drill.end_at)]) for name, line in seen.items()}
     figures.note("cron-power-cut", back_after_boot_s=round(back_s, 1), missed_s=round(missed[cut.name], 1))
     for name, line in seen.items():
@@ -281,11 +313,14 @@ def test_one_schedule_takes_the_place_of_the_other(
     assert host.run(units).stdout == ""
 
 
-def test_remove_leaves_nothing(fleet: Fleet, hooked: dict[str, dict[str, str]]) -> None:
-    """No file, no line, no job, on any of them."""
+def test_remove_leaves_nothing(
+    fleet: Fleet, hooked: dict[str, dict[str, str]], answers_as_usual: dict[str, dict[str, str]]
+) -> None:
+    """No file, no line, no job, on any of them, and every answer as before."""
     drive.run_verb(fleet, "remove")
     assert {host.name: host.run(LEFT).stdout for host in fleet} == {host.name: "" for host in fleet}
     assert {host.name: drive.foreign_files(host) for host in fleet} == hooked
+    assert {host.name: answers(host) for host in fleet} == answers_as_usual
 
 
 @pytest.mark.long

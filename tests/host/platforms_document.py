@@ -10,6 +10,7 @@ from piquet.host.servers.registry import servers_of
 from piquet.host.servers.web_server import WebServer
 from piquet.host.system.paths import Paths
 from piquet.host.system.platforms import FAMILIES, Command, Platform
+from piquet.host.system.selinux import RELABEL, TYPES
 from testbed.image import SUITES
 from tests.figures import Figure, Row, kept
 
@@ -18,6 +19,9 @@ RUN_ON: Mapping[str, str] = {
     "debian": "Debian 11, 12 and 13 with systemd, 12 with cron under another init too"
 }
 """Family → what every run of the tests boots. A record that is not here is written down, and was never run."""
+
+IMITATED: Mapping[str, str] = {"redhat": "imitated: Debian's binaries in its layout"}
+"""Family → what of it is booted without being it."""
 
 _HEAD = """\
 # Platforms
@@ -28,7 +32,7 @@ Generated from `src/piquet/host/system/platforms.py` and `src/piquet/host/server
 What differs between operating systems is one record per family; the agent has no branches. The family is what ID or
 ID_LIKE of `/etc/os-release` says. Where a server tells its own paths (`nginx -V`, `apache2ctl -V`, its configuration),
 that counts; the record is for what nobody tells. "Not run on" means what it says: a careful operator tries it on one
-machine first (survey, stage, remove change nothing that a visitor sees).
+machine first (survey, stage, remove change nothing that a visitor sees). "Imitated" is a little more: see below.
 """
 _SCHEDULE = """\
 
@@ -57,6 +61,29 @@ _LUA = """\
 
 nginx's Lua module of Debian 11 knows no `server_rewrite_by_lua` and is refused. Debian 13's mod_lua runs our code only
 from a file (`piquet_apache: lua`, with systemd); `auto` takes the rules there.
+"""
+_REDHAT = f"""\
+
+## RHEL's likes
+
+AlmaLinux, Rocky, CentOS and RHEL itself: no package of theirs could be had, so none of them was run on. Two booted
+hosts imitate them with Debian's binaries: os-release of AlmaLinux 9, `httpd` with `/etc/httpd` and modules loaded by
+`conf.modules.d`, nginx with `conf.d` alone, no `a2enmod` and no `apache2ctl`. Each ordinary run of the tests takes them
+from survey to remove, nginx to its end and Apache by a rollback, and compares what they answer byte for byte
+(`tests/e2e/test_cron.py`). What is Debian's there and may differ: Python, the C library, systemd, and builds of the
+modules; on RHEL 9 mod_lua is linked with Lua 5.4 most likely, which the survey asks it.
+
+**SELinux, not run on.** Where it enforces, survey warns (`selinux-enforcing`) with what follows; arm asks the server
+itself whether it sees a file of ours, and refuses where it does not.
+
+```
+{TYPES[0]}
+{TYPES[1]}
+{RELABEL}
+```
+
+The first two once, the third after stage. `/run` begins empty at each boot: a host that boots inside of a window shows
+its sites as usual until the third was run again.
 """
 _NGINX_ORG = """\
 
@@ -127,7 +154,7 @@ def platforms_document() -> str:
     releases = "".join(
         _release([figure for figure in found if figure.suite == suite], suite) for suite in SUITES
     )
-    return "\n".join(parts) + releases + _LUA + _NGINX_ORG + _NEIGHBOURS
+    return "\n".join(parts) + releases + _LUA + _REDHAT + _NGINX_ORG + _NEIGHBOURS
 
 
 def _release(found: Sequence[Figure], suite: str) -> str:
@@ -193,7 +220,7 @@ def _package(server: WebServer) -> str:
 
 
 def _row(family: Platform, *cells: str) -> str:
-    run_on = RUN_ON.get(family.name, "not run on")
+    run_on = {**IMITATED, **RUN_ON}.get(family.name, "not run on")
     return f"| {' | '.join([family.name, ', '.join(family.ids), *cells, run_on])} |"
 
 

@@ -19,6 +19,7 @@ from piquet.host.outcome import Outcome
 from piquet.host.servers import probe
 from piquet.host.state import boundaries, manifest
 from piquet.host.state.manifest import Manifest, StagedEntry
+from piquet.host.system import selinux
 from piquet.protocol.findings import Finding
 from piquet.protocol.http import PROOF_PREFIX, PROOF_WORD
 from tests.corpus.servers import make_certificate
@@ -216,11 +217,26 @@ def test_nobody_listens(box: Box) -> None:
 def test_what_the_kernel_forbids_is_named(box: Box, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where SELinux enforces it is the likely cause, since the file is there for the process."""
     (tmp_path / "enforce").write_text("1")
-    monkeypatch.setattr(proof_causes, "_ENFORCE", tmp_path / "enforce")
+    monkeypatch.setattr(selinux, "ENFORCE", tmp_path / "enforce")
     reason, hint = proof_causes.cause(
         box.machine().servers["nginx"], "nginx", tmp_path / "enforce", [probe.ProbeAnswer(404, None)]
     )
     assert "SELinux enforces" in reason and "ausearch" in hint
+    assert survey_codes(box) == ["selinux-enforcing"]
+    (tmp_path / "enforce").write_text("0")
+    assert survey_codes(box) == []
+
+
+def survey_codes(box: Box) -> list[str]:
+    """What a survey finds of SELinux; it names both types and says how far that was tried."""
+    survey = box.good("survey").survey
+    assert survey is not None
+    found = [one for one in survey["findings"] if "selinux" in one["code"]]
+    for one in found:
+        assert one["severity"] == "warning"
+        assert all(word in one["hint"] for word in ("httpd_var_run_t", "httpd_sys_content_t", "restorecon"))
+        assert "not run on" in one["message"]
+    return [one["code"] for one in found]
 
 
 def test_a_few_are_asked_from_all_over_the_list() -> None:

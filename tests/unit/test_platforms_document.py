@@ -9,7 +9,8 @@ from piquet.host.servers.registry import servers_of
 from piquet.host.system.paths import Paths
 from piquet.host.system.platforms import FAMILIES, UNKNOWN, parse_os_release, platform_of
 from testbed import image
-from tests.host.platforms_document import PATH, RUN_ON, platforms_document
+from testbed.layout import OS_RELEASE
+from tests.host.platforms_document import IMITATED, PATH, RUN_ON, platforms_document
 from tests.suites import mixed_fleet
 
 
@@ -28,6 +29,12 @@ def test_only_what_is_booted_is_said_to_be_run_on() -> None:
     assert {platform_of(release).name for release in releases} == RUN_ON.keys()
     (text,) = RUN_ON.values()
     assert {release["VERSION_ID"] for release in releases} == set(re.findall(r"\d+", text))
+
+
+def test_what_is_imitated_is_no_more_than_that() -> None:
+    """The other layout of test hosts is of the family that the table says is imitated, and of none that is run on."""
+    assert {platform_of(parse_os_release(OS_RELEASE)).name} == IMITATED.keys()
+    assert not IMITATED.keys() & RUN_ON.keys()
 
 
 def test_families_are_told_apart() -> None:

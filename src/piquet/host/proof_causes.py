@@ -12,12 +12,11 @@ from typing import Iterator, Optional, Sequence, Tuple
 
 from piquet.host.servers import probe
 from piquet.host.servers.web_server import WebServer
-from piquet.host.system import processes
+from piquet.host.system import processes, selinux
 from piquet.host.system.processes import Process
 from piquet.protocol import places
 
 _PROC = Path("/proc")
-_ENFORCE = Path("/sys/fs/selinux/enforce")
 
 
 def cause(server: WebServer, name: str, file: Path, answers: Sequence[probe.ProbeAnswer]) -> Tuple[str, str]:
@@ -80,8 +79,8 @@ def _namespace(pid: str) -> str:
 
 def _denied(server: WebServer) -> Optional[Tuple[str, str]]:
     """That the file is there for it, but it may not look."""
-    if _first_line(_ENFORCE) == "1":
-        hint = f"ausearch -m avc -ts recent; allow its domain to search and stat {places.RUN}"
+    if selinux.is_enforcing():
+        hint = f"ausearch -m avc -ts recent; {selinux.RELABEL}, once the types are known that survey tells"
         return "SELinux enforces, and may keep it from looking there", hint
     profile = next((_first_line(_PROC / str(p.pid) / "attr/current") for p in _processes(server)), "")
     if profile.endswith("(enforce)"):

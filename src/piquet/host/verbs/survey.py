@@ -13,7 +13,7 @@ from piquet.host import loaded, other_servers, status_document
 from piquet.host.machine import Machine, this_boot
 from piquet.host.outcome import Outcome, Request
 from piquet.host.servers.web_server import WebServer
-from piquet.host.system import access_logs, processes
+from piquet.host.system import access_logs, processes, selinux
 from piquet.host.system.schedule import is_booted_with_systemd
 from piquet.protocol.findings import Finding
 
@@ -85,4 +85,11 @@ def _around(machine: Machine, has_server: bool) -> List[Finding]:
             "Neither systemd nor a cron that reads /etc/cron.d runs here: nothing would watch the window."
         )
         found.append(Finding("warning", "cron-not-running", socket.gethostname(), message, hint="start cron"))
+    if has_server and selinux.is_enforcing():
+        message = (
+            "SELinux enforces here, where this was not run on: it keeps a web server from looking at our flags until "
+            "their folder has a type of its; arm asks the server, and refuses if it cannot."
+        )
+        hint = f"as root, once: {'; '.join(selinux.TYPES)}; after stage, and after a boot: {selinux.RELABEL}"
+        found.append(Finding("warning", "selinux-enforcing", socket.gethostname(), message, hint=hint))
     return found
