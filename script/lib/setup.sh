@@ -9,6 +9,7 @@
 #   setup_caches      Varnish on this machine, installed but not started
 #   setup_modules     Apache modules whose packages would switch this machine's Apache to another MPM, only unpacked
 #   setup_browser     a Chromium for the tests on pages
+#   setup_pdf         what draws a PDF
 #   setup_hosts       what boots test hosts, and their base image
 #   setup_suites      the base images of the other Debian releases that the mixed fleet of the tests runs
 
@@ -131,6 +132,11 @@ setup_browser() {
     command -v "$name" >/dev/null && return 0
   done
   setup_packages chromium fonts-dejavu-core
+}
+
+# What WeasyPrint draws with: a decision as PDF.
+setup_pdf() {
+  setup_packages libpango-1.0-0 libpangoft2-1.0-0 fonts-dejavu-core
 }
 
 setup_tools() {

@@ -24,8 +24,9 @@ from piquet import __version__
 from piquet.campaign.model import Phase
 from piquet.fleet.model import Scheduler
 from piquet.pages.source import PageSource
-from piquet.plan import Entry, HostPlan, Plan, canonical
+from piquet.plan import Entry, HostPlan, Plan
 from piquet.protocol import places
+from piquet.protocol.canonical import canonical
 from piquet.protocol.places import AGENT_PATH, DIGEST_MARK
 from piquet.servers import schedule
 from piquet.servers.registry import SERVERS

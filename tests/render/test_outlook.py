@@ -19,10 +19,10 @@ from hypothesis import strategies as st
 from piquet import answers, outlook
 from piquet.campaign.model import Campaign, Mode, Phase, Theme
 from piquet.pages import machine_readable, page
+from piquet.pages.rendered import fragments
 from piquet.pages.source import PageSource
 from piquet.pages.words import words_of
 from piquet.plan.selection import Selector
-from piquet.servers.view import fragments
 
 from .samples import CAMPAIGN, START
 

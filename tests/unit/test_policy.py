@@ -20,7 +20,8 @@ MODULES = {
 WAY = (
     "piquet.protocol", "piquet.printable", "piquet.errors", "piquet.findings", "piquet.campaign", "piquet.outlook",
     "piquet.answers", "piquet.banner", "piquet.style_policy", "piquet.resources", "piquet.pages", "piquet.load",
-    "piquet.fleet", "piquet.plan", "piquet.servers", "piquet.bundle", "piquet.controller", "piquet.engines",
+    "piquet.fleet", "piquet.plan", "piquet.servers", "piquet.decision", "piquet.bundle", "piquet.controller",
+    "piquet.engines",
     "piquet.deploys", "piquet.verify", "piquet.report", "piquet.preview", "piquet.suite",
     "piquet.cli", "piquet.__main__",
 )  # fmt: skip
@@ -31,6 +32,7 @@ ON_THE_HOST = ("errors", "system", "state", "servers", "", "verbs", "request", "
 CONSTANTS = {
     "piquet.bundle": {".read_bytes"},
     "piquet.pages.words": {".read_text"},
+    "piquet.decision.words": {".read_text"},
     "piquet.pages.theme": {".read_bytes"},
     "piquet.pages.banner": {".read_bytes"},
 }
@@ -51,11 +53,22 @@ EDGES = frozenset(
 CORE = sorted(
     name
     for name in MODULES
-    if name.startswith(("piquet.campaign", "piquet.fleet", "piquet.pages", "piquet.plan", "piquet.servers"))
+    if name.startswith(
+        (
+            "piquet.campaign",
+            "piquet.fleet",
+            "piquet.pages",
+            "piquet.plan",
+            "piquet.servers",
+            "piquet.decision",
+        )
+    )
     or name
     in (
         "piquet.printable",
         "piquet.protocol",
+        "piquet.protocol.canonical",
+        "piquet.protocol.decision",
         "piquet.protocol.findings",
         "piquet.errors",
         "piquet.findings",

@@ -172,6 +172,7 @@ class Campaign:
         emergency: the way to content that cannot wait, if there is one.
         theme: how pages and banners look.
         illustrated: numbers of the phases whose texts carry pictures, in any language.
+        revision: which version of the decision this is; a renewal has the next one.
     """
 
     name: str
@@ -186,3 +187,4 @@ class Campaign:
     emergency: Emergency | None = None
     theme: Theme = field(default_factory=Theme)
     illustrated: frozenset[int] = frozenset()
+    revision: int = 1

@@ -100,7 +100,8 @@ class _CampaignReader(Reader):
             return None
         languages, theme = tuple(data["languages"]), Theme(data.get("theme", Theme().name))
         return Campaign(
-            data["campaign"], data["timezone"], languages, data["contact"], tuple(phases), *parts, theme
+            data["campaign"], data["timezone"], languages, data["contact"], tuple(phases), *parts, theme,
+            revision=data.get("revision", 1),
         )  # fmt: skip
 
     def _phases(self, tz: ZoneInfo) -> list[Phase]:

@@ -9,7 +9,7 @@
 * `document`   the canonical JSON and its digest
 """
 
-from piquet.plan.document import canonical, plan_digest, plan_document
+from piquet.plan.document import plan_digest, plan_document
 from piquet.plan.gates import raise_if_unsafe
 from piquet.plan.make import make_plan
 from piquet.plan.model import Entry, HostPlan, Plan, Probe
@@ -19,7 +19,6 @@ __all__ = [
     "HostPlan",
     "Plan",
     "Probe",
-    "canonical",
     "make_plan",
     "plan_digest",
     "plan_document",

@@ -8,7 +8,6 @@ host gets. Findings are not part of it: they change with the hour. No file, no n
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 from piquet.campaign.model import Campaign, Phase
 from piquet.errors import PlanError
 from piquet.plan.model import HostPlan, Plan
+from piquet.protocol.canonical import canonical
 
 
 def plan_document(plan: Plan, manifests: Mapping[str, str]) -> bytes:
@@ -35,12 +35,6 @@ def plan_document(plan: Plan, manifests: Mapping[str, str]) -> bytes:
     hosts = {name: _host(host, manifests[name]) for name, host in active.items()}
     value = {"piquet_plan": 1, **_meaning(plan.campaign), "hosts": hosts}
     return canonical(value)
-
-
-def canonical(value: Any) -> bytes:
-    """JSON with sorted keys and no spaces, UTF-8, one newline at the end; what digests are taken of."""
-    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return (text + "\n").encode()
 
 
 def plan_digest(document: bytes) -> str:

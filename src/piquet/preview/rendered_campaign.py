@@ -16,12 +16,12 @@ from piquet.answers import Answer, SiteRequest
 from piquet.campaign.model import Phase
 from piquet.load import LoadedCampaign, load_campaign
 from piquet.pages import page
+from piquet.pages.rendered import fragments
 from piquet.preview import sample
 from piquet.preview.sample import SampleReply
 from piquet.preview.view import View, views
 from piquet.protocol.http import ASSET_PREFIX
 from piquet.protocol.places import DIGEST_MARK
-from piquet.servers.view import fragments
 
 SECRET = "0" * 32
 """Stands for the testers' secret, which a preview neither makes nor shows."""

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Names of sites as controller and host know them: which one a host name falls to, and the file name of its flag.
 
+A pattern of the campaign is a name too, or `*`.
+
 The longest match wins: an exact name before any wildcard, a longer suffix before a shorter one. A wildcard
 stands for one label or more, never for its bare suffix. No file, no network, no clock.
 
@@ -43,3 +45,16 @@ def wider_names(name: str) -> Iterator[str]:
     while "." in name:
         name = name.partition(".")[2]
         yield f"*.{name}"
+
+
+def pattern_ladder(name: str) -> Iterator[str]:
+    """The name, every wildcard pattern that means it, the longest first, and `*`.
+
+    `*` means every name with a dot in it that is not an IP address: `localhost` and vhosts on bare addresses
+    are where machines watch each other, so they must be named to be meant.
+    """
+    yield name
+    bare = name[2:] if name.startswith("*.") else name
+    yield from (wildcard for wildcard in wider_names(bare) if wildcard.startswith("*."))
+    if "." in bare and not bare.rpartition(".")[2].isdecimal():
+        yield "*"

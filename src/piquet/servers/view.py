@@ -12,7 +12,7 @@ from typing import Any
 from piquet import answers
 from piquet.campaign.model import Campaign, Phase
 from piquet.fleet.model import Provider
-from piquet.pages import banner, page
+from piquet.pages.rendered import campaign_files, fragments
 from piquet.pages.source import PageSource
 from piquet.plan import HostPlan
 from piquet.protocol.http import NONCE_HEADER, SIGN_HEADER, TARGETED
@@ -149,25 +149,9 @@ def campaign_view(
         BundleError: a page is missing, or a value cannot be written safely.
     """
     sources = tuple(pages)
-    files: dict[str, bytes] = {}
-    for phase in campaign.phases:
-        files.update(page.phase_files(campaign, phase, sources))
+    files = campaign_files(campaign, sources)
     struck, spared = (fragments(campaign, sources, is_open=is_open) for is_open in (False, True))
     return CampaignView(campaign, secret, files, struck, spared, www, seal)
-
-
-def fragments(
-    campaign: Campaign, sources: Iterable[PageSource], *, is_open: bool
-) -> Mapping[tuple[int, str], str]:
-    """Every banner by phase and language, for the sites that are struck or for those that stay open."""
-    of_mode = {phase.number: phase for phase in campaign.phases if phase.mode == "banner"}
-    return {
-        (source.phase, source.language): banner.fragment(
-            campaign, of_mode[source.phase], source, is_open=is_open
-        )
-        for source in sources
-        if source.phase in of_mode
-    }
 
 
 def has_keys(view: CampaignView) -> bool:
