@@ -23,6 +23,7 @@ from typing import Any, Literal
 from piquet import __version__
 from piquet.campaign.model import Phase
 from piquet.fleet.model import Scheduler
+from piquet.fleet.surveyed_server import kind_named
 from piquet.pages.source import PageSource
 from piquet.plan import Entry, HostPlan, Plan
 from piquet.protocol import places
@@ -129,10 +130,11 @@ def build_bundles(
     name = plan.campaign.name
     view = campaign_view(plan.campaign, secret, pages, pages_folder(key, name), seal(key, name))
     shared = tuple(_shared_files(view))
-    schedules = {host.scheduler: tuple(_schedule_files(view, host.scheduler)) for host in plan.hosts}
+    keys = [(host.scheduler, _units(host)) for host in plan.hosts]
+    schedules = {key: tuple(_schedule_files(view, *key)) for key in set(keys)}
     return tuple(
-        _bundle(plan, host, view, (*shared, *schedules[host.scheduler]))
-        for host in plan.hosts
+        _bundle(plan, host, view, (*shared, *schedules[key]))
+        for host, key in zip(plan.hosts, keys, strict=True)
         if host.entries
     )
 
@@ -160,9 +162,15 @@ def _shared_files(view: CampaignView) -> Iterator[File]:
         yield File(f"{view.www}/{name}", content=content)
 
 
-def _schedule_files(view: CampaignView, scheduler: Scheduler) -> Iterator[File]:
+def _units(host: HostPlan) -> tuple[str, ...]:
+    """Units of the servers that show something there, besides those that packages give every host."""
+    shown = {entry.provider for entry in host.entries}
+    return tuple(unit for provider in sorted(shown) for unit in kind_named(SERVERS, provider).units)
+
+
+def _schedule_files(view: CampaignView, scheduler: Scheduler, units: tuple[str, ...]) -> Iterator[File]:
     """Units and links, or the one cron file."""
-    for path, (mode, text) in schedule.schedule_files(view, scheduler).items():
+    for path, (mode, text) in schedule.schedule_files(view, scheduler, units).items():
         yield File(path, mode=mode, content=text.encode())
     for path, target in schedule.UNIT_LINKS[scheduler].items():
         yield File(path, kind="link", mode="", target=target)
@@ -173,7 +181,7 @@ def _bundle(plan: Plan, host: HostPlan, view: CampaignView, shared: tuple[File, 
     shown = {entry.provider for entry in host.entries}
     for server in host.providers:
         if server.provider in shown:
-            texts = SERVERS[server.provider].files(view.at_host(host), host, server)
+            texts = kind_named(SERVERS, server.provider).files(view.at_host(host), host, server)
             files += [File(path, mode=mode, content=text.encode()) for path, (mode, text) in texts.items()]
     ordered = tuple(sorted(files, key=lambda file: file.path))
     return Bundle(host.host, _manifest(plan, host, ordered, view.seal), ordered)

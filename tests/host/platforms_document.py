@@ -104,6 +104,19 @@ an nginx refuses its configuration without our drop-in: where that was deleted, 
 away within the minute; where its folder was taken out of nginx.conf, `status` names it (`dropin-not-read`). On any
 later version either half stands alone.
 
+## Several servers of one kind on a host
+
+**Apache, as Debian's `setup-instance` makes it** (`/etc/apache2-SUFFIX`): each instance that runs is a server of its
+own, `apache@SUFFIX` in survey, plan and status. Its test and reload are `apache2ctl` with its `APACHE_CONFDIR`, our
+file lies in its own `conf-enabled` and includes `/etc/piquet/apache@SUFFIX`. `piquet_apache` is the way of all of them.
+It is told apart by its process: one not started with `-d /etc/apache2-SUFFIX`, as `apache2ctl` does, is none. Run on
+Debian 13, by rules and by Lua, and with one that its owner broke (`tests/e2e/test_instances.py`). One that does not run
+at the survey is not in the plan, and shows nothing when it is started in the window.
+
+**Any other second master** (`nginx -c`, `apache2 -f`) is named by the survey (`other-server`), and its sites are in no
+plan: who names one in the campaign or in the inventory is refused before anything is written (`site-unknown`,
+`site-not-served`). Its owner lets the system's own service serve them, or makes an instance of an Apache.
+
 ## Virtual hosts that a configuration management writes
 
 `piquet hook --print` prints the line for the owner's template. It belongs into every server block, before anything that

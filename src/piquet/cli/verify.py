@@ -17,6 +17,7 @@ from piquet.cli.verify_run import VerifyRun, keep_baseline, look_at_fleet, take_
 from piquet.errors import FleetError
 from piquet.fleet.inventory import default_workdir, inventory_hosts
 from piquet.fleet.read import read_fleet
+from piquet.fleet.surveyed_server import parts_of
 from piquet.fleet.workdir import Workdir
 from piquet.load import load_campaign, made_secret
 from piquet.plan import make_plan
@@ -119,8 +120,6 @@ def command(
 
 def _carries_ours(survey: Mapping[str, Any]) -> bool:
     """Whether a survey was made with something of ours on the host: a hook line, or what was staged."""
-    vhosts = [
-        vhost for name, kind in SERVERS.items() for vhost in (survey.get(name) or {}).get(kind.vhosts) or ()
-    ]
+    vhosts = [vhost for kind, part in parts_of(survey, SERVERS) for vhost in part.get(kind.vhosts) or ()]
     is_hooked = any(isinstance(vhost, dict) and vhost.get("hooked") == "ours" for vhost in vhosts)
     return is_hooked or (survey.get("status") or {}).get("state", "absent") != "absent"

@@ -11,7 +11,7 @@ from piquet.campaign.document import shown
 from piquet.campaign.names import Refusal, site_name
 from piquet.errors import FleetError, HostError
 from piquet.fleet import choices
-from piquet.fleet.surveyed_server import Part
+from piquet.fleet.surveyed_server import Part, parts_of
 from piquet.protocol.verbs import HOST_VERBS
 from piquet.servers.configured_server import ConfiguredServer
 from piquet.servers.registry import SERVERS
@@ -79,8 +79,7 @@ def hook_fields(host: str, survey: Mapping[str, Any] | None, variables: Mapping[
         )
     files: dict[str, str] = {}
     is_by_lua = False
-    for name, kind in SERVERS.items():
-        part = survey.get(name) or {}
+    for kind, part in parts_of(survey, SERVERS):
         if kind.has_hook and part:
             is_needed = _needs_hook(kind, part, variables)
             is_by_lua = is_by_lua or not is_needed

@@ -10,7 +10,7 @@ from piquet.controller.clock import proven_skew_s
 from piquet.findings import as_text, by_weight
 from piquet.fleet.model import ServerFacts
 from piquet.fleet.sites import counted
-from piquet.fleet.surveyed_server import Part
+from piquet.fleet.surveyed_server import Part, parts_of
 from piquet.plan.gates.server import BROKEN, server_findings
 from piquet.printable import in_one_line
 from piquet.protocol.findings import Finding
@@ -45,8 +45,8 @@ def survey_text(host: str, survey: Mapping[str, Any], ways: Mapping[str, str] | 
         f"{survey.get('timezone', '?')}"
     ]
     lines = [in_one_line(line) for line in lines]
-    there = [kind for name, kind in SERVERS.items() if survey.get(name)]
-    lines += [_server_line(kind, survey[kind.name], ways or {}) for kind in there]
+    there = [(kind, part) for kind, part in parts_of(survey, SERVERS) if part]
+    lines += [_server_line(kind, part, ways or {}) for kind, part in there]
     if not there:
         lines.append(f"  {' and '.join(f'no {kind.title}' for kind in SERVERS.values())} found")
     if caches := survey.get("caches"):
@@ -61,13 +61,14 @@ def survey_findings(host: str, survey: Mapping[str, Any]) -> Iterator[Finding]:
     A server that is installed and does not run is told of only where none runs: it serves nobody.
     """
     yield from (Finding.from_json(record) for record in survey.get("findings") or ())
-    is_served = any((survey.get(name) or {}).get("running") for name in SERVERS)
-    for name, kind in SERVERS.items():
-        if facts := _facts(kind, survey.get(name)):
+    parts = [(kind, part) for kind, part in parts_of(survey, SERVERS) if part]
+    is_served = any(part.get("running") for _, part in parts)
+    for kind, part in parts:
+        if facts := _facts(kind, part):
             if facts.running or not is_served:
                 yield from server_findings(kind, host, facts, is_planned=False)
-        elif survey.get(name):
-            message = f"what it says of {name} is not in the agreed form, so nothing of it was judged"
+        else:
+            message = f"what it says of {kind.name} is not in the agreed form, so nothing of it was judged"
             hint = "survey it again with this version of piquet"
             yield Finding("warning", "not-judged", host, message, hint=hint)
 

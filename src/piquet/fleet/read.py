@@ -31,7 +31,7 @@ from piquet.fleet.model import (
     ServerFacts,
     Site,
 )
-from piquet.fleet.surveyed_server import Kinds, Part, SurveyedServer
+from piquet.fleet.surveyed_server import Kinds, Part, SurveyedServer, kind_named, parts_of
 from piquet.printable import printable_line
 from piquet.protocol.entries import match_site
 from piquet.protocol.findings import Finding
@@ -87,8 +87,7 @@ def read_fleet(
 def _names_elsewhere(survey: Mapping[str, Any], kinds: Kinds) -> set[str]:
     """What a host outside of this plan serves; nothing of one whose survey cannot be read."""
     try:
-        parts = [(kind, survey.get(name)) for name, kind in kinds.items()]
-        vhosts = [vhost for kind, part in parts if part for vhost in kind.virtual_hosts(part)]
+        vhosts = [v for kind, part in parts_of(survey, kinds) if part for v in kind.virtual_hosts(part)]
         return {name for vhost in vhosts for name in _names(vhost["names"], set())}
     except (KeyError, TypeError, AttributeError):
         return set()
@@ -112,7 +111,8 @@ def _host(name: str, variables: Mapping[str, Any], survey: Mapping[str, Any] | N
         host = _surveyed(name, address, declared, survey, kinds)
         scheduler, is_there = choices.scheduler(variables, survey)
         servers = tuple(
-            replace(facts, variant=kinds[facts.provider].variant(variables, facts)) for facts in host.servers
+            replace(facts, variant=kind_named(kinds, facts.provider).variant(variables, facts))
+            for facts in host.servers
         )
         host = replace(host, scheduler=scheduler, is_scheduler_there=is_there, servers=servers)
         is_accepted, python = choices.accepts_late_release(variables), choices.python(variables)
@@ -195,16 +195,13 @@ def _surveyed(
     unusable: set[str] = set()
     idle: list[Finding] = []
     idle_names: set[str] = set()
-    for provider, kind in kinds.items():
-        part = survey.get(provider)
-        if part is None:
-            continue
+    for kind, part in parts_of(survey, kinds):
         servers.append(kind.facts(part))
         found = _sites(kind, kind.virtual_hosts(part), unusable)
         if servers[-1].running:
             sites += found
         elif found:
-            idle.append(_idle(name, provider, len(found)))
+            idle.append(_idle(name, kind.name, len(found)))
             idle_names |= {site.name for site in found}
     findings = [*idle, *(_finding(name, record) for record in survey.get("findings") or ())]
     served = sorted({site.name for site in sites})

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 from piquet.fleet.form import optional, typed
 from piquet.fleet.model import Provider, ServerFacts, Site, Variant
+from piquet.protocol.server_names import is_instance, kind_name, suffix_of
 
 FactsT = TypeVar("FactsT", bound=ServerFacts)
 Part = Mapping[str, Any]
@@ -25,6 +27,7 @@ class SurveyedServer(ABC, Generic[FactsT]):
         ways: variant → the same for people; the first needs no module that may be missing.
         auto: what the inventory's `auto` chooses among them, for people.
         variables: of the inventory that speak of it, besides `piquet_` and its name.
+        has_instances: whether hosts tell several of it apart.
     """
 
     name: Provider
@@ -33,6 +36,13 @@ class SurveyedServer(ABC, Generic[FactsT]):
     ways: Mapping[Variant, str]
     auto: str
     variables: tuple[str, ...] = ()
+    has_instances = False
+
+    def of_instance(self, name: Provider) -> Self:
+        """The same kind as one of its instances has it."""
+        found = copy.copy(self)
+        found.name, found.title = name, f"{self.title} ({suffix_of(name)})"
+        return found
 
     @property
     def plain(self) -> Variant:
@@ -69,8 +79,8 @@ class SurveyedServer(ABC, Generic[FactsT]):
         """The way that `auto` takes."""
 
     def variant(self, variables: Mapping[str, Any], facts: FactsT) -> Variant:
-        """The way of a server: the inventory's word, else what `auto` takes."""
-        wanted = variables.get(f"piquet_{self.name}", "auto")
+        """The way of a server: the inventory's word, which is the same for all instances, else what `auto` takes."""
+        wanted = variables.get(f"piquet_{kind_name(self.name)}", "auto")
         return wanted if wanted in self.ways else self.automatic(facts)
 
     def virtual_hosts(self, part: Part) -> Iterator[Part]:
@@ -95,3 +105,21 @@ class SurveyedServer(ABC, Generic[FactsT]):
 
 
 Kinds = Mapping[Provider, SurveyedServer[Any]]
+KindT = TypeVar("KindT", bound=SurveyedServer[Any])
+
+
+def kind_named(kinds: Mapping[Provider, KindT], name: Provider) -> KindT:
+    """The kind of a server, as it is for the one of this name.
+
+    Raises:
+        KeyError: there is no such kind.
+    """
+    kind = kinds[kind_name(name)]
+    return kind if kind.name == name else kind.of_instance(name)
+
+
+def parts_of(survey: Mapping[str, Any], kinds: Mapping[Provider, KindT]) -> Iterator[tuple[KindT, Part]]:
+    """Each server that a survey tells of, instances behind their kind's first one; other names are passed over."""
+    for name, kind in kinds.items():
+        more = [n for n in sorted(survey) if kind.has_instances and is_instance(n, name)]
+        yield from ((kind_named(kinds, n), survey[n]) for n in (name, *more) if survey.get(n) is not None)

@@ -9,7 +9,7 @@ Source: proc(5), /proc/PID/exe and /proc/PID/root; pid_namespaces(7).
 
 from __future__ import annotations
 
-from typing import Iterator, List
+from typing import Iterator, List, Set
 
 from piquet.host.machine import Machine
 from piquet.host.servers.web_server import WebServer
@@ -17,6 +17,7 @@ from piquet.host.system import processes
 from piquet.host.system.processes import Process
 from piquet.protocol.findings import Finding
 from piquet.protocol.places import ETC, LIB, RUN
+from piquet.protocol.server_names import kind_name
 
 _SHOWN = 120
 
@@ -28,14 +29,15 @@ def unasked_servers(machine: Machine) -> List[Finding]:
     """
     if machine.paths.root not in ("", "/"):
         return []
-    return [found for server in machine.servers.values() for found in _others(server)]
+    asked = {one.pid for one in (server.master() for server in machine.servers.values()) if one}
+    kinds = [server for name, server in machine.servers.items() if kind_name(name) == name]
+    return [found for server in kinds for found in _others(server, asked)]
 
 
-def _others(server: WebServer) -> Iterator[Finding]:
+def _others(server: WebServer, asked: Set[int]) -> Iterator[Finding]:
     """Those of one kind, by pid."""
-    own = server.master()
     for one in processes.masters(server.programs):
-        if own is None or one.pid != own.pid:
+        if one.pid not in asked:
             yield _in_a_container(server, one) if processes.is_apart(one.pid) else _beside(server, one)
 
 
@@ -45,7 +47,8 @@ def _beside(server: WebServer, process: Process) -> Finding:
         f"Another {server.title} runs here than the one that was asked; its sites are not in this survey."
     )
     hint = (
-        "they stay as they are, whatever is armed; to hold them, its owner runs it as this system's service"
+        "they stay as they are, whatever is armed; to hold them, its owner has this system's service serve them"
+        f"{server.several_in_words}; then survey again"
     )
     return Finding("warning", "other-server", place, message, got=process.title[:_SHOWN], hint=hint)
 

@@ -21,11 +21,13 @@ class ConfiguredServer(JudgedServer[FactsT]):
         has_hook: whether our line has to stand in its virtual hosts, unless it goes another way.
         error_logs: where packages put them; one that an owner put elsewhere is not found.
         tests: commands that test its configuration, the first that is there; also where our agent is gone.
+        units: of systemd that start it, where they are not those that packages give every host.
     """
 
     has_hook = False
     error_logs: tuple[str, ...] = ()
     tests: tuple[tuple[str, ...], ...] = ()
+    units: tuple[str, ...] = ()
 
     @abstractmethod
     def files(self, view: CampaignView, host: HostPlan, server: FactsT) -> Mapping[str, tuple[str, str]]:

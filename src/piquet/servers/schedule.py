@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from piquet.fleet.model import Scheduler
 from piquet.protocol.places import AGENT_PATH, CRON_FILE, UNIT_DIR
@@ -29,9 +29,15 @@ UNIT_LINKS: Mapping[Scheduler, Mapping[str, str]] = {
 Texts = Mapping[str, tuple[str, str]]
 
 
-def schedule_files(view: CampaignView, scheduler: Scheduler) -> Texts:
-    """Path → (mode, text) of the schedule's own files."""
-    return _FILES[scheduler](view)
+def schedule_files(view: CampaignView, scheduler: Scheduler, units: Sequence[str] = ()) -> Texts:
+    """Path → (mode, text) of the schedule's own files.
+
+    Args:
+        view: the campaign.
+        scheduler: of the host.
+        units: of systemd that start servers of that host, besides those that packages give every host.
+    """
+    return _FILES[scheduler](view, units)
 
 
 def readme(view: CampaignView) -> str:
@@ -39,7 +45,7 @@ def readme(view: CampaignView) -> str:
     return render("host/README.j2", purpose="Start here.", **view.values())
 
 
-def _units(view: CampaignView) -> Texts:
+def _units(view: CampaignView, units: Sequence[str]) -> Texts:
     """The units: everybody on a machine may read them, or ask systemd for what they hold, so no campaign is in them.
 
     Source: systemd.timer(5), `OnCalendar=` with a trailing `UTC`; systemd.unit(5) of files that are not readable.
@@ -47,13 +53,13 @@ def _units(view: CampaignView) -> Texts:
     return {
         f"{UNIT_DIR}/{name}": (
             "0644",
-            render(f"systemd/{name}.j2", purpose=purpose, is_public=True, **view.values()),
+            render(f"systemd/{name}.j2", purpose=purpose, is_public=True, units=units, **view.values()),
         )
         for name, purpose in _PURPOSES.items()
     }
 
 
-def _cron(view: CampaignView) -> Texts:
+def _cron(view: CampaignView, _: Sequence[str]) -> Texts:
     """The one file.
 
     Source: crontab(5) for `@reboot`, MAILTO and the user field; cron(8) of Debian for what it accepts in /etc/cron.d.
@@ -62,4 +68,7 @@ def _cron(view: CampaignView) -> Texts:
     return {CRON_FILE: ("0600", render("cron/piquet.j2", purpose=purpose, agent=AGENT_PATH, **view.values()))}
 
 
-_FILES: Mapping[Scheduler, Callable[[CampaignView], Texts]] = {"systemd": _units, "cron": _cron}
+_FILES: Mapping[Scheduler, Callable[[CampaignView, Sequence[str]], Texts]] = {
+    "systemd": _units,
+    "cron": _cron,
+}

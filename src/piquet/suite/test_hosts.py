@@ -6,6 +6,7 @@ from __future__ import annotations
 import pytest
 
 from piquet.findings import as_text
+from piquet.fleet.surveyed_server import kind_named
 from piquet.servers.registry import SERVERS
 from piquet.verify.inside import judge_host
 from piquet.verify.inside.judge_host import Case
@@ -74,7 +75,7 @@ def _none(case: Case, question: str) -> None:
     if question == "servers":
         shown.append(
             judge_host.log_text(
-                case.look, [path for name in case.servers for path in SERVERS[name].error_logs]
+                case.look, [path for name in case.servers for path in kind_named(SERVERS, name).error_logs]
             )
         )
     pytest.fail("\n\n".join(part for part in shown if part), pytrace=False)

@@ -7,6 +7,7 @@ import pytest
 
 from piquet.errors import HostError
 from piquet.findings import as_text
+from piquet.fleet.surveyed_server import kind_named
 from piquet.servers.registry import SERVERS
 from piquet.verify.inside.judge_host import log_text
 from piquet.verify.inside.judge_sites import site_findings
@@ -24,5 +25,7 @@ def test_site(piquet: Picket, piquet_site: tuple[str, str], request: pytest.Fixt
             f"{site} could not be asked: {host} cannot be looked at, see test_state of {host}", pytrace=False
         )
     if found := site_findings(case.look, site, piquet.expectations(host)):
-        logs = log_text(case.look, [path for name in case.servers for path in SERVERS[name].error_logs])
+        logs = log_text(
+            case.look, [path for name in case.servers for path in kind_named(SERVERS, name).error_logs]
+        )
         pytest.fail("\n\n".join(part for part in (*map(as_text, found), logs) if part), pytrace=False)

@@ -59,6 +59,8 @@ class WebServer:
     """Key of its virtual hosts in a survey, and their name for people."""
     answers_first = ""
     """What of it can answer before ours, for people."""
+    several_in_words = ""
+    """What its owner may do besides, so that one more of it on the same host is held."""
     access_logs: Tuple[str, ...] = ()
     """Globs below the root, of its packages' log files."""
 

@@ -14,6 +14,7 @@ from piquet.answers import BUILT_IN_DOORS
 from piquet.campaign.model import Campaign
 from piquet.fleet.model import Host, ServerFacts
 from piquet.fleet.read import NOT_SERVED
+from piquet.fleet.surveyed_server import kind_named
 from piquet.plan.gates.server import server_findings
 from piquet.plan.gates.tiers import tier_findings
 from piquet.plan.judged_server import JudgedKinds
@@ -47,7 +48,7 @@ def host_findings(
 def _server_findings(kinds: JudgedKinds, host: Host, host_plan: HostPlan) -> Iterator[Finding]:
     """What servers that show something tell by themselves."""
     for server in _shown_servers(host, host_plan):
-        yield from server_findings(kinds[server.provider], host.name, server)
+        yield from server_findings(kind_named(kinds, server.provider), host.name, server)
 
 
 def _weighed(finding: Finding, host: Host, host_plan: HostPlan) -> Finding:
@@ -73,7 +74,7 @@ def _gate_findings(
     yield from tier_findings(campaign, host, host_plan)
     for server in _shown_servers(host, host_plan):
         shown = {n for e in host_plan.entries if e.provider == server.provider for n in e.phases}
-        yield from kinds[server.provider].plan_findings(campaign, host, host_plan, shown, server)
+        yield from kind_named(kinds, server.provider).plan_findings(campaign, host, host_plan, shown, server)
 
 
 def _shown_servers(host: Host, host_plan: HostPlan) -> Iterator[ServerFacts]:

@@ -14,14 +14,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 from piquet import answers
+from piquet.fleet.model import Provider
 from piquet.plan import Entry, HostPlan
 from piquet.protocol.entries import match_site
 from piquet.protocol.http import NONCE_HEADER, PROOF_PREFIX, PROOF_WORD, REHEARSAL_PREFIX, REHEARSAL_WORD
 from piquet.protocol.places import ETC, RUN
+from piquet.protocol.server_names import suffix_of
 from piquet.servers.quoting import apache_regex
 from piquet.servers.view import CampaignView, PhaseView
 
-DIR = f"{ETC}/apache"
 ASKED_FIRST = "-z reqenv('REDIRECT_STATUS')"
 """Not on the way to an error page of the site, after the server itself has refused the request."""
 IS_PAGE = r"%{CONTENT_TYPE} =~ m#^text/html *(?:;|$)#i"
@@ -53,16 +54,28 @@ class Conditions:
         view: campaign and secret.
         host: names and entries.
         barred: names of virtual hosts that no banner is for; `*` for all of them.
+        provider: which of its Apaches.
     """
 
     view: CampaignView
     host: HostPlan
     barred: frozenset[str] = frozenset()
+    provider: Provider = "apache"
+
+    @property
+    def folder(self) -> str:
+        """Where what the drop-in includes lies."""
+        return f"{ETC}/{self.provider}"
+
+    @property
+    def markers(self) -> str:
+        """Where the files lie whose names or content are asked for: each instance has entries of its own."""
+        return f"{self.view.www}/{self.provider}" if suffix_of(self.provider) else self.view.www
 
     @property
     def entries(self) -> tuple[Entry, ...]:
         """What Apache shows something for."""
-        return tuple(entry for entry in self.host.entries if entry.provider == "apache")
+        return tuple(entry for entry in self.host.entries if entry.provider == self.provider)
 
     def without(self, number: int) -> tuple[str, ...]:
         """Keys of entries that take no part in a phase."""
@@ -140,7 +153,7 @@ class Conditions:
 
     def _takes_part(self, number: int) -> str:
         """Whether the requested host is in the list of a phase; read only for who rehearses."""
-        names = f"%{{file:{self.view.www}/sites/{number}}}"
+        names = f"%{{file:{self.markers}/sites/{number}}}"
         own = f"'%{{SERVER_NAME}} {names}' =~ {_LISTED}"
         below = self._below()
         return f"({own} || ({below} && '_.$1 {names}' =~ {_LISTED}))" if below else own
@@ -155,14 +168,14 @@ class Conditions:
 
     def is_struck(self, numbers: Iterable[int]) -> str:
         """Whether the requested host takes part in one of these phases, in which others do not."""
-        own = [f"-f '{self.view.www}/with/{number}/%{{SERVER_NAME}}'" for number in numbers]
+        own = [f"-f '{self.markers}/with/{number}/%{{SERVER_NAME}}'" for number in numbers]
         below = self._below()
-        marks = " || ".join(f"-f '{self.view.www}/with/{number}/_.$1'" for number in numbers)
+        marks = " || ".join(f"-f '{self.markers}/with/{number}/_.$1'" for number in numbers)
         return " || ".join([*own, f"({below} && ({marks}))"] if below else own)
 
     def _if_marked(self, number: int, key: str) -> str:
         """Where some entries take no part in a phase, those that do have a mark: a lost one shows less, not more."""
-        return f" && -f '{self.view.www}/with/{number}/{key}'" if self.without(number) else ""
+        return f" && -f '{self.markers}/with/{number}/{key}'" if self.without(number) else ""
 
     def _below(self) -> str:
         """Whether a wildcard is the longest match; its first group is what follows `*.`.
@@ -181,7 +194,7 @@ class Conditions:
             return ""
         if not self.has_known_files():
             return f"%{{SERVER_NAME}} !~ m#{names_pattern(self.known_below())}# && "
-        return f"-d '{self.view.www}/known' && ! -f '{self.view.www}/known/%{{SERVER_NAME}}' && "
+        return f"-d '{self.markers}/known' && ! -f '{self.markers}/known/%{{SERVER_NAME}}' && "
 
     def _wildcards(self) -> tuple[str, ...]:
         """Every wildcard name that the host serves, selected or not: the longest one must win."""

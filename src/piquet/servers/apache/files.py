@@ -18,10 +18,10 @@ from piquet import answers
 from piquet.plan import HostPlan
 from piquet.protocol.http import ABOUT_PATH, ASSET_PREFIX, NONCE_HEADER, REHEARSAL_PREFIX
 from piquet.protocol.places import CODE_DIR, DROPIN
+from piquet.protocol.server_names import suffix_of
 from piquet.servers.apache import banner as apache_banner
 from piquet.servers.apache.conditions import (
     ASKED_FIRST,
-    DIR,
     REQUEST_LINE,
     Conditions,
     gets,
@@ -41,27 +41,28 @@ _TEXTS = ("html", "css", "js", "json")
 
 def apache_files(view: CampaignView, host: HostPlan, server: ApacheFacts) -> Mapping[str, tuple[str, str]]:
     """Path → (mode, text) of the Apache side of one host."""
-    conditions = Conditions(view, host, server.barred)
+    conditions = Conditions(view, host, server.barred, server.provider)
+    folder = conditions.folder
     texts = {
         f"{server.dropin_dir}/{DROPIN}": (
             "0600",
-            _text("dropin", "What Apache reads first.", view.values()),
+            _text("dropin", "What Apache reads first.", {**view.values(), "folder": folder}),
         )
     }
     if loads := loaded_modules(view.campaign, server):
         values = {**view.values(), "modules": loads}
-        texts[f"{DIR}/10-load.conf"] = ("0600", _text("load", "Loads what ours needs.", values))
+        texts[f"{folder}/10-load.conf"] = ("0600", _text("load", "Loads what ours needs.", values))
     if server.is_by_lua:
-        texts |= _by_lua(_values(conditions, server), server)
+        texts |= _by_lua(_values(conditions, server), server, folder)
     else:
         values = _values(conditions, server)
-        texts[f"{DIR}/20-decide.conf"] = ("0600", _text("decide", "Decides who is shown what.", values))
+        texts[f"{folder}/20-decide.conf"] = ("0600", _text("decide", "Decides who is shown what.", values))
     if view.of_mode("banner"):
         values = {**view.values(), **_banner_values(conditions, server)}
-        texts[f"{DIR}/15-insert.conf"] = ("0600", _text("insert", "Puts the banner into pages.", values))
+        texts[f"{folder}/15-insert.conf"] = ("0600", _text("insert", "Puts the banner into pages.", values))
     if has_keys(view):
         values = {**view.values(), **_apart_values(conditions, server)}
-        texts[f"{DIR}/17-apart.conf"] = (
+        texts[f"{folder}/17-apart.conf"] = (
             "0600",
             _text("apart", "Keeps what few may see from caches.", values),
         )
@@ -72,20 +73,23 @@ def _text(template: str, purpose: str, values: Mapping[str, Any]) -> str:
     return render(f"apache/{template}.conf.j2", **{**values, "purpose": purpose})
 
 
-def _by_lua(values: Mapping[str, Any], server: ApacheFacts) -> dict[str, tuple[str, str]]:
+def _by_lua(values: Mapping[str, Any], server: ApacheFacts, folder: str) -> dict[str, tuple[str, str]]:
     """The code inside of the configuration; where that does not run, in a file that is called by what is in it."""
     code, files = render("apache/answer.lua.j2", **values), {}
+    if suffix_of(server.provider):
+        # No two servers share a file of code, so that one can forget it without the other.
+        code = f"-- {server.provider}\n{code}"
     path = ""
     if not server.takes_lua_inline:
         path = f"{CODE_DIR}/{hashlib.sha256(code.encode()).hexdigest()}.lua"
         files[path] = ("0644", code)
     text = _text("lua", "Answers in the place of sites.", {**values, "code": code, "code_path": path})
-    return {**files, f"{DIR}/20-lua.conf": ("0600", text)}
+    return {**files, f"{folder}/20-lua.conf": ("0600", text)}
 
 
 def _markers(conditions: Conditions) -> Iterator[tuple[str, tuple[str, str]]]:
     """Files whose name or content the expressions ask for, as a worker: they lie among the pages."""
-    www = conditions.view.www
+    www = conditions.markers
     for name in conditions.known_below() if conditions.has_known_files() else ():
         yield f"{www}/known/{name}", ("0644", "")
     for phase in conditions.view.phases:

@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Set
+from typing import Self
 
 from piquet.campaign.model import Campaign
-from piquet.fleet.model import Host, Variant
+from piquet.fleet.model import Host, Provider, Variant
 from piquet.fleet.surveyed_server import Part
 from piquet.plan import HostPlan
 from piquet.protocol.findings import Finding
+from piquet.protocol.server_names import suffix_of
 from piquet.servers.apache.facts import ApacheFacts, apache_facts
 from piquet.servers.apache.files import apache_files
 from piquet.servers.apache.mode_gates import apache_mode_findings
@@ -28,8 +30,19 @@ class ApacheKind(ConfiguredServer[ApacheFacts]):
     auto = "lua where its module is loaded and linked with Lua 5.3 or older, else rules"
     needed = ("alias_module", "headers_module")
     dropin_example = "/etc/apache2/conf-enabled"
-    error_logs = ("/var/log/apache2/error.log", "/var/log/httpd/error_log")
-    tests = (("apache2ctl", "-t"), ("apachectl", "-t"), ("httpd", "-t"))
+    error_logs: tuple[str, ...] = ("/var/log/apache2/error.log", "/var/log/httpd/error_log")
+    tests: tuple[tuple[str, ...], ...] = (("apache2ctl", "-t"), ("apachectl", "-t"), ("httpd", "-t"))
+    has_instances = True
+
+    def of_instance(self, name: Provider) -> Self:
+        """As Debian's `setup-instance` makes it; its suffix has no letter that means anything to a shell."""
+        found = super().of_instance(name)
+        at = f"apache2-{suffix_of(name)}"
+        found.dropin_example = f"/etc/{at}/conf-enabled"
+        found.error_logs = (f"/var/log/{at}/error.log",)
+        found.tests = (("env", f"APACHE_CONFDIR=/etc/{at}", "apache2ctl", "-t"),)
+        found.units = (f"apache2@{suffix_of(name)}.service",)
+        return found
 
     def facts(self, part: Part) -> ApacheFacts:
         """What a survey says of it."""

@@ -68,14 +68,14 @@ def _loads(campaign: Campaign, host: str, server: ApacheFacts) -> Iterator[Findi
 def _keeps(host_plan: HostPlan, server: ApacheFacts) -> Iterator[Finding]:
     """What a site says of caches, in the way in which it reaches our answers."""
     host, is_lua = host_plan.host, server.is_by_lua
-    if is_lua and (names := shown_of(host_plan, server.stores_no_store)):
+    if is_lua and (names := shown_of(host_plan, server.provider, server.stores_no_store)):
         message = "mod_cache stores what it is asked not to store, and would show our answers beyond the end"
         hint = "have its owner switch it off, or leave these sites out; piquet_apache: rules will do, but not to occupy"
         got = f"On for {', '.join(names)}"
         yield Finding(
             "error", "stores-no-store", host, message, "CacheStoreNoStore Off", got, hint, tuple(names)
         )
-    if not is_lua and (names := shown_of(host_plan, server.recached)):
+    if not is_lua and (names := shown_of(host_plan, server.provider, server.recached)):
         message = "what a site says of caches in an <If> within others stands on our answers too"
         hint = "set piquet_apache to lua, have its owner say it in a single <If>, or leave these sites out"
         got = ", ".join(names)

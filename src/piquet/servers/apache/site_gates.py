@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Set
 
+from piquet.fleet.model import Provider
 from piquet.plan.gates.words import some
 from piquet.plan.model import HostPlan
 from piquet.protocol.entries import match_site
@@ -22,7 +23,7 @@ def apache_site_findings(host_plan: HostPlan, server: ApacheFacts) -> Iterator[F
     if not server.is_by_lua:
         yield from _broken_conditions(host_plan.host, server)
         yield from _filtered(host_plan, server)
-    if names := shown_of(host_plan, server.https_first):
+    if names := shown_of(host_plan, server.provider, server.https_first):
         message = "mod_md sends plain requests to https before anything of ours: their http is not on strike"
         hint = "have their owner set MDRequireHttps off until the end; their https shows what it must"
         yield Finding("warning", "https-first", host_plan.host, message, "off", some(names), hint)
@@ -39,7 +40,7 @@ def _broken_conditions(host: str, server: ApacheFacts) -> Iterator[Finding]:
 
 def _filtered(host_plan: HostPlan, server: ApacheFacts) -> Iterator[Finding]:
     """A 503 by rules passes the filters of mod_security2; what the quick handler of Lua answers does not."""
-    names = shown_of(host_plan, server.filtered)
+    names = shown_of(host_plan, server.provider, server.filtered)
     hint = f"{_BY_LUA}; verify --before cannot see it, only verify --during can"
     if names and server.filtered_strictly:
         message = "mod_security2 has rules that make a 403 of our 503 (core rule set above level 1)"
@@ -52,7 +53,7 @@ def _filtered(host_plan: HostPlan, server: ApacheFacts) -> Iterator[Finding]:
         yield Finding("warning", "answers-filtered", host_plan.host, message, "SecRuleEngine Off", got, hint)
 
 
-def shown_of(host_plan: HostPlan, some: Set[str]) -> list[str]:
-    """Those of Apache's sites in the campaign that belong to some virtual hosts; all of them for `*`."""
-    shown, known = [e.name for e in host_plan.entries if e.provider == "apache"], {*host_plan.known, *some}
+def shown_of(host_plan: HostPlan, provider: Provider, some: Set[str]) -> list[str]:
+    """Those of an Apache's sites in the campaign that belong to some virtual hosts; all of them for `*`."""
+    shown, known = [e.name for e in host_plan.entries if e.provider == provider], {*host_plan.known, *some}
     return sorted(name for name in shown if "*" in some or match_site(name, known) in some)

@@ -19,6 +19,7 @@ from piquet.fleet.inventory import default_workdir, inventory_hosts
 from piquet.fleet.model import Fleet
 from piquet.fleet.read import read_fleet
 from piquet.fleet.sites import sites_on_hosts
+from piquet.fleet.surveyed_server import kind_named
 from piquet.fleet.workdir import Workdir
 from piquet.load import LoadedCampaign, load_campaign, made_secret
 from piquet.plan import HostPlan, Plan, make_plan
@@ -237,8 +238,8 @@ class Picket:
             mark=HOOK_MARK,
             files=tuple(self._owners(name)),
             ours=self._our_paths,
-            tests={server: SERVERS[server].tests for server in servers},
-            logs={server: SERVERS[server].error_logs for server in servers},
+            tests={server: kind_named(SERVERS, server).tests for server in servers},
+            logs={server: kind_named(SERVERS, server).error_logs for server in servers},
         )
 
     def _servers(self, name: str) -> tuple[str, ...]:
@@ -247,7 +248,7 @@ class Picket:
 
     def _owners(self, name: str) -> dict[str, str]:
         """Files that a hook may stand in; of a server that does not run nothing is selected."""
-        parts = [(SERVERS[server], self._surveys[name][server]) for server in self._servers(name)]
+        parts = [(kind_named(SERVERS, server), self._surveys[name][server]) for server in self._servers(name)]
         files = [item for kind, part in parts for item in kind.hook_files(part).items()]
         return {str(path): str(digest) for path, digest in files}
 

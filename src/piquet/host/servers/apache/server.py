@@ -51,10 +51,8 @@ _STRICT = re.compile(r"\btx\.(?:blocking_)?paranoia_level=['\"]?[2-9]", re.I)
 """From this level on the core rule set takes a 503 for a fault of the application. Source: its rule 950100."""
 _LUA_LIBRARY = re.compile(rb"\bliblua-?([0-9]+\.[0-9]+)\.so")
 
-_DECIDE = f"{ETC}/apache/20-decide.conf"
-_LUA = f"{ETC}/apache/20-lua.conf"
+_DECIDE, _LUA, _LOAD = "20-decide.conf", "20-lua.conf", "10-load.conf"
 _CODE = re.compile(rf'^LuaQuickHandler "({re.escape(CODE_DIR)}/[0-9a-f]{{64}}\.lua)"', re.M)
-_LOAD = f"{ETC}/apache/10-load.conf"
 
 
 class Told(NamedTuple):
@@ -79,7 +77,8 @@ class Apache(WebServer):
     test_in_words = "apachectl -t"
     vhosts_in_words = ("vhosts", "virtual hosts")
     answers_first = "rules, modules and <Location> sections"
-    access_logs = ("var/log/apache2/*access*.log", "var/log/httpd/*access*log")
+    several_in_words = ", or makes an instance of it (Debian's setup-instance, /etc/apache2-SUFFIX)"
+    access_logs: Tuple[str, ...] = ("var/log/apache2/*access*.log", "var/log/httpd/*access*log")
     dropin_sign = b"\n# Take it all out again: piquet-host remove\n"
 
     def __init__(self, platform: Platform, paths: Paths) -> None:
@@ -224,26 +223,26 @@ class Apache(WebServer):
             "vhosts": [{**host.record(), **apache_passes.passes_record(host)} for host in hosts],
         }
         caches = ("mod_cache",) if any(read.row.name == "cacheenable" for read in reads) else ()
-        return Survey(document, tuple(_unread(hosts, self._untold)), caches)
+        return Survey(document, tuple(_unread(self.name, hosts, self._untold)), caches)
 
     idle_code = b"function piquet_answer(r)\n  return apache2.DECLINED\nend\n"
 
     def code_file(self) -> Optional[Path]:
         """As our own configuration has it, where mod_lua runs no code that stands in that."""
         try:
-            named = _CODE.search(self.paths.at(_LUA).read_text("utf-8", "replace"))
+            named = _CODE.search(self._ours(_LUA).read_text("utf-8", "replace"))
         except OSError:
             return None
         return self.paths.at(named.group(1)) if named else None
 
     def drop_code(self) -> None:
         """Without this file nothing of ours asks for Lua."""
-        files.remove(self.paths.at(_LUA))
+        files.remove(self._ours(_LUA))
 
     def readiness(self) -> List[Finding]:
         """Rules that have come to the server level since the survey: with ours, virtual hosts inherit them."""
         try:
-            ours = self.paths.at(_DECIDE).read_bytes()
+            ours = self._ours(_DECIDE).read_bytes()
         except OSError:
             return []
         if b"InheritDownBefore" not in ours or not apache_hosts.has_server_rules(self.tree()):
@@ -256,7 +255,7 @@ class Apache(WebServer):
 
     def _owners_modules(self, told: Told, loading: apache_text.Loading) -> List[str]:
         """The modules that are loaded, without those that only our own file loads."""
-        ours = apache_text.loading([self._text(str(self.paths.at(_LOAD)))]).modules
+        ours = apache_text.loading([self._text(str(self._ours(_LOAD)))]).modules
         return sorted(set(told.modules) - (set(dict(ours)) - set(dict(loading.modules))))
 
     def _loadable(self, modules: List[str]) -> Dict[str, str]:
@@ -282,6 +281,10 @@ class Apache(WebServer):
         for file in self.told().files:
             for _, path in apache_text.loading([self._text(file)]).modules:
                 yield (self._root() / path).parent / f"mod_{name}.so"
+
+    def _ours(self, name: str) -> Path:
+        """One of the files that our drop-in includes."""
+        return self.paths.at(f"{ETC}/{self.name}/{name}")
 
     def _test(self) -> Result:
         return commands.execute([*self.packaged.test, *self.carried()])
@@ -417,19 +420,19 @@ def _is_quick_cache(reads: List[Read], hosts: List[ApacheHost]) -> bool:
     return any("cacheenable" in one and one.get("cachequickhandler") != "off" for one in merged)
 
 
-def _unread(hosts: List[ApacheHost], untold: str) -> Iterator[Finding]:
+def _unread(name: str, hosts: List[ApacheHost], untold: str) -> Iterator[Finding]:
     """What could not be read: the tree itself, if `untold` says why, and names that no campaign can select."""
     if untold:
         message = (
             "The server did not tell its configuration; what its texts say may lack names that macros make."
         )
         hint = "its own test must pass, and mod_info.so lie beside its other modules; it need not be loaded"
-        yield Finding("warning", "configuration-untold", "apache", message, "DUMP_CONFIG", untold, hint)
+        yield Finding("warning", "configuration-untold", name, message, "DUMP_CONFIG", untold, hint)
     for host in hosts:
         file, line = host.row.place
-        for name in host.strange:
+        for strange in host.strange:
             message = "A name that no campaign can select."
-            yield Finding("info", "name-not-selectable", f"{file}:{line}", message, got=name)
+            yield Finding("info", "name-not-selectable", f"{file}:{line}", message, got=strange)
 
 
 def _is_before(modules: Sequence[str], first: str, second: str) -> bool:
