@@ -50,6 +50,11 @@ def back(campaign: Campaign, phase: Phase) -> Phase:
     return replace(phase, end_at=last.end_at)
 
 
+def all_back_at(campaign: Campaign) -> datetime:
+    """The instant from which every site is as before: the end of the last phase; aware, UTC."""
+    return max(phase.end_at for phase in campaign.phases)
+
+
 def _alike(
     campaign: Campaign,
     phase: Phase,

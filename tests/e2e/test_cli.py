@@ -25,9 +25,10 @@ from piquet.engines import ENGINES
 from testbed import Fleet
 from testbed.host import Host
 from tests.drive import write_campaign
-from tests.e2e.one_site import FILE, chosen, planted
+from tests.e2e.one_site import FILE, chosen, name_of, planted
 
 SLOW_PYTHON = "/usr/local/bin/e2e-cli-python"
+_DESK_COMMANDS = ("piquet rollback", "piquet stop", "piquet status", "rm -rf")
 _SLOW = """\
 #!/bin/sh
 # What the schedule calls never waits.
@@ -52,8 +53,9 @@ class Desk:
     def argv(self, verb: str, *more: str) -> list[str]:
         """The command line of a verb."""
         program = os.fspath(Path(sys.executable).parent / "piquet")
-        campaign = [os.fspath(self.campaign)] if verb in ("stage", "arm") else []
-        where = ["-i", os.fspath(self.fleet.inventory), "-e", f"piquet_python={SLOW_PYTHON}"]
+        campaign = [os.fspath(self.campaign)] if verb in ("stage", "arm", "paper") else []
+        where = ["-i", os.fspath(self.fleet.inventory)]
+        where += [] if verb == "paper" else ["-e", f"piquet_python={SLOW_PYTHON}"]
         return [program, verb, *campaign, *where, "--engine", self.engine, *more]
 
     def do(self, verb: str, *more: str) -> subprocess.CompletedProcess[str]:
@@ -76,6 +78,29 @@ class Desk:
         """Host → its state, as `status --json` tells it."""
         hosts: Mapping[str, Any] = self.told("status")["hosts"]
         return {host: value["status"]["state"] for host, value in hosts.items() if value["status"]}
+
+    def paper(self) -> dict[str, str]:
+        """The lines of the paper for the desk that are there to be typed, by host, or by what they begin with."""
+        lines = self.well("paper", "--language", "en").splitlines()
+        found = [(lines[at - 1], line.strip()) for at, line in enumerate(lines) if line.startswith("    ")]
+        return {
+            before if line.startswith("ssh ") else " ".join(line.split()[:2]): line for before, line in found
+        }
+
+    def typed(self, line: str) -> None:
+        """Type a line as it is printed."""
+        programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        done = subprocess.run(
+            ["sh", "-c", line],
+            cwd=self.folder,
+            env=os.environ | {"PATH": programs},
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+        assert done.returncode == exit_codes.OK, f"{line}\n{done.stdout}"
 
     def names(self) -> list[str]:
         """All hosts, sorted."""
@@ -135,9 +160,17 @@ def test_a_campaign_from_survey_to_rollback(desk: Desk) -> None:
     digest = re.search(r"digest ([0-9a-f]{64})", staged)
     assert digest is not None and everybody in desk.well("arm", "--digest", digest[1])
     assert desk.states() == dict.fromkeys(desk.names(), "armed")
-    told = desk.told("rollback")
-    assert (told["exit_code"], told["summary"]["changed"]) == (0, len(desk.names()))
+    paper = desk.paper()
+    *first, last = desk.names()
+    assert sorted(paper) == sorted([*desk.names(), *_DESK_COMMANDS])
+    desk.typed(paper["piquet stop"].replace("SITE", name_of(desk.fleet[first[0]])))
+    for host in first:
+        desk.typed(paper[host])
+    assert desk.states() == {**dict.fromkeys(first, "stopped"), last: "armed"}
+    assert desk.told("rollback")["exit_code"] == 0
     assert desk.states() == dict.fromkeys(desk.names(), "stopped")
+    for line in (last, "piquet rollback", "piquet status"):
+        desk.typed(paper[line])
 
 
 def test_a_host_out_of_reach(staged: Desk) -> None:

@@ -28,6 +28,7 @@ _HERE: Mapping[str, str] = {
     "decision": "Show what people vote on and sign, with its digest",
     "plan": "Decide who shows what, when, and keep the decision for `stage`",
     "eve": "Check, survey, look at the hooks and plan, in one",
+    "paper": "Print the paper for the desk: when, how to end it, what to say on the phone",
     "watch": "Show what every host is doing, live, until Ctrl-C",
     "verify": "Ask every site on every host what it answers, without touching DNS",
     "completion": "Print what teaches SHELL to complete piquet",
@@ -36,6 +37,7 @@ _HERE: Mapping[str, str] = {
 _BEFORE = {
     "survey": ("init", "check", "preview", "decision", "eve"),
     "stage": ("plan",),
+    "arm": ("paper",),
     "stop": ("watch", "verify"),
 }
 """Verb → those that come before it in a campaign's life; the rest comes last."""

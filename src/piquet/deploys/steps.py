@@ -208,7 +208,7 @@ _ARM: tuple[Step, ...] = (
             advice="a host that could not be reached may be armed: roll it back, or let it end by itself "
             "at the end of the window",
             afterwards="to end it before: piquet rollback -i INVENTORY; "
-            f"on a host alone, as root: {END_IT_NOW}",
+            f"on a host alone, as root: {END_IT_NOW}\na paper for the desk says all of this: piquet paper -i INVENTORY",
         ),
     ),
 )  # fmt: skip

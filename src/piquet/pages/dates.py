@@ -59,6 +59,18 @@ def promise(campaign: Campaign, phase: Phase, words: Words) -> Markup:
     return Markup("{} {}").format(promised, _then(campaign, behind, words)) if behind else promised
 
 
+def instant_markup(campaign: Campaign, at: datetime, words: Words) -> Markup:
+    """A day and a time with their zone, e.g. `Thursday 17 December 2026 at 00:00 (Paris time)`.
+
+    Args:
+        campaign: whose zone.
+        at: aware.
+        words: in whose language.
+    """
+    spoken = _spoken(_local(campaign, at), words.texts["when"], words)
+    return Markup("{} ({})").format(spoken, zone_label(campaign, words))
+
+
 def _then(campaign: Campaign, phase: Phase, words: Words) -> Markup:
     """What a site does in the phase behind, in the language of the words around it."""
     spoken = replace(words, wanted=words.language)
