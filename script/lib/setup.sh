@@ -6,7 +6,7 @@
 #   setup_tools       Python environment with locked versions, piquet itself, the collection by its full name
 #   setup_packages …  packages of the distribution
 #   setup_servers     nginx, Apache, HAProxy and certbot on this machine, installed but not started
-#   setup_caches      Varnish on this machine, installed but not started
+#   setup_fronts      Varnish and Caddy on this machine, installed but not started
 #   setup_modules     Apache modules whose packages would switch this machine's Apache to another MPM, only unpacked
 #   setup_browser     a Chromium for the tests on pages
 #   setup_pdf         what draws a PDF
@@ -83,8 +83,8 @@ setup_servers() {
     haproxy python3-certbot-nginx libfaketime openssl curl
 }
 
-setup_caches() {
-  setup_unstarted varnish varnish
+setup_fronts() {
+  setup_unstarted "varnish caddy" varnish caddy
 }
 
 # setup_unstarted UNITS PACKAGE…: a unit is called as its package, but for `.timer`.

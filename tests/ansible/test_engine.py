@@ -349,6 +349,8 @@ def test_verify_runs_this_pythons_own_piquet_on_the_engines_hosts(tmp_path: Path
     assert plain[0] == sys.executable
     assert plain[3:] == ["verify", "c.yml", "-i", str(tmp_path / "hosts.json"), "--workdir", "w", "--during"]
     more = verify_command(given | {"baseline": "take", "ca": "ca.pem"}, tmp_path / "hosts.json")
+    public = verify_command(given | {"public": True, "resolver": "9.9.9.9"}, tmp_path / "hosts.json")
+    assert public[-3:] == ["--public", "--resolver", "9.9.9.9"]
     assert more[len(plain) :] == ["--baseline", "take", "--ca", "ca.pem"]
 
 

@@ -194,7 +194,9 @@ def _certificate(
     return builder.sign(ca_key, hashes.SHA256())
 
 
-def launch(folder: Path, ports: list[int], command: list[str]) -> subprocess.Popen[bytes]:
+def launch(
+    folder: Path, ports: list[int], command: list[str], address: str = "127.0.0.1"
+) -> subprocess.Popen[bytes]:
     """Run a server in the foreground and wait until all its ports are open."""
     with (folder / "stderr").open("wb") as stderr:
         # a prefork Apache ends its whole process group, which must not be ours
@@ -203,7 +205,7 @@ def launch(folder: Path, ports: list[int], command: list[str]) -> subprocess.Pop
     while process.poll() is None and time.monotonic() < deadline:
         try:
             for port in ports:
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                socket.create_connection((address, port), timeout=1).close()
             return process
         except OSError:
             time.sleep(0.05)

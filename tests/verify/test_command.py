@@ -22,6 +22,7 @@ from piquet.verify.baseline import read_baseline
 from tests.ports import free_ports
 
 from .conftest import make_campaign
+from .fronts import in_front, resolver
 from .servers import Server, make_authority, start_apache, start_nginx, strike_lines
 
 NGINX_SITE, APACHE_SITE = "www.nginx.example", "www.apache.example"
@@ -308,3 +309,40 @@ def test_no_certificate_for_the_name(box: Box, capsys: pytest.CaptureFixture[str
     assert box.verify("--before", "--json") == OK
     report = json.loads(capsys.readouterr().out)
     assert {f["severity"] for f in report["findings"]} == {"warning"}
+
+
+def test_what_stands_in_front_by_dns(box: Box, capsys: pytest.CaptureFixture[str]) -> None:
+    """`--public`: HAProxy before one site is told before, and the other's name, which DNS does not know, is named."""
+    address = f"127.{os.getpid() % 250}.{time.time_ns() % 250}.77"
+    zone = {NGINX_SITE: ["front.example"], "front.example": [address]}
+    with in_front("haproxy", box.nginx.port, (80, 443), box.folder, address), resolver(zone) as where:
+        public = ("--public", "--resolver", where)
+        assert box.verify("--baseline", "take", *public) == OK
+        assert f"not asked, so without a baseline: {APACHE_SITE} by DNS: DNS knows no such name" in (
+            capsys.readouterr().out
+        )
+        assert box.verify("--before", *public) == OK
+        text = capsys.readouterr().out
+        assert (
+            f"warning: {NGINX_SITE} by DNS, {address}:80 (http): DNS leads visitors to something that" in text
+        )
+        assert "\n  got:      an alias of front.example\n" in text
+        assert "\nby DNS, 2 names of sites that take part:\n  1 to something else: " in text
+        assert f"\n  not asked: DNS knows no such name: {APACHE_SITE}\n" in text
+        assert text.rstrip().endswith(
+            "every site that was asked answers as it should (1 place not asked, 1 warning)"
+        )
+        box.campaign(now() - timedelta(minutes=30))
+        box.nginx.strike(True)
+        assert box.verify("--during", "--json", *public) == FINDINGS
+        report = json.loads(capsys.readouterr().out)
+        assert report["public"]["elsewhere"] == report["public"]["showing"] == [NGINX_SITE]
+        by_dns = {one["code"] for one in report["findings"] if "by DNS" in one["subject"]}
+        assert by_dns == {
+            "wrong-header"
+        }  # as at the host's own doors: the strike is imitated, its hours are others
+        box.nginx.strike(False)
+        assert box.verify("--after", *public) == OK
+        text = capsys.readouterr().out
+        assert "came back: 2 sites on 1 host, 4 doors and 2 by DNS: 6 identical. 1 place not asked" in text
+    assert box.verify("--resolver", "9.9.9.9") == USAGE

@@ -30,7 +30,7 @@ _HERE: Mapping[str, str] = {
     "eve": "Check, survey, look at the hooks and plan, in one",
     "paper": "Print the paper for the desk: when, how to end it, what to say on the phone",
     "watch": "Show what every host is doing, live, until Ctrl-C",
-    "verify": "Ask every site on every host what it answers, without touching DNS",
+    "verify": "Ask every site on every host what it answers",
     "completion": "Print what teaches SHELL to complete piquet",
 }
 """Commands of the controller alone."""

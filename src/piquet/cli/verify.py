@@ -13,7 +13,7 @@ import click
 
 from piquet.cli.campaign_file import CAMPAIGN_ARGUMENT, campaign_file
 from piquet.cli.hosts import ANSIBLE_INVENTORY
-from piquet.cli.verify_run import VerifyRun, keep_baseline, look_at_fleet, take_and_keep
+from piquet.cli.verify_run import VerifyRun, keep_baseline, look_at_fleet, public_of, take_and_keep
 from piquet.errors import FleetError
 from piquet.fleet.inventory import default_workdir, inventory_hosts
 from piquet.fleet.read import read_fleet
@@ -23,6 +23,8 @@ from piquet.load import load_campaign, made_secret
 from piquet.plan import make_plan
 from piquet.servers.registry import SERVERS
 from piquet.verify.expectations import Expectations, Moment, phase_at
+from piquet.verify.observation import PUBLIC
+from piquet.verify.outside.names import as_resolver
 from piquet.verify.outside.probe import resolved, source_addresses
 from piquet.verify.outside.sweep import DEFAULT_CONCURRENCY
 from piquet.verify.targets import targets_of
@@ -76,6 +78,18 @@ BEFORE_OURS_S = 24 * 3600.0
     envvar="PIQUET_CA",
     help="Certificate authorities (PEM) besides the system's [PIQUET_CA].",
 )
+@click.option(
+    "--public",
+    "is_public",
+    is_flag=True,
+    help="Besides, look the sites' names up and ask where DNS leads visitors: what stands in front, and does "
+    "the strike show through it?",
+)
+@click.option(
+    "--resolver",
+    metavar="ADDRESS[:PORT]",
+    help="Who is asked for names, with --public [this machine's own resolver].",
+)
 def command(
     campaign: Path | None,
     inventory: str,
@@ -89,8 +103,12 @@ def command(
     timeout: float,
     slack: float,
     ca: Path | None,
+    is_public: bool,
+    resolver: str | None,
 ) -> int:
-    """Ask every site on every host what it answers, without touching DNS; ends with 1 if anything is wrong."""
+    """Ask every site on every host what it answers, at its hosts' own addresses; ends with 1 if anything is wrong."""
+    if resolver and not is_public:
+        raise click.UsageError("--resolver, but no name is looked up without --public")
     loaded = load_campaign(campaign_file(campaign, inventory))
     work = Workdir(workdir or default_workdir(inventory))
     surveys = work.surveys()
@@ -98,9 +116,16 @@ def command(
     if moment == "during" and phase_at(loaded.campaign.phases, time.time()) is None:
         raise click.UsageError("--during, but no phase of the campaign is in force at this moment")
     plan = make_plan(loaded.campaign, fleet, datetime.now(UTC), SERVERS)
-    targets, unreachable = targets_of(fleet, plan, resolved(host.address for host in fleet.hosts))
+    addresses = resolved(host.address for host in fleet.hosts)
+    targets, unreachable = targets_of(fleet, plan, addresses)
     if not targets:
         raise FleetError("there is no site to ask\n\n  hint: run the survey verb first")
+    public = (
+        public_of(targets, addresses, as_resolver(resolver) if resolver else None, timeout)
+        if is_public
+        else None
+    )
+    targets = (*targets, *(public.targets if public else ()))
     sources = source_addresses(target.address for target in targets)
     expectations = Expectations(loaded.campaign, made_secret(loaded), moment, slack, sources)
     file = work.baseline(loaded.campaign.name)
@@ -110,8 +135,19 @@ def command(
         host: float(survey.get("asked_at", survey["at"])) - (BEFORE_OURS_S if _carries_ours(survey) else 0.0)
         for host, survey in read.items()
     }
+    surveyed_at[PUBLIC] = max(surveyed_at.values(), default=0.0)
     run = VerifyRun(
-        expectations, targets, unreachable, surveyed_at, file, work, concurrency, timeout, ca, max_shown
+        expectations,
+        targets,
+        unreachable,
+        surveyed_at,
+        file,
+        work,
+        concurrency,
+        timeout,
+        ca,
+        max_shown,
+        public,
     )
     if baseline in ("take", "keep"):
         return (take_and_keep if baseline == "take" else keep_baseline)(run, is_json)

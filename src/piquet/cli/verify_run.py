@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +24,9 @@ from piquet.verify.certificate import Certificate, certificate_text, make_certif
 from piquet.verify.expectations import Expectations
 from piquet.verify.observation import Target, Unreachable
 from piquet.verify.outside.inspection import Inspection, inspect, lacking, take_baseline
-from piquet.verify.outside.probe import Prober
+from piquet.verify.outside.names import Resolver, look_up
+from piquet.verify.outside.probe import Prober, source_addresses
+from piquet.verify.public import PublicDoors, public_doors, public_names
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,24 @@ class VerifyRun:
     timeout_s: float
     ca_file: Path | None
     max_shown: int | None
+    public: PublicDoors | None = None
+
+    @property
+    def all_unreachable(self) -> tuple[Unreachable, ...]:
+        """What is not asked, by DNS too."""
+        return (*self.unreachable, *(self.public.not_asked if self.public else ()))
+
+
+def public_of(
+    targets: Sequence[Target],
+    resolved: Mapping[str, Collection[str]],
+    resolver: Resolver | None,
+    timeout_s: float,
+) -> PublicDoors:
+    """Look up the names of the sites that take part, and compare with their hosts' own doors."""
+    lookups = asyncio.run(look_up(public_names(targets), resolver, timeout_s))
+    ways = source_addresses(address for found in lookups.values() for address in found.addresses)
+    return public_doors(targets, lookups, resolved, ways)
 
 
 def keep_baseline(run: VerifyRun, is_json: bool) -> int:
@@ -97,7 +117,7 @@ def _tell(run: VerifyRun, is_json: bool, taken: Baseline, silent: tuple[Target, 
             "prints": len(taken.prints),
             "changing": changing,
             "unreachable": [t.label for t in silent],
-            "not_asked": [one.label for one in run.unreachable],
+            "not_asked": [one.label for one in run.all_unreachable],
         }
         click.echo(json.dumps({"piquet_baseline_taken": 1, "file": str(run.file), **figures}))
         return
@@ -106,7 +126,7 @@ def _tell(run: VerifyRun, is_json: bool, taken: Baseline, silent: tuple[Target, 
         click.echo(f"{changing} of them change by themselves and will be compared in their stable parts only")
     for target in silent:
         click.echo(f"unreachable, so without a baseline: {target.label}")
-    for one in run.unreachable:
+    for one in run.all_unreachable:
         click.echo(f"not asked, so without a baseline: {one.label}")
 
 
@@ -117,8 +137,9 @@ def look_at_fleet(run: VerifyRun, choice: str | None, is_json: bool) -> int:
     async def ask() -> Inspection:
         async with _prober(run) as prober:
             with progress_bar() as progress:
+                aliases = run.public.aliases if run.public else None
                 return await inspect(
-                    prober, run.targets, run.expectations, baseline, run.concurrency, progress
+                    prober, run.targets, run.expectations, baseline, run.concurrency, progress, aliases
                 )
 
     at = datetime.now(UTC)
@@ -126,7 +147,15 @@ def look_at_fleet(run: VerifyRun, choice: str | None, is_json: bool) -> int:
     certificate = _certificate(run, seen, baseline, at)
     campaign, moment = run.expectations.campaign, run.expectations.moment
     report = Report(
-        campaign, at, moment, run.targets, run.unreachable, seen, certificate, baseline is not None
+        campaign,
+        at,
+        moment,
+        run.targets,
+        run.unreachable,
+        seen,
+        certificate,
+        baseline is not None,
+        run.public,
     )
     click.echo(
         json.dumps(inspection_json(report), indent=1)
@@ -155,7 +184,7 @@ def _certificate(
         return None
     taken_at = datetime.fromtimestamp(baseline.last_at, UTC)
     hosts = {target.host for target in run.targets}
-    return make_certificate(baseline, seen.returned, at, taken_at, run.unreachable, hosts)
+    return make_certificate(baseline, seen.returned, at, taken_at, run.all_unreachable, hosts)
 
 
 def _baseline(file: Path, must_exist: bool) -> Baseline | None:

@@ -18,6 +18,8 @@ VERIFY_ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "moment": {"type": "str", "default": "now", "choices": ["now", "before", "during", "after"]},
     "baseline": {"type": "str", "default": "auto", "choices": ["auto", "take", "keep", "compare", "ignore"]},
     "ca": {"type": "path", "default": ""},
+    "public": {"type": "bool", "default": False},
+    "resolver": {"type": "str", "default": ""},
 }
 """What an engine may pass, in the form of Ansible's argument specs."""
 
@@ -37,7 +39,9 @@ def verify_command(arguments: Mapping[str, Any], inventory: Path) -> list[str]:
     moment = [f"--{arguments['moment']}"]
     baseline = [] if arguments["baseline"] == "auto" else ["--baseline", arguments["baseline"]]
     authority = ["--ca", arguments["ca"]] if arguments["ca"] else []
-    return [sys.executable, "-m", "piquet", "verify", *files, *moment, *baseline, *authority]
+    public = ["--public"] if arguments.get("public") else []
+    public += ["--resolver", arguments["resolver"]] if public and arguments.get("resolver") else []
+    return [sys.executable, "-m", "piquet", "verify", *files, *moment, *baseline, *authority, *public]
 
 
 def attempt(arguments: Mapping[str, Any], hosts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

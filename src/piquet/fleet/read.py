@@ -43,7 +43,8 @@ _VARIABLES = (
     "piquet_late_release", "piquet_max_skew_s", "piquet_plan_digest", "piquet_python",
     "piquet_eve_stage", "piquet_rehearse_end", "piquet_rehearse_phase", "piquet_scheduler", "piquet_sites",
     "piquet_stop_site",
-    "piquet_verify_baseline", "piquet_verify_ca", "piquet_verify_moment", "piquet_workdir",
+    "piquet_verify_baseline", "piquet_verify_ca", "piquet_verify_moment",
+    "piquet_verify_public", "piquet_verify_resolver", "piquet_workdir",
 )  # fmt: skip
 """What an inventory may say of us whatever its hosts' servers are: the variables of the roles, `piquet_addresses` and
 `piquet_sites`."""

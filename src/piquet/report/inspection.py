@@ -11,12 +11,14 @@ from typing import Any
 
 from piquet.campaign.model import Campaign, Mode
 from piquet.fleet.sites import count_sites, counted, sites_on_hosts
-from piquet.printable import printable
+from piquet.printable import in_one_line, printable
 from piquet.report.paragraphs import by_cause, paragraph
 from piquet.verify.certificate import Certificate, certificate_json, certificate_text
 from piquet.verify.expectations import Moment, phase_at
+from piquet.verify.fronts import Through
 from piquet.verify.observation import UNKNOWN_SITE, Target, Unreachable
 from piquet.verify.outside.inspection import Inspection, Stretch
+from piquet.verify.public import PublicDoors
 
 REPORT_FORMAT = 1
 _SHOWN: Mapping[Mode, str] = {
@@ -39,6 +41,7 @@ class Report:
         inspection: what was found.
         certificate: the return certificate, None while it is not time for one.
         has_baseline: whether answers could be compared with those before the strike.
+        public: where DNS leads visitors, None if that was not asked.
     """
 
     campaign: Campaign
@@ -49,6 +52,7 @@ class Report:
     inspection: Inspection
     certificate: Certificate | None
     has_baseline: bool
+    public: PublicDoors | None = None
 
     @property
     def is_ok(self) -> bool:
@@ -81,6 +85,7 @@ def inspection_json(report: Report) -> dict[str, Any]:
         "probes": pace.probes,
         "seconds": round(pace.seconds, 3),
         "baseline": report.has_baseline,
+        "public": _public_json(report.public, report.inspection.through) if report.public else None,
         "shown": dict(report.inspection.shown),
         "banners": report.inspection.carrying,
         "parts": [
@@ -93,7 +98,7 @@ def inspection_json(report: Report) -> dict[str, Any]:
         ],
         "findings": [finding.to_json() for finding in report.inspection.findings],
         "not_asked": [
-            {name: getattr(one, name) for name in one.__dataclass_fields__} for one in report.unreachable
+            {name: getattr(one, name) for name in one.__dataclass_fields__} for one in _not_asked(report)
         ],
         "certificate": certificate_json(report.certificate) if report.certificate else None,
     }
@@ -104,6 +109,8 @@ def _lines(report: Report, max_shown: int | None) -> Iterator[str]:
     yield f"{report.campaign.name} at {report.at:%Y-%m-%d %H:%M:%S} UTC: {_in_force(report)}"
     yield f"asked {_scope(report.targets)}: {pace.probes} probes in {pace.seconds:.1f} s"
     yield from _shown(report)
+    if report.public:
+        yield from _by_dns(report.public, report.inspection, max_shown)
     groups = by_cause(report.inspection.findings)
     shown = groups[:max_shown]
     for group in shown:
@@ -120,6 +127,46 @@ def _lines(report: Report, max_shown: int | None) -> Iterator[str]:
     if report.certificate:
         yield f"\n{certificate_text(report.certificate, max_shown)}"
     yield f"\n{_verdict(report)}"
+
+
+def _not_asked(report: Report) -> Sequence[Unreachable]:
+    return (*report.unreachable, *(report.public.not_asked if report.public else ()))
+
+
+def _public_json(public: PublicDoors, through: Through) -> dict[str, Any]:
+    """What DNS leads to: names by who answers them, and of each door what is known."""
+    return {
+        "straight": list(public.straight),
+        "elsewhere": sorted(through.asked),
+        "showing": sorted(through.showing),
+        "by": dict(through.by_name),
+        "doors": [
+            {"name": t.name, "address": t.address, "port": t.port, "front": f.name, "kept": f.kept}
+            for t, f in through.fronts.items()
+        ],
+    }
+
+
+def _by_dns(public: PublicDoors, seen: Inspection, max_shown: int | None) -> Iterator[str]:
+    """Where DNS leads visitors, and what was not asked there, each name of it."""
+    through, parts = seen.through, [part for part in seen.stretches if part.phase]
+    lost = sorted({one.site for one in public.not_asked})
+    led = {*public.straight, *through.names, *lost}
+    yield f"by DNS, {counted(len(led), 'name')} of sites that take part:"
+    if public.straight:
+        yield f"  {len(public.straight)} straight to their own hosts, asked there and not a second time"
+    if through.names:
+        who = ", ".join(f"{name} {number}" for name, number in through.by_name.items())
+        yield f"  {len(through.names)} to something else{f': {who}' if who else ''}"
+    if parts and through.asked:
+        yield f"  {len(through.showing)} of {len(through.asked)} of those show the strike through it"
+    reasons: dict[str, list[str]] = {}
+    for one in public.not_asked:
+        reasons.setdefault(one.reason, []).append(f"{one.site}{f' ({one.place})' if one.place else ''}")
+    for reason, names in reasons.items():
+        shown = names[:max_shown]
+        more = f" … and {len(names) - len(shown)} more (--all names them)" if len(shown) < len(names) else ""
+        yield in_one_line(f"  not asked: {reason}: {', '.join(shown)}{more}")
 
 
 def _shown(report: Report) -> Iterator[str]:
@@ -160,7 +207,7 @@ def _in_force(report: Report) -> str:
 
 
 def _scope(targets: Sequence[Target]) -> str:
-    asked = [target for target in targets if target.site != UNKNOWN_SITE]
+    asked = [target for target in targets if target.site != UNKNOWN_SITE and not target.is_public]
     selected = count_sites(t.site for t in asked if t.phases)
     places = sites_on_hosts((t.host, t.site) for t in asked)
     return f"{places} ({selected} selected) at {counted(len(asked), 'door')}"
@@ -173,9 +220,10 @@ def _verdict(report: Report) -> str:
     if not report.is_ok:
         return f"NOT as it should be: {told or 'see the certificate'}"
     has_crossed = len(report.inspection.stretches) > 1
-    subject = f"every site{' that was asked' if report.unreachable else ''}"
+    missed = len(_not_asked(report))
+    subject = f"every site{' that was asked' if missed else ''}"
     verb = "answered as it should when it was asked" if has_crossed else "answers as it should"
-    limits = [f"{counted(len(report.unreachable), 'place')} not asked"] if report.unreachable else []
+    limits = [f"{counted(missed, 'place')} not asked"] if missed else []
     limits += [told] if told else []
     again = "; run it again to see all of them in the same phase" if has_crossed else ""
     aside = f" ({', '.join(limits)})" if limits else ""

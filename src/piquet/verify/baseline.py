@@ -17,12 +17,13 @@ from piquet.errors import FleetError
 from piquet.verify.fingerprint import (
     OF_A_BANNER,
     OF_ONE_APART,
+    THROUGH_A_FRONT,
     Difference,
     differences,
     fingerprint,
     volatile_fields,
 )
-from piquet.verify.observation import UNKNOWN_SITE, Observation, Question, Reply, Target
+from piquet.verify.observation import PUBLIC, UNKNOWN_SITE, Observation, Question, Reply, Target
 
 BASELINE_FORMAT = 1
 Verdict = Literal["identical", "stable", "limited", "unknown", "different", "unreachable"]
@@ -53,7 +54,10 @@ class Key:
     def of(cls, target: Target, question: Question) -> Key:
         """The place of a reply; of its request headers only a cookie counts, since applications may echo it."""
         path = question.path + (" [cookie]" if "cookie" in dict(question.headers) else "")
-        return cls(target.host, target.address, target.port, target.tls, target.name, path)
+        address = (
+            "" if target.is_public else target.address
+        )  # DNS gives another one each time, and they answer alike
+        return cls(target.host, address, target.port, target.tls, target.name, path)
 
 
 @dataclass(frozen=True)
@@ -145,9 +149,14 @@ def after_surveys(baseline: Baseline, surveyed_at: Mapping[str, float]) -> Basel
 
 def merge(old: Baseline, new: Baseline) -> Baseline:
     """The new baseline, and of the old one the hosts that were not asked this time."""
-    hosts = {key.host for key in new.prints}
-    kept = {key: one for key, one in old.prints.items() if key.host not in hosts}
+    asked = {_asked_together(key) for key in new.prints}
+    kept = {key: one for key, one in old.prints.items() if _asked_together(key) not in asked}
     return Baseline(new.campaign, {**old.taken_at, **new.taken_at}, {**kept, **new.prints})
+
+
+def _asked_together(key: Key) -> tuple[str, str]:
+    """What one take has all of: a host, or a name by DNS."""
+    return key.host, key.name if key.host == PUBLIC else ""
 
 
 def with_missing(kept: Baseline, new: Baseline) -> Baseline:
@@ -193,7 +202,10 @@ def compare(baseline: Baseline, reply: Reply, in_banner: bool = False, *, is_apa
     if in_banner and seen.has_place is not None:
         changing |= OF_A_BANNER
     changing |= OF_ONE_APART if is_apart else frozenset()
-    found = differences(before.fields, fingerprint(seen), changing)
+    now = fingerprint(seen)
+    if reply.target.is_public:
+        changing |= {*before.fields, *now} - THROUGH_A_FRONT
+    found = differences(before.fields, now, changing)
     found += _lost_lines(before, seen) if not seen.banners else ()
     verdict: Verdict = "different" if found else "stable" if before.volatile else "identical"
     return Returned(reply, verdict, found, before.volatile)

@@ -44,8 +44,8 @@ def before_us(reply: Reply, held: Held) -> Finding | None:
     """The limit that explains why a reply is not ours, None if nothing does."""
     if reply.observation.ours or reply.observation.error:
         return None
-    if _CLIMBS.search(reply.question.path):
-        return _refused(reply, held)
+    if _CLIMBS.search(reply.question.path) and (refused := _refused(reply, held)):
+        return refused
     return _redirected(reply, held) if reply.target.may_redirect else None
 
 
@@ -66,10 +66,9 @@ def _redirected(reply: Reply, held: Held) -> Finding | None:
     before = _before(reply, Question("GET", reply.question.path), held)
     if before and before.fields.get("status") != str(seen.status):
         return None
-    message = "http is sent to https before anything of ours (mod_md); https shows the strike"
-    hint = (
-        "MDRequireHttps does this as a request is read, and visitors end up at the strike page all the same"
-    )
+    who = "what stands in front" if target.is_public else "mod_md"
+    message = f"http is sent to https before anything of ours ({who}); https shows the strike"
+    hint = "it is done as a request is read, and visitors end up at the strike page all the same"
     return Finding("warning", "redirected-before-us", target.label, message, hint=hint)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from piquet.fleet.sites import counted, sites_on_hosts
 from piquet.printable import in_one_line
-from piquet.verify.baseline import WEIGHT, Baseline, Returned, Verdict
+from piquet.verify.baseline import WEIGHT, Baseline, Key, Returned, Verdict
 from piquet.verify.observation import Target, Unreachable
 
 CERTIFICATE_FORMAT = 1
@@ -91,18 +91,22 @@ def make_certificate(
         hosts: those that were asked; places of other hosts are not missing. None: all of the baseline.
     """
     by_target: dict[Target, list[Returned]] = {}
+    returned = tuple(returned)
     for one in returned:
         by_target.setdefault(one.reply.target, []).append(one)
     rows = tuple(CertificateRow(t, _worst(found), tuple(found)) for t, found in by_target.items())
-    missing = _doors(baseline, hosts) - {(t.host, t.address, t.port, t.name) for t in by_target}
+    asked = {_door(Key.of(one.reply.target, one.reply.question)) for one in returned}
+    missing = _doors(baseline, hosts) - asked
     return Certificate(baseline.campaign, at, baseline_at, rows, tuple(not_asked), len(missing))
 
 
 def certificate_summary(certificate: Certificate) -> str:
     """One sentence for people."""
     counts = Counter(row.verdict for row in certificate.rows)
-    places = sites_on_hosts((row.target.host, row.target.site) for row in certificate.rows)
-    scope = f"{places}, {counted(len(certificate.rows), 'door')}"
+    own = [row.target for row in certificate.rows if not row.target.is_public]
+    by_dns = len(certificate.rows) - len(own)
+    scope = f"{sites_on_hosts((t.host, t.site) for t in own)}, {counted(len(own), 'door')}"
+    scope += f" and {by_dns} by DNS" if by_dns else ""
     parts = [f"{counts[verdict]} {_WORDS[verdict]}" for verdict in WEIGHT if counts[verdict]]
     parts += [f"{certificate.missing} of the baseline not asked again"] if certificate.missing else []
     told = "; ".join(parts) or "nothing to compare"
@@ -164,7 +168,11 @@ def _worst(found: Iterable[Returned]) -> Verdict:
 
 def _doors(baseline: Baseline, hosts: Collection[str] | None) -> set[tuple[str, str, int, str]]:
     keys = (key for key in baseline.prints if hosts is None or key.host in hosts)
-    return {(key.host, key.address, key.port, key.name) for key in keys}
+    return {_door(key) for key in keys}
+
+
+def _door(key: Key) -> tuple[str, str, int, str]:
+    return key.host, key.address, key.port, key.name
 
 
 def _row_lines(row: CertificateRow) -> Iterator[str]:

@@ -48,6 +48,8 @@ OF_ONE_APART = frozenset(
     {_EXPIRES_AFTER, *(f"header {name.lower()}" for name in ("Cache-Control", "Expires", *TARGETED))}
 )
 """Fields of an answer of the site that few may see in a window: what keeps it from caches."""
+THROUGH_A_FRONT = frozenset({"status", "body", "size", "error", "header content-type", "header location"})
+"""Fields that are the site's own by way of what stands in front, which says much of itself, and each time otherwise."""
 _COOKIE_TIMES = frozenset({"expires", "max-age"})
 _SECONDS = re.compile(r"(-?\d+) s")
 NOT_SENT = "(absent)"

@@ -12,6 +12,8 @@ from piquet.protocol.http import SIGN_HEADER
 OURS = SIGN_HEADER.lower()
 ACCEPT_HTML = ("accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8")
 UNKNOWN_SITE = "(unknown name)"
+PUBLIC = "(public)"
+"""In the place of a host's name: wherever DNS leads visitors, whoever answers there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +21,7 @@ class Target:
     """One name at one door of one host.
 
     Attributes:
-        host: inventory name.
+        host: inventory name, or `PUBLIC`.
         address: IP address (or the inventory's own host name) to connect to; never a site's name.
         port: TCP port.
         tls: speak TLS, with `name` as SNI.
@@ -27,7 +29,7 @@ class Target:
         name: the concrete host name that is asked for; below `site` if that is a wildcard.
         phases: numbers of the phases that select the site on this host; empty if it is not selected.
         proxy_protocol: the server wants to be told first for whom a connection is made.
-        may_redirect: the server sends its plain HTTP to https before anything of ours (mod_md).
+        may_redirect: plain HTTP may be sent to https before anything of ours (mod_md, or what stands in front).
         health_paths: what a load balancer asks of the host, doors on each of its sites.
     """
 
@@ -43,6 +45,11 @@ class Target:
     health_paths: tuple[str, ...] = ()
 
     @property
+    def is_public(self) -> bool:
+        """Whether it is asked where DNS leads visitors, not at a host of the inventory."""
+        return self.host == PUBLIC
+
+    @property
     def door(self) -> str:
         """Address and port as people write them: `192.0.2.1:443 (https)`."""
         address = f"[{self.address}]" if ":" in self.address else self.address
@@ -52,7 +59,7 @@ class Target:
     def label(self) -> str:
         """Site, host and door in one line; the concrete name too where it differs from the site."""
         name = self.site if self.site == self.name else f"{self.site} (asked as {self.name})"
-        return f"{name} on {self.host}, {self.door}"
+        return f"{name} {_at(self.host)}, {self.door}"
 
     @property
     def authority(self) -> str:
@@ -75,8 +82,12 @@ class Unreachable:
     @property
     def label(self) -> str:
         """Site, host, place and reason in one line, whatever a survey wrote into them."""
-        where = f"{self.site} on {self.host}{', ' + self.place if self.place else ''}"
+        where = f"{self.site} {_at(self.host)}{', ' + self.place if self.place else ''}"
         return in_one_line(f"{where}: {self.reason}")
+
+
+def _at(host: str) -> str:
+    return "by DNS" if host == PUBLIC else f"on {host}"
 
 
 @dataclass(frozen=True, slots=True)

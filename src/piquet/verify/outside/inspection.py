@@ -31,8 +31,18 @@ from piquet.verify.baseline import (
 )
 from piquet.verify.before_us import Held, before_us
 from piquet.verify.expectations import Expectations
+from piquet.verify.fronts import (
+    Fault,
+    Through,
+    explained,
+    fault,
+    is_before,
+    seen_through,
+    told_before,
+    with_cache_questions,
+)
 from piquet.verify.judge import gathered, judge, judge_certificate, judge_limited, judge_return, odd_pages
-from piquet.verify.observation import UNKNOWN_SITE, Pace, Reply, Target
+from piquet.verify.observation import PUBLIC, UNKNOWN_SITE, Pace, Reply, Target
 from piquet.verify.outside.probe import Prober
 from piquet.verify.outside.sweep import DEFAULT_CONCURRENCY, ignore_progress, questions_in, sweep
 from piquet.verify.questions import asking_for_lines as asking_lines
@@ -57,6 +67,7 @@ class Inspection:
         carrying: how many answers carried a banner.
         shown: mode → on how many sites visitors saw it.
         stretches: the parts of the run, one unless a phase began or ended meanwhile.
+        through: how the sites fared where DNS leads visitors; nobody if that was not asked.
     """
 
     findings: tuple[Finding, ...]
@@ -65,6 +76,7 @@ class Inspection:
     carrying: int = 0
     shown: Mapping[Mode, int] = field(default_factory=dict)
     stretches: tuple[Stretch, ...] = ()
+    through: Through = field(default_factory=Through)
 
 
 @dataclass(frozen=True)
@@ -94,6 +106,7 @@ async def inspect(
     baseline: Baseline | None = None,
     concurrency: int = DEFAULT_CONCURRENCY,
     progress: Progress = no_progress,
+    aliases: Mapping[str, str] | None = None,
 ) -> Inspection:
     """Ask every target what the moment calls for, and judge the replies.
 
@@ -104,17 +117,23 @@ async def inspect(
         baseline: how the sites answered before, None if nobody took it.
         concurrency: how many targets are asked at the same time.
         progress: how to show it.
+        aliases: name of a site → what DNS calls it in the end.
     """
-    campaign, secret = expectations.campaign, expectations.secret
-    asked = jobs(targets, campaign, secret, expectations.is_in_window(time.time()))
+    campaign, secret, began_at = expectations.campaign, expectations.secret, time.time()
+    asked = jobs(targets, campaign, secret, expectations.is_in_window(began_at))
     if baseline:
         asked = asking_lines(asked, {key for key, one in baseline.prints.items() if one.lines})
+    asked = with_cache_questions(asked, f"{time.time_ns():x}")
     total = questions_in(asked)
     swept = await sweep(prober, asked, concurrency, progress("asking", total))
-    findings, returned = judged(swept.replies, expectations, baseline)
-    carrying = sum(bool(reply.observation.shown_banners) for reply in swept.replies)
-    parts = stretches(swept.replies, expectations)
-    return Inspection(findings, returned, swept.pace, carrying, sites_showing(swept.replies, campaign), parts)
+    through = seen_through(swept.replies, campaign)
+    findings, returned = judged(swept.replies, expectations, baseline, through)
+    if is_before(expectations, began_at):
+        findings = by_weight((*findings, *told_before(through, aliases)))
+    own = [reply for reply in swept.replies if not reply.target.is_public]
+    carrying = sum(bool(reply.observation.shown_banners) for reply in own)
+    shown, parts = sites_showing(own, campaign), stretches(own, expectations)
+    return Inspection(findings, returned, swept.pace, carrying, shown, parts, through)
 
 
 def lacking(targets: Sequence[Target], expectations: Expectations, baseline: Baseline) -> tuple[Target, ...]:
@@ -159,15 +178,23 @@ async def take_baseline(
 
 
 def judged(
-    replies: Iterable[Reply], expectations: Expectations, baseline: Baseline | None
+    replies: Iterable[Reply],
+    expectations: Expectations,
+    baseline: Baseline | None,
+    through: Through | None = None,
 ) -> tuple[tuple[Finding, ...], tuple[Returned, ...]]:
-    """Findings by weight, and one `Returned` per reply that should be as usual; pure."""
+    """Findings by weight, and one `Returned` per reply that should be as usual; pure.
+
+    A public door of which the baseline knows nothing leaves no `Returned`: its host's own doors tell of its return.
+    """
     findings: list[Finding] = []
     returned: list[Returned] = []
     pages: list[tuple[Reply, Answer]] = []
     with_certificate: dict[Target, Reply] = {}
-    replies = list(replies)
+    behind_wrong: set[tuple[str, Fault]] = set()
+    replies = sorted(replies, key=lambda reply: reply.target.is_public)
     on_strike = {(r.target.host, r.target.name) for r in replies if r.target.tls and r.observation.ours}
+    on_strike |= {(PUBLIC, name) for _, name in on_strike}
     held = Held(baseline, on_strike)
     before = {question.as_sent for question in usual_questions(expectations.campaign, expectations.secret)}
     for reply in replies:
@@ -178,11 +205,16 @@ def judged(
         wrong = judge(reply, answers)
         if any(one.code == "not-on-strike" for one in wrong) and (limit := before_us(reply, held)):
             wrong = (limit,)
+        if reply.target.is_public and through:
+            wrong = explained(reply, wrong, through, behind_wrong, _is_in_force(reply, expectations))
+        else:
+            behind_wrong |= {(reply.target.name, fault(one)) for one in wrong}
         if not wrong and len(answers) == 1:
             pages.append((reply, answers[0]))
         if baseline and is_comparable and all(answer.kind == "usual" for answer in answers):
             row = compare(baseline, reply, is_apart=any(answer.is_apart for answer in answers))
-            returned.append(row)
+            if row.verdict != "unknown" or not reply.target.is_public:
+                returned.append(row)
             if row.verdict != "unknown" and not (reply.observation.ours or reply.observation.banners):
                 wrong = _compared(row)
         if baseline and is_comparable and all(answer.kind == "banner" for answer in answers):
@@ -193,6 +225,12 @@ def judged(
         trouble = judge_certificate(reply, certificate_trouble(baseline, target))
         findings += [trouble] if trouble else []
     return by_weight(gathered((*findings, *odd_pages(pages)))), tuple(returned)
+
+
+def _is_in_force(reply: Reply, expectations: Expectations) -> bool:
+    """Whether a phase of the site was in force when it was asked."""
+    phase = expectations.phase_at(reply.observation.sent_at)
+    return phase is not None and phase.number in reply.target.phases
 
 
 def _compared(row: Returned) -> tuple[Finding, ...]:
