@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from piquet.bundle import payload
+from piquet.agent_archive import payload
 from tests.corpus.kinds import load
 from tests.corpus.servers import Server, plant
 

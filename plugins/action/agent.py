@@ -7,7 +7,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.piquet.fleet.plugins.plugin_utils.package import controller, preload, tell
 from ansible_collections.piquet.fleet.plugins.plugin_utils.remote import AnsibleRemote
 
-preload("step")
+preload("step", then="make_ready")
 
 
 class ActionModule(ActionBase):

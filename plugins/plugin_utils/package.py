@@ -26,10 +26,12 @@ def controller(module: str) -> ModuleType:
         ) from err
 
 
-def preload(module: str) -> None:
-    """Import early, in the process that Ansible forks its workers from, so that not each of them has to."""
+def preload(module: str, then: str = "") -> None:
+    """Import early, and call that function, in the process that Ansible forks its workers from: each would have to."""
     with suppress(ImportError):
-        import_module(f"piquet.controller.{module}")
+        imported = import_module(f"piquet.controller.{module}")
+        if then:
+            getattr(imported, then)()
 
 
 def tell(display, result):

@@ -14,6 +14,7 @@
 #   setup_suites      the base images of the other Debian releases that the mixed fleet of the tests runs
 
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
+unset PYTHONDONTWRITEBYTECODE # hundreds of short processes would compile all of it, each anew
 export LC_ALL=C.UTF-8 # Ansible refuses other encodings, and messages are compared
 export PATH="$PWD/.venv/bin:$PATH:/usr/sbin:/sbin"
 

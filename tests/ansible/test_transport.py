@@ -91,7 +91,7 @@ def test_only_a_name_that_mktemp_makes_is_written_to(said: str) -> None:
 
 def test_a_payload_cut_short_is_not_run(tmp_path: Path) -> None:
     """A zip file without its end is no program: a lost connection never runs half a payload."""
-    from piquet.bundle import payload
+    from piquet.agent_archive import payload
 
     whole = payload({"verb": "status"}, {"files/x": bytes(100_000)})
     done = subprocess.run(
@@ -153,7 +153,7 @@ def test_text_lines_without_our_mark_are_a_failure() -> None:
 )
 def test_a_payload_cut_short_in_text_is_not_run_either(cut_in_group: int, said: str) -> None:
     """Half of a base64 text is half a zip file, or, where the cut is inside of a group of four, no base64 at all."""
-    from piquet.bundle import payload
+    from piquet.agent_archive import payload
 
     whole = base64.b64encode(payload({"verb": "status"}, {"files/x": bytes(100_000)}))
     half = whole[: len(whole) // 8 * 4 + cut_in_group]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from piquet.bundle import payload
+from piquet.agent_archive import payload
 from piquet.campaign.model import Campaign
 from piquet.controller.survey import survey_findings
 from piquet.fleet.model import ServerFacts

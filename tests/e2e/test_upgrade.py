@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from piquet import bundle
+from piquet import agent_archive, bundle
 from testbed import Fleet
 from tests import drive
 from tests.drive import Drill
@@ -39,14 +39,13 @@ def speak(monkeypatch: pytest.MonkeyPatch) -> As:
     """Carry the agent of one version from now on, `old` or `new`."""
     with zipfile.ZipFile(OLD) as archive:
         old = {name: archive.read(name) for name in archive.namelist()}
-    new = bundle.agent_zipapp()
-    modules, compiled = bundle._agent_modules(), bundle._compiled_modules()
+    new = agent_archive.agent_zipapp()
+    modules = {"old": agent_archive._zip(old), "new": agent_archive.agent_modules()}
 
     def carry(version: str) -> None:
         is_old = version == "old"
         monkeypatch.setattr(bundle, "agent_zipapp", lambda python: OLD.read_bytes() if is_old else new)
-        monkeypatch.setattr(bundle, "_agent_modules", lambda: old if is_old else modules)
-        monkeypatch.setattr(bundle, "_compiled_modules", lambda: {} if is_old else compiled)
+        monkeypatch.setattr(agent_archive, "agent_modules", lambda: modules[version])
 
     return carry
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import piquet
-from piquet import bundle
+from piquet import agent_archive
 from piquet.host.servers.registry import servers_of
 from piquet.host.state.boundaries import Boundary, due
 from piquet.host.state.manifest import StagedPhase
@@ -42,7 +42,7 @@ def answer(payload: bytes, folder: Path) -> tuple[int, dict[str, object]]:
 def test_a_payload_answers_with_one_document(tmp_path: Path) -> None:
     """Survey and status only read, so they can be asked of the machine that runs the tests."""
     request = {"verb": "survey", "check": False, "diff": False, "at": time.time(), "host": "here"}
-    code, response = answer(bundle.payload(request), tmp_path)
+    code, response = answer(agent_archive.payload(request), tmp_path)
     assert code == 0
     assert set(response) == {
         "piquet", "verb", "ok", "changed", "check", "message", "problems", "diff", "status", "survey"
@@ -57,7 +57,7 @@ def test_a_python_of_another_version_reads_the_sources_of_a_payload(tmp_path: Pa
     """The compiled modules are of the controller's Python; another one passes them over, and answers the same."""
     file = tmp_path / "payload"
     with (
-        zipfile.ZipFile(io.BytesIO(bundle.payload({"verb": "status"}))) as ours,
+        zipfile.ZipFile(io.BytesIO(agent_archive.payload({"verb": "status"}))) as ours,
         zipfile.ZipFile(file, "w") as other,
     ):
         for name in ours.namelist():
@@ -71,7 +71,7 @@ def test_the_compiled_modules_of_a_payload_are_used(tmp_path: Path) -> None:
     """Without their sources the agent runs all the same, which it could not if its Python passed them over."""
     file = tmp_path / "payload"
     with (
-        zipfile.ZipFile(io.BytesIO(bundle.payload({"verb": "status"}))) as ours,
+        zipfile.ZipFile(io.BytesIO(agent_archive.payload({"verb": "status"}))) as ours,
         zipfile.ZipFile(file, "w") as other,
     ):
         for name in ours.namelist():
@@ -84,7 +84,7 @@ def test_the_compiled_modules_of_a_payload_are_used(tmp_path: Path) -> None:
 def test_an_agent_whose_file_is_gone_after_its_work_still_answers(tmp_path: Path) -> None:
     """`piquet-host remove` deletes itself; what it says then needs nothing of that file any more."""
     agent, script = tmp_path / "piquet-host", tmp_path / "run.py"
-    agent.write_bytes(bundle.agent_zipapp())
+    agent.write_bytes(agent_archive.agent_zipapp())
     script.write_text(
         "import os, sys\n"
         "sys.path.insert(0, sys.argv[1])\n"
@@ -107,7 +107,7 @@ def test_a_payload_that_is_no_request_is_answered_too(
     tmp_path: Path, request_document: dict[str, str]
 ) -> None:
     """Not a traceback: a document that says what is wrong, and exit code 1."""
-    code, response = answer(bundle.payload(request_document), tmp_path)
+    code, response = answer(agent_archive.payload(request_document), tmp_path)
     assert (code, response["ok"]) == (1, False)
     assert response["problems"]
 
@@ -115,7 +115,7 @@ def test_a_payload_that_is_no_request_is_answered_too(
 def test_the_installed_agent_is_one_file(tmp_path: Path) -> None:
     """It prints its help by itself; status is for people and for programs."""
     file = tmp_path / "piquet-host"
-    file.write_bytes(bundle.agent_zipapp())
+    file.write_bytes(agent_archive.agent_zipapp())
     done = subprocess.run(
         [sys.executable, "-I", "-S", str(file), "status", "--json"], capture_output=True, check=True
     )

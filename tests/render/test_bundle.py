@@ -12,7 +12,8 @@ from datetime import timedelta
 import pytest
 
 from piquet import resources
-from piquet.bundle import agent_zipapp, build_bundles, payload
+from piquet.agent_archive import agent_zipapp, payload
+from piquet.bundle import build_bundles
 from piquet.errors import BundleError
 from piquet.host.servers.apache.server import Apache
 from piquet.protocol.places import AGENT_PATH, CODE_DIR
@@ -41,8 +42,8 @@ def test_our_file_at_apache_is_known_again() -> None:
 def test_same_input_same_bytes() -> None:
     """Twice in two processes: nothing of time, chance or dictionary order is in a bundle."""
     script = (
-        "from tests.render.samples import *; from piquet.bundle import *; import hashlib;"
-        "(b,) = build_bundles(plan(host('a.example.org', '*.b.example.org')), pages(), SECRET, KEY);"
+        "from tests.render.samples import *; from piquet.bundle import *; from piquet.agent_archive import *;"
+        "import hashlib; (b,) = build_bundles(plan(host('a.example.org', '*.b.example.org')), pages(), SECRET, KEY);"
         "print(b.manifest_sha256, hashlib.sha256(payload({'verb': 'status'})).hexdigest())"
     )
     said = {subprocess.check_output([sys.executable, "-c", script]) for _ in range(2)}

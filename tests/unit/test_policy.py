@@ -20,7 +20,8 @@ MODULES = {
 WAY = (
     "piquet.protocol", "piquet.printable", "piquet.errors", "piquet.findings", "piquet.campaign", "piquet.outlook",
     "piquet.answers", "piquet.banner", "piquet.style_policy", "piquet.resources", "piquet.pages", "piquet.load",
-    "piquet.fleet", "piquet.plan", "piquet.servers", "piquet.decision", "piquet.bundle", "piquet.controller",
+    "piquet.fleet", "piquet.plan", "piquet.servers", "piquet.decision", "piquet.agent_archive", "piquet.bundle",
+    "piquet.controller",
     "piquet.engines",
     "piquet.deploys", "piquet.verify", "piquet.report", "piquet.preview", "piquet.suite",
     "piquet.cli", "piquet.__main__",
@@ -30,7 +31,7 @@ ON_THE_HOST = ("errors", "system", "state", "servers", "", "verbs", "request", "
 """The same for the agent; "" is what verbs are made of, beside the rooms."""
 
 CONSTANTS = {
-    "piquet.bundle": {".read_bytes"},
+    "piquet.agent_archive": {".read_bytes"},
     "piquet.pages.words": {".read_text"},
     "piquet.decision.words": {".read_text"},
     "piquet.pages.theme": {".read_bytes"},
@@ -76,6 +77,7 @@ CORE = sorted(
         "piquet.answers",
         "piquet.banner",
         "piquet.style_policy",
+        "piquet.agent_archive",
         "piquet.bundle",
     )
     if name not in EDGES

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from piquet.bundle import payload
+from piquet.agent_archive import agent_modules, payload
 from piquet.controller.answer import AgentAnswer, parse_answer
 from piquet.controller.clock import SLOW_WAY_S, judged_by_clock
 from piquet.controller.rehearsal import links_text
@@ -40,6 +40,11 @@ VERB_ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "allow_unloaded": {"type": "bool", "default": False},
 }
 """What an engine may pass, in the form of Ansible's argument specs."""
+
+
+def make_ready() -> None:
+    """What is the same for every host, done once where an engine begins a process for each."""
+    agent_modules()
 
 
 def run_verb(
