@@ -85,6 +85,10 @@ class PlanError(PiquetError):
     """The plan is unsafe, or is not the plan that was reviewed."""
 
 
+class MandateError(PiquetError):
+    """The decision is not signed as it should be, or a signature cannot be made or kept."""
+
+
 class BundleError(PiquetError):
     """The files for a host cannot be made."""
 

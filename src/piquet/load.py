@@ -16,6 +16,7 @@ from piquet.campaign.parse import not_usable, parse_and_judge
 from piquet.errors import CampaignError, Problem
 from piquet.pages.campaign_folder import Beside
 from piquet.pages.source import PageSource
+from piquet.protocol.signatures import SigningRole
 
 SECRET_FILE = "bypass.key"  # noqa: S105 - the name of the file
 PAGES_FILE = "pages.key"
@@ -30,15 +31,17 @@ class LoadedCampaign:
         campaign: what the file says.
         pages: in the order of phases and languages.
         path: of the campaign file.
+        roles: who may sign, sorted by name; empty where nobody is asked to.
     """
 
     campaign: Campaign
     pages: tuple[PageSource, ...]
     path: Path
+    roles: tuple[SigningRole, ...] = ()
 
 
 def load_campaign(path: Path) -> LoadedCampaign:
-    """Read a campaign file, its consent list, its pages, messages and pictures, and its theme.
+    """Read a campaign file, its consent list, its pages, messages and pictures, its theme, and who may sign.
 
     Raises:
         CampaignError: with every problem of all of them at once.
@@ -46,11 +49,11 @@ def load_campaign(path: Path) -> LoadedCampaign:
     document = read_document(read_text(path, str(path), 1024 * 1024), str(path))
     beside = Beside(document, Folder(path.parent))
     campaign, found = parse_and_judge(document, beside.consent())
-    pages, theme = tuple(beside.pages()), beside.theme()
+    pages, theme, roles = tuple(beside.pages()), beside.theme(), tuple(beside.roles())
     if campaign is None or beside.problems:
         raise not_usable(str(path), dict.fromkeys([*found, *beside.problems]))
     illustrated = frozenset(page.phase for page in pages if page.pictures)
-    return LoadedCampaign(replace(campaign, theme=theme, illustrated=illustrated), pages, path)
+    return LoadedCampaign(replace(campaign, theme=theme, illustrated=illustrated), pages, path, roles)
 
 
 def bypass_secret(path: Path) -> str:

@@ -125,9 +125,12 @@ def _requests() -> list[SiteRequest]:
 Edit = Callable[[Asked], Asked]
 
 
-def edits() -> st.SearchStrategy[Edit]:
-    """One change that an author of a campaign may make; many of them mean nothing."""
-    return st.one_of(_sites(), _doors(), _phases(), _texts(), _others())
+def pairs_of_edits() -> st.SearchStrategy[tuple[Edit, Edit]]:
+    """Two changes that an author of a campaign may make, mostly to the same part; many of them mean nothing."""
+    kinds = (_sites(), _doors(), _phases(), _texts(), _themes(), _others())
+    return st.one_of(
+        *(st.tuples(kind, kind) for kind in kinds), st.tuples(st.one_of(*kinds), st.one_of(*kinds))
+    )
 
 
 def _of(campaign: Callable[[Campaign], Campaign]) -> Edit:
@@ -156,14 +159,18 @@ def _sites() -> st.SearchStrategy[Edit]:
 
 
 def _doors() -> st.SearchStrategy[Edit]:
-    paths = st.lists(st.sampled_from(DOORS), unique=True, max_size=4)
-    networks = st.lists(st.sampled_from(NETWORKS), unique=True, max_size=4)
+    some = st.lists(st.sampled_from((*DOORS, *NETWORKS)), unique=True, max_size=3)
 
-    def changed(paths: list[str], networks: list[str], bypass: bool) -> Edit:
-        doors = Doors(tuple(sorted(paths)), tuple(sorted(networks)), bypass)
-        return _of(lambda campaign: replace(campaign, doors=doors))
+    def changed(turned: list[str], bypass: bool) -> Edit:
+        def edit(campaign: Campaign) -> Campaign:
+            old = campaign.doors
+            found = {*old.paths, *old.networks} ^ set(turned)
+            paths, networks = (tuple(sorted(found & set(pool))) for pool in (DOORS, NETWORKS))
+            return replace(campaign, doors=Doors(paths, networks, bypass))
 
-    return st.builds(changed, paths, networks, st.booleans())
+        return _of(edit)
+
+    return st.builds(changed, some, st.booleans())
 
 
 def _phases() -> st.SearchStrategy[Edit]:
@@ -224,12 +231,20 @@ def _texts() -> st.SearchStrategy[Edit]:
     )  # fmt: skip
 
 
+def _themes() -> st.SearchStrategy[Edit]:
+    """Some of them differ in their style sheet alone, which is an asset."""
+    own = [
+        Theme("themes/ours", {"strike.css": css.encode()}) for css in ("p {color: red}", "p {color: blue}")
+    ]
+    theme = st.sampled_from((Theme("poster"), Theme("letter"), *own))
+    return theme.map(lambda value: _of(lambda campaign: replace(campaign, theme=value)))
+
+
 def _others() -> st.SearchStrategy[Edit]:
     def swapped(campaign: Campaign) -> Campaign:
         return replace(campaign, languages=campaign.languages[::-1])
 
     contact = st.sampled_from(("https://example.org/greve", "mailto:greve@example.org"))
-    theme = st.sampled_from(("poster", "letter"))
     emergency = st.sampled_from(
         (None, Emergency("tel:+33123456789"), Emergency(texts={"fr": "x", "en": "y"}))
     )
@@ -237,7 +252,6 @@ def _others() -> st.SearchStrategy[Edit]:
     return st.one_of(
         st.just(_of(swapped)),
         contact.map(lambda value: _of(lambda campaign: replace(campaign, contact=value))),
-        theme.map(lambda value: _of(lambda campaign: replace(campaign, theme=Theme(value)))),
         emergency.map(lambda value: _of(lambda campaign: replace(campaign, emergency=value))),
         mandate.map(lambda value: _of(lambda campaign: replace(campaign, mandate=value))),
     )

@@ -24,9 +24,9 @@ from piquet.protocol.decision import decision_digest, read_decision
 from piquet.resources import example_campaign
 from tests.figures import note
 
-from .edits import FLEET, Asked, Edit, edits, what_is_decided, whole
+from .edits import FLEET, Asked, Edit, pairs_of_edits, what_is_decided, whole
 
-EXAMPLES, LONG_EXAMPLES = 60, 2000
+EXAMPLES, LONG_EXAMPLES = 80, 2000
 
 
 def document(asked: Asked) -> bytes:
@@ -52,7 +52,8 @@ def _edit_often(examples: int) -> None:
     """
     seen: Counter[bool] = Counter()
 
-    def one(first: Edit, second: Edit) -> None:
+    def one(pair: tuple[Edit, Edit]) -> None:
+        first, second = pair
         before = first(whole())
         after = second(before)
         is_another = what_is_decided(before) != what_is_decided(after)
@@ -61,7 +62,7 @@ def _edit_often(examples: int) -> None:
         seen[is_another] += 1
 
     chosen = settings(max_examples=examples, deadline=None, suppress_health_check=tuple(HealthCheck))
-    chosen(given(edits(), edits())(one))()
+    chosen(given(pairs_of_edits())(one))()
     assert min(seen[True], seen[False]) > examples // 12
     note("decision_digest", edits=seen.total(), another_digest=seen[True], differences=0)
 

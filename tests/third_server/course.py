@@ -20,9 +20,13 @@ from piquet.bundle import build_bundles
 from piquet.campaign.model import Selection
 from piquet.controller.prepare import Prepared
 from piquet.controller.survey import survey_text
+from piquet.decision.document import decision_document
+from piquet.decision.mandate import MandateState
+from piquet.decision.signed_folder import SignedDecision
 from piquet.fleet.read import read_fleet
 from piquet.host.system.platforms import Packaged
 from piquet.plan import make_plan, plan_digest, plan_document, raise_if_unsafe
+from piquet.protocol.decision import read_decision
 from piquet.servers.registry import SERVERS
 from tests.host.box import Box
 from tests.ports import free_ports
@@ -87,8 +91,12 @@ def prepared(survey: dict[str, Any], pace: timedelta) -> Prepared:
     plan = make_plan(campaign, fleet, datetime.now(UTC), SERVERS)
     raise_if_unsafe(plan)
     bundles = build_bundles(plan, pages(), None, KEY)
-    document = plan_document(plan, {bundle.host: bundle.manifest_sha256 for bundle in bundles})
-    return Prepared(plan, document, plan_digest(document), bundles)
+    decided = decision_document(campaign, pages())
+    signed = SignedDecision(read_decision(decided), decided, {})
+    manifests = {bundle.host: bundle.manifest_sha256 for bundle in bundles}
+    document = plan_document(plan, manifests, signed.decision.digest)
+    mandate = MandateState(campaign, signed.decision.digest)
+    return Prepared(plan, document, plan_digest(document), bundles, signed, mandate)
 
 
 def main(root: Path) -> None:

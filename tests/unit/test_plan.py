@@ -275,7 +275,6 @@ FIRES: list[Case] = [
     ("banner-partial", "warning", BANNER, on_nginx(own=["location sub_filter"])),
     ("banner-partial", "warning", BANNER,
      on_nginx(lua=LUA, own=["server header_filter_by_lua"], _variables=BY_LUA)),
-    ("mandate-record-only", "info", MANDATE, {}),
     ("site-unknown", "error", {"sites": '{include: ["*", www.exmaple.org]}'}, {}),
     ("site-unknown", "error", {"sites": '{include: ["*", "*.exmaple.org"]}'}, {}),
     ("name-doubtful", "error", {"sites": '{include: ["*"], exclude: [wwww.example.org]}'},
@@ -394,7 +393,6 @@ SILENT: list[Case] = [
     ("banner-taken", "", BANNER, on_nginx(own=["http body_filter_by_lua"])),
     ("banner-partial", "", BANNER, on_nginx(own=["http sub_filter"])),
     ("banner-partial", "", {}, on_nginx(own=["location sub_filter"])),
-    ("mandate-record-only", "", {}, {}),
     ("site-unknown", "", {"sites": '{include: [WWW.example.org, x.blogs.example.org, "*.example.org"]}'}, {}),
     ("name-doubtful", "", {"sites": '{include: ["*"], exclude: [shopp.blogs.example.org]}'}, {}),
     ("left-out-in-part", "", {"sites": '{include: ["*"], exclude: [www.example.org]}'}, {}),
@@ -530,7 +528,7 @@ def test_another_schedule_is_another_plan() -> None:
         make_plan(campaign(), fleet(one(init="systemd"), piquet_scheduler=s), AT, SERVERS)
         for s in ("auto", "cron")
     ]
-    documents = [plan_document(plan, {"web1": "0" * 64}) for plan in plans]
+    documents = [plan_document(plan, {"web1": "0" * 64}, "d" * 64) for plan in plans]
     said = [json.loads(document)["hosts"]["web1"]["scheduler"] for document in documents]
     assert said == ["systemd", "cron"]
     assert len({plan_digest(document) for document in documents}) == 2
@@ -685,7 +683,7 @@ def test_thousands_of_sites_are_one_line_per_host() -> None:
 
 def test_the_document_is_canonical_and_holds_the_meaning() -> None:
     """Sorted keys, no spaces, one newline; epoch seconds; every manifest."""
-    document = plan_document(plan_of(campaign(**MANDATE)), {"web1": "ab" * 32})
+    document = plan_document(plan_of(campaign(**MANDATE)), {"web1": "ab" * 32}, "d" * 64)
     value = json.loads(document)
     again = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")) + "\n"
     start = int(datetime(2026, 12, 16, 23, tzinfo=UTC).timestamp())
@@ -710,8 +708,8 @@ def test_the_digest_follows_the_meaning_and_nothing_else() -> None:
         plan_of(campaign(**MANDATE)),
     ]
     manifests = {"web1": "0" * 64}
-    digests = [plan_digest(plan_document(plan, manifests)) for plan in (base, *same, *other)]
-    changed = plan_digest(plan_document(base, {"web1": "1" * 64}))
+    digests = [plan_digest(plan_document(plan, manifests, "d" * 64)) for plan in (base, *same, *other)]
+    changed = plan_digest(plan_document(base, {"web1": "1" * 64}, "d" * 64))
     assert set(digests[:3]) == {digests[0]}
     assert len({*digests[2:], changed}) == 7
 
@@ -719,6 +717,6 @@ def test_the_digest_follows_the_meaning_and_nothing_else() -> None:
 def test_a_document_for_other_hosts_is_refused() -> None:
     """Neither a host without a manifest nor a manifest without a host."""
     with pytest.raises(PlanError, match="web1"):
-        plan_document(plan_of(), {})
+        plan_document(plan_of(), {}, "d" * 64)
     with pytest.raises(PlanError, match="web9"):
-        plan_document(plan_of(), {"web1": "0" * 64, "web9": "0" * 64})
+        plan_document(plan_of(), {"web1": "0" * 64, "web9": "0" * 64}, "d" * 64)

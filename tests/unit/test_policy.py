@@ -47,6 +47,9 @@ EDGES = frozenset(
         "piquet.fleet.inventory",
         "piquet.fleet.workdir",
         "piquet.pages.confined",
+        "piquet.decision.pdf",
+        "piquet.decision.signed_folder",
+        "piquet.decision.signing",
     }
 )
 """Where the core meets disk and processes; `schema` reads one constant of the package."""
@@ -70,6 +73,8 @@ CORE = sorted(
         "piquet.protocol",
         "piquet.protocol.canonical",
         "piquet.protocol.decision",
+        "piquet.protocol.signatures",
+        "piquet.protocol.signers",
         "piquet.protocol.findings",
         "piquet.errors",
         "piquet.findings",

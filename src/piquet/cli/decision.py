@@ -3,17 +3,25 @@
 
 from __future__ import annotations
 
+import json
+import time
 from pathlib import Path
 
 import click
 
 from piquet.cli.campaign_file import CAMPAIGN_ARGUMENT, campaign_file
+from piquet.cli.exit_codes import FINDINGS, OK
 from piquet.decision.document import decision_document
+from piquet.decision.mandate import MandateState
 from piquet.decision.pdf import sheet_pdf
 from piquet.decision.sheet import sheets
 from piquet.decision.sheet_forms import sheets_html, sheets_text
-from piquet.load import load_campaign
+from piquet.decision.signed_folder import keep_signature, read_others, read_signed
+from piquet.decision.signing import mandate_state, sign_message
+from piquet.load import LoadedCampaign, load_campaign
+from piquet.printable import printable_line
 from piquet.protocol.decision import decision_digest
+from piquet.protocol.signers import DECISION_NAMESPACE
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -31,7 +39,7 @@ def command() -> None:
 @click.option("--html", type=_FILE, help="Write it as one HTML file, which prints a language to a page.")
 @click.option("--pdf", type=_FILE, help="Write it as PDF; needs piquet[pdf].")
 @click.option("--json", "json_file", type=_FILE, help="Write the canonical decision.json.")
-def show(campaign: Path | None, html: Path | None, pdf: Path | None, json_file: Path | None) -> None:
+def show_decision(campaign: Path | None, html: Path | None, pdf: Path | None, json_file: Path | None) -> None:
     """Print the decision in French, English and each language of CAMPAIGN, with its digest.
 
     CAMPAIGN is campaign/campaign.yml in this folder by default.
@@ -47,3 +55,59 @@ def show(campaign: Path | None, html: Path | None, pdf: Path | None, json_file: 
     if json_file:
         json_file.write_bytes(document)
     click.echo(sheets_text(found), nl=False)
+
+
+@command.command("sign")
+@CAMPAIGN_ARGUMENT
+@click.option("--as", "name", required=True, help="Your name, as the signers' file has it.")
+@click.option(
+    "--key", type=_FILE, help="Your private key, or the public one of a key in the agent [the agent's]."
+)
+def sign_decision(campaign: Path | None, name: str, key: Path | None) -> int:
+    """Sign the decision of CAMPAIGN with an ssh key, and keep the signature beside it.
+
+    CAMPAIGN is campaign/campaign.yml in this folder by default. Read the digest aloud before.
+    """
+    loaded = load_campaign(campaign_file(campaign))
+    document = decision_document(loaded.campaign, loaded.pages)
+    click.echo(f"signing revision {loaded.campaign.revision}, digest {decision_digest(document)}", err=True)
+    signature = sign_message(loaded, name, key, document, DECISION_NAMESPACE, time.time())
+    file = keep_signature(loaded.path, document, name, signature)
+    click.echo(f"kept in {file}", err=True)
+    _print_state(loaded, document)
+    return OK
+
+
+@command.command("status")
+@CAMPAIGN_ARGUMENT
+@click.option("--json", "is_json", is_flag=True, help="Print JSON.")
+def decision_status(campaign: Path | None, is_json: bool) -> int:
+    """Tell which roles have signed the decision of CAMPAIGN, how many are missing, and what else was signed.
+
+    CAMPAIGN is campaign/campaign.yml in this folder by default.
+    """
+    loaded = load_campaign(campaign_file(campaign))
+    document = decision_document(loaded.campaign, loaded.pages)
+    if is_json:
+        state = mandate_state(loaded, read_signed(loaded.path, document), time.time())
+        click.echo(json.dumps(state.to_json(), ensure_ascii=False, indent=2))
+    else:
+        state = _print_state(loaded, document)
+    return FINDINGS if state.kind == "not signed yet" or state.refused else OK
+
+
+def _print_state(loaded: LoadedCampaign, document: bytes) -> MandateState:
+    """The mandate of the decision, then what was signed of another one."""
+    at = time.time()
+    state = mandate_state(loaded, read_signed(loaded.path, document), at)
+    for line in state.lines():
+        click.echo(printable_line(line) if not line.startswith(" ") else f"  {printable_line(line)}")
+    for other in read_others(loaded.path, state.digest):
+        signed = mandate_state(loaded, other, at)
+        names = sorted({name for count in signed.counts for name in count.signed})
+        if names:
+            about = (
+                f"revision {other.decision.revision} of {other.decision.campaign}, {other.decision.digest}"
+            )
+            click.echo(f"signed before, and not this: {about}: {', '.join(names)}")
+    return state

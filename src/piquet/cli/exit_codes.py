@@ -8,7 +8,7 @@
 | 2 | the caller's | the command line is wrong |
 | 3 | the campaign's author | the campaign file, its pages or its consent list cannot be used |
 | 4 | the keeper of the inventory | the inventory, a variable in it or a survey cannot be used |
-| 5 | whoever decides | the plan is unsafe, or is not the one that was reviewed |
+| 5 | whoever decides | the plan is unsafe, or is not the one that was reviewed or signed |
 | 6 | the author of pages and templates | a host's files cannot be made |
 | 7 | a host's administrator | on a host it failed, was undone or not begun; the output names each one |
 | 8 | whoever can reach them | hosts could not be reached; all others are done |
@@ -24,6 +24,7 @@ from piquet.errors import (
     EngineError,
     FleetError,
     HostError,
+    MandateError,
     PiquetError,
     PlanError,
 )
@@ -44,11 +45,19 @@ _BY_ERROR: tuple[tuple[type[PiquetError], int], ...] = (
     (CampaignError, CAMPAIGN),
     (FleetError, FLEET),
     (PlanError, PLAN),
+    (MandateError, PLAN),
     (BundleError, BUNDLE),
     (HostError, HOST),
     (EngineError, INTERNAL),
 )
-_BY_KIND = {"campaign": CAMPAIGN, "fleet": FLEET, "plan": PLAN, "bundle": BUNDLE, "host": HOST}
+_BY_KIND = {
+    "campaign": CAMPAIGN,
+    "fleet": FLEET,
+    "plan": PLAN,
+    "mandate": PLAN,
+    "bundle": BUNDLE,
+    "host": HOST,
+}
 
 
 def code_of(error: PiquetError) -> int:

@@ -11,7 +11,7 @@ import click
 from piquet.cli.campaign_file import CAMPAIGN_ARGUMENT, campaign_file
 from piquet.cli.hosts import ANSIBLE_INVENTORY
 from piquet.cli.plan_text import as_json, print_plan
-from piquet.controller.prepare import build, keep_plan, notes_text
+from piquet.controller.prepare import Prepared, build, keep_plan, notes_text
 from piquet.fleet.inventory import default_workdir, inventory_hosts
 from piquet.fleet.read import read_fleet
 from piquet.fleet.workdir import Workdir
@@ -71,19 +71,19 @@ def plan_fleet(
     fleet = read_fleet(inventory_hosts(inventory, limit), work.surveys(), SERVERS)
     now = datetime.now(UTC)
     plan = make_plan(loaded.campaign, fleet, now, SERVERS)
-    digest = None if errors(plan.findings) else _keep(plan, loaded, work)
+    prepared = None if errors(plan.findings) else _keep(plan, loaded, work, now)
     if is_json:
-        click.echo(as_json(plan, digest))
+        click.echo(as_json(plan, prepared))
     else:
-        if digest:
-            work.is_told(digest, notes_text(plan))
-        print_plan(plan, digest, show_all, now, show_windows=show_windows)
+        if prepared:
+            work.is_told(prepared.digest, notes_text(plan))
+        print_plan(plan, prepared, show_all, now, show_windows=show_windows)
     raise_if_unsafe(plan)
     return plan
 
 
-def _keep(plan: Plan, loaded: LoadedCampaign, work: Workdir) -> str:
-    """Write plan and bundles where the engine's `stage` reads them; the digest."""
-    prepared = build(plan, loaded)
+def _keep(plan: Plan, loaded: LoadedCampaign, work: Workdir, at: datetime) -> Prepared:
+    """Write plan and bundles where the engine's `stage` reads them."""
+    prepared = build(plan, loaded, at)
     keep_plan(prepared, work)
-    return prepared.digest
+    return prepared

@@ -13,16 +13,18 @@ from rich.table import Table
 
 from piquet.campaign.spoken import window_lines
 from piquet.cli.hosts import as_typed
+from piquet.controller.prepare import Prepared
 from piquet.findings import as_texts
 from piquet.fleet.sites import sites_on_hosts
 from piquet.plan import HostPlan, Plan
 from piquet.plan.selection import NOT_NAMED
+from piquet.printable import printable
 
 _SHOWN = 8
 
 
 def print_plan(
-    plan: Plan, digest: str | None, show_all: bool, at: datetime, *, show_windows: bool = True
+    plan: Plan, prepared: Prepared | None, show_all: bool, at: datetime, *, show_windows: bool = True
 ) -> None:
     """Windows, hosts with their sites, findings and digest on standard output; errors are for whoever refuses."""
     console = Console(highlight=False, markup=False, soft_wrap=not Console().is_terminal)
@@ -35,15 +37,18 @@ def print_plan(
         console.print(f"\n{as_typed(text)}")
     what = sites_on_hosts((host.host, entry.name) for host in plan.hosts for entry in host.entries)
     console.print(f"\n{plan.campaign.name}: {what}")
-    console.print(f"digest {digest}" if digest else "no digest: this plan is refused\n")
+    for line in prepared.mandate.lines() if prepared else ():
+        console.print(printable(line))
+    console.print(f"digest {prepared.digest}" if prepared else "no digest: this plan is refused\n")
 
 
-def as_json(plan: Plan, digest: str | None) -> str:
-    """The same for programs; `digest` is null if the plan is refused. Instants are RFC 3339 in UTC."""
+def as_json(plan: Plan, prepared: Prepared | None) -> str:
+    """The same for programs; `digest` and `decision` are null if the plan is refused. Instants are RFC 3339 in UTC."""
     value = {
         "campaign": plan.campaign.name,
         "timezone": plan.campaign.timezone,
-        "digest": digest,
+        "digest": prepared.digest if prepared else None,
+        "decision": prepared.mandate.to_json() if prepared else None,
         "phases": [
             {"number": phase.number, "mode": phase.mode, "start": phase.start_at.isoformat()}
             | {"end": phase.end_at.isoformat()}

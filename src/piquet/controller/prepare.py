@@ -13,6 +13,10 @@ from piquet.bundle import Bundle, build_bundles
 from piquet.campaign.spoken import window_lines
 from piquet.controller.check import judge_campaign
 from piquet.controller.store import write_members
+from piquet.decision.document import decision_document
+from piquet.decision.mandate import MandateState
+from piquet.decision.signed_folder import SignedDecision, read_signed
+from piquet.decision.signing import mandate_state
 from piquet.errors import PiquetError, PlanError, kind_of
 from piquet.findings import as_text, as_texts, by_weight
 from piquet.fleet.read import read_fleet
@@ -46,12 +50,16 @@ class Prepared:
         document: the canonical `plan.json`.
         digest: its sha256, hex.
         bundles: one per host that shows something, sorted as in the plan.
+        signed: the decision that it carries out, and whatever signatures lie beside it.
+        mandate: who decided.
     """
 
     plan: Plan
     document: bytes
     digest: str
     bundles: tuple[Bundle, ...]
+    signed: SignedDecision
+    mandate: MandateState
 
     def members(self, bundle: Bundle) -> dict[str, bytes]:
         """What the payload of `stage` holds for one host besides agent and request."""
@@ -76,20 +84,29 @@ def prepare(
     loaded = load_campaign(campaign_file)
     plan = make_plan(loaded.campaign, read_fleet(hosts, workdir.surveys(), SERVERS), at, SERVERS)
     raise_if_unsafe(plan)
-    return build(plan, loaded)
+    return build(plan, loaded, at)
 
 
-def build(plan: Plan, loaded: LoadedCampaign) -> Prepared:
+def build(plan: Plan, loaded: LoadedCampaign, at: datetime) -> Prepared:
     """Bundles, document and digest of a plan that was judged safe.
+
+    Args:
+        plan: who shows what.
+        loaded: the campaign that it is of.
+        at: now, aware; signers' keys must be valid then.
 
     Raises:
         BundleError: a page or a value cannot be written.
         CampaignError: a secret cannot be made or read.
+        MandateError: signatures cannot be counted here.
     """
     secret = bypass_secret(loaded.path) if plan.campaign.doors.bypass else None
     bundles = build_bundles(plan, loaded.pages, secret, pages_key(loaded.path))
-    document = plan_document(plan, {bundle.host: bundle.manifest_sha256 for bundle in bundles})
-    return Prepared(plan, document, plan_digest(document), bundles)
+    signed = read_signed(loaded.path, decision_document(loaded.campaign, loaded.pages))
+    manifests = {bundle.host: bundle.manifest_sha256 for bundle in bundles}
+    document = plan_document(plan, manifests, signed.decision.digest)
+    mandate = mandate_state(loaded, signed, at.timestamp())
+    return Prepared(plan, document, plan_digest(document), bundles, signed, mandate)
 
 
 def keep_plan(prepared: Prepared, workdir: Workdir) -> None:
@@ -168,7 +185,9 @@ def plan_text(prepared: Prepared, at: datetime, *, is_told: bool = False) -> str
     what = sites_on_hosts((host.host, entry.name) for host in hosts for entry in host.entries)
     lines.append(f"plan of {campaign.name}: {what}")
     lines += window_lines(campaign, at)
-    return "\n".join([*lines, f"  digest {prepared.digest}"])
+    return "\n".join(
+        [*lines, *(f"  {line}" for line in prepared.mandate.lines()), f"  digest {prepared.digest}"]
+    )
 
 
 def _check_digest(digest: str, wanted: str) -> None:

@@ -6,5 +6,7 @@
 * `doors`      what stays open, each door once
 * `sheet`      the decision for people, one sheet a language
 * `sheet_forms`  as text and as HTML, `pdf` as PDF
+* `mandate`    who decided: no mandate, recorded, or signed by whom
+* `signing`, `signed_folder`  the edges: ssh-keygen, and where signatures lie
 * `words`      what is written on it in six languages
 """

@@ -21,6 +21,8 @@ from piquet.pages.page_text import message_problems, page_problems, unreadable_p
 from piquet.pages.selection_file import MAX_SELECTION_BYTES, SELECTION_FILE, read_picks
 from piquet.pages.source import MAX_MARKDOWN_BYTES, MAX_PAGE_BYTES, SUFFIXES, PageSource, Pick
 from piquet.pages.style_sheets import bounds_problem, style_problems
+from piquet.protocol.signatures import SigningRole
+from piquet.protocol.signers import MAX_SIGNERS_BYTES, Signer, read_signers
 
 MAX_CONSENT_BYTES = 4 * 1024 * 1024
 _ANY_CONSENT = "site,answer\n*,in\n"
@@ -81,6 +83,45 @@ class Beside:
             self.problems.append(self._document.problem(("theme",), f"{name} is empty", hint=hint))
         words = self._theme_words(name, files)
         return Theme(name, files, words)
+
+    def roles(self) -> Iterator[SigningRole]:
+        """Every role of the mandate with its signers; those that are not sound are problems."""
+        mandate = self._data.get("mandate")
+        found = mandate.get("roles") if isinstance(mandate, dict) else None
+        for name, role in sorted(found.items()) if isinstance(found, dict) else ():
+            threshold = role.get("threshold") if isinstance(role, dict) else None
+            if (file := _name(role, "signers")) and isinstance(threshold, int):
+                place: Path = ("mandate", "roles", name)
+                made = SigningRole(name, threshold, self._signers((*place, "signers"), file))
+                if made.signers and made.persons < threshold:
+                    self.problems.append(self._too_few(place, made))
+                yield made
+
+    def _signers(self, place: Path, file: str) -> tuple[Signer, ...]:
+        if not self._folder.has_file(file):
+            hint = f"make {file}: a line of a name and a public key for each person, as in their .pub file"
+            self.problems.append(self._document.problem(place, "there is no such file of signers", hint=hint))
+            return ()
+        if not self._folder.is_inside(file):
+            self.problems.append(self._outside(place, file))
+            return ()
+        try:
+            signers, faults = read_signers(self._folder.text(file, MAX_SIGNERS_BYTES))
+        except CampaignError as err:
+            self.problems += err.problems
+            return ()
+        self.problems += [
+            Problem(file, fault.line, fault.column, fault.message, fault.expected, fault.got, fault.hint)
+            for fault in faults
+        ]
+        return () if faults else signers
+
+    def _too_few(self, place: Path, role: SigningRole) -> Problem:
+        """So many signatures can never come together."""
+        expected = f"at most {role.persons}: one key under two names, or two keys of one name, is one person"
+        message = f"{role.name} has fewer signers than it takes"
+        got, hint = str(role.threshold), "lower the threshold, or name more people"
+        return self._document.problem((*place, "threshold"), message, expected=expected, got=got, hint=hint)
 
     def pages(self) -> Iterator[PageSource]:
         """The text of every phase and language, in this order."""

@@ -18,12 +18,13 @@ from piquet.plan.model import HostPlan, Plan
 from piquet.protocol.canonical import canonical
 
 
-def plan_document(plan: Plan, manifests: Mapping[str, str]) -> bytes:
+def plan_document(plan: Plan, manifests: Mapping[str, str], decision: str) -> bytes:
     """The canonical document: sorted keys, no spaces, UTF-8, one newline at the end.
 
     Args:
         plan: what was decided.
         manifests: host → sha256 (hex) of its manifest, for every host with entries.
+        decision: digest of what people vote on, which this plan carries out.
 
     Raises:
         PlanError: if the two do not speak of the same hosts.
@@ -33,7 +34,7 @@ def plan_document(plan: Plan, manifests: Mapping[str, str]) -> bytes:
         apart = ", ".join(sorted(active.keys() ^ manifests.keys()))
         raise PlanError(f"plan and manifests differ in these hosts: {apart}")
     hosts = {name: _host(host, manifests[name]) for name, host in active.items()}
-    value = {"piquet_plan": 1, **_meaning(plan.campaign), "hosts": hosts}
+    value = {"piquet_plan": 1, "decision": decision, **_meaning(plan.campaign), "hosts": hosts}
     return canonical(value)
 
 

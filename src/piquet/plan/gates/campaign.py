@@ -25,9 +25,6 @@ def campaign_findings(campaign: Campaign, at: datetime) -> Iterator[Finding]:
     for first, second in overlaps(campaign.phases):
         message = f"it begins before phase {first.number} has ended"
         yield Finding("error", "phases-overlap", f"phase {second.number}", message)
-    if campaign.mandate:
-        message = "the mandate is a record: nobody's signature has been checked"
-        yield Finding("info", "mandate-record-only", campaign.name, message)
 
 
 def _window_findings(
