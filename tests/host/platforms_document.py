@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from piquet.host.servers.nginx.panels import PANELS
 from piquet.host.servers.registry import servers_of
 from piquet.host.servers.web_server import WebServer
 from piquet.host.system.paths import Paths
@@ -147,6 +149,7 @@ for a stop.
 - `certbot rollback` puts back copies of all that nginx read, ours too. After `remove` it therefore stops in the
   middle, with a message; what it put back is inert, and `remove` takes it away again.
 
+{panels}
 ## Where a server refuses its owner's configuration
 
 A module of another build, a name that no name server knows, a missing certificate: `hook`, `stage` and `arm` refuse,
@@ -160,6 +163,33 @@ _COUNTED = ("programs", "corpus", "modes", "faults")
 """Tables of figures that are shown here."""
 
 
+_PANELS = """\
+## Hosting panels
+
+A panel writes its server blocks anew whenever somebody changes something there, and leaves a place in them to the
+owner. With YunoHost and HestiaCP hook puts a file of ours with the one line there (`00-piquet` stands for the star, so
+that it comes before what applications redirect), and leaves what the panel generates as it is. With the others survey
+and plan warn (`panel-rebuilds`), and name the place for the line of `piquet hook --print`. Apache needs none of this,
+since no virtual host is touched there. Nor does nginx by Lua.
+
+Not run with a panel itself: stand-ins write server blocks with the includes of the panels' own templates, in their
+order (`tests/host/test_panels.py`).
+
+| panel | known by | the owner's place in nginx | what writes the blocks anew | who puts the line there |
+|---|---|---|---|---|"""
+_REBUILT = """
+- YunoHost's block for port 80 lacks the place while it redirects to https, and HestiaCP's comes behind a redirect once
+  SSL is forced. The line would do nothing there, so it goes into the generated block itself; survey and plan say so
+  (`panel-place`), with what stands before.
+- A rebuild takes that line out, inside of a window too: http then redirects as usual, https goes on showing the strike,
+  `status` says `hook-missing`, and that is no stop. `hook`, then `arm` has both again. A site of which no block has its
+  place is stopped by a rebuild, as by any other deploy that takes the line out.
+- Whoever deletes our file there stops the site, for good, as with any hook line.
+- YunoHost leaves a file that is not as it wrote it, with our line say, and says so; `--force` writes it anew.
+- `unhook` and `remove` delete our file. One of that name that is somebody else's is refused by hook (`place-taken`).
+"""
+
+
 def platforms_document() -> str:
     """The whole document."""
     parts = [_HEAD, _table("nginx"), "", _table("apache"), _SCHEDULE, *map(_schedule, FAMILIES), _RELEASES]
@@ -167,7 +197,23 @@ def platforms_document() -> str:
     releases = "".join(
         _release([figure for figure in found if figure.suite == suite], suite) for suite in SUITES
     )
-    return "\n".join(parts) + releases + _LUA + _REDHAT + _NGINX_ORG + _NEIGHBOURS
+    return (
+        "\n".join(parts) + releases + _LUA + _REDHAT + _NGINX_ORG + _NEIGHBOURS.replace("{panels}", _panels())
+    )
+
+
+def _panels() -> str:
+    rows = (
+        f"| {p.title} | `{p.sign}` | {_with_paths(p.place)} | {_with_paths(p.rebuild)} | "
+        f"{'hook' if p.include else 'its owner'} |"
+        for p in PANELS
+    )
+    return "\n".join([_PANELS, *rows, _REBUILT])
+
+
+def _with_paths(text: str) -> str:
+    """Paths and globs marked as such."""
+    return re.sub(r"\S*[/*]\S*", r"`\g<0>`", text)
 
 
 def _release(found: Sequence[Figure], suite: str) -> str:

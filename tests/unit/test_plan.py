@@ -172,6 +172,9 @@ def on_apache(
     return one(_variables, nginx=None, apache=apache(block(1, "www.example.org"), **changes))
 
 
+PANEL = {"title": "Panel", "place": "/etc/p/*.conf", "rebuild": "p rebuild", "used": True, "apart": []}
+
+
 def on_nginx(
     _variables: Mapping[str, Any] = MappingProxyType({}), **changes: Any
 ) -> dict[str, Survey | None]:
@@ -319,6 +322,8 @@ FIRES: list[Case] = [
     ("open-file-cache", "error", {}, one(nginx=cached(3600, "*.example.org"))),
     ("open-file-cache", "error", {}, one({"piquet_late_release": "refuse"}, nginx=cached(11))),
     ("open-file-cache", "warning", {}, one(ACCEPTED, nginx=cached(3600))),
+    ("panel-rebuilds", "warning", {}, on_nginx(panels=[PANEL | {"used": False}])),
+    ("panel-place", "warning", {}, on_nginx(panels=[PANEL | {"apart": [{"block": "a:1", "before": []}]}])),
     ("timer-resolution", "warning", {}, on_nginx(http={"timer_resolution_ms": 1})),
     ("timer-resolution", "warning", {}, on_nginx(http={"timer_resolution_ms": 100})),
     ("timer-resolution", "error", {}, on_nginx(http={"timer_resolution_ms": 101})),
@@ -423,6 +428,9 @@ SILENT: list[Case] = [
     ("own-server-rewrite", "", {}, on_nginx(own=["server rewrite_by_lua"])),
     *((code, "", {}, on_apache()) for code in ("trace-enabled", "ignore-inherit", "server-level-rules", *BARRED)),
     ("open-file-cache", "", {}, one()),
+    ("panel-rebuilds", "", {}, on_nginx(panels=[PANEL])),
+    ("panel-rebuilds", "", {}, on_nginx(panels=[PANEL | {"used": False}], lua={"usable": True})),
+    ("panel-place", "", {}, on_nginx(panels=[PANEL])),
     ("timer-resolution", "", {}, one()),
     ("timer-resolution", "", {}, on_nginx(http={"timer_resolution_ms": None})),
     ("timer-resolution", "", {}, on_nginx(http={"timer_resolution_ms": 0})),

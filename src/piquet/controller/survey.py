@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from piquet.controller.clock import proven_skew_s
@@ -51,12 +52,14 @@ def survey_text(host: str, survey: Mapping[str, Any], ways: Mapping[str, str] | 
         lines.append(f"  {' and '.join(f'no {kind.title}' for kind in SERVERS.values())} found")
     if caches := survey.get("caches"):
         lines.append(in_one_line(f"  caches: {', '.join(map(str, caches))}"))
-    findings = by_weight(survey_findings(host, survey))
+    findings = by_weight(survey_findings(host, survey, ways or {}))
     return "\n".join([*lines, *("  " + as_text(f).replace("\n", "\n  ") for f in findings)])
 
 
-def survey_findings(host: str, survey: Mapping[str, Any]) -> Iterator[Finding]:
-    """What the host could not read, and what the same gates as in a plan say of its servers.
+def survey_findings(
+    host: str, survey: Mapping[str, Any], ways: Mapping[str, str] | None = None
+) -> Iterator[Finding]:
+    """What the host could not read, and what the same gates as in a plan say of its servers, each in its own way.
 
     A server that is installed and does not run is told of only where none runs: it serves nobody.
     """
@@ -66,6 +69,7 @@ def survey_findings(host: str, survey: Mapping[str, Any]) -> Iterator[Finding]:
     for kind, part in parts:
         if facts := _facts(kind, part):
             if facts.running or not is_served:
+                facts = replace(facts, variant=kind.variant(ways or {}, facts))
                 yield from server_findings(kind, host, facts, is_planned=False)
         else:
             message = f"what it says of {kind.name} is not in the agreed form, so nothing of it was judged"

@@ -11,7 +11,6 @@ Reading thousands of files every minute would be rude: a stat per hooked file sa
 from __future__ import annotations
 
 import contextlib
-from collections import Counter
 from pathlib import Path
 from typing import Any, Dict, FrozenSet, Iterable, List, Mapping, Optional
 
@@ -68,9 +67,10 @@ def _absent_since(machine: Machine, current: Armed, before: Mapping[str, float])
 
 def absent(machine: Machine, current: Armed) -> FrozenSet[str]:
     """Entries that are not stopped, whose line is in fewer blocks than when the host was armed, and not in some."""
-    there, unhooked = lines(machine), _count(machine, is_hooked=False)
-    keys = current.expected(machine.now())
-    return frozenset(k for k in keys if there.get(k, 0) < current.hooks.get(k, 0) and unhooked.get(k))
+    blocks = {key: _lasting(found) for key, found in _by_key(machine).items()}
+    fewer = {key for key, found in blocks.items() if len(_hooked(found)) < current.hooks.get(key, 0)}
+    unhooked = {key for key, found in blocks.items() if len(_hooked(found)) < len(found)}
+    return frozenset(fewer & unhooked & current.expected(machine.now()))
 
 
 def unhooked_keys(machine: Machine) -> FrozenSet[str]:
@@ -78,21 +78,39 @@ def unhooked_keys(machine: Machine) -> FrozenSet[str]:
     late = {name for block in late_blocks(machine) for name in block.names}
     staged = manifest.staged(machine.paths)
     keys = {entry.key for entry in _hooked_entries(machine, staged) if entry.name in late}
-    return frozenset(_count(machine, is_hooked=False)) | keys
+    return frozenset(k for k, found in _by_key(machine).items() if len(_hooked(found)) < len(found)) | keys
 
 
 def lines(machine: Machine) -> Dict[str, int]:
-    """How many blocks with our line serve an entry, by key, where what is staged needs one."""
-    return _count(machine, is_hooked=True)
+    """How many blocks with our line serve an entry, by key, where what is staged needs one.
+
+    Where a panel generates an entry's blocks, those with the line in its place count: a line in what it generates is
+    gone with the next rebuild, and nobody has stopped anything by that.
+    """
+    counts = {key: len(_hooked(_lasting(found))) for key, found in _by_key(machine).items()}
+    return {key: count for key, count in counts.items() if count}
 
 
-def _count(machine: Machine, *, is_hooked: bool) -> Dict[str, int]:
+def _by_key(machine: Machine) -> Dict[str, List[HookedBlock]]:
+    """Blocks that serve an entry, by key, one for each of its names; none where what is staged needs no line."""
     staged = manifest.staged(machine.paths)
+    found: Dict[str, List[HookedBlock]] = {}
     if staged is None or not staged.needs_hooks:
-        return {}
+        return found
     keys = {entry.name: entry.key for entry in _hooked_entries(machine, staged)}
-    blocks = (block for block in selected_blocks(machine) if (block.hooked is not None) is is_hooked)
-    return dict(Counter(keys[name] for block in blocks for name in block.names if name in keys))
+    for block in selected_blocks(machine):
+        for name in (name for name in block.names if name in keys):
+            found.setdefault(keys[name], []).append(block)
+    return found
+
+
+def _lasting(blocks: List[HookedBlock]) -> List[HookedBlock]:
+    """Those with a place in which the line outlives a rebuild; all, where none has one."""
+    return [block for block in blocks if block.kept_in] or blocks
+
+
+def _hooked(blocks: List[HookedBlock]) -> List[HookedBlock]:
+    return [block for block in blocks if block.hooked is not None]
 
 
 def stamps_of(paths: Iterable[str]) -> Dict[str, Any]:

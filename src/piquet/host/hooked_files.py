@@ -19,7 +19,9 @@ def removals(machine: Machine) -> List[Change]:
     changes = []
     for path in sorted(hooked_files(machine)):
         text = path.read_bytes()
-        changes.append(Change(path, files.FILE, server.without_hook(text), origin=files.sha256(text)))
+        left = server.without_hook(text)
+        kind = files.FILE if left or not server.is_own_file(path) else files.GONE
+        changes.append(Change(path, kind, left, origin=files.sha256(text)))
     return changes
 
 

@@ -39,6 +39,11 @@ class HookedBlock:
         return None
 
     @property
+    def kept_in(self) -> Optional[Path]:
+        """A file of our own by which the hook outlives that its own file is written anew; None where there is none."""
+        return None
+
+    @property
     def is_late(self) -> bool:
         """Whether our line is in it and something has come to stand before it, which wins."""
         return self.hooked == "ours" and bool(self.before_hook)
@@ -81,6 +86,14 @@ class HookedServer(WebServer):
             NotHookableError: remains of a hook are in the way.
         """
         raise NotHookableError("there is no such server")
+
+    def own_files(self, file: Path) -> Mapping[Path, Optional[bytes]]:
+        """Files of our own that bring the line into virtual hosts of a file: what they hold, None for no such file."""
+        return {}
+
+    def is_own_file(self, path: Path) -> bool:
+        """Whether a file that holds nothing but our line is one of these."""
+        return False
 
     def without_hook(self, text: bytes) -> bytes:
         """A text without any line of ours; all other bytes stay."""

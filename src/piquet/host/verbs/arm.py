@@ -142,5 +142,7 @@ def _see_at_once(machine: Machine, staged: Manifest) -> List[Finding]:
 
 
 def _watch(machine: Machine) -> Dict[str, Any]:
-    """Stamps of the files that carry the hook."""
-    return hook_watch.stamps_of(sorted({str(block.file) for block in hook_watch.selected_blocks(machine)}))
+    """Stamps of the files that carry the hook, or bring it in."""
+    blocks = hook_watch.selected_blocks(machine)
+    carriers = {block.file for block in blocks} | {block.kept_in for block in blocks if block.kept_in}
+    return hook_watch.stamps_of(sorted(map(str, carriers)))

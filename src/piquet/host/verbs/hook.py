@@ -82,9 +82,9 @@ def _insertions(machine: Machine, surveyed: Mapping[str, str]) -> Tuple[List[Cha
                 Finding("warning", "not-surveyed", str(path), message, hint="survey again, then hook")
             )
             continue
-        change, finding = _insertion(server, path, surveyed[str(path)])
-        changes += [change] if change else []
-        findings += [finding] if finding else []
+        made, found = _insertion(server, path, surveyed[str(path)])
+        changes += [change for change in made if change not in changes]
+        findings += found
     read = {str(path) for path in configuration.files}
     gone = [name for name in surveyed if name not in read]
     findings += [
@@ -93,24 +93,50 @@ def _insertions(machine: Machine, surveyed: Mapping[str, str]) -> Tuple[List[Cha
     return changes, findings
 
 
-def _insertion(server: HookedServer, path: Path, digest: str) -> Tuple[Change | None, Finding | None]:
-    """The change of one file, or why it is refused."""
+def _insertion(server: HookedServer, path: Path, digest: str) -> Tuple[List[Change], List[Finding]]:
+    """What puts the line into one file's virtual hosts, or why that is refused."""
     text = server.configuration().files[path]
     owners = files.sha256(server.without_hook(text))
     if digest != owners:
         message, hint = "It was changed since the survey.", "survey again, then hook"
-        return None, Finding("error", "file-changed", str(path), message, digest, owners, hint)
-    if path.stat().st_nlink > 1:
-        message = "It has several hard links; replacing it would split them."
-        return None, Finding(
-            "error", "hard-links", str(path), message, hint="put the include line in yourself"
-        )
+        return [], [Finding("error", "file-changed", str(path), message, digest, owners, hint)]
     try:
-        return Change(path, files.FILE, server.with_hook(path), origin=files.sha256(text)), None
+        hooked = server.with_hook(path)
     except NotHookableError as error:
         message = "Our line cannot be put in."
         hint = "take that line out of the file, survey again, then hook"
-        return None, Finding("error", "not-hookable", str(path), message, got=str(error), hint=hint)
+        return [], [Finding("error", "not-hookable", str(path), message, got=str(error), hint=hint)]
+    if hooked != text and path.stat().st_nlink > 1:
+        message = "It has several hard links; replacing it would split them."
+        hint = "put the include line in yourself"
+        return [], [Finding("error", "hard-links", str(path), message, hint=hint)]
+    own, found = _own_files(server, path)
+    edits = [Change(path, files.FILE, hooked, origin=files.sha256(text))] if hooked != text else []
+    return [*own, *edits], found
+
+
+def _own_files(server: HookedServer, path: Path) -> Tuple[List[Change], List[Finding]]:
+    """Files of our own that bring the line into a file's virtual hosts; one of somebody else's stays as it is."""
+    changes, found = [], []
+    for place, text in server.own_files(path).items():
+        kind = files.GONE if text is None else files.FILE
+        change = Change(place, kind, text or b"", 0o644)
+        if files.is_done(change):
+            continue
+        is_theirs = files.exists(place) and not _is_ours(server, place)
+        if is_theirs and text is not None:
+            message = "It has the name of a file of ours, and is not ours."
+            hint = "have its owner move it to another name, then hook"
+            found.append(Finding("error", "place-taken", str(place), message, hint=hint))
+        elif not is_theirs:
+            changes.append(change)
+    return changes, found
+
+
+def _is_ours(server: HookedServer, path: Path) -> bool:
+    """Whether it is a file with nothing but our line."""
+    is_file = path.is_file() and not path.is_symlink()
+    return is_file and server.has_hook(path.read_bytes()) and not server.without_hook(path.read_bytes())
 
 
 def _carry_out(
@@ -172,7 +198,7 @@ def _list_change(machine: Machine, verb: str, changes: List[Change]) -> Change:
         return Change(machine.paths.hooks, files.GONE)
     record: Dict[str, Any] = store.hooked(machine.paths)
     for change in changes:
-        text = change.path.read_bytes()
+        text = change.path.read_bytes() if files.exists(change.path) else b""
         record["files"][str(change.path)] = {
             "before": files.sha256(machine.hooked_server.without_hook(text)),
             "after": files.sha256(change.data),

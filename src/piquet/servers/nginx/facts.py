@@ -12,6 +12,7 @@ from piquet.fleet.form import optional, typed, words
 from piquet.fleet.model import ServerFacts
 from piquet.fleet.read import inherited_directives
 from piquet.fleet.surveyed_server import Part
+from piquet.printable import printable_line
 from piquet.protocol.modules import EARLY_LUA, HEADERS_MORE
 from piquet.protocol.places import BY_HOOK
 
@@ -28,6 +29,25 @@ _REQUEST_HEADERS = frozenset({"more_set_input_headers", "more_clear_input_header
 
 
 @dataclass(frozen=True)
+class PanelFacts:
+    """A hosting panel that writes server blocks anew.
+
+    Attributes:
+        title: of it.
+        place: what its owner may write for a site, for people.
+        rebuild: what writes the blocks anew, for people.
+        is_used: whether hook puts the line there.
+        apart: if so, blocks in whose own text the line has to stand all the same, with what acts before the place.
+    """
+
+    title: str
+    place: str
+    rebuild: str
+    is_used: bool
+    apart: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+
+@dataclass(frozen=True)
 class NginxFacts(ServerFacts):
     """What a host's nginx is like.
 
@@ -40,6 +60,7 @@ class NginxFacts(ServerFacts):
         own: directives of the owner that decide what ours can do, with their level in front: `http`, `server` or
             `location` (`server server_rewrite_by_lua`, `location sub_filter`).
         inherited: names of other people's directives at http or server level, not switched off everywhere.
+        panels: hosting panels of that host.
     """
 
     map_hash_max_size: int | None = None
@@ -49,6 +70,7 @@ class NginxFacts(ServerFacts):
     has_lua: bool = False
     own: frozenset[str] = frozenset()
     inherited: frozenset[str] = frozenset()
+    panels: tuple[PanelFacts, ...] = ()
 
     @property
     def needs_hook(self) -> bool:
@@ -115,7 +137,20 @@ def nginx_facts(part: Part, common: Mapping[str, Any]) -> NginxFacts:
         has_lua=typed(lua.get("usable", False), bool),
         own=words(part, "own"),
         inherited=frozenset(one.name for block in whole_blocks(part) for one in inherited_directives(block)),
+        panels=tuple(map(_panel, part.get("panels") or ())),
     )
+
+
+def _panel(record: Mapping[str, Any]) -> PanelFacts:
+    title, place, rebuild = (printable_line(typed(record[key], str)) for key in ("title", "place", "rebuild"))
+    apart = tuple(
+        (
+            printable_line(typed(one["block"], str)),
+            tuple(printable_line(typed(word, str)) for word in one["before"]),
+        )
+        for one in record["apart"]
+    )
+    return PanelFacts(title, place, rebuild, typed(record["used"], bool), apart)
 
 
 def whole_blocks(part: Part) -> Iterator[Part]:

@@ -20,7 +20,7 @@ from piquet.servers.nginx.facts import NginxFacts, nginx_facts, whole_blocks
 from piquet.servers.nginx.files import nginx_files
 from piquet.servers.nginx.inherited import is_known
 from piquet.servers.nginx.mode_gates import nginx_mode_findings
-from piquet.servers.nginx.server_gates import flag_cache, own_early_lua, timer_resolution
+from piquet.servers.nginx.server_gates import flag_cache, own_early_lua, panel_rebuilds, timer_resolution
 from piquet.servers.nginx.site_gates import nginx_site_findings
 from piquet.servers.view import CampaignView
 
@@ -74,9 +74,10 @@ class NginxKind(ConfiguredServer[NginxFacts]):
         return "use a build that has them"
 
     def server_findings(self, host: str, server: NginxFacts) -> Iterator[Finding]:
-        """Its clock, and Lua of the owner's that acts before the hook."""
+        """Its clock, Lua of the owner's that acts before the hook, and panels that take the hook out again."""
         yield from timer_resolution(host, server)
         yield from own_early_lua(host, server)
+        yield from panel_rebuilds(host, server)
 
     def survey_findings(self, host: str, server: NginxFacts) -> Iterator[Finding]:
         """What it may go on seeing."""

@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Set, Tuple
 
 from piquet.host.servers.hooked_server import HookedBlock, HookedFiles
-from piquet.host.servers.nginx import hook_line
+from piquet.host.servers.nginx import hook_line, panels
 from piquet.host.servers.nginx.inherited import Placed
+from piquet.host.servers.nginx.panels import Panel
 from piquet.host.servers.nginx.tokens import ConfigSyntaxError, Directive, ServerBlock, parse_directives
 from piquet.protocol.findings import Finding
 
@@ -77,6 +78,23 @@ class BlockListen:
 
 
 @dataclass(frozen=True)
+class PanelPlace:
+    """Where a panel includes files of its owner's in a server block.
+
+    Attributes:
+        panel: whose.
+        glob: as the block says it.
+        file: of ours, there or not, in its folder with symlinks resolved.
+        before: names of directives that act before it.
+    """
+
+    panel: Panel
+    glob: str
+    file: Path
+    before: Tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Block(HookedBlock):
     """One server block of http.
 
@@ -85,12 +103,21 @@ class Block(HookedBlock):
         others: names that no campaign can select (regular expressions, `www.*`).
         listens: TCP addresses.
         directives: what stands in it, snippets in the place of their includes, with the file of each.
+        via: the include by which the hook comes in from another file; "" where it stands in the block itself.
+        place: where a panel has the owner write for this block.
     """
 
     offset: int
     others: Tuple[str, ...]
     listens: Tuple[BlockListen, ...]
     directives: Tuple[Placed, ...] = ()
+    via: str = ""
+    place: Optional[PanelPlace] = None
+
+    @property
+    def kept_in(self) -> Optional[Path]:
+        """Our file in a panel's place, unless something acts before that."""
+        return self.place.file if self.place and not self.place.before else None
 
     @property
     def target(self) -> Optional[Mapping[str, Any]]:
@@ -129,9 +156,17 @@ class Configuration(HookedFiles):
     own: Set[str] = field(default_factory=set)
 
 
-def read_configuration(conf: Path, include: str = hook_line.INCLUDE) -> Configuration:
-    """Read nginx.conf and all that it includes; faults become findings, reading goes on."""
-    reader = _Reader(conf, include)
+def read_configuration(
+    conf: Path, include: str = hook_line.INCLUDE, there: Tuple[Panel, ...] = ()
+) -> Configuration:
+    """Read nginx.conf and all that it includes; faults become findings, reading goes on.
+
+    Args:
+        conf: nginx.conf.
+        include: of the hook line.
+        there: panels of this machine.
+    """
+    reader = _Reader(conf, include, there)
     reader.file(conf, "main")
     reader.configuration.blocks = _sharing_sockets(reader.configuration.blocks)
     return reader.configuration
@@ -140,8 +175,9 @@ def read_configuration(conf: Path, include: str = hook_line.INCLUDE) -> Configur
 class _Reader:
     """Follows includes and remembers every parsed file."""
 
-    def __init__(self, conf: Path, include: str) -> None:
+    def __init__(self, conf: Path, include: str, there: Tuple[Panel, ...]) -> None:
         self.folder = conf.parent
+        self.panels = there
         self.include = include
         self.configuration = Configuration()
         self.parsed: Dict[Path, Tuple[Directive, ...]] = {}
@@ -221,28 +257,70 @@ class _Reader:
         directives = [directive for _, directive in placed]
         self.note(directives)
         names, others = _names(d.arguments for d in directives if d.name == "server_name")
-        hooked, before = self.hook(server, text, directives)
+        place = self.place(server, real)
+        hooked, before, via = self.hook(server, text, placed, place)
         listens, line = _listens(directives), server.directive.line
-        return Block(real, line, names, hooked, before, server.body, others, listens, placed)
+        return Block(
+            real, line, names, hooked, before, server.body, others, listens, placed, via=via, place=place
+        )
+
+    def place(self, server: ServerBlock, real: Path) -> Optional[PanelPlace]:
+        """The place of a panel in the block, with what acts before our file there."""
+        if not self.panels:
+            return None
+        before: List[str] = []
+        for child in server.directive.children:
+            glob = child.arguments[0] if child.name == "include" and child.arguments else ""
+            found = panels.place_in(self.panels, self.absolute(glob)) if glob else None
+            if found is None:
+                before += self.acting(self.inside([child], real))
+                continue
+            panel, name = found
+            for earlier in (path for path in self.matches(glob) if str(path) < name):
+                snippet = Path(os.path.realpath(str(earlier)))
+                before += self.acting(self.inside(self.load(snippet), snippet))
+            folder, _, own = name.rpartition("/")
+            file = Path(os.path.realpath(folder), own)
+            return PanelPlace(panel, glob, file, tuple(before))
+        return None
+
+    def acting(self, placed: Iterable[Placed]) -> List[str]:
+        """Names of those that can answer or redirect before what stands behind them."""
+        return [directive.name for _, directive in placed if panels.acts(self.panels, directive)]
 
     def hook(
-        self, server: ServerBlock, text: bytes, directives: List[Directive]
-    ) -> Tuple[Optional[str], Tuple[str, ...]]:
-        """Whose hook the block carries, and what stands before it."""
+        self, server: ServerBlock, text: bytes, placed: Tuple[Placed, ...], own: Optional[PanelPlace]
+    ) -> Tuple[Optional[str], Tuple[str, ...], str]:
+        """Whose hook the block carries, what stands before it, and by which include it comes in."""
         folder = self.include.rpartition("/")[0]
         place = next(
             (
                 i
-                for i, d in enumerate(directives)
+                for i, (_, d) in enumerate(placed)
                 if d.name == "include" and d.arguments[0].startswith(folder)
             ),
             None,
         )
         if place is None:
-            return None, ()
-        acting = {"return", "rewrite", "if", "set", "break"}
-        before = tuple(d.name for d in directives[:place] if d.name in acting)
-        return ("ours" if hook_line.is_ours(text, server, self.include) else "owner"), before
+            return None, (), ""
+        before = tuple(self.acting(placed[:place]))
+        if own and placed[place][0] == own.file:
+            return "ours", before, own.glob
+        whose = "ours" if hook_line.is_ours(text, server, self.include) else "owner"
+        return whose, before, self.brought_in(server, placed[place][1])
+
+    def brought_in(self, server: ServerBlock, hook: Directive) -> str:
+        """The include of the block by which another file brings the hook in; "" where the block has it itself."""
+        for child in server.directive.children:
+            if child == hook:
+                return ""
+            if child.name == "include" and child.arguments and hook in self.snippets(child):
+                return child.arguments[0]
+        return ""
+
+    def snippets(self, include: Directive) -> List[Directive]:
+        """What an include of a server block brings in."""
+        return [directive for _, directive in self.inside([include], self.folder)]
 
     def note(self, directives: Iterable[Directive], level: str = "server") -> None:
         """Remember what is used inside server blocks."""

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import functools
 import re
-from typing import Tuple
+from typing import Collection, Tuple
 
 from piquet.host.servers.nginx.tokens import ServerBlock, server_blocks
 from piquet.host.system.paths import Paths
@@ -28,13 +28,16 @@ class RemainsError(ValueError):
     """The text already holds our line somewhere that is not the head of a server block."""
 
 
-def insert_hook(text: bytes, context: str = "main", include: str = INCLUDE) -> bytes:
+def insert_hook(
+    text: bytes, context: str = "main", include: str = INCLUDE, elsewhere: Collection[str] = ()
+) -> bytes:
     """Put the line into every server block of http that has none.
 
     Args:
         text: a configuration file.
         context: `main` for nginx.conf, `http` for a file included inside http.
         include: the glob.
+        elsewhere: includes that bring the line in from another file; a block with one of them needs no other.
 
     Raises:
         ConfigSyntaxError: the text cannot be read.
@@ -43,20 +46,22 @@ def insert_hook(text: bytes, context: str = "main", include: str = INCLUDE) -> b
     blocks = server_blocks(text, context)
     if len(_removal(include).findall(text)) != sum(is_ours(text, block, include) for block in blocks):
         raise RemainsError("our line stands where no server block begins")
-    places = [block.body for block in blocks if not is_included(block, include)]
+    places = [block.body for block in blocks if not is_included(block, include, elsewhere)]
     for place in sorted(places, reverse=True):
         text = text[:place] + _addition(text, place, include) + text[place:]
     return text
 
 
-def insert_first(text: bytes, context: str = "main", include: str = INCLUDE) -> bytes:
+def insert_first(
+    text: bytes, context: str = "main", include: str = INCLUDE, elsewhere: Collection[str] = ()
+) -> bytes:
     """The same, and lines of ours that something has come to stand before are put first again.
 
     Raises:
         ConfigSyntaxError, RemainsError: as `insert`.
     """
-    insert_hook(text, context, include)
-    return insert_hook(remove_hook(text, include), context, include)
+    insert_hook(text, context, include, elsewhere)
+    return insert_hook(remove_hook(text, include), context, include, elsewhere)
 
 
 def remove_hook(text: bytes, include: str = INCLUDE) -> bytes:
@@ -69,9 +74,9 @@ def has_ours(text: bytes, include: str = INCLUDE) -> bool:
     return _removal(include).search(text) is not None
 
 
-def is_included(block: ServerBlock, include: str = INCLUDE) -> bool:
-    """Whether the block itself includes our file, by our line or by its owner's."""
-    names = {include, include.replace("*.conf", "piquet.conf"), include.replace("*.conf", "*")}
+def is_included(block: ServerBlock, include: str = INCLUDE, elsewhere: Collection[str] = ()) -> bool:
+    """Whether the block itself includes our file, by our line or by its owner's, or what brings it in."""
+    names = {*elsewhere, include, include.replace("*.conf", "piquet.conf"), include.replace("*.conf", "*")}
     return any(d.name == "include" and names.intersection(d.arguments) for d in block.directive.children)
 
 

@@ -20,6 +20,9 @@ from piquet.host.servers.nginx import (
     inherited as nginx_inherited,
 )
 from piquet.host.servers.nginx import (
+    panels as nginx_panels,
+)
+from piquet.host.servers.nginx import (
     passes as nginx_passes,
 )
 from piquet.host.servers.nginx import (
@@ -65,6 +68,8 @@ class Nginx(HookedServer):
         """Nothing is read yet."""
         super().__init__(platform, paths)
         self._read: Optional[Configuration] = None
+        self._files: Optional[Dict[Path, List[Block]]] = None
+        self._kept: Optional[Dict[Path, bool]] = None
         self._version: Optional[str] = None
         self._pid_file: Optional[Path] = None
 
@@ -89,13 +94,14 @@ class Nginx(HookedServer):
     def configuration(self) -> Configuration:
         """The files as they are; read once until `forget`."""
         if self._read is None:
-            self._read = nginx_config.read_configuration(self.conf, self.paths.hook_include)
+            there = nginx_panels.panels_of(self.paths)
+            self._read = nginx_config.read_configuration(self.conf, self.paths.hook_include, there)
         return self._read
 
     def forget(self) -> None:
         """Files have changed."""
         super().forget()
-        self._read = None
+        self._read = self._files = self._kept = None
 
     def blocks(self) -> Sequence[Block]:
         """Server blocks of http."""
@@ -108,16 +114,54 @@ class Nginx(HookedServer):
 
     def with_hook(self, file: Path) -> bytes:
         """The line in every server block that has none; lines that something stands before are put first again."""
-        is_late = any(block.is_late for block in self.blocks() if block.file == file)
+        blocks = self._blocks_of(file)
+        is_late = any(block.is_late and not block.via for block in blocks)
         put = hook_line.insert_first if is_late else hook_line.insert_hook
-        configuration = self.configuration()
+        configuration, kept = self.configuration(), self._is_kept()
+        elsewhere = {block.via for block in blocks if block.via and block.hooked == "owner"}
+        elsewhere |= {block.place.glob for block in blocks if block.place and kept[block.place.file]}
         try:
-            return put(configuration.files[file], configuration.contexts[file], self.paths.hook_include)
+            return put(
+                configuration.files[file], configuration.contexts[file], self.paths.hook_include, elsewhere
+            )
         except (
             ConfigSyntaxError,
             hook_line.RemainsError,
         ) as error:  # it was read before: remains, most likely
             raise NotHookableError(str(error)) from error
+
+    def own_files(self, file: Path) -> Dict[Path, Optional[bytes]]:
+        """One line each, in the places of a panel."""
+        line, kept = hook_line.line(self.paths.hook_include) + b"\n", self._is_kept()
+        places = [block.place.file for block in self._blocks_of(file) if block.place]
+        return {place: line if kept[place] else None for place in places}
+
+    def is_own_file(self, path: Path) -> bool:
+        """By its name."""
+        return nginx_panels.is_own_name(path.name)
+
+    def _blocks_of(self, file: Path) -> List[Block]:
+        """Those that stand in a file; sorted by file once until `forget`."""
+        if self._files is None:
+            self._files = {}
+            for block in self.blocks():
+                self._files.setdefault(block.file, []).append(block)
+        return self._files.get(file, [])
+
+    def _is_kept(self) -> Dict[Path, bool]:
+        """Whether our line can come from a panel's place, in every block that includes it; twice it cannot come in."""
+        if self._kept is None:
+            self._kept = self._look_for_places()
+        return self._kept
+
+    def _look_for_places(self) -> Dict[Path, bool]:
+        found: Dict[Path, bool] = {}
+        for block in self.blocks():
+            if block.place:
+                has_other = block.hooked is not None and block.via != block.place.glob
+                is_good = block.place.file.parent.is_dir() and not (block.place.before or has_other)
+                found[block.place.file] = found.get(block.place.file, True) and is_good
+        return found
 
     def without_hook(self, text: bytes) -> bytes:
         """The text without our lines, also when it is broken or was edited."""
@@ -179,6 +223,7 @@ class Nginx(HookedServer):
             },
             "inherited": [one.to_json() for one in self._inherited(_owners_http(configuration, self.paths))],
             "blocks": [*self._block_records(configuration)],
+            "panels": [*_panels(nginx_panels.panels_of(self.paths), configuration.blocks)],
         }
         return Survey(
             document,
@@ -333,6 +378,23 @@ def block_record(block: Block) -> Dict[str, Any]:
         "listens": listens,
         "hooked": block.hooked,
     }
+
+
+def _panels(panels: Iterable[nginx_panels.Panel], blocks: Sequence[Block]) -> Iterator[Dict[str, Any]]:
+    """Panels, with those of their blocks in which the line cannot come from their place, and what acts before it."""
+    for panel in panels:
+        written = {block.file for block in blocks if block.place and block.place.panel == panel}
+        apart = [block for block in blocks if block.file in written and not block.kept_in]
+        yield {
+            **panel.to_json(),
+            "apart": [
+                {
+                    "block": f"{block.file}:{block.line}",
+                    "before": list(block.place.before) if block.place else [],
+                }
+                for block in apart
+            ],
+        }
 
 
 def _block_findings(blocks: Iterable[Block]) -> Iterator[Finding]:
