@@ -17,6 +17,7 @@ Keys of the comment:
     ask       comma-separated `scheme name` pairs to ask; `h2` is HTTP/2; an address behind them if not the usual one
     paths     addresses of its own to ask besides those of every kind
     modules   what the server must have loaded; of nginx the names of the files, which no other kind is asked with
+    built-in  what nginx must have been built with (`http_v3`): left out where it was not
     finding   code of what survey and plan say of it
     hosts     `no` and why: not planted on booted hosts
     alone     why its answers differ with what was asked before, so that it is asked by itself
@@ -96,6 +97,7 @@ class Kind:
     paths: tuple[str, ...] = ()
     hosts: bool = True
     lua: bool = True
+    built_in: tuple[str, ...] = ()
 
     @property
     def is_on_request(self) -> bool:
@@ -172,6 +174,7 @@ def _read(provider: Provider, path: Path) -> Kind:
         paths=tuple(head.get("paths", "").split()),
         hosts=not head.get("hosts", "").startswith("no"),
         lua=not head.get("lua", "").startswith("no"),
+        built_in=tuple(head.get("built-in", "").split()),
     )
 
 

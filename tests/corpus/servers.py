@@ -16,7 +16,7 @@ from pathlib import Path
 from piquet.protocol.places import FIRST_DROPIN
 from tests.ports import free_ports
 
-from .box import ADDRESS, Box, system
+from .box import ADDRESS, Box, of_system, system
 from .kinds import HERE, Kind, Places, Provider, modules, plant_root
 from .main_files import MainFile
 
@@ -161,13 +161,15 @@ def _plant_apache(box: Box, kinds: tuple[Kind, ...], places: Places, main: MainF
 
 
 def lacking(kind: Kind) -> tuple[str, ...]:
-    """Modules of a kind that the boxes' system does not have."""
+    """Modules of a kind that the boxes' system does not have, built in or as files."""
+    built = of_system("/usr/sbin/nginx", "-V") if kind.built_in else ""
+    absent = tuple(name for name in kind.built_in if f"--with-{name}_module" not in built)
     folder, name = {
         "nginx": (_NGINX_MODULES, "{}.so"),
         "apache": (_APACHE_MODULES, "mod_{}.so"),
     }[kind.provider]
     there = system() / folder.lstrip("/")
-    return tuple(module for module in kind.modules if not (there / name.format(module)).exists())
+    return absent + tuple(module for module in kind.modules if not (there / name.format(module)).exists())
 
 
 def make_certificate(cert: Path, key: Path) -> None:

@@ -208,3 +208,7 @@ def test_names_and_listens(tmp_path: Path) -> None:
         ("0.0.0.0", 9001, False, True),
     ]
     assert (second.names, second.listens[0].port) == ((), 80)
+    assert (first.quic, second.quic) == (("8443",), ())
+    conf.write_text("http { server { listen 8443 quic; http3 off; } }")
+    (off,) = nginx_config.read_configuration(conf).blocks
+    assert (off.listens, off.quic) == ((), ())

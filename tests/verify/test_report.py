@@ -20,9 +20,11 @@ from piquet.protocol.findings import Finding
 from piquet.report.inspection import Report, inspection_json, inspection_text
 from piquet.report.paragraphs import by_cause, paragraph
 from piquet.servers.registry import SERVERS
+from piquet.verify.baseline import make_baseline
+from piquet.verify.certificate import certificate_summary, make_certificate
 from piquet.verify.expectations import Expectations
 from piquet.verify.observation import Observation, Pace, Reply, Target
-from piquet.verify.outside.inspection import Inspection, judged, sites_showing, stretches
+from piquet.verify.outside.inspection import Inspection, judged, over_http3, sites_showing, stretches
 from piquet.verify.questions import FRONT
 from piquet.verify.targets import targets_of
 from tests.server_facts import made_facts
@@ -169,3 +171,27 @@ def test_a_whole_host_that_is_down_is_one_paragraph(running: Campaign) -> None:
     replies = [Reply(target(f"{n}.example"), FRONT, gone) for n in range(50)]
     found, _ = judged(replies, Expectations(running), None)
     assert [len(group) for group in by_cause(found)] == [50]
+
+
+def test_what_was_not_asked_over_http3_is_said() -> None:
+    """By the survey, or by an answer that names it; in the text, the verdict, the document and the certificate."""
+    plain, told = reply(target("a.example"), -60, ours=False), reply(target("b.example"), -60, ours=False)
+    surveyed = replace(told, target=replace(target("c.example"), over_http3=True))
+    seen = (("alt-svc", 'h2=":443", h3=":443"; ma=86400'),)
+    told = replace(told, observation=replace(told.observation, headers=seen))
+    cleared = replace(plain, observation=replace(plain.observation, headers=(("alt-svc", "clear"),)))
+    assert over_http3([plain, cleared]) == frozenset()
+    assert over_http3([plain, told, surveyed]) == {"b.example", "c.example"}
+    made = report([plain], -60)
+    assert "HTTP/3" not in inspection_text(made)
+    made = replace(made, inspection=replace(made.inspection, over_http3=over_http3([told, surveyed])))
+    text = inspection_text(made)
+    assert "\n2 sites answer over HTTP/3, too, which was not asked: b.example, c.example\n" in text
+    assert text.endswith("(HTTP/3 not asked)")
+    assert inspection_json(made)["over_http3_not_asked"] == ["b.example", "c.example"]
+    certificate = make_certificate(
+        make_baseline(CAMPAIGN.name, T0, [plain], [plain]), (), START, START, over_http3=2
+    )
+    assert certificate_summary(certificate).endswith(
+        "HTTP/3, over which 2 sites answered, too, was not asked."
+    )

@@ -149,3 +149,14 @@ def test_no_name_to_ask_for() -> None:
     assert concrete_name("~^www\\d+", frozenset()) is None
     known = frozenset({"*.example.org", "*.piquet-probe.example.org", "piquet-probe.example.org"})
     assert concrete_name("*.example.org", known) == "piquet-probe1.example.org"
+
+
+def test_http3_is_not_asked(ahead: Campaign) -> None:
+    """A site that has it besides is asked by TCP and marked; one that has nothing else is told by name."""
+    both = replace(site("www.example.org", TLS), over_http3=True)
+    alone = replace(site("quic.example.org"), over_http3=True)
+    targets, unreachable = ask(ahead, host(both, alone))
+    assert [(one.name, one.over_http3) for one in targets] == [("www.example.org", True)]
+    assert [one.label for one in unreachable] == [
+        "quic.example.org on web1: it answers over HTTP/3 only, which is not asked"
+    ]

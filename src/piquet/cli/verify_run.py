@@ -184,7 +184,8 @@ def _certificate(
         return None
     taken_at = datetime.fromtimestamp(baseline.last_at, UTC)
     hosts = {target.host for target in run.targets}
-    return make_certificate(baseline, seen.returned, at, taken_at, run.all_unreachable, hosts)
+    not_asked, over_http3 = run.all_unreachable, len(seen.over_http3)
+    return make_certificate(baseline, seen.returned, at, taken_at, not_asked, hosts, over_http3)
 
 
 def _baseline(file: Path, must_exist: bool) -> Baseline | None:

@@ -86,6 +86,7 @@ class Site:
         passes: where requests go on to, sorted.
         believed: whose word about visitors' addresses is taken where, sorted.
         flag_lag_s: for how long one of them may go on seeing a flag that is gone.
+        over_http3: whether one of them answers over HTTP/3, too.
     """
 
     name: str
@@ -97,6 +98,7 @@ class Site:
     passes: tuple[Pass, ...] = ()
     believed: tuple[Believed, ...] = ()
     flag_lag_s: int = 0
+    over_http3: bool = False
 
 
 @dataclass(frozen=True)

@@ -248,6 +248,7 @@ def _site(kind: SurveyedServer[Any], name: str, vhosts: list[Part]) -> Site:
         passes=tuple(sorted({_pass(record) for vhost in vhosts for record in vhost.get("passes") or ()})),
         believed=tuple(sorted({one for vhost in vhosts for one in _believed(vhost)})),
         flag_lag_s=max(typed(vhost.get("flag_lag_s", 0), int) for vhost in vhosts),
+        over_http3=any(typed(vhost.get("quic", []), list) for vhost in vhosts),
     )
 
 

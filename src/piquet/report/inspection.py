@@ -85,6 +85,7 @@ def inspection_json(report: Report) -> dict[str, Any]:
         "probes": pace.probes,
         "seconds": round(pace.seconds, 3),
         "baseline": report.has_baseline,
+        "over_http3_not_asked": sorted(report.inspection.over_http3),
         "public": _public_json(report.public, report.inspection.through) if report.public else None,
         "shown": dict(report.inspection.shown),
         "banners": report.inspection.carrying,
@@ -122,6 +123,11 @@ def _lines(report: Report, max_shown: int | None) -> Iterator[str]:
         yield f"\nnot asked, so nothing is said of it ({counted(len(report.unreachable), 'place')}):"
     for one in report.unreachable:
         yield f"  {one.label}"
+    if over := report.inspection.over_http3:
+        names = sorted(over)[:max_shown]
+        more = f" … and {len(over) - len(names)} more" if len(names) < len(over) else ""
+        verb = "answers" if len(over) == 1 else "answer"
+        yield f"\n{counted(len(over), 'site')} {verb} over HTTP/3, too, which was not asked: {', '.join(names)}{more}"
     if not report.has_baseline:
         yield "\nno baseline: sites that should be as usual were only checked for being without the strike"
     if report.certificate:
@@ -224,6 +230,7 @@ def _verdict(report: Report) -> str:
     subject = f"every site{' that was asked' if missed else ''}"
     verb = "answered as it should when it was asked" if has_crossed else "answers as it should"
     limits = [f"{counted(missed, 'place')} not asked"] if missed else []
+    limits += ["HTTP/3 not asked"] if report.inspection.over_http3 else []
     limits += [told] if told else []
     again = "; run it again to see all of them in the same phase" if has_crossed else ""
     aside = f" ({', '.join(limits)})" if limits else ""

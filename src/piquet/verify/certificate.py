@@ -57,6 +57,7 @@ class Certificate:
         rows: in the order asked.
         not_asked: places that were not asked, with the reason.
         missing: places of the baseline that nobody asked again (no longer in the survey).
+        over_http3: how many sites answer over HTTP/3, too, which was not asked.
     """
 
     campaign: str
@@ -65,6 +66,7 @@ class Certificate:
     rows: tuple[CertificateRow, ...]
     not_asked: tuple[Unreachable, ...]
     missing: int
+    over_http3: int = 0
 
     @property
     def is_clean(self) -> bool:
@@ -79,6 +81,7 @@ def make_certificate(
     baseline_at: datetime,
     not_asked: Iterable[Unreachable] = (),
     hosts: Collection[str] | None = None,
+    over_http3: int = 0,
 ) -> Certificate:
     """Gather the compared replies by target.
 
@@ -89,6 +92,7 @@ def make_certificate(
         baseline_at: aware, UTC; when the baseline was taken.
         not_asked: places that were not asked, with the reason.
         hosts: those that were asked; places of other hosts are not missing. None: all of the baseline.
+        over_http3: how many sites answer over HTTP/3, too.
     """
     by_target: dict[Target, list[Returned]] = {}
     returned = tuple(returned)
@@ -97,7 +101,7 @@ def make_certificate(
     rows = tuple(CertificateRow(t, _worst(found), tuple(found)) for t, found in by_target.items())
     asked = {_door(Key.of(one.reply.target, one.reply.question)) for one in returned}
     missing = _doors(baseline, hosts) - asked
-    return Certificate(baseline.campaign, at, baseline_at, rows, tuple(not_asked), len(missing))
+    return Certificate(baseline.campaign, at, baseline_at, rows, tuple(not_asked), len(missing), over_http3)
 
 
 def certificate_summary(certificate: Certificate) -> str:
@@ -114,7 +118,9 @@ def certificate_summary(certificate: Certificate) -> str:
     asked = "Every site that was asked came back" if missed else "Every site came back"
     opening = asked if certificate.is_clean else "Not every site came back as it was"
     unasked = f" {counted(len(missed), 'place')} not asked, so nothing is said of them." if missed else ""
-    return f"{opening}: {scope}: {told}.{unasked}"
+    over = certificate.over_http3
+    quic = f" HTTP/3, over which {counted(over, 'site')} answered, too, was not asked." if over else ""
+    return f"{opening}: {scope}: {told}.{unasked}{quic}"
 
 
 def certificate_text(certificate: Certificate, max_rows: int | None = None) -> str:

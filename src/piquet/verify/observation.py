@@ -31,6 +31,7 @@ class Target:
         proxy_protocol: the server wants to be told first for whom a connection is made.
         may_redirect: plain HTTP may be sent to https before anything of ours (mod_md, or what stands in front).
         health_paths: what a load balancer asks of the host, doors on each of its sites.
+        over_http3: the site answers over HTTP/3, too, where nobody is asked.
     """
 
     host: str
@@ -43,6 +44,7 @@ class Target:
     proxy_protocol: bool = False
     may_redirect: bool = False
     health_paths: tuple[str, ...] = ()
+    over_http3: bool = False
 
     @property
     def is_public(self) -> bool:

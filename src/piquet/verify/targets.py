@@ -125,6 +125,8 @@ def _of_site(
     if name is None:
         yield Unreachable(host.name, site.name, "", "no host name to ask for")
         return
+    if site.over_http3 and not site.listens:
+        yield Unreachable(host.name, site.name, "", "it answers over HTTP/3 only, which is not asked")
     doors = {listen.port for listen in site.listens if _address(reach, listen)[0]}
     for listen in sorted(site.listens, key=lambda one: (one.port, one.tls, one.address)):
         where, reason = _address(reach, listen)
@@ -132,7 +134,8 @@ def _of_site(
             door = (host.name, where, listen.port, listen.tls)
             redirects = not listen.tls and site.name in _https_first(host, site)
             proxied = listen.proxy_protocol
-            yield Target(*door, site.name, name, phases, proxied, redirects, host.health_paths)
+            over_http3 = site.over_http3
+            yield Target(*door, site.name, name, phases, proxied, redirects, host.health_paths, over_http3)
         elif not (listen.address.strip("[]") in _ANY_V4 | _ANY_V6 and listen.port in doors):
             yield Unreachable(host.name, site.name, _place(listen), reason)
 

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -49,6 +50,7 @@ from piquet.verify.questions import asking_for_lines as asking_lines
 from piquet.verify.questions import jobs, usual_questions
 
 OWN_ADDRESSES = (ABOUT_PATH, ASSET_PREFIX)
+_H3 = re.compile(r"(?:^|[,\s])h3=")
 TAKES_APART_S = 2.0
 """At least so far apart, so that headers made from the current second differ between the takes."""
 
@@ -68,6 +70,7 @@ class Inspection:
         shown: mode → on how many sites visitors saw it.
         stretches: the parts of the run, one unless a phase began or ended meanwhile.
         through: how the sites fared where DNS leads visitors; nobody if that was not asked.
+        over_http3: names that answer over HTTP/3, too, by their survey or by their own word.
     """
 
     findings: tuple[Finding, ...]
@@ -77,6 +80,7 @@ class Inspection:
     shown: Mapping[Mode, int] = field(default_factory=dict)
     stretches: tuple[Stretch, ...] = ()
     through: Through = field(default_factory=Through)
+    over_http3: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -133,7 +137,21 @@ async def inspect(
     own = [reply for reply in swept.replies if not reply.target.is_public]
     carrying = sum(bool(reply.observation.shown_banners) for reply in own)
     shown, parts = sites_showing(own, campaign), stretches(own, expectations)
-    return Inspection(findings, returned, swept.pace, carrying, shown, parts, through)
+    by_quic = over_http3(swept.replies)
+    return Inspection(findings, returned, swept.pace, carrying, shown, parts, through, by_quic)
+
+
+def over_http3(replies: Iterable[Reply]) -> frozenset[str]:
+    """Names of sites that answer over HTTP/3, too: by their survey, or because an answer of theirs says so; pure.
+
+    Source: RFC 9114 section 3.1.1, `Alt-Svc: h3=…`.
+    """
+    return frozenset(
+        reply.target.name
+        for reply in replies
+        if reply.target.site != UNKNOWN_SITE
+        and (reply.target.over_http3 or _H3.search(reply.observation.header("alt-svc") or ""))
+    )
 
 
 def lacking(targets: Sequence[Target], expectations: Expectations, baseline: Baseline) -> tuple[Target, ...]:

@@ -105,6 +105,7 @@ class Block(HookedBlock):
         directives: what stands in it, snippets in the place of their includes, with the file of each.
         via: the include by which the hook comes in from another file; "" where it stands in the block itself.
         place: where a panel has the owner write for this block.
+        quic: addresses of UDP at which it answers over HTTP/3, as configured.
     """
 
     offset: int
@@ -113,6 +114,7 @@ class Block(HookedBlock):
     directives: Tuple[Placed, ...] = ()
     via: str = ""
     place: Optional[PanelPlace] = None
+    quic: Tuple[str, ...] = ()
 
     @property
     def kept_in(self) -> Optional[Path]:
@@ -260,9 +262,8 @@ class _Reader:
         place = self.place(server, real)
         hooked, before, via = self.hook(server, text, placed, place)
         listens, line = _listens(directives), server.directive.line
-        return Block(
-            real, line, names, hooked, before, server.body, others, listens, placed, via=via, place=place
-        )
+        common = (real, line, names, hooked, before, server.body, others, listens, placed)
+        return Block(*common, via=via, place=place, quic=_over_quic(directives))
 
     def place(self, server: ServerBlock, real: Path) -> Optional[PanelPlace]:
         """The place of a panel in the block, with what acts before our file there."""
@@ -378,9 +379,21 @@ def _listens(directives: Iterable[Directive]) -> Tuple[BlockListen, ...]:
     """TCP addresses; without `listen`, *:80. Sockets and QUIC are left out."""
     directives = list(directives)
     is_all_tls = any(d.name == "ssl" and d.arguments == ("on",) for d in directives)
-    found = [d.arguments for d in directives if d.name == "listen" and d.arguments]
+    found = _said_listens(directives)
     listens = [listen for words in found or [("80",)] for listen in _listen(words, is_all_tls)]
     return tuple(dict.fromkeys(listens))
+
+
+def _said_listens(directives: Iterable[Directive]) -> List[Tuple[str, ...]]:
+    return [d.arguments for d in directives if d.name == "listen" and d.arguments]
+
+
+def _over_quic(directives: Iterable[Directive]) -> Tuple[str, ...]:
+    """Source: nginx, ngx_http_v3_module, `listen … quic`; `http3 off` leaves such a socket without HTTP/3."""
+    directives = list(directives)
+    if any(d.name == "http3" and d.arguments == ("off",) for d in directives):
+        return ()
+    return tuple(dict.fromkeys(words[0] for words in _said_listens(directives) if "quic" in words[1:]))
 
 
 def _sharing_sockets(blocks: List[Block]) -> List[Block]:

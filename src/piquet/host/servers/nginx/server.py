@@ -377,6 +377,7 @@ def block_record(block: Block) -> Dict[str, Any]:
         "names": list(block.names),
         "listens": listens,
         "hooked": block.hooked,
+        **({"quic": list(block.quic)} if block.quic else {}),
     }
 
 
@@ -398,7 +399,12 @@ def _panels(panels: Iterable[nginx_panels.Panel], blocks: Sequence[Block]) -> It
 
 
 def _block_findings(blocks: Iterable[Block]) -> Iterator[Finding]:
-    """What stands in the way of a hook, or serves nobody that can be chosen."""
+    """What stands in the way of a hook, serves nobody that can be chosen, or is out of verify's reach."""
+    blocks = list(blocks)
+    over_quic = sum(bool(block.quic) for block in blocks)
+    if over_quic:
+        message = "Server blocks answer over HTTP/3 (QUIC), too: they are held there as well, and verify does not ask."
+        yield Finding("info", "http3", "nginx", message, got=f"{over_quic} of {len(blocks)} server blocks")
     for block in blocks:
         place = f"{block.file}:{block.line}"
         if block.before_hook:
@@ -408,7 +414,8 @@ def _block_findings(blocks: Iterable[Block]) -> Iterator[Finding]:
             message = "Names that no campaign can select are served here."
             yield Finding("info", "name-not-selectable", place, message, got=", ".join(block.others))
         if not block.listens:
-            yield Finding("info", "no-tcp-listen", place, "The block listens on no TCP address.")
+            only = f"HTTP/3 at {', '.join(block.quic)}" if block.quic else ""
+            yield Finding("info", "no-tcp-listen", place, "The block listens on no TCP address.", got=only)
 
 
 def _caches(configuration: Configuration) -> Tuple[str, ...]:
