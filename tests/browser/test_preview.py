@@ -98,8 +98,10 @@ def test_the_index_has_no_barrier(tab: Tab) -> None:
     assert found == []
 
 
-def test_pictures_of_everything(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A file for each phase, language, width and scheme, of that width; the profile of the browser is gone."""
+def test_pictures_of_everything_and_a_report_with_them(
+    opened: Opener, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file for each phase, language, width and scheme, of that width; the report shows those of its languages."""
     campaign = write_campaign(tmp_path / "campaign", ("fr",))
     assert 0 == run_command(["preview", str(campaign), "--export", str(tmp_path / "png")])
     expected = {
@@ -117,6 +119,25 @@ def test_pictures_of_everything(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert sorted(capsys.readouterr().out.split()) == sorted(
         str(tmp_path / "png" / name) for name in expected
     )
+    out = tmp_path / "report"
+    given = ["-i", "web1,", "--workdir", str(tmp_path), "--pictures", str(tmp_path / "png")]
+    assert 0 == run_command(["report", str(campaign), *given, "--out", str(out)])
+    _opens_alone(opened, out.with_suffix(".html"), len(expected) // 2)
+
+
+def _opens_alone(opened: Opener, file: Path, pictures: int) -> None:
+    """It asks for nothing, fits every window, has no barrier, and shows its pictures."""
+    tab = opened(Visit("about:blank", "fr"))
+    tab.friends = "file://"
+    tab.page.goto(file.as_uri())
+    widths = tab.page.locator("img").evaluate_all("all => all.map(one => one.naturalWidth)")
+    assert len(widths) == pictures and min(widths) >= 390
+    assert {} == tab.overflow()
+    found = tab.barriers()
+    tab.page.emulate_media(color_scheme="dark")
+    assert [] == found + tab.barriers()
+    assert [file.as_uri()] == tab.asked
+    tab.page.screenshot(path=SHOTS / "report.png", full_page=True)
 
 
 def test_pictures_stand_still(opened: Opener, tmp_path: Path) -> None:

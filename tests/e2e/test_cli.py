@@ -28,6 +28,7 @@ from tests.drive import write_campaign
 from tests.e2e.one_site import FILE, chosen, name_of, planted
 
 SLOW_PYTHON = "/usr/local/bin/e2e-cli-python"
+_HERE = ("paper", "report")
 _DESK_COMMANDS = ("piquet rollback", "piquet stop", "piquet status", "rm -rf")
 _SLOW = """\
 #!/bin/sh
@@ -53,10 +54,11 @@ class Desk:
     def argv(self, verb: str, *more: str) -> list[str]:
         """The command line of a verb."""
         program = os.fspath(Path(sys.executable).parent / "piquet")
-        campaign = [os.fspath(self.campaign)] if verb in ("stage", "arm", "paper") else []
+        campaign = [os.fspath(self.campaign)] if verb in ("stage", "arm", *_HERE) else []
         where = ["-i", os.fspath(self.fleet.inventory)]
-        where += [] if verb == "paper" else ["-e", f"piquet_python={SLOW_PYTHON}"]
-        return [program, verb, *campaign, *where, "--engine", self.engine, *more]
+        where += [] if verb in _HERE else ["-e", f"piquet_python={SLOW_PYTHON}"]
+        where += [] if verb == "report" else ["--engine", self.engine]
+        return [program, verb, *campaign, *where, *more]
 
     def do(self, verb: str, *more: str) -> subprocess.CompletedProcess[str]:
         """Run a verb from a folder that has nothing to do with it."""
@@ -171,6 +173,12 @@ def test_a_campaign_from_survey_to_rollback(desk: Desk) -> None:
     assert desk.states() == dict.fromkeys(desk.names(), "stopped")
     for line in (last, "piquet rollback", "piquet status"):
         desk.typed(paper[line])
+    desk.well("report", "--out", os.fspath(desk.folder / "report"))
+    report = json.loads((desk.folder / "report.json").read_text("utf-8"))
+    assert [host["host"] for host in report["hosts"]] == desk.names()
+    assert all(host["armed"][-1]["digest"] == digest[1] and host["stops"] for host in report["hosts"])
+    assert all(host["journal_is_whole"] for host in report["hosts"])
+    assert {"hook", "stage", "arm", "stop", "rollback"} <= {line["verb"] for line in report["commands"]}
 
 
 def test_a_host_out_of_reach(staged: Desk) -> None:

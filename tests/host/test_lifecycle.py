@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from piquet.host import stop_now
+from piquet.host import request, stop_now
+from piquet.host.state import journal
 from piquet.host.system import lock
 from piquet.host.verbs import rollback
 from tests.host.box import AGENT, DROPIN, HOUR_S, PAGE, SITES, Box
@@ -33,6 +34,37 @@ def test_a_round_leaves_everything_as_it_was(box: Box) -> None:
     assert not box.paths.etc.exists()
     assert not (box.root / "usr").exists(), "folders that were made for one file go with it"
     assert len(digest) == 64
+
+
+def test_the_journal_leaves_before_it_is_removed(box: Box) -> None:
+    """Who keeps it is told all that is new, what remove itself does too; who does not ask is told nothing more."""
+    box.arm()
+    armed_at, box.now = box.now, box.now + 10
+    asked = request.parse_request({"verb": "remove", "at": box.now, "journal_since": armed_at + 5})
+    told = request.respond(box.machine(), asked)["journal"]
+    assert not box.paths.journal.exists()
+    assert ([line["event"] for line in told["records"]], told["cut"]) == (
+        ["disarmed", "release-confirmed"],
+        False,
+    )
+    assert "journal" not in request.respond(box.machine(), request.parse_request({"verb": "status"}))
+
+
+def test_a_journal_tells_what_it_has_lost(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One older file is kept; lines before that, and more than one answer holds, are said to be missing."""
+    box.paths.lib.mkdir(parents=True)
+    monkeypatch.setattr(journal, "ANSWER_MAX_RECORDS", 3)
+    for number in range(4):
+        journal.append(box.paths, float(number), "root", "arm", f"event-{number}")
+    told, is_cut = journal.since(box.paths, 1.0)
+    assert ([line["at"] for line in told], is_cut) == ([1.0, 2.0, 3.0], False)
+    assert journal.since(box.paths, 0.0)[1]
+    monkeypatch.setattr(journal, "JOURNAL_MAX_BYTES", 1)
+    journal.append(box.paths, 4.0, "root", "arm", "event-4")
+    assert [line["at"] for line in journal.since(box.paths, 3.0)[0]] == [3.0, 4.0]
+    journal.append(box.paths, 5.0, "root", "arm", "event-5")
+    told, is_cut = journal.since(box.paths, 3.0)
+    assert ([line["at"] for line in told], is_cut) == ([4.0, 5.0], True)
 
 
 def test_every_verb_is_idempotent(box: Box) -> None:

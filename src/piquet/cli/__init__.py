@@ -31,6 +31,7 @@ _HERE: Mapping[str, str] = {
     "paper": "Print the paper for the desk: when, how to end it, what to say on the phone",
     "watch": "Show what every host is doing, live, until Ctrl-C",
     "verify": "Ask every site on every host what it answers",
+    "report": "Write what was decided and what was: one HTML file and one JSON",
     "completion": "Print what teaches SHELL to complete piquet",
 }
 """Commands of the controller alone."""
@@ -41,7 +42,7 @@ _BEFORE = {
     "stop": ("watch", "verify"),
 }
 """Verb → those that come before it in a campaign's life; the rest comes last."""
-_ORDER = (*(name for verb in HOST_VERBS for name in (*_BEFORE.get(verb, ()), verb)), "completion")
+_ORDER = (*(name for verb in HOST_VERBS for name in (*_BEFORE.get(verb, ()), verb)), "report", "completion")
 COMMANDS: Mapping[str, str] = {
     name: f"{HOST_VERBS[name].says if name in HOST_VERBS else _HERE[name]}." for name in _ORDER
 }

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -16,11 +17,12 @@ import click
 from piquet.cli.exit_codes import FINDINGS, OK
 from piquet.cli.hosts import as_typed
 from piquet.cli.progress import progress_bar
+from piquet.controller.journal import keep_command
 from piquet.errors import FleetError
 from piquet.fleet.workdir import Workdir
 from piquet.report.inspection import Report, inspection_json, inspection_text
 from piquet.verify.baseline import Baseline, after_surveys, merge, read_baseline, with_missing, write_baseline
-from piquet.verify.certificate import Certificate, certificate_text, make_certificate
+from piquet.verify.certificate import Certificate, certificate_json, certificate_text, make_certificate
 from piquet.verify.expectations import Expectations
 from piquet.verify.observation import Target, Unreachable
 from piquet.verify.outside.inspection import Inspection, inspect, lacking, take_baseline
@@ -162,6 +164,7 @@ def look_at_fleet(run: VerifyRun, choice: str | None, is_json: bool) -> int:
         if is_json
         else as_typed(inspection_text(report, run.max_shown))
     )
+    _note(run, report)
     kept = _kept(run, certificate) if certificate else None
     if kept and not is_json:
         click.echo(f"\nthe certificate is kept in {kept}")
@@ -169,9 +172,28 @@ def look_at_fleet(run: VerifyRun, choice: str | None, is_json: bool) -> int:
 
 
 def _kept(run: VerifyRun, certificate: Certificate) -> Path:
-    """Write the certificate whole, for whoever asks afterwards; the file."""
-    name = f"certificates/{certificate.campaign}-{certificate.at:%Y-%m-%dT%H%M%SZ}.txt"
-    return Workdir(run.file.parents[1]).write(name, f"{certificate_text(certificate, None)}\n".encode())
+    """Write the certificate whole, for whoever asks afterwards, and for `report`; the file for people."""
+    work, name = Workdir(run.file.parents[1]), f"{certificate.campaign}-{certificate.at:%Y-%m-%dT%H%M%SZ}"
+    document = json.dumps(certificate_json(certificate), sort_keys=True)
+    work.write(f"certificates/{name}.json", f"{document}\n".encode())
+    return work.write(f"certificates/{name}.txt", f"{certificate_text(certificate, None)}\n".encode())
+
+
+def _note(run: VerifyRun, report: Report) -> None:
+    """A line in our journal: what was asked and what was found, in figures."""
+    found = Counter(finding.severity for finding in report.inspection.findings)
+    parts = inspection_json(report)["parts"]
+    keep_command(
+        Workdir(run.file.parents[1]),
+        "verify",
+        report.at.timestamp(),
+        campaign=report.campaign.name,
+        moment=report.moment,
+        parts=parts,
+        errors=found["error"],
+        warnings=found["warning"],
+        not_asked=len(report.unreachable),
+    )
 
 
 def _certificate(

@@ -41,7 +41,7 @@ class ToldChange:
 
 @dataclass(frozen=True)
 class AgentAnswer:
-    """The agent's answer. `status`, `survey` and `rehearsal` are documents of the protocol, `{}` when absent."""
+    """The agent's answer. `status`, `survey`, `rehearsal`, `journal`: documents of the protocol, `{}` if absent."""
 
     verb: str
     ok: bool
@@ -52,6 +52,7 @@ class AgentAnswer:
     status: Mapping[str, Any]
     survey: Mapping[str, Any]
     rehearsal: Mapping[str, Any] = field(default_factory=dict)
+    journal: Mapping[str, Any] = field(default_factory=dict)
 
     def text(self) -> str:
         """The one sentence, then every problem with its hint, for a person."""
@@ -100,6 +101,7 @@ def _answer(document: Mapping[str, Any]) -> AgentAnswer:
         status=_status(document.get("status") or {}),
         survey=dict(document.get("survey") or {}),
         rehearsal=rehearsal.checked(document.get("rehearsal")),
+        journal=dict(document.get("journal") or {}),
     )
 
 

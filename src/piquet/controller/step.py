@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from piquet.agent_archive import agent_modules, payload
+from piquet.controller import journal
 from piquet.controller.answer import AgentAnswer, parse_answer
 from piquet.controller.clock import SLOW_WAY_S, judged_by_clock
 from piquet.controller.rehearsal import links_text
@@ -73,13 +74,16 @@ def run_verb(
         HostError: the verb lacks what it needs, or the host gave no answer in the agreed form.
     """
     verb, python = arguments["verb"], arguments["python"]
-    workdir = Workdir(Path(arguments["workdir"])) if arguments.get("workdir") else None
+    workdir = _kept_in(arguments)
     fields, members = _needs(verb, host, arguments, workdir)
     sent_at = clock()
-    request = make_request(verb, host, sent_at, check=check, diff=diff, **fields)
+    notebook = None if check else workdir
+    heard = {} if (since := journal.known_until(notebook, host)) is None else {"journal_since": since}
+    request = make_request(verb, host, sent_at, check=check, diff=diff, **fields, **heard)
     outcome, transport = deliver(remote, payload(request, members), python)
     received_at = clock()
     answer = parse_answer(outcome, verb, host, python)
+    journal.keep_answer(notebook, host, answer, received_at)
     if verb == "arm":
         answer = judged_by_clock(answer, sent_at, received_at, arguments["max_skew_s"])
     result = as_result(answer, transport, diff)
@@ -98,7 +102,7 @@ def attempt(
     `show` is what people should read of a success; Ansible itself shows a failure's `msg`.
     """
     try:
-        result = run_verb(remote, host, arguments, check=check, diff=diff)
+        result = _journalled(remote, host, arguments, check=check, diff=diff)
     except PiquetError as err:
         return {"failed": True, "changed": False, "msg": _named(host, str(err))}
     except _BROKEN as err:
@@ -115,6 +119,26 @@ def attempt(
     if told := result["piquet"].get("rehearsal"):
         return result | {"show": f"{host}: {result['msg']}\n{links_text(told)}"}
     return result | ({"show": f"{host}: {result['msg']}"} if result["piquet"]["problems"] else {})
+
+
+def _journalled(
+    remote: Remote, host: str, arguments: Mapping[str, Any], *, check: bool, diff: bool
+) -> dict[str, Any]:
+    """`run_verb`, with a line in our journal that says how it went, also where no answer came."""
+    result: dict[str, Any] = {}
+    try:
+        result = run_verb(remote, host, arguments, check=check, diff=diff)
+    finally:
+        if not check and not arguments.get("only_check"):
+            word = "unanswered" if not result else "failed" if result["failed"] else "ok"
+            told = {key: arguments[key] for key in ("plan_digest", "site", "phase") if arguments.get(key)}
+            about = {"host": host, "result": word, "changed": bool(result.get("changed"))}
+            journal.keep_command(_kept_in(arguments), arguments["verb"], time.time(), **about, **told)
+    return result
+
+
+def _kept_in(arguments: Mapping[str, Any]) -> Workdir | None:
+    return Workdir(Path(arguments["workdir"])) if arguments.get("workdir") else None
 
 
 def _named(host: str, text: str) -> str:

@@ -192,7 +192,7 @@ _ARM: tuple[Step, ...] = (
     ),
     Step("tally", "Count who is armed", "armed", _tally(["arm"], "Armed", before="check", fail=False, show="never")),
     Step(
-        "agent", "Undo the arming of this run where it must not stay", "undo", _agent("rollback", workdir=None),
+        "agent", "Undo the arming of this run where it must not stay", "undo", _agent("rollback"),
         goes_on=True,
         when=lambda host, settings, told: (
             bool(told["armed"]["bad"])

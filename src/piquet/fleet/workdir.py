@@ -10,7 +10,7 @@ import contextlib
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
@@ -22,7 +22,8 @@ class Workdir:
     """One folder; made when first written to.
 
     `surveys/HOST.json` · `plans/DIGEST/` (plan.json, a bundle per host) · `baselines/CAMPAIGN.json` ·
-    `certificates/CAMPAIGN-INSTANT.txt`
+    `certificates/CAMPAIGN-INSTANT.{txt,json}` · `statuses/HOST.json` · `journals/HOST.jsonl` (what hosts journalled) ·
+    `journal.jsonl` (our own)
     """
 
     def __init__(self, path: Path) -> None:
@@ -86,6 +87,68 @@ class Workdir:
         """The file for the fingerprints of a campaign's sites; may not exist yet."""
         return self.path / "baselines" / f"{campaign}.json"
 
+    def last_certificate(self, campaign: str) -> dict[str, Any] | None:
+        """The newest return certificate of a campaign as a document; None if none is kept."""
+        for file in sorted((self.path / "certificates").glob(f"{campaign}-*.json"), reverse=True):
+            with contextlib.suppress(OSError, ValueError):
+                document = json.loads(file.read_text("utf-8"))
+                if isinstance(document, dict) and document.get("campaign") == campaign:
+                    return document
+        return None
+
+    def write_status(self, host: str, told: Mapping[str, Any]) -> Path:
+        """Keep a host's last status with the instant at which it told it, in the place of the one before."""
+        text = json.dumps(told, ensure_ascii=False, sort_keys=True) + "\n"
+        return self.write(f"statuses/{quote(host, safe='')}.json", text.encode("utf-8", "backslashreplace"))
+
+    def statuses(self) -> dict[str, dict[str, Any]]:
+        """Inventory name → what it last told: `at`, `verb` and `status`; what is no such document is left out."""
+        found = {}
+        for file in sorted((self.path / "statuses").glob("*.json")):
+            with contextlib.suppress(OSError, ValueError):
+                document = json.loads(file.read_text("utf-8"))
+                if isinstance(document, dict):
+                    found[unquote(file.stem)] = document
+        return found
+
+    def host_journals(self) -> dict[str, list[dict[str, Any]]]:
+        """Inventory name → what is known of its journal, of every host that has told any of it."""
+        files = sorted((self.path / "journals").glob("*.jsonl"))
+        return {unquote(file.stem): _records(file) for file in files}
+
+    def host_journal(self, host: str) -> list[dict[str, Any]]:
+        """What is known of a host's journal, in the order in which it came."""
+        return _records(self.path / self._host_journal(host))
+
+    def append_host_journal(self, host: str, records: Iterable[Mapping[str, Any]]) -> None:
+        """Add lines that a host told."""
+        self._append(self._host_journal(host), records)
+
+    def journal(self) -> list[dict[str, Any]]:
+        """Our own journal."""
+        return _records(self.path / "journal.jsonl")
+
+    def append_journal(self, record: Mapping[str, Any]) -> None:
+        """Add a line to our own journal."""
+        self._append("journal.jsonl", [record])
+
+    def _host_journal(self, host: str) -> str:
+        return f"journals/{quote(host, safe='')}.jsonl"
+
+    def _append(self, name: str, records: Iterable[Mapping[str, Any]]) -> None:
+        """Add lines in one write, so that those of several processes stay apart."""
+        lines = "".join(f"{json.dumps(record, sort_keys=True, ensure_ascii=False)}\n" for record in records)
+        if not lines:
+            return
+        target = self.path / name
+        self._make()
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            os.write(descriptor, lines.encode("utf-8", "backslashreplace"))
+        finally:
+            os.close(descriptor)
+
     def write(self, name: str, content: bytes) -> Path:
         """Write a private file below the folder, whole or not at all."""
         target = self.path / name
@@ -102,3 +165,18 @@ class Workdir:
         ignore = self.path / ".gitignore"
         if not ignore.exists():
             ignore.write_text("*\n", "utf-8")
+
+
+def _records(file: Path) -> list[dict[str, Any]]:
+    """The lines of a journal that are records with an instant; others (a torn last one) are left out."""
+    try:
+        lines = file.read_bytes().splitlines()
+    except FileNotFoundError:
+        return []
+    found = []
+    for line in lines:
+        with contextlib.suppress(ValueError, RecursionError):
+            record = json.loads(line)
+            if isinstance(record, dict) and isinstance(record.get("at"), int | float):
+                found.append(record)
+    return found

@@ -6,7 +6,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional
 
 from piquet.host.errors import AgentError
@@ -29,6 +29,7 @@ class Machine:
     Attributes:
         servers: every kind that we know, by name, there or not.
         recalled: the stamp of the last rollback when this process began.
+        logged: what this process has journalled, for whoever asked, where remove takes the journal away.
     """
 
     paths: Paths
@@ -39,6 +40,7 @@ class Machine:
     role: str
     clock: Callable[[], float] = time.time
     recalled: Optional[int] = None
+    logged: List[Dict[str, Any]] = field(default_factory=list)
 
     @property
     def hooked_server(self) -> HookedServer:
@@ -63,7 +65,7 @@ class Machine:
 
     def log(self, verb: str, event: str, **facts: Any) -> None:
         """Journal one thing."""
-        journal.append(self.paths, self.now(), self.role, verb, event, **facts)
+        self.logged.append(journal.append(self.paths, self.now(), self.role, verb, event, **facts))
 
 
 def this_machine(

@@ -17,6 +17,7 @@ from typing import Any, Callable, Dict, Mapping, Optional, Tuple
 from piquet.host.errors import AgentError, PayloadError
 from piquet.host.machine import Machine
 from piquet.host.outcome import Outcome, Request
+from piquet.host.state import journal
 from piquet.protocol.findings import Finding
 from piquet.protocol.verbs import HOST_VERBS
 
@@ -97,6 +98,7 @@ def respond(machine: Machine, request: Request) -> Dict[str, Any]:
     import_module(
         "piquet.host.verbs.status"
     )  # before the work: remove deletes the file that modules come from
+    known = _journal(machine, request)
     outcome = _looked_again(machine, request, carry_out(machine, request))
     response: Dict[str, Any] = {
         "piquet": 1,
@@ -109,6 +111,10 @@ def respond(machine: Machine, request: Request) -> Dict[str, Any]:
         "diff": list(outcome.diff),
         "status": outcome.survey["status"] if outcome.survey else _status(machine),
     }
+    if known is not None:
+        response["journal"] = _journal(machine, request)
+        if not response["journal"]["records"]:  # remove took it away
+            response["journal"] = {**known, "records": [*known["records"], *machine.logged]}
     if outcome.survey:
         response["survey"] = outcome.survey
     if outcome.rehearsal:
@@ -129,6 +135,18 @@ def _looked_again(machine: Machine, request: Request, outcome: Outcome) -> Outco
             "warning", "survey-failed", request.verb, f"The host cannot be surveyed: {error!r}."
         )
         return replace(outcome, findings=(*outcome.findings, finding))
+
+
+def _journal(machine: Machine, request: Request) -> Optional[Dict[str, Any]]:
+    """What happened since the instant that the controller has last heard of, if it keeps that; never an exception."""
+    wanted = request.options.get("journal_since")
+    if wanted is None:
+        return None
+    try:
+        records, is_cut = journal.since(machine.paths, float(wanted))
+    except Exception:  # a journal is worth less than a release
+        return {"records": [], "cut": True}
+    return {"records": records, "cut": is_cut}
 
 
 def _status(machine: Machine) -> Dict[str, Any]:

@@ -49,15 +49,15 @@ class ReportWords:
             campaign: whose zone.
             at: aware.
         """
-        return str(instant_markup(campaign, at, self._pages).striptags())
+        return str(instant_markup(campaign, at, self.pages).striptags())
 
     def window(self, campaign: Campaign, phase: Phase) -> str:
         """From when until when, with a capital: of all phases that touch this one and show the same."""
-        return str(capitalised(window_markup(campaign, phase, self._pages)).striptags())
+        return str(capitalised(window_markup(campaign, phase, self.pages)).striptags())
 
     @property
-    def _pages(self) -> Words:
-        """Ours, whatever a theme calls things."""
+    def pages(self) -> Words:
+        """The words of hours and zones: ours, whatever a theme calls things."""
         return words_of(self.language, Theme())
 
 

@@ -6,16 +6,20 @@ from __future__ import annotations
 import json
 import os
 import time
-from typing import Any, Dict, List
+from pathlib import Path
+from typing import Any, Dict, List, Tuple
 
 from piquet.host.state import documents
+from piquet.host.system import files
 from piquet.host.system.paths import Paths
 
 JOURNAL_MAX_BYTES = 1_000_000
+ANSWER_MAX_RECORDS = 1_000
+"""As many go into one answer, the newest."""
 
 
-def append(paths: Paths, at: float, role: str, verb: str, event: str, **facts: Any) -> None:
-    """Add a record. A full disk must not stop a release, so failures are swallowed.
+def append(paths: Paths, at: float, role: str, verb: str, event: str, **facts: Any) -> Dict[str, Any]:
+    """Add a record, and give it back. A full disk must not stop a release, so failures are swallowed.
 
     Args:
         paths: where the journal is; without /var/lib/piquet (nothing staged, or all removed) nothing is written.
@@ -36,7 +40,8 @@ def append(paths: Paths, at: float, role: str, verb: str, event: str, **facts: A
         finally:
             os.close(descriptor)
     except OSError:
-        return
+        pass
+    return record
 
 
 def _rotate(paths: Paths) -> None:
@@ -47,14 +52,41 @@ def _rotate(paths: Paths) -> None:
 
 def last(paths: Paths, count: int = 20) -> List[Dict[str, Any]]:
     """The newest records, oldest first; a torn last line is skipped."""
+    return _records(paths.journal)[-count:]
+
+
+def since(paths: Paths, at: float) -> Tuple[List[Dict[str, Any]], bool]:
+    """The records that are not older than an instant, oldest first, and whether older ones of them are left out.
+
+    Args:
+        paths: where the journal is.
+        at: epoch seconds; 0 for everything that is kept.
+    """
+    older = paths.journal.with_suffix(".jsonl.1")
+    known = [*_records(older), *_records(paths.journal)]
+    wanted = [record for record in known if _is_since(record, at)]
+    is_rotated = len(wanted) == len(known) and files.exists(older)
+    return wanted[-ANSWER_MAX_RECORDS:], is_rotated or len(wanted) > ANSWER_MAX_RECORDS
+
+
+def _is_since(record: Dict[str, Any], at: float) -> bool:
+    """Whether a record is wanted; one without an instant is."""
+    found = record.get("at")
+    return not isinstance(found, (int, float)) or found >= at
+
+
+def _records(path: Path) -> List[Dict[str, Any]]:
+    """What a file holds; what is no record is skipped."""
     try:
-        lines = paths.journal.read_bytes().splitlines()[-count:]
+        lines = path.read_bytes().splitlines()
     except OSError:
         return []
     records = []
     for line in lines:
         try:
-            records.append(json.loads(line.decode("utf-8")))
+            record = json.loads(line.decode("utf-8"))
         except documents.FAULTS:
             continue
+        if isinstance(record, dict):
+            records.append(record)
     return records
