@@ -184,7 +184,7 @@ _REBUILT = """
 - A rebuild takes that line out, inside of a window too: http then redirects as usual, https goes on showing the strike,
   `status` says `hook-missing`, and that is no stop. `hook`, then `arm` has both again. A site of which no block has its
   place is stopped by a rebuild, as by any other deploy that takes the line out.
-- Whoever deletes our file there stops the site, for good, as with any hook line.
+- Whoever deletes our file there, or the panel's include of it, stops the site, for good, as with any hook line.
 - YunoHost leaves a file that is not as it wrote it, with our line say, and says so; `--force` writes it anew.
 - `unhook` and `remove` delete our file. One of that name that is somebody else's is refused by hook (`place-taken`).
 """

@@ -238,6 +238,20 @@ def test_our_file_deleted_is_a_stop(box: Box, site: Panelled) -> None:
     assert up(box) == {OTHER}
 
 
+def test_a_block_that_lacks_its_place_is_a_stop(box: Box, site: Panelled) -> None:
+    """No rebuild makes one: somebody has taken the include out, although the line in the other block is still there."""
+    box.arm()
+    (place,) = site.places
+    for file in (site.etc / f"conf.d/{SITE}.conf", site.home / "nginx.ssl.conf"):
+        if file.exists():
+            lines = file.read_text().splitlines(True)
+            include = f"include {place.parent}/"
+            file.write_text("".join(line for line in lines if include not in line or "*" not in line))
+    site.load()
+    two_looks(box)
+    assert up(box) == {OTHER}
+
+
 def test_a_place_behind_a_redirect_of_later(box: Box) -> None:
     """What the panel puts before its place is told; hook then puts the line first, once in each block."""
     site = Panelled(box, "HestiaCP")
@@ -282,9 +296,10 @@ def test_the_line_never_comes_in_twice(box: Box) -> None:
     assert box.tree() == before
 
 
-@pytest.mark.parametrize("is_link", [False, True])
-def test_a_file_of_somebody_elses_is_left_alone(box: Box, site: Panelled, is_link: bool) -> None:
+@pytest.mark.parametrize(("title", "is_link"), [("YunoHost", False), ("HestiaCP", True)])
+def test_a_file_of_somebody_elses_is_left_alone(box: Box, title: str, is_link: bool) -> None:
     """Hook refuses, and names it."""
+    site = Panelled(box, title)
     (place,) = site.places
     (place.with_name("theirs") if is_link else place).write_text("# mine\n")
     if is_link:
@@ -297,15 +312,19 @@ def test_a_file_of_somebody_elses_is_left_alone(box: Box, site: Panelled, is_lin
     assert told.subject == str(place) and place.read_text() == "# mine\n" and site.generated() == []
 
 
-@pytest.mark.parametrize("panel", PANELS, ids=[panel.title for panel in PANELS])
-def test_each_panel_is_recognised(still: Box, panel: object) -> None:
+def test_each_panel_is_recognised(still: Box) -> None:
     """By its sign, and named in the survey with its place; nothing where there is none."""
-    survey = still.good("survey").survey
-    assert survey is not None and survey["nginx"]["panels"] == []
-    (known,) = [one for one in PANELS if one == panel]
-    sign = still.paths.at(known.sign)
-    sign.parent.mkdir(parents=True)
-    sign.touch()
-    survey = still.good("survey").survey
+    assert recognised(still) == []
+    for panel in PANELS:
+        sign = still.paths.at(panel.sign)
+        sign.parent.mkdir(parents=True, exist_ok=True)
+        sign.touch()
+        assert recognised(still) == [{**panel.to_json(), "apart": []}]
+        sign.unlink()
+
+
+def recognised(box: Box) -> list[object]:
+    """Panels, as the survey of a box tells them."""
+    survey = box.good("survey").survey
     assert survey is not None
-    assert survey["nginx"]["panels"] == [{**known.to_json(), "apart": []}]
+    return list(survey["nginx"]["panels"])

@@ -66,11 +66,21 @@ def _absent_since(machine: Machine, current: Armed, before: Mapping[str, float])
 
 
 def absent(machine: Machine, current: Armed) -> FrozenSet[str]:
-    """Entries that are not stopped, whose line is in fewer blocks than when the host was armed, and not in some."""
-    blocks = {key: _lasting(found) for key, found in _by_key(machine).items()}
-    fewer = {key for key, found in blocks.items() if len(_hooked(found)) < current.hooks.get(key, 0)}
-    unhooked = {key for key, found in blocks.items() if len(_hooked(found)) < len(found)}
-    return frozenset(fewer & unhooked & current.expected(machine.now()))
+    """Entries that are not stopped, whose line is in fewer blocks than when the host was armed, and not in some.
+
+    Or in no panel's place any more, where it was in one: a rebuild does not take it out of there.
+    """
+    blocks = _by_key(machine)
+    lost = current.kept - kept_keys(machine) & frozenset(blocks)
+    found = {key: blocks[key] if key in lost else _lasting(blocks[key]) for key in blocks}
+    fewer = {key for key in found if len(_hooked(found[key])) < current.hooks.get(key, 0)}
+    return frozenset((fewer | lost) & _with_unhooked(found) & current.expected(machine.now()))
+
+
+def kept_keys(machine: Machine) -> FrozenSet[str]:
+    """Entries with a line in a panel's place."""
+    blocks = _by_key(machine)
+    return frozenset(key for key in blocks if any(block.kept_in for block in _hooked(blocks[key])))
 
 
 def unhooked_keys(machine: Machine) -> FrozenSet[str]:
@@ -78,7 +88,7 @@ def unhooked_keys(machine: Machine) -> FrozenSet[str]:
     late = {name for block in late_blocks(machine) for name in block.names}
     staged = manifest.staged(machine.paths)
     keys = {entry.key for entry in _hooked_entries(machine, staged) if entry.name in late}
-    return frozenset(k for k, found in _by_key(machine).items() if len(_hooked(found)) < len(found)) | keys
+    return _with_unhooked(_by_key(machine)) | keys
 
 
 def lines(machine: Machine) -> Dict[str, int]:
@@ -102,6 +112,11 @@ def _by_key(machine: Machine) -> Dict[str, List[HookedBlock]]:
         for name in (name for name in block.names if name in keys):
             found.setdefault(keys[name], []).append(block)
     return found
+
+
+def _with_unhooked(blocks: Mapping[str, List[HookedBlock]]) -> FrozenSet[str]:
+    """Keys with a block that has no line."""
+    return frozenset(key for key, found in blocks.items() if len(_hooked(found)) < len(found))
 
 
 def _lasting(blocks: List[HookedBlock]) -> List[HookedBlock]:

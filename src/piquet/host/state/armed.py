@@ -33,6 +33,7 @@ class Armed:
         phases: of this host.
         watch: stamps of the files that carry the hook, to notice cheaply when one changes.
         hooks: how many server blocks with our line serve an entry, by key; none where no line is needed.
+        kept: keys of entries with a line in a panel's place, which outlives a rebuild of what stands around it.
         unhooked: those of the stopped entries whose line was taken out.
         named: those of the stopped entries that the verb `stop` was told by name.
         unwatched_at: when somebody stopped our units by hand, None while they run; the token has it alone.
@@ -55,6 +56,7 @@ class Armed:
     unwatched_at: Optional[float] = None
     arming: str = ""
     changed_ns: Optional[int] = None
+    kept: FrozenSet[str] = frozenset()
 
     @property
     def end(self) -> int:
@@ -94,6 +96,7 @@ class Armed:
             "phases": [vars(phase) for phase in self.phases],
             "watch": dict(self.watch),
             "hooks": dict(self.hooks),
+            "kept": sorted(self.kept),
             "unhooked": sorted(self.unhooked),
             "named": sorted(self.named),
             "token": {"arming": self.arming, "changed_ns": self.changed_ns},
@@ -123,6 +126,7 @@ def from_json(document: Mapping[str, Any]) -> Armed:
             frozenset(documents.key(name) for name in document.get("named", ())),
             arming=documents.text(token["arming"]),
             changed_ns=documents.count_or_none(token["changed_ns"]),
+            kept=frozenset(documents.key(name) for name in document.get("kept", ())),
         )
     except documents.FAULTS as error:
         raise StateError(f"armed.json cannot be used: {error!r}.") from error
@@ -213,8 +217,22 @@ def begin(
     boot_id: str,
     watch: Mapping[str, Any],
     hooks: Mapping[str, int],
+    kept: FrozenSet[str] = frozenset(),
 ) -> Armed:
     """A new armed state, before any flag is up."""
     ends = manifest.ends()
     phases, arming = manifest.phases, token_file.new_arming()
-    return Armed(digest, manifest.campaign, at, boot_id, False, {}, ends, phases, watch, hooks, arming=arming)
+    return Armed(
+        digest,
+        manifest.campaign,
+        at,
+        boot_id,
+        False,
+        {},
+        ends,
+        phases,
+        watch,
+        hooks,
+        arming=arming,
+        kept=kept,
+    )

@@ -116,8 +116,8 @@ def _arm(machine: Machine, verb: str, digest: str) -> List[Finding]:
     staged = manifest.staged(machine.paths)
     if staged is None:
         return [Finding("error", "not-staged", ETC, "Nothing is staged here.")]
-    watch, hooks = _watch(machine), hook_watch.lines(machine)
-    new = armed.begin(staged, digest, machine.now(), this_boot(machine), watch, hooks)
+    watch, hooks, kept = _watch(machine), hook_watch.lines(machine), hook_watch.kept_keys(machine)
+    new = armed.begin(staged, digest, machine.now(), this_boot(machine), watch, hooks, kept)
     try:
         store.forget_stop(machine.paths)
         files.remove(machine.paths.boundaries)
