@@ -2,7 +2,7 @@
 """A private root in which a real server runs with production paths, under a clock that the test holds still.
 
 The server is started in a mount and PID namespace of its own, changed into a folder that looks like a host:
-`/usr` is the machine's, or that of an image of another Debian release (`system`), but for `/usr/local/lib`; `/etc`,
+`/usr` is the machine's, or that of an image of another Debian release (`system`), but for `/usr/local`; `/etc`,
 `/var`, `/run` and `/srv` are plain folders below `Box.root`. So `/etc/piquet`, `/var/lib/piquet` and `/run/piquet` hold
 the very bytes that a host would get, the test reads and writes them from outside as ordinary files, and nothing of the
 machine is touched. All processes of a box end with the one that was started, also when the test is killed.
@@ -27,7 +27,7 @@ from pathlib import Path
 from testbed.image import ready_image
 
 ADDRESS = "127.0.0.1"
-_LOCAL = "/usr/local/lib"
+_LOCAL = "/usr/local"
 """A folder of the box's own below `/usr`: what is ours there is not the machine's."""
 _ENTER = f"""
 root=$1 system=$2; shift 2
@@ -141,6 +141,10 @@ class Box:
             yield
         finally:
             _end(process)
+
+    def entering(self, argv: Sequence[str]) -> list[str]:
+        """The command line that runs a command in the box, on the machine's clock; its end ends all that it started."""
+        return self._argv(argv, on_its_clock=False)
 
     def _argv(self, argv: Sequence[str], *, on_its_clock: bool = True) -> list[str]:
         environment = ["TZ=UTC", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"]

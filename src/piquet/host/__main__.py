@@ -9,6 +9,7 @@ stop SITE · rollback · remove`. Exit code 0 if all is well.
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import signal
@@ -27,6 +28,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
     options = _parser().parse_args(arguments)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a lost connection must not stop a verb half-way
     os.umask(0o022)
+    gc.disable()  # it ends soon, and looking at thousands of sites again and again is a fifth of its time
     if options.request:
         return _answer_request()
     if options.verb is None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import stat
 from dataclasses import dataclass
@@ -53,13 +54,13 @@ class Manifest:
         """Its name."""
         return str(self.document["campaign"])
 
-    @property
+    @functools.cached_property
     def phases(self) -> Tuple[StagedPhase, ...]:
         """By number."""
         found = (StagedPhase(p["number"], p["mode"], p["start"], p["end"]) for p in self.document["phases"])
         return tuple(sorted(found, key=lambda p: p.number))
 
-    @property
+    @functools.cached_property
     def entries(self) -> Tuple[StagedEntry, ...]:
         """Selected names of this host."""
         return tuple(
@@ -133,8 +134,21 @@ def last_loaded_first(names: Iterable[str]) -> Tuple[str, ...]:
 
 def staged(paths: Paths) -> Optional[Manifest]:
     """The manifest that was staged, if it can be read."""
-    document = store.read_or_none(paths.manifest)
-    return Manifest(document) if document and _is_usable(document) else None
+    try:
+        return _usable(paths.manifest.read_bytes())
+    except OSError:
+        return None
+
+
+@functools.lru_cache(maxsize=2)
+def _usable(data: bytes) -> Optional[Manifest]:
+    """The same bytes say the same: a verb reads them many times, and they may be of thousands of sites."""
+    try:
+        document = documents.parse_document(data)
+    except documents.FAULTS:
+        return None
+    found = Manifest(document)
+    return found if _is_usable(found) else None
 
 
 def is_planned(paths: Paths, digest: str) -> bool:
@@ -154,9 +168,8 @@ def are_units_touched(paths: Paths, found: Manifest, digest: str, owns: Callable
         return True
 
 
-def _is_usable(document: Mapping[str, Any]) -> bool:
+def _is_usable(found: Manifest) -> bool:
     """Whether every verb can work with it, whatever a disk error has made of it."""
-    found = Manifest(document)
     try:
         documents.text(found.campaign), documents.text(found.scheduler)
         ends = {phase.number: documents.epoch_seconds(phase.end) for phase in found.phases}
@@ -166,7 +179,7 @@ def _is_usable(document: Mapping[str, Any]) -> bool:
             _require_entry(entry, ends)
         for record in found.files:
             _require_file(record)
-        if not isinstance(document.get("variants", {}), (dict, type(None))):
+        if not isinstance(found.document.get("variants", {}), (dict, type(None))):
             return False
         return bool(ends) and all(documents.text(name) for name in found.providers)
     except documents.FAULTS:
@@ -211,15 +224,15 @@ def change_for(paths: Paths, record: Mapping[str, Any], data: bytes, digest: str
 
 def not_intact(paths: Paths, digest: str) -> List[Finding]:
     """Why what lies on this host is not what was staged: digest → plan → manifest → each file."""
-    document = store.read_or_none(paths.manifest)
+    found = staged(paths)
     plan = store.read_or_none(paths.plan)
-    if document is None or plan is None or not _is_usable(document):
+    if found is None or plan is None:
         return [_fault(places.ETC, "Manifest or plan is missing or cannot be read.")]
     if files.sha256(paths.plan.read_bytes()) != digest:
         return [_fault(f"{places.ETC}/plan.json", "It is not the plan with this digest.")]
-    if _promised(plan, document) != files.sha256(paths.manifest.read_bytes()):
+    if _promised(plan, found.document) != files.sha256(paths.manifest.read_bytes()):
         return [_fault(f"{places.ETC}/manifest.json", "It is not the manifest that the plan promises.")]
-    records = Manifest(document).files
+    records = found.files
     return [_fault(str(r["path"]), reason) for r in records for reason in _faults_of(paths, r, digest)]
 
 

@@ -13,16 +13,34 @@ Source: certbot's reverter.py for register-before-write and recovery at start.
 from __future__ import annotations
 
 import base64
+import contextlib
 import os
 import stat
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence
+from typing import Any, Callable, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence
 
 from piquet.host.state import store
 from piquet.host.system import files
 from piquet.host.system.files import FILE, GONE, LINK, Change
 from piquet.host.system.paths import Paths
 from piquet.protocol.findings import Finding
+
+
+class _Step(NamedTuple):
+    """A path, what it was, and how to recognise that it still is what we made of it."""
+
+    path: Path
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+
+    @property
+    def as_before(self) -> Change:
+        """What makes it again what it was."""
+        data = base64.b64decode(self.before.get("data", ""))
+        return Change(
+            self.path, self.before["kind"], data, self.before.get("mode"), self.before.get("target", "")
+        )
+
 
 Merge = Callable[[Path, bytes], Optional[bytes]]
 FOLDER_MODES = {"checkpoint": 0o700}
@@ -69,8 +87,7 @@ def make_changes(paths: Paths, verb: str, changes: Sequence[Change], servers: It
     store.write_state(paths.checkpoint, register)
     for folder in new_folders:
         files.make_folder(folder, paths.folder_mode(folder))
-    for change in changes:
-        files.perform(change)
+    files.make_all(changes)
     _sync({change.path.parent for change in changes})
 
 
@@ -91,12 +108,17 @@ def put_back(paths: Paths, merge: Optional[Merge] = None) -> List[Finding]:
         What could not be put back, or was left as its owner wrote it since.
     """
     register = store.read_state(paths.checkpoint) or {"steps": [], "folders": []}
-    findings = []
-    for step in reversed(register["steps"]):
-        finding = _restore(Path(step["path"]), step["before"], step["after"], merge)
-        findings += [finding] if finding else []
+    steps = [_Step(Path(step["path"]), step["before"], step["after"]) for step in reversed(register["steps"])]
+    findings: List[Finding] = []
+    ours = [step for step in steps if _is_to_be_put_back(step, merge, findings)]
+    is_ready = _is_written_beside(ours)
+    for step in ours:
+        try:
+            _put_back(step, is_ready)
+        except OSError as error:
+            findings.append(_not_restored(step.path, error))
     files.remove_empty(Path(folder) for folder in register["folders"])
-    _sync({Path(step["path"]).parent for step in register["steps"]})
+    _sync({step.path.parent for step in steps})
     return findings
 
 
@@ -127,7 +149,8 @@ def _after(change: Change) -> Dict[str, Any]:
     return {"kind": change.kind, "content": content}
 
 
-def _is_after(path: Path, after: Dict[str, Any]) -> bool:
+def _is_after(step: _Step) -> bool:
+    path, after = step.path, step.after
     if after["kind"] == FILE:
         return (
             path.is_file() and not path.is_symlink() and files.sha256(path.read_bytes()) == after["content"]
@@ -135,31 +158,47 @@ def _is_after(path: Path, after: Dict[str, Any]) -> bool:
     return files.is_done(Change(path, after["kind"], target=after["content"]))
 
 
-def _is_before(path: Path, before: Dict[str, Any]) -> bool:
-    data = base64.b64decode(before.get("data", ""))
-    return files.is_done(Change(path, before["kind"], data, before.get("mode"), before.get("target", "")))
-
-
-def _restore(
-    path: Path, before: Dict[str, Any], after: Dict[str, Any], merge: Optional[Merge]
-) -> Optional[Finding]:
-    """Put one path back; a finding if somebody else has changed it or it cannot be written."""
+def _is_to_be_put_back(step: _Step, merge: Optional[Merge], findings: List[Finding]) -> bool:
+    """Whether a path is as we made it; what its owner made of it since is kept here, without our part."""
     try:
-        files.remove(files.temporary(path))
-        if _is_before(path, before):
-            return None
-        if _is_after(path, after):
-            _put_back(path, before)
-            return None
-        return _keep(path, merge)
+        files.remove(files.temporary(step.path))
+        if files.is_done(step.as_before):
+            return False
+        if _is_after(step):
+            return True
+        findings.append(_keep(step.path, merge))
     except OSError as error:
-        return Finding("error", "not-restored", str(path), "It could not be put back.", got=str(error))
+        findings.append(_not_restored(step.path, error))
+    return False
 
 
-def _put_back(path: Path, before: Dict[str, Any]) -> None:
-    data = base64.b64decode(before.get("data", ""))
-    files.perform(Change(path, before["kind"], data, before.get("mode"), before.get("target", "")))
-    if before["kind"] == FILE:
+def _not_restored(path: Path, error: OSError) -> Finding:
+    return Finding("error", "not-restored", str(path), "It could not be put back.", got=str(error))
+
+
+def _is_written_beside(steps: Sequence[_Step]) -> bool:
+    """Write all that was there beside its path; False if there is no space for all of it at once, say."""
+    written = [step.as_before for step in steps if step.before["kind"] == FILE]
+    try:
+        for change in written:
+            files.write_temporary(change)
+        files.sync_temporaries(change.path for change in written)
+        return True
+    except OSError:
+        for change in written:
+            with contextlib.suppress(OSError):
+                files.remove(files.temporary(change.path))
+        return False
+
+
+def _put_back(step: _Step, is_ready: bool) -> None:
+    """Let one path be what it was, which was written beside it or is written now."""
+    if is_ready:
+        files.perform(step.as_before)
+    else:
+        files.make_all([step.as_before])
+    if step.before["kind"] == FILE:
+        path, before = step.path, step.before
         if (path.stat().st_uid, path.stat().st_gid) != tuple(before["owner"]):
             os.chown(str(path), *before["owner"], follow_symlinks=False)
         os.utime(str(path), ns=(before["times"][0], before["times"][1]), follow_symlinks=False)

@@ -74,7 +74,7 @@ def _insertions(machine: Machine, surveyed: Mapping[str, str]) -> Tuple[List[Cha
     configuration = server.configuration()
     findings = list(configuration.findings)
     unhooked = {block.file for block in server.blocks() if block.hooked is None or block.is_late}
-    changes = []
+    changes: Dict[Change, None] = {}  # in their order, a file of ours that several bring once
     for path in sorted(unhooked & set(configuration.contexts)):
         if str(path) not in surveyed:
             message = "It has come since the survey and was left alone."
@@ -83,14 +83,14 @@ def _insertions(machine: Machine, surveyed: Mapping[str, str]) -> Tuple[List[Cha
             )
             continue
         made, found = _insertion(server, path, surveyed[str(path)])
-        changes += [change for change in made if change not in changes]
+        changes.update(dict.fromkeys(made))
         findings += found
     read = {str(path) for path in configuration.files}
     gone = [name for name in surveyed if name not in read]
     findings += [
         Finding("warning", "file-gone", name, f"{server.name} does not read it any more.") for name in gone
     ]
-    return changes, findings
+    return list(changes), findings
 
 
 def _insertion(server: HookedServer, path: Path, digest: str) -> Tuple[List[Change], List[Finding]]:
@@ -197,8 +197,11 @@ def _list_change(machine: Machine, verb: str, changes: List[Change]) -> Change:
     if verb == "unhook":
         return Change(machine.paths.hooks, files.GONE)
     record: Dict[str, Any] = store.hooked(machine.paths)
+    read = machine.hooked_server.configuration().files
     for change in changes:
-        text = change.path.read_bytes() if files.exists(change.path) else b""
+        text = read.get(change.path)
+        if text is None:
+            text = change.path.read_bytes() if files.exists(change.path) else b""
         record["files"][str(change.path)] = {
             "before": files.sha256(machine.hooked_server.without_hook(text)),
             "after": files.sha256(change.data),

@@ -30,8 +30,9 @@ def run(machine: Machine, request: Request) -> Outcome:
         changes = outcome.pending([*hooked_files.removals(machine), *_deletions(machine), *_agent(machine)])
         shown = outcome.texts_before_and_after(changes) if request.wants_diff else ()
         return Outcome(bool(changes), f"{len(changes)} files would be taken back.", diff=shown)
-    was_there = bool(leftovers(machine))
+    places = any(files.exists(path) for path in _places(machine))
     findings = list(stop_now.stop_now(machine, request.verb).findings)
+    was_there = places or bool(leftovers(machine))  # files are read when the flags are down
     for schedule in machine.schedules.values():
         schedule.stop()
     with locked(machine.paths):
@@ -61,8 +62,14 @@ def _sentence(machine: Machine, was_there: bool, is_left: bool, kept: Sequence[s
 
 def leftovers(machine: Machine) -> List[Path]:
     """All of ours that is on this machine."""
+    own = [change.path for change in _deletions(machine)] + _places(machine)
+    return sorted({path for path in own if files.exists(path)} | hooked_files.hooked_files(machine))
+
+
+def _places(machine: Machine) -> List[Path]:
+    """Folders and files of ours that are known without reading anything."""
     paths = machine.paths
-    own = [change.path for change in _deletions(machine)] + [
+    return [
         paths.etc,
         paths.lib,
         paths.run,
@@ -72,7 +79,6 @@ def leftovers(machine: Machine) -> List[Path]:
         paths.agent,
         paths.timer_stamp,
     ]
-    return sorted({path for path in own if files.exists(path)} | hooked_files.hooked_files(machine))
 
 
 def _deletions(machine: Machine) -> List[Change]:

@@ -11,6 +11,7 @@ Source: nginx documentation, core module, `include`; ngx_http_core_module, `list
 from __future__ import annotations
 
 import fnmatch
+import functools
 import glob
 import os
 import re
@@ -37,6 +38,7 @@ _OWN = re.compile(
 )
 """Directives that take the place of ours, or ours theirs, in the block where they stand."""
 _TELLING = frozenset({"add_header", "more_set_headers"})
+_SETTING = frozenset({"more_set_headers", "more_clear_headers"})
 _TO_CACHES = re.compile(r"(?:[a-z-]+-)?cache-control|surrogate-control|edge-control|x-accel-expires")
 """Headers, in lower case, by which caches are told how long to keep an answer."""
 _OURS = (
@@ -146,6 +148,7 @@ class Configuration(HookedFiles):
         http: directives of http, without server blocks, with the file that each came from.
         includes: globs included at http level, made absolute.
         inner: directives inside server blocks (any depth) as (name, arguments), for the caches.
+        parsed: what each file says, by real path.
         own: directives of server blocks that decide what ours can do there, with `server` or `location` in front;
             of those that set headers only what tells caches to keep answers: `server add_header:cache-control`.
     """
@@ -155,11 +158,23 @@ class Configuration(HookedFiles):
     http: List[Tuple[Path, Directive]] = field(default_factory=list)
     includes: List[str] = field(default_factory=list)
     inner: Dict[str, List[Tuple[str, ...]]] = field(default_factory=dict)
+    parsed: Dict[Path, Tuple[Directive, ...]] = field(default_factory=dict)
     own: Set[str] = field(default_factory=set)
+
+    def known(self) -> Parsed:
+        """What a later reading need not parse again."""
+        return {path: (self.files[path], said) for path, said in self.parsed.items() if path in self.files}
+
+
+Parsed = Dict[Path, Tuple[bytes, Tuple[Directive, ...]]]
+"""What files held, by real path, and what that says."""
 
 
 def read_configuration(
-    conf: Path, include: str = hook_line.INCLUDE, there: Tuple[Panel, ...] = ()
+    conf: Path,
+    include: str = hook_line.INCLUDE,
+    there: Tuple[Panel, ...] = (),
+    known: Optional[Parsed] = None,
 ) -> Configuration:
     """Read nginx.conf and all that it includes; faults become findings, reading goes on.
 
@@ -167,8 +182,9 @@ def read_configuration(
         conf: nginx.conf.
         include: of the hook line.
         there: panels of this machine.
+        known: of an earlier reading, emptied here: every file is read, and only those with other bytes are parsed.
     """
-    reader = _Reader(conf, include, there)
+    reader = _Reader(conf, include, there, {} if known is None else known)
     reader.file(conf, "main")
     reader.configuration.blocks = _sharing_sockets(reader.configuration.blocks)
     return reader.configuration
@@ -177,12 +193,13 @@ def read_configuration(
 class _Reader:
     """Follows includes and remembers every parsed file."""
 
-    def __init__(self, conf: Path, include: str, there: Tuple[Panel, ...]) -> None:
+    def __init__(self, conf: Path, include: str, there: Tuple[Panel, ...], known: Parsed) -> None:
         self.folder = conf.parent
         self.panels = there
         self.include = include
+        self.known = known
         self.configuration = Configuration()
-        self.parsed: Dict[Path, Tuple[Directive, ...]] = {}
+        self.parsed = self.configuration.parsed
         self.visited: Set[Tuple[Path, str]] = set()
         self.began_in: Dict[Path, str] = {}
 
@@ -201,7 +218,8 @@ class _Reader:
             try:
                 text = real.read_bytes()
                 self.configuration.files[real] = text
-                self.parsed[real] = parse_directives(text)
+                before, said = self.known.pop(real, (None, ()))
+                self.parsed[real] = said if before == text else parse_directives(text)
             except (OSError, ConfigSyntaxError) as error:
                 message = "This part of nginx's configuration cannot be read."
                 self.configuration.findings.append(
@@ -333,8 +351,16 @@ class _Reader:
                 self.note(directive.children, "location")
 
 
+@functools.lru_cache(maxsize=None)
+def _may_decide(name: str) -> bool:
+    """Whether a directive of this name may be one of those; there are few names and many directives."""
+    return bool(name in _TELLING or name in _SETTING or _OWN.match(name))
+
+
 def own_words(directive: Directive, level: str) -> Set[str]:
     """The directive as the survey names it, if it decides what ours can do there."""
+    if not _may_decide(directive.name):
+        return set()
     match = _OWN.match(directive.name)
     is_off = directive.arguments in (("off",), ("0",))
     ours = {f"{level} more_headers:{name}" for name in _of_ours(directive)}
@@ -347,7 +373,7 @@ def own_words(directive: Directive, level: str) -> Set[str]:
 
 def _of_ours(directive: Directive) -> Iterator[str]:
     """Names, in lower case, of headers of our answers that a headers-more of the owner's sets or clears."""
-    if directive.name in ("more_set_headers", "more_clear_headers"):
+    if directive.name in _SETTING:
         said = [word.partition(":")[0].strip().lower() for word in directive.arguments]
         yield from (name for name in _OURS if any(fnmatch.fnmatchcase(name, word) for word in said))
 

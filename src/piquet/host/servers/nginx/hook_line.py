@@ -15,9 +15,9 @@ from __future__ import annotations
 
 import functools
 import re
-from typing import Collection, Tuple
+from typing import Collection, Optional, Tuple
 
-from piquet.host.servers.nginx.tokens import ServerBlock, server_blocks
+from piquet.host.servers.nginx.tokens import Directive, ServerBlock, parse_directives, servers_in
 from piquet.host.system.paths import Paths
 from piquet.protocol.places import HOOK_MARK
 
@@ -29,7 +29,11 @@ class RemainsError(ValueError):
 
 
 def insert_hook(
-    text: bytes, context: str = "main", include: str = INCLUDE, elsewhere: Collection[str] = ()
+    text: bytes,
+    context: str = "main",
+    include: str = INCLUDE,
+    elsewhere: Collection[str] = (),
+    said: Optional[Tuple[Directive, ...]] = None,
 ) -> bytes:
     """Put the line into every server block of http that has none.
 
@@ -38,18 +42,19 @@ def insert_hook(
         context: `main` for nginx.conf, `http` for a file included inside http.
         include: the glob.
         elsewhere: includes that bring the line in from another file; a block with one of them needs no other.
+        said: what the text says, where it was parsed already.
 
     Raises:
         ConfigSyntaxError: the text cannot be read.
         RemainsError: remains of a hook are in the text, so that removal would take out too much.
     """
-    blocks = server_blocks(text, context)
+    blocks = tuple(servers_in(parse_directives(text) if said is None else said, context))
     if len(_removal(include).findall(text)) != sum(is_ours(text, block, include) for block in blocks):
         raise RemainsError("our line stands where no server block begins")
-    places = [block.body for block in blocks if not is_included(block, include, elsewhere)]
-    for place in sorted(places, reverse=True):
-        text = text[:place] + _addition(text, place, include) + text[place:]
-    return text
+    places = sorted(block.body for block in blocks if not is_included(block, include, elsewhere))
+    pieces = [text[start:end] for start, end in zip([0, *places], [*places, len(text)])]
+    additions = [_addition(text, place, include) for place in places]
+    return b"".join(piece for pair in zip(pieces, [*additions, b""]) for piece in pair)
 
 
 def insert_first(

@@ -68,6 +68,7 @@ class Nginx(HookedServer):
         """Nothing is read yet."""
         super().__init__(platform, paths)
         self._read: Optional[Configuration] = None
+        self._known: nginx_config.Parsed = {}
         self._files: Optional[Dict[Path, List[Block]]] = None
         self._kept: Optional[Dict[Path, bool]] = None
         self._version: Optional[str] = None
@@ -94,13 +95,14 @@ class Nginx(HookedServer):
     def configuration(self) -> Configuration:
         """The files as they are; read once until `forget`."""
         if self._read is None:
-            there = nginx_panels.panels_of(self.paths)
-            self._read = nginx_config.read_configuration(self.conf, self.paths.hook_include, there)
+            there, include = nginx_panels.panels_of(self.paths), self.paths.hook_include
+            self._read = nginx_config.read_configuration(self.conf, include, there, self._known)
         return self._read
 
     def forget(self) -> None:
         """Files have changed."""
         super().forget()
+        self._known = self._read.known() if self._read else self._known
         self._read = self._files = self._kept = None
 
     def blocks(self) -> Sequence[Block]:
@@ -116,14 +118,15 @@ class Nginx(HookedServer):
         """The line in every server block that has none; lines that something stands before are put first again."""
         blocks = self._blocks_of(file)
         is_late = any(block.is_late and not block.via for block in blocks)
-        put = hook_line.insert_first if is_late else hook_line.insert_hook
         configuration, kept = self.configuration(), self._is_kept()
+        text, context = configuration.files[file], configuration.contexts[file]
         elsewhere = {block.via for block in blocks if block.via and block.hooked == "owner"}
         elsewhere |= {block.place.glob for block in blocks if block.place and kept[block.place.file]}
         try:
-            return put(
-                configuration.files[file], configuration.contexts[file], self.paths.hook_include, elsewhere
-            )
+            if is_late:
+                return hook_line.insert_first(text, context, self.paths.hook_include, elsewhere)
+            said = configuration.parsed[file]
+            return hook_line.insert_hook(text, context, self.paths.hook_include, elsewhere, said)
         except (
             ConfigSyntaxError,
             hook_line.RemainsError,

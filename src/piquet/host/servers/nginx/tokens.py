@@ -15,11 +15,16 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from typing import Iterator, List, NamedTuple, Optional, Tuple
 
-_BLANK = re.compile(rb"(?:[ \t\r\n]+|#[^\n]*)*")
-_WORD = re.compile(
-    rb'"(?:\\.|[^"\\])*"' rb"|'(?:\\.|[^'\\])*'" rb"|[;{}]" rb"|(?![\"'])(?:\\.|\$\{+|[^ \t\r\n;{\\])+",
+_NEXT = re.compile(
+    rb"(?:[ \t\r\n]+|#[^\n]*)*"
+    rb"(?:([;{}])"
+    rb"|((?![;{}\"'])(?:\\.|\$\{+|[^ \t\r\n;{\\])+)"
+    rb'|("(?:\\.|[^"\\])*"'
+    rb"|'(?:\\.|[^'\\])*'))?",
     re.DOTALL,
 )
+"""What is skipped, then one of `;{}`, a bare word or a quoted one; none of them at the end or where no quote ends."""
+_SIGN, _BARE = 1, 2
 _LUA = re.compile(
     rb"--\[(?P<comment>=*)\[|--[^\n]*|\[(?P<long>=*)\[" rb'|"(?:\\.|[^"\\])*"' rb"|'(?:\\.|[^'\\])*'|[{}]",
     re.DOTALL,
@@ -37,8 +42,7 @@ class ConfigSyntaxError(Exception):
         self.line = line
 
 
-@dataclass(frozen=True)
-class Directive:
+class Directive(NamedTuple):
     """One directive, with the bytes it stands on.
 
     Attributes:
@@ -117,6 +121,7 @@ class _Parser:
         self.words: List[str] = []
         self.start = 0
         self.stack: List[_Open] = [_Open([], 0, 0, [])]
+        self._signs = {b";": self._close_simple, b"{": self._open_block, b"}": self._close_block}
 
     def line(self, offset: int) -> int:
         """1-based line of an offset."""
@@ -124,31 +129,26 @@ class _Parser:
 
     def run(self) -> Tuple[Directive, ...]:
         """Read words until the end."""
+        text, signs, following = self.text, self._signs, _NEXT.match
         while True:
-            blank = _BLANK.match(self.text, self.at)
-            self.at = blank.end() if blank else self.at
-            if self.at >= len(self.text):
-                return self._finish()
-            match = _WORD.match(self.text, self.at)
-            if match is None:
-                raise ConfigSyntaxError("a quoted word does not end", self.line(self.at))
-            self._take(match)
-
-    def _take(self, match: re.Match[bytes]) -> None:
-        """Handle one word or one of `;{}`."""
-        word, start = match.group(), match.start()
-        self.at = match.end()
-        if word == b";":
-            self._close_simple(start)
-        elif word == b"{":
-            self._open_block(start)
-        elif word[:1] == b"}":
-            self.at = start + 1
-            self._close_block(start)
-        else:
+            match = following(text, self.at)
+            kind = match.lastindex if match else None
+            if match is None or kind is None:
+                return self._end(match.end() if match else self.at)
+            self.at = match.end()
+            if kind == _SIGN:
+                signs[match.group(_SIGN)](match.start(_SIGN))
+                continue
             if not self.words:
-                self.start = start
-            self.words.append(_plain(word))
+                self.start = match.start(kind)
+            word = match.group(kind)
+            is_plain = kind == _BARE and b"\\" not in word
+            self.words.append(word.decode("utf-8", "surrogateescape") if is_plain else _plain(word))
+
+    def _end(self, at: int) -> Tuple[Directive, ...]:
+        if at < len(self.text):
+            raise ConfigSyntaxError("a quoted word does not end", self.line(at))
+        return self._finish()
 
     def _close_simple(self, start: int) -> None:
         if not self.words:
