@@ -173,7 +173,8 @@ and plan warn (`panel-rebuilds`), and name the place for the line of `piquet hoo
 since no virtual host is touched there. Nor does nginx by Lua.
 
 Not run with a panel itself: stand-ins write server blocks with the includes of the panels' own templates, in their
-order (`tests/host/test_panels.py`).
+order (`tests/host/test_panels.py`). That the line does behind all else of a block what it does as the first is asked
+in the corpus (`panel`).
 
 | panel | known by | the owner's place in nginx | what writes the blocks anew | who puts the line there |
 |---|---|---|---|---|"""
