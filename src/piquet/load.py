@@ -13,6 +13,12 @@ from piquet.campaign.document import read_document
 from piquet.campaign.folder import Folder, read_text
 from piquet.campaign.model import Campaign
 from piquet.campaign.parse import not_usable, parse_and_judge
+from piquet.campaign.withdrawals import (
+    MAX_WITHDRAWALS_BYTES,
+    WITHDRAWALS_FILE,
+    WithdrawalList,
+    read_withdrawals,
+)
 from piquet.errors import CampaignError, Problem
 from piquet.pages.campaign_folder import Beside
 from piquet.pages.source import PageSource
@@ -50,10 +56,25 @@ def load_campaign(path: Path) -> LoadedCampaign:
     beside = Beside(document, Folder(path.parent))
     campaign, found = parse_and_judge(document, beside.consent())
     pages, theme, roles = tuple(beside.pages()), beside.theme(), tuple(beside.roles())
-    if campaign is None or beside.problems:
-        raise not_usable(str(path), dict.fromkeys([*found, *beside.problems]))
+    withdrawals = withdrawals_of(path)
+    if campaign is None or beside.problems or withdrawals.problems:
+        raise not_usable(str(path), dict.fromkeys([*found, *beside.problems, *withdrawals.problems]))
+    sites = replace(campaign.sites, withdrawn=tuple(sorted(withdrawals.sites)))
+    campaign = replace(campaign, sites=sites)
     illustrated = frozenset(page.phase for page in pages if page.pictures)
     return LoadedCampaign(replace(campaign, theme=theme, illustrated=illustrated), pages, path, roles)
+
+
+def withdrawals_of(path: Path) -> WithdrawalList:
+    """Who withdrew, by the list beside a campaign file; nobody, where there is none.
+
+    Raises:
+        CampaignError: there is one that cannot be read.
+    """
+    file = path.parent / WITHDRAWALS_FILE
+    if not file.exists():
+        return WithdrawalList()
+    return read_withdrawals(read_text(file, WITHDRAWALS_FILE, MAX_WITHDRAWALS_BYTES), WITHDRAWALS_FILE)
 
 
 def bypass_secret(path: Path) -> str:

@@ -79,6 +79,10 @@ def test_one_site_is_stopped_by_its_name(staged: Place) -> None:
     assert done.returncode == 0, done.stderr
     assert "Stop: 3 ok" in done.stdout and "stop on web2" in done.stdout
     assert staged.asked("web1")[-1]["site"] == "a.example"
+    withdrawn = run(staged, "consent", "a.example", "out")
+    assert withdrawn.returncode == 0, withdrawn.stderr
+    assert "Stop: 3 ok" in withdrawn.stdout and "every later plan leaves it out" in withdrawn.stderr
+    assert staged.asked("web1")[-1]["site"] == "a.example"
     unknown = run(staged, "stop", "aa.example")
     assert unknown.returncode != 0
     assert "no host that answered shows aa.example" in unknown.stdout

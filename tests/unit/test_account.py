@@ -114,6 +114,7 @@ def kept(name: str = "web1", site: str = "a.example.org", **changes: Any) -> Kep
     values: dict[str, Any] = {
         "plan": make_plan(wanted, fleet, AT, SERVERS),
         "unsurveyed": (),
+        "withdrawals": {},
         "plans": {DIGEST: document},
         "statuses": {name: told(END + 60)},
         "journals": {name: [ARMED, SHOWN, stop, record(START + 120, site), *OVER]},
@@ -145,7 +146,8 @@ def test_the_account_of_two_hosts() -> None:
     text = re.sub(r"<[^>]*>", " ", page(kept()))
     for said in (
         "2026-12-17 00:00:00.2 (+0.2 s)", "Never answered this controller: web2.", "Nobody has run piquet verify here",
-        "None is kept here: nobody has run", "The campaign records no decision.", "Withdrawals of consent after",
+        "None is kept here: nobody has run", "The campaign records no decision.",
+        "No withdrawal of consent is recorded.",
         "arm ok web1 dddddddddddd", "by its name (stop)",
     ):  # fmt: skip
         assert said in re.sub(r"\s+", " ", text)

@@ -67,6 +67,31 @@ def read_consent(text: str, file: str) -> ConsentList:
     return read
 
 
+def with_answer(text: str, site: str, answer: ConsentAnswer) -> str:
+    """A list with the answer of one site changed or added; everything else in it stays as it is.
+
+    Args:
+        text: a list that can be read.
+        site: name, as in the list in small letters.
+        answer: its answer.
+    """
+    ending = "\r\n" if "\r\n" in text else "\n"
+    lines = text.splitlines()
+    delimiter = ";" if ";" in lines[0] else ","
+    header = [cell.strip().lower() for cell in next(csv.reader([lines[0]], delimiter=delimiter))]
+    place = read_consent(text, "").places.get(site)
+    row = next(csv.reader([lines[place[0] - 1]], delimiter=delimiter)) if place else []
+    cells = [*row, *[""] * (len(header) - len(row))]
+    cells[header.index("site")], cells[header.index("answer")] = site, answer
+    made = io.StringIO()
+    csv.writer(made, delimiter=delimiter, lineterminator="").writerow(cells)
+    if place:
+        lines[place[0] - 1] = made.getvalue()
+    else:
+        lines.append(made.getvalue())
+    return ending.join(lines) + ending
+
+
 def _read_row(read: ConsentList, file: str, place: tuple[int, int], site: str, answer: str) -> None:
     line = place[0]
     try:

@@ -70,6 +70,7 @@ class Selection:
         consent: pattern → answer; empty means that nobody had to be asked.
         confirmed: names of `exclude` and of the consent list that are meant as they are written, though no host
             serves them.
+        withdrawn: sites that took their consent back after the vote; no part of the decision, and never touched.
         places: (`exclude` or `consent`, pattern) → `file:line:column`, for messages; it is no part of the meaning.
     """
 
@@ -77,6 +78,7 @@ class Selection:
     exclude: tuple[str, ...]
     consent: Mapping[str, ConsentAnswer]
     confirmed: tuple[str, ...] = ()
+    withdrawn: tuple[str, ...] = ()
     places: Mapping[tuple[str, str], str] = field(default_factory=dict, compare=False)
 
 

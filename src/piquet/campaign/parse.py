@@ -168,7 +168,7 @@ class _CampaignReader(Reader):
         confirmed = self.words(("sites", "confirmed"), names.site_pattern)
         if self.sound(("sites", "consent")) is bool(consent):  # else the list's own problems come first
             self._check_confirmed({*exclude, *consent})
-        return Selection(include, exclude, consent, confirmed, places)
+        return Selection(include, exclude, consent, confirmed, places=places)
 
     def _places(self, path: Path) -> Iterator[tuple[str, str]]:
         """Each word of a list as it is meant, and where it stands; those refused are left out."""

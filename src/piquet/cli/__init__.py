@@ -25,6 +25,7 @@ _HERE: Mapping[str, str] = {
     "init": "Write an example campaign into FOLDER",
     "check": "Check the file CAMPAIGN, its consent list, its pages and its theme",
     "preview": "Show every page, banner and mode of CAMPAIGN on this machine, over a sample site",
+    "consent": "Write down what one site answered; out reaches the hosts at once",
     "decision": "Show what people vote on and sign, with its digest",
     "plan": "Decide who shows what, when, and keep the decision for `stage`",
     "eve": "Check, survey, look at the hooks and plan, in one",
@@ -36,7 +37,7 @@ _HERE: Mapping[str, str] = {
 }
 """Commands of the controller alone."""
 _BEFORE = {
-    "survey": ("init", "check", "preview", "decision", "eve"),
+    "survey": ("init", "check", "preview", "consent", "decision", "eve"),
     "stage": ("plan",),
     "arm": ("paper",),
     "stop": ("watch", "verify"),

@@ -20,7 +20,7 @@ from piquet.errors import PlanError
 from piquet.fleet.inventory import default_workdir, inventory_hosts
 from piquet.fleet.read import read_fleet
 from piquet.fleet.workdir import Workdir
-from piquet.load import load_campaign
+from piquet.load import load_campaign, withdrawals_of
 from piquet.plan import make_plan
 from piquet.report.account import Kept, Picture, account
 from piquet.report.account_page import account_page
@@ -95,6 +95,7 @@ def _kept(
     return Kept(
         make_plan(loaded.campaign, fleet, now, SERVERS),
         [host.name for host in fleet.hosts if host.surveyed_at is None],
+        withdrawals_of(loaded.path).sites,
         dict(_plans(work, digests)),
         {host: told for host, told in work.statuses().items() if host in hosts},
         journals,

@@ -6,6 +6,8 @@ Two campaigns that mean the same for every name have the same table, however the
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from piquet.campaign.model import Campaign
 from piquet.plan.selection import Selector
 from piquet.protocol.entries import pattern_ladder
@@ -16,7 +18,8 @@ def site_rule(campaign: Campaign) -> dict[str, str]:
 
     `in` is every phase, so that of a campaign of banners only nobody has to know the difference.
     """
-    selector = Selector(campaign)
+    sites = replace(campaign.sites, withdrawn=())  # nobody has to vote on being left out
+    selector = Selector(replace(campaign, sites=sites))
     patterns = selector.include | selector.exclude | selector.consent.keys()
     answers = {pattern: _answer(selector, _somebody(pattern)) for pattern in patterns}
     return {

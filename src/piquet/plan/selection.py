@@ -25,6 +25,7 @@ _UNWILLING: Mapping[ConsentAnswer | None, str] = {
     "message": "agreed to messages only, of which there are none",
     "in": "in no phase",
 }
+WITHDREW = "took their consent back"
 NOT_NAMED = "not among the sites that the inventory names"
 """The reason of what `piquet_sites` and its like leave out."""
 
@@ -48,7 +49,12 @@ class Selector:
     @cached_property
     def mentioned(self) -> tuple[str, ...]:
         """Every name and pattern of the campaign but `*`, sorted."""
-        return tuple(sorted((self.include | self.exclude | self.consent.keys()) - {"*"}))
+        return tuple(sorted((self.include | self.exclude | self.withdrawn | self.consent.keys()) - {"*"}))
+
+    @cached_property
+    def withdrawn(self) -> frozenset[str]:
+        """Names that took their consent back, whatever else is said of them."""
+        return frozenset(self.campaign.sites.withdrawn)
 
     @property
     def consent(self) -> Mapping[str, ConsentAnswer]:
@@ -56,7 +62,9 @@ class Selector:
         return self.campaign.sites.consent
 
     def is_chosen(self, name: str) -> bool:
-        """Whether `include` and `exclude` mean this name."""
+        """Whether `include`, `exclude` and the withdrawals mean this name."""
+        if match_pattern(name, self.withdrawn) is not None:
+            return False
         return match_pattern(name, self.include) is not None and match_pattern(name, self.exclude) is None
 
     def answer(self, name: str) -> ConsentAnswer | None:
@@ -68,6 +76,8 @@ class Selector:
 
     def reason(self, name: str) -> str:
         """Why a name shows nothing, where it does not."""
+        if match_pattern(name, self.withdrawn) is not None:
+            return WITHDREW
         if match_pattern(name, self.exclude) is not None:
             return "excluded"
         if match_pattern(name, self.include) is None:

@@ -47,6 +47,7 @@ class Kept:
     Attributes:
         plan: as it would be made now.
         unsurveyed: hosts of the inventory whose sites nobody has asked for.
+        withdrawals: site → when it took its consent back, as it is written.
         plans: digest → the plan's document, of those that are kept.
         statuses: host → what it last told: `at`, `verb`, `status`.
         journals: host → lines of its journal.
@@ -58,6 +59,7 @@ class Kept:
 
     plan: Plan
     unsurveyed: Sequence[str]
+    withdrawals: Mapping[str, str]
     plans: Mapping[str, Mapping[str, Any]]
     statuses: Mapping[str, Mapping[str, Any]]
     journals: Mapping[str, Sequence[JournalLine]]
@@ -99,7 +101,7 @@ def account(kept: Kept) -> dict[str, Any]:
         ],
         "hosts": [_host(story) for story in stories],
         "coverage": _coverage(kept, stories),
-        "withdrawals": None,
+        "withdrawals": [{"site": site, "at": at} for site, at in sorted(kept.withdrawals.items())],
         "commands": _commands(kept.journal, stories, campaign),
         "looks": [
             dict(record)

@@ -241,7 +241,12 @@ def _stops(reading: _Reading) -> AccountPart:
         for at, host, stop in found
     ]
     lines = [] if rows else [words.say("stops_none")]
-    lines += [words.say("withdrawals_unrecorded")] if reading.document["withdrawals"] is None else []
+    withdrawn = [f"{one['site']} ({one['at']})" for one in reading.document["withdrawals"]]
+    lines.append(
+        words.say("withdrawals_of", sites=", ".join(withdrawn))
+        if withdrawn
+        else words.say("withdrawals_none")
+    )
     return AccountPart(words.say("stops_title"), lines, reading.table("when host what how by", rows))
 
 
