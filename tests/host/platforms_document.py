@@ -119,6 +119,25 @@ at the survey is not in the plan, and shows nothing when it is started in the wi
 plan: who names one in the campaign or in the inventory is refused before anything is written (`site-unknown`,
 `site-not-served`). Its owner lets the system's own service serve them, or makes an instance of an Apache.
 
+## A web server in a container on the host
+
+The survey names it (`server-in-container`); nothing else of ours touches it. Two ways to hold its sites:
+
+- **A host of its own in the inventory**, with Python 3.8 or later and systemd or cron in it: all promises hold there,
+  since every host of our tests is such a container. One that is made anew has lost what was staged, and shows nothing.
+- **Our folders of the host in it**, for sites that the host's own server of that kind serves, too (it may be in front).
+  Mounted read-only at the same places: `/etc/piquet`, `/var/lib/piquet`, `/run/piquet`, and with Lua from a file
+  `/usr/local/lib/piquet`. nginx: `include /etc/piquet/nginx/http/*.conf;` in `http`, and the line of
+  `piquet hook --print` first in each server block; Apache: `IncludeOptional /etc/piquet/apache/*.conf` at the end of
+  the main file. They include nothing where nothing is mounted. The container is started, or started anew, **after
+  `arm`** and after `remove`: folders that we delete and make again are other ones, of which a mount does not know.
+  Window, end and `rollback` then hold in it as on the host (`tests/e2e/test_contained.py`, both servers).
+
+What the second way does not give: nobody of ours tests, reloads or asks the server in the container. Its owner tests
+it, with that start; whether it shows the strike tells only a look at it. What was staged was made for the host's
+server: one of another version or with other modules may refuse it. Root in the container can read it. User namespaces
+(rootless) cannot read what is root's.
+
 ## Virtual hosts that a configuration management writes
 
 `piquet hook --print` prints the line for the owner's template. It belongs into every server block, before anything that

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Web servers that run on this machine and are not the ones that are asked: their sites are in no survey.
 
-A second instance, one that somebody started by hand from elsewhere, one in a container, whose files and whose
-`/run/piquet` are not ours. Nothing is done about them; they are named, so that nobody takes their sites for held.
+A second master with a configuration of its own that nothing tells apart, one that somebody started by hand from
+elsewhere, one in a container, whose files and whose `/run/piquet` are not ours. Nothing is done about them; they are named, so that nobody takes their sites for held.
 
 Source: proc(5), /proc/PID/exe and /proc/PID/root; pid_namespaces(7).
 """
@@ -57,7 +57,8 @@ def _in_a_container(server: WebServer, process: Process) -> Finding:
     place = f"process {process.pid}"
     message = f"{server.title} runs in a container here, or with a root of its own: it sees other files than the host."
     hint = (
-        f"its sites stay as they are; to hold them survey it as a host of its own, or mount {RUN} (the folder above "
-        f"it, so that it may come and go), {ETC} and {LIB} into it at the same places"
+        "its sites stay as they are; to hold them make it a host of its own in the inventory; or, for sites that this "
+        f"host's own {server.title} serves, too, mount {ETC}, {LIB} and {RUN} into it read-only at the same places, "
+        "put our lines into its configuration, and start it anew after arm (docs/platforms.md)"
     )
     return Finding("warning", "server-in-container", place, message, got=process.title[:_SHOWN], hint=hint)
