@@ -129,6 +129,7 @@ def test_one_that_is_broken_holds_up_nothing(fleet: Fleet, host: Host, tmp_path:
     try:
         drill = armed(fleet, host, tmp_path, "rules", 600)
         drive.sleep_until(drill.start_at + 0.5)
+        drill.verb("verify", only=[host], piquet_verify_moment="during", piquet_hosts=host.name)
         host.write_file(BROKEN, "Nonsense\n")
         assert statuses(host) == ["503"] * 3
         done = drive.run_verb(fleet, "rollback", only=[host], check=False)
@@ -144,3 +145,23 @@ def test_one_that_is_broken_holds_up_nothing(fleet: Fleet, host: Host, tmp_path:
         host.run(f"rm -f {BROKEN}")
         drive.run_verb(fleet, "remove", only=[host])
     assert (drive.foreign_files(host), asked(host)) == (files, USUAL)
+
+
+@pytest.mark.long
+def test_a_power_cut_in_the_window(fleet: Fleet, host: Host, tmp_path: Path) -> None:
+    """What we have to do after a boot is done before the instance answers, as it is for the first one."""
+    host.run("systemctl enable apache2@blog")
+    try:
+        drill = armed(fleet, host, tmp_path, "rules", 600)
+        drive.sleep_until(drill.start_at + 0.5)
+        assert statuses(host) == ["503"] * 3
+        host.power_cut()
+        host.boot()
+        assert statuses(host) == ["503"] * 3
+        before = host.run("systemctl show --property=After apache2@blog").stdout
+        assert "piquet-boot.service" in before
+        drive.run_verb(fleet, "rollback", only=[host])
+        assert asked(host) == USUAL
+    finally:
+        drive.run_verb(fleet, "remove", only=[host])
+        host.run("systemctl disable apache2@blog")
