@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Web servers that run on this machine and are not the ones that are asked: their sites are in no survey.
 
-A second master with a configuration of its own that nothing tells apart, one that somebody started by hand from
-elsewhere, one in a container, whose files and whose `/run/piquet` are not ours. Nothing is done about them; they are named, so that nobody takes their sites for held.
+A second master that nothing tells apart, one that somebody started by hand from elsewhere, one in a container, whose
+files and whose `/run/piquet` are not ours. Nothing is done about them; they are named, so that nobody takes their
+sites for held.
 
 Source: proc(5), /proc/PID/exe and /proc/PID/root; pid_namespaces(7).
 """

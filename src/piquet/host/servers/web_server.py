@@ -14,7 +14,7 @@ from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Set, 
 from piquet.host.errors import ConfigurationError
 from piquet.host.servers import complaints
 from piquet.host.state import code_files
-from piquet.host.system import commands, processes
+from piquet.host.system import commands, memory, processes
 from piquet.host.system.paths import Paths
 from piquet.host.system.pause import pause
 from piquet.host.system.platforms import DEBIAN, NOT_PACKAGED, UNKNOWN, Packaged, Platform
@@ -59,6 +59,8 @@ class WebServer:
     """Key of its virtual hosts in a survey, and their name for people."""
     answers_first = ""
     """What of it can answer before ours, for people."""
+    lean_in_words = ""
+    """By which way ours takes less of its memory."""
     several_in_words = ""
     """What its owner may do besides, so that one more of it on the same host is held."""
     access_logs: Tuple[str, ...] = ()
@@ -211,6 +213,23 @@ def broken(server: WebServer) -> Finding:
     return Finding(
         "error", "configuration-broken", server.name, message, got=output.strip()[-2000:], hint=hint
     )
+
+
+def short_of_memory(server: WebServer) -> List[Finding]:
+    """Why to leave a server as it runs: what has passed its test is so large that its master could be killed for it.
+
+    At a reload it holds the new configuration beside the old one, and afterwards the new one beside that of each test.
+    """
+    master, available_kb = server.master(), memory.available_kb(server.paths.meminfo)
+    if master is None or available_kb is None:
+        return []
+    needed_kb = 2 * memory.largest_child_kb() - memory.resident_kb(master.pid)
+    if available_kb >= needed_kb:
+        return []
+    message = f"{server.name} has too little memory here: the kernel could end it at a reload, or at the test after it."
+    hint = f"more memory or swap, or fewer virtual hosts on this host{server.lean_in_words}"
+    expected, got = f"{needed_kb >> 10} MB available", f"{available_kb >> 10} MB"
+    return [Finding("error", "memory-short", server.name, message, expected, got, hint)]
 
 
 def kept(findings: Iterable[Finding]) -> List[Finding]:

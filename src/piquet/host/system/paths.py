@@ -183,6 +183,11 @@ class Paths:
         return self.at("/proc/sys/kernel/random/boot_id")
 
     @property
+    def meminfo(self) -> Path:
+        """How much memory the machine has."""
+        return self.at("/proc/meminfo")
+
+    @property
     def machine_ids(self) -> Tuple[Path, ...]:
         """What names this machine, the best first; a host without systemd may have only the last."""
         names = ("/etc/machine-id", "/var/lib/dbus/machine-id", "/sys/class/dmi/id/product_uuid")

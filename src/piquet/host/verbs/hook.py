@@ -218,6 +218,8 @@ def _take_up(machine: Machine, verb: str, was_broken: bool) -> List[Finding]:
     if not server.test().ok:
         is_kept = was_broken and verb == "unhook"
         return [web_server.left_as_it_runs(server) if is_kept else web_server.broken(server)]
+    if verb == "hook" and (short := web_server.short_of_memory(server)):
+        return short
     try:
         server.reload()
         return []

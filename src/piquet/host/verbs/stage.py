@@ -229,6 +229,8 @@ def _take_up(
         server.forget()
         if not server.test().ok:
             return [web_server.broken(server)]
+        if short := web_server.short_of_memory(server):
+            return short
     for server in machine.chosen(bundle.providers):
         server.reload()
     found = witnesses.faults_since(answers)

@@ -58,6 +58,7 @@ class Nginx(HookedServer):
     name = title = "nginx"
     dropin = FIRST_DROPIN
     programs = ("nginx", "openresty")
+    lean_in_words = "; by Lua (piquet_nginx: lua) nothing of ours stands in each of them"
     packages = NGINX_PACKAGES
     test_in_words = "nginx -t"
     vhosts_in_words = ("blocks", "server blocks")
