@@ -142,7 +142,7 @@ def test_one_that_is_broken_holds_up_nothing(fleet: Fleet, host: Host, tmp_path:
         assert refused.returncode and NAME in refused.stdout
         assert not drive.foreign_files(host).keys() - files.keys() - {BROKEN}
     finally:
-        host.run(f"rm -f {BROKEN}")
+        host.run(f"rm -f {BROKEN}; systemctl reload apache2@blog")
         drive.run_verb(fleet, "remove", only=[host])
     assert (drive.foreign_files(host), asked(host)) == (files, USUAL)
 

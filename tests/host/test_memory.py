@@ -47,11 +47,12 @@ def test_hook_and_stage_are_put_back(large: Box) -> None:
 
 
 def test_a_release_asks_for_no_memory(large: Box) -> None:
-    """Rollback, remove and what they reload go on."""
+    """Rollback, unhook, remove and what they reload go on."""
     large.arm()
     say(large, LITTLE)
     large.good("rollback")
     assert not large.is_ours()
+    large.good("unhook")
     large.good("remove")
 
 
