@@ -33,6 +33,7 @@ backend sites
 """
 _VARNISH = """vcl 4.1;
 backend default {{ .host = "127.0.0.1"; .port = "{behind}"; }}
+sub vcl_backend_response {{ {response} }}
 """
 _CADDY = """{{
     admin off
@@ -63,12 +64,14 @@ def in_front(
         ports: of visitors, http and https (Varnish has no TLS).
         folder: with `cert.pem` and `key.pem`; what stands in front writes below it.
         address: where it listens.
-        words: further lines of HAProxy: `check`, `options`, `redirect`.
+        words: further lines of HAProxy (`check`, `options`, `redirect`) or of Varnish (`response`).
     """
     home = folder / kind
     home.mkdir(exist_ok=True)
     fields = {"behind": behind, "port": ports[0], "tls": ports[-1], "folder": folder, "address": address}
-    command = STARTERS[kind](home, {"check": "", "options": "", "redirect": "", **fields, **words})
+    command = STARTERS[kind](
+        home, {"check": "", "options": "", "redirect": "", "response": "", **fields, **words}
+    )
     process = launch(home, list(ports) if kind != "varnish" else list(ports[:1]), command, address)
     try:
         yield

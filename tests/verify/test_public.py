@@ -7,21 +7,25 @@ import asyncio
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from piquet.campaign.model import Campaign
 from piquet.errors import FleetError
-from piquet.verify.baseline import Baseline, read_baseline, write_baseline
+from piquet.verify.baseline import Baseline, compare, make_baseline, merge, read_baseline, write_baseline
 from piquet.verify.expectations import Expectations, Moment
-from piquet.verify.observation import PUBLIC, UNKNOWN_SITE, Target
+from piquet.verify.fronts import seen_through, told_before
+from piquet.verify.observation import PUBLIC, UNKNOWN_SITE, Observation, Reply, Target
 from piquet.verify.outside.inspection import Inspection, inspect, take_baseline
 from piquet.verify.outside.names import Resolver, as_resolver, look_up
 from piquet.verify.outside.probe import Prober
 from piquet.verify.public import Lookup, PublicDoors, public_doors, public_names
+from piquet.verify.questions import FRONT
 from tests.ports import free_ports
 
+from .conftest import make_campaign
 from .fronts import in_front, purge, resolver
 from .servers import SECRET, Server, make_authority, start_nginx, strike_lines
 
@@ -119,6 +123,20 @@ def test_the_strike_is_seen_through_what_passes_it_on(
         assert {row.reply.target.host for row in after.returned} == {"web1", PUBLIC}
 
 
+def test_a_baseline_without_dns_says_nothing_of_what_stands_there(
+    nginx: Server, running: Campaign, folder: Path
+) -> None:
+    """It was taken at the hosts alone: they are compared, and public doors only looked at for the strike."""
+    ports = free_ports(2)
+    with in_front("haproxy", nginx.port, ports, folder):
+        course = Round(nginx, running, ports, baseline=True)
+        assert course.baseline
+        prints = {key: one for key, one in course.baseline.prints.items() if key.host != PUBLIC}
+        course.baseline = replace(course.baseline, prints=prints)
+        after = course.look("after")
+        assert {row.reply.target.host for row in after.returned} == {"web1"} and after.findings == ()
+
+
 def test_a_cache_in_front_hides_the_strike_and_keeps_it(
     nginx: Server, running: Campaign, folder: Path
 ) -> None:
@@ -159,7 +177,7 @@ def test_a_front_that_asks_for_health_shows_its_own_page(
 
 
 def test_a_redirect_of_the_front_leads_to_the_strike(nginx: Server, running: Campaign, folder: Path) -> None:
-    """http is sent to https by HAProxy itself: a limit, since https shows the strike."""
+    """http is sent to https by HAProxy itself: a limit, since https shows the strike, there or at the host itself."""
     ports = free_ports(2)
     to = f"http-request redirect location https://{NAME}:{ports[1]}%[capture.req.uri] unless {{ ssl_fc }}"
     with in_front("haproxy", nginx.port, ports, folder, redirect=to):
@@ -168,6 +186,7 @@ def test_a_redirect_of_the_front_leads_to_the_strike(nginx: Server, running: Cam
         inside = course.look("during")
         assert codes(inside) == {("warning", "redirected-before-us")} and inside.through.showing == {NAME}
         assert "(what stands in front)" in inside.findings[0].message
+        assert codes(Round(nginx, running, ports[:1]).look("during")) == {("warning", "redirected-before-us")}
 
 
 def test_an_open_network_behind_a_front(nginx: Server, running: Campaign, folder: Path) -> None:
@@ -313,3 +332,80 @@ def test_a_resolver_is_an_address(text: str, expected: Resolver | None) -> None:
     else:
         with pytest.raises(FleetError, match="expected an IP address"):
             as_resolver(text)
+
+
+def seen(name: str, address: str, body: str, *headers: tuple[str, str]) -> Reply:
+    """The front page by DNS."""
+    where = Target(PUBLIC, address, 443, True, name, name, (1,))
+    return Reply(where, FRONT, Observation(200, headers, body * 64, 9, 1.0, 1.0))
+
+
+def test_what_stands_in_front_may_say_another_thing_each_time() -> None:
+    """Another address, other headers of its own: the site is as before; another body is another body."""
+    first = seen("a.example", "192.0.2.9", "a", ("cf-ray", "1"), ("content-type", "text/html"))
+    baseline = make_baseline("greve-test", 1.0, [first], [first])
+    again = seen(
+        "a.example", "192.0.2.10", "a", ("cf-ray", "2"), ("x-cache", "HIT"), ("content-type", "text/html")
+    )
+    assert compare(baseline, again).verdict == "identical"
+    other = compare(baseline, seen("a.example", "192.0.2.10", "b", ("content-type", "text/html")))
+    assert (other.verdict, [one.field for one in other.found]) == ("different", ["body"])
+
+
+def test_a_take_of_some_names_keeps_those_of_others() -> None:
+    """As one of some hosts does: of what is asked by DNS each name is by itself."""
+    old = [seen("a.example", "192.0.2.9", "a"), seen("b.example", "192.0.2.9", "b")]
+    new = [seen("b.example", "192.0.2.9", "c")]
+    merged = merge(make_baseline("g", 1.0, old, old), make_baseline("g", 2.0, new, new))
+    assert {key.name: one.fields["body"][0] for key, one in merged.prints.items()} == {
+        "a.example": "a",
+        "b.example": "c",
+    }
+
+
+@pytest.mark.parametrize(
+    ("headers", "name"),
+    [
+        ((("server", "cloudflare"), ("cf-ray", "8")), "Cloudflare"),
+        ((("via", "1.1 varnish (Varnish/7.1)"),), "Varnish"),
+        ((("x-served-by", "cache-cdg20761-CDG"),), "Fastly"),
+        ((("x-served-by", "app3"),), "something that does not say what it is"),
+        ((("server", "nginx"),), "something that does not say what it is"),
+    ],
+)
+def test_who_it_says_that_it_is(headers: tuple[tuple[str, str], ...], name: str) -> None:
+    """By its own headers; not by what the hosts say on the way."""
+    public = seen("a.example", "192.0.2.9", "a", *headers)
+    behind = Reply(target("a.example", "web1", "192.0.2.1", 443)[0], FRONT, public.observation)
+    campaign = make_campaign(datetime(2026, 12, 17, tzinfo=UTC))
+    assert set(seen_through([public], campaign).by_name) == {name}
+    assert set(seen_through([public, behind], campaign).by_name) == {"something that does not say what it is"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "told"),
+    [
+        ((("age", "0"), ("x-cache", "MISS")), None),
+        (
+            (("age", "40"), ("cache-control", "public, max-age=60, s-maxage=600")),
+            "Age: 40; kept for: up to 560 s",
+        ),
+        ((("x-varnish", "32773 3"),), "X-Varnish: 32773 3; kept for: nobody says how long"),
+        ((("x-varnish", "32773"),), None),
+        ((("cf-cache-status", "HIT"),), "Cf-Cache-Status: HIT; kept for: nobody says how long"),
+        (
+            (("cache-status", "edge; hit"), ("cache-control", "max-age=9")),
+            "Cache-Status: edge; hit; kept for: up to 9 s",
+        ),
+        ((("cache-control", "hit"),), None),
+    ],
+)
+def test_a_cache_is_told_before_by_what_it_says(
+    headers: tuple[tuple[str, str], ...], told: str | None
+) -> None:
+    """With how long it may keep the page."""
+    through = seen_through(
+        [seen("a.example", "192.0.2.9", "a", *headers)], make_campaign(datetime(2026, 12, 17, tzinfo=UTC))
+    )
+    found = [one.got for one in told_before(through) if one.code == "cached-in-front"]
+    assert found == ([told] if told else [])

@@ -112,6 +112,8 @@ def _lines(report: Report, max_shown: int | None) -> Iterator[str]:
     yield from _shown(report)
     if report.public:
         yield from _by_dns(report.public, report.inspection, max_shown)
+        if report.has_baseline and _lacks_public(report.inspection):
+            yield "  the baseline knows nothing of that: take it with --public too, before the start"
     groups = by_cause(report.inspection.findings)
     shown = groups[:max_shown]
     for group in shown:
@@ -151,6 +153,11 @@ def _public_json(public: PublicDoors, through: Through) -> dict[str, Any]:
             for t, f in through.fronts.items()
         ],
     }
+
+
+def _lacks_public(seen: Inspection) -> bool:
+    """Whether somebody answered by DNS, and nothing of it could be compared."""
+    return bool(seen.through.asked) and not any(row.reply.target.is_public for row in seen.returned)
 
 
 def _by_dns(public: PublicDoors, seen: Inspection, max_shown: int | None) -> Iterator[str]:

@@ -54,9 +54,8 @@ class Key:
     def of(cls, target: Target, question: Question) -> Key:
         """The place of a reply; of its request headers only a cookie counts, since applications may echo it."""
         path = question.path + (" [cookie]" if "cookie" in dict(question.headers) else "")
-        address = (
-            "" if target.is_public else target.address
-        )  # DNS gives another one each time, and they answer alike
+        # DNS gives another address each time, and they answer alike.
+        address = "" if target.is_public else target.address
         return cls(target.host, address, target.port, target.tls, target.name, path)
 
 

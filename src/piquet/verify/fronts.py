@@ -322,16 +322,13 @@ def _explained(
         return replace(one, code="not-seen-through", message=message, hint=_NOT_THROUGH)
     if one.code in _CHANGED:
         return replace(one, severity="warning", code="changed-in-front", hint=_REWRITTEN)
-    if one.code in _SHOWING and kept:
-        message = f"{asked}: a cache in front still shows the strike"
-        return replace(one, code="kept-by-cache", message=message, got=kept, hint=_PURGE)
-    if one.code in _SHOWING and behind == frozenset() and is_in_window:
+    if one.code not in _SHOWING or behind != frozenset():
+        return one
+    if is_in_window:
         message = f"{asked}: a door of the campaign is shut to those who come by way of what stands in front"
         return replace(one, severity="warning", code="door-shut-in-front", message=message, hint=_SHUT)
-    if one.code in _SHOWING and behind == frozenset():
-        message = f"{asked} still shows a strike that the site's hosts do not show"
-        return replace(one, code="kept-by-cache", message=message, hint=_PURGE)
-    return one
+    message = f"{asked}: what stands in front still shows the strike, which the site's hosts do not show"
+    return replace(one, code="kept-by-cache", message=message, got=kept or one.got, hint=_PURGE)
 
 
 def is_before(expectations: Expectations, at: float) -> bool:
