@@ -20,11 +20,13 @@ from piquet.protocol.findings import Finding
 from piquet.report.inspection import Report, inspection_json, inspection_text
 from piquet.report.paragraphs import by_cause, paragraph
 from piquet.servers.registry import SERVERS
-from piquet.verify.baseline import make_baseline
+from piquet.verify.baseline import Returned, make_baseline
 from piquet.verify.certificate import certificate_summary, make_certificate
 from piquet.verify.expectations import Expectations
-from piquet.verify.observation import Observation, Pace, Reply, Target
+from piquet.verify.fronts import seen_through
+from piquet.verify.observation import PUBLIC, Observation, Pace, Reply, Target, Unreachable
 from piquet.verify.outside.inspection import Inspection, judged, over_http3, sites_showing, stretches
+from piquet.verify.public import PublicDoors
 from piquet.verify.questions import FRONT
 from piquet.verify.targets import targets_of
 from tests.server_facts import made_facts
@@ -195,3 +197,26 @@ def test_what_was_not_asked_over_http3_is_said() -> None:
     assert certificate_summary(certificate).endswith(
         "HTTP/3, over which 2 sites answered, too, was not asked."
     )
+
+
+def test_what_dns_leads_to_is_counted_and_named() -> None:
+    """Names straight at their hosts, elsewhere by who answers, not asked by reason; cut unless all is wanted."""
+    by_dns = reply(target("a.example", PUBLIC), -60, ours=False)
+    through = seen_through([by_dns], CAMPAIGN)
+    lost = [Unreachable(PUBLIC, f"n{n}.example", "", "DNS knows no such name") for n in range(4)]
+    public = PublicDoors((by_dns.target,), ("s.example",), tuple(lost))
+    made = replace(report([by_dns], -60), public=public)
+    made = replace(made, inspection=replace(made.inspection, through=through))
+    text = inspection_text(made, 3)
+    assert "\nby DNS, 6 names of sites that take part:\n  1 straight to their own hosts" in text
+    assert "\n  1 to something else: something that does not say what it is 1\n" in text
+    assert (
+        "DNS knows no such name: n0.example, n1.example, n2.example … and 1 more (--all names them)\n" in text
+    )
+    assert "n3.example" in inspection_text(made)
+    assert "\n  the baseline knows nothing of that: take it with --public too" in text
+    row = Returned(by_dns, "identical")
+    compared = replace(made, inspection=replace(made.inspection, returned=(row,)))
+    assert "the baseline knows nothing of that" not in inspection_text(compared)
+    assert text.endswith("every site that was asked answers as it should (4 places not asked)")
+    assert [one["site"] for one in inspection_json(made)["not_asked"]] == [f"n{n}.example" for n in range(4)]
