@@ -147,8 +147,14 @@ def seen_through(replies: Iterable[Reply], campaign: Campaign) -> Through:
             key = (target.name, reply.question.as_sent)
             behind[key] = behind.get(key, frozenset()) | _shown(seen)
     answered = {target: found for target, found in public.items() if _is_answered(found)}
+    ports = Counter((target.name, target.address) for target in answered)
     fronts = {
-        target: _front(target, found, direct.get(target.name, ()), answered)
+        target: _front(
+            target,
+            found,
+            direct.get(target.name, ()),
+            ports[target.name, target.address] > (target in answered),
+        )
         for target, found in public.items()
     }
     names = frozenset(target.name for target in answered)
@@ -229,9 +235,7 @@ def told_before(through: Through, aliases: Mapping[str, str] | None = None) -> I
             )
 
 
-def _front(
-    target: Target, found: Sequence[Reply], direct: Sequence[Observation], answered: Iterable[Target]
-) -> Front:
+def _front(target: Target, found: Sequence[Reply], direct: Sequence[Observation], has_another: bool) -> Front:
     aside = frozenset(name for seen in direct for name, _ in seen.headers)
     own = frozenset(pair for seen in direct for pair in seen.headers)
     fronts = _front_pages(found)
@@ -241,7 +245,7 @@ def _front(
         kept[0] if kept else "",
         _left_s(kept[1]) if kept else None,
         next((one.observation for one in found if one.question.path.startswith(_ANEW)), None),
-        any((one.name, one.address) == (target.name, target.address) and one != target for one in answered),
+        has_another,
         aside,
     )
 
