@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -32,11 +31,6 @@ from .servers import Server
 HOST = host_name("static")
 FRONTS_OWN = "127.0.0.2"
 """From where HAProxy asks the server, so that it is told apart from a visitor."""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _installed() -> None:
-    subprocess.run(["bash", "-c", ". script/lib/setup.sh && setup_fronts"], check=True, capture_output=True)
 
 
 class Fronted:

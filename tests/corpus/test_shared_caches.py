@@ -69,7 +69,6 @@ def nginx_cache(behind: int, folder: Path) -> Iterator[int]:
 @contextmanager
 def varnish_cache(behind: int, folder: Path) -> Iterator[int]:
     """Varnish with its own rules for what may be kept; yields its port."""
-    subprocess.run(["bash", "-c", ". script/lib/setup.sh && setup_fronts"], check=True, capture_output=True)
     (port,) = free_ports(1)
     folder.mkdir()
     (folder / "site.vcl").write_text(_VARNISH.format(address=ADDRESS, behind=behind))

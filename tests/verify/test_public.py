@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -34,12 +33,6 @@ SITE = """server {{ listen 127.0.0.1:{port} default_server; listen 127.0.0.1:{tl
   server_name {name}; ssl_certificate {folder}/cert.pem; ssl_certificate_key {folder}/key.pem;
   {strike} root {folder}/www; location / {{ try_files $uri $uri/index.html =404; {own} }} }}
 """
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _installed() -> None:
-    """HAProxy is there for other tests, too."""
-    subprocess.run(["bash", "-c", ". script/lib/setup.sh && setup_fronts"], check=True, capture_output=True)
 
 
 @pytest.fixture
