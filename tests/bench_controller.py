@@ -90,7 +90,8 @@ def _steps(place: Path) -> Iterator[tuple[str, float]]:
     """What `piquet plan` and `stage` do on the controller, in CPU seconds, and the most memory in MB."""
     workdir = Workdir(place / "work")
     names = {path.stem: {} for path in (place / "work" / "surveys").iterdir()}
-    yield "import", time.process_time()
+    now = datetime.now(UTC)
+    yield "import", round(time.process_time(), 2)
 
     def spent(act: Callable[[], Any]) -> tuple[float, Any]:
         before = time.process_time()
@@ -99,9 +100,9 @@ def _steps(place: Path) -> Iterator[tuple[str, float]]:
 
     load_s, loaded = spent(lambda: load_campaign(place / "campaign.yml"))
     read_s, fleet = spent(lambda: read_fleet(names, workdir.surveys(), SERVERS))
-    plan_s, plan = spent(lambda: make_plan(loaded.campaign, fleet, datetime.now(UTC), SERVERS))
+    plan_s, plan = spent(lambda: make_plan(loaded.campaign, fleet, now, SERVERS))
     raise_if_unsafe(plan)
-    build_s, prepared = spent(lambda: build(plan, loaded))
+    build_s, prepared = spent(lambda: build(plan, loaded, now))
     keep_s, _ = spent(lambda: keep_plan(prepared, workdir))
     yield from (
         ("load", load_s),

@@ -141,11 +141,12 @@ def _prepared(way: Way, survey: dict[str, Any], folder: Path, sites: int) -> Pre
     loaded = load_campaign(write_campaign(way, folder))
     variables = {f"piquet_{way.provider}": way.variant}
     fleet = read_fleet({_HOST: variables}, {_HOST: {**survey, "skew_s": 0.0}}, SERVERS)
-    plan = make_plan(loaded.campaign, fleet, datetime.now(UTC), SERVERS)
+    now = datetime.now(UTC)
+    plan = make_plan(loaded.campaign, fleet, now, SERVERS)
     wrong = [finding.to_json() for finding in errors(plan.findings)]
     assert not wrong, wrong[:3]
     assert len(plan.hosts[0].entries) >= sites
-    return build(plan, loaded)
+    return build(plan, loaded, now)
 
 
 def write_campaign(way: Way, folder: Path) -> Path:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 from pathlib import Path
@@ -271,15 +272,35 @@ def test_a_server_that_is_not_used_is_no_alarm(is_apache_running: bool, codes: s
 
 def test_members_are_kept_privately_and_come_back_the_same(tmp_path: Path) -> None:
     """Bundles hold the bypass secret: nobody else reads them; a missing one says what to do."""
-    workdir, members = Workdir(tmp_path / "w"), {"plan.json": b"{}\n", "files/ab": bytes(range(256))}
+    page = bytes(range(256))
+    name = f"files/{hashlib.sha256(page).hexdigest()}"
+    workdir, members = Workdir(tmp_path / "w"), {"plan.json": b"{}\n", "manifest.json": b"1", name: page}
     file = write_members(workdir, "d" * 64, "web/1", members)
-    assert file.stat().st_mode & 0o777 == 0o600 and file.parent.stat().st_mode & 0o077 == 0
+    write_members(workdir, "d" * 64, "web3", {**members, "manifest.json": b"3"})
+    for kept in (file, file.parent / name):
+        assert kept.stat().st_mode & 0o777 == 0o600 and kept.parent.stat().st_mode & 0o077 == 0
     assert read_members(workdir, "d" * 64, "web/1") == members
+    assert read_members(workdir, "d" * 64, "web3")["manifest.json"] == b"3"
     with pytest.raises(BundleError, match="no bundle for web2"):
         read_members(workdir, "d" * 64, "web2")
     file.write_bytes(file.read_bytes()[:-30])
     with pytest.raises(BundleError, match="damaged"):
         read_members(workdir, "d" * 64, "web/1")
+    (file.parent / name).write_bytes(b"half")
+    with pytest.raises(BundleError, match="damaged"):
+        read_members(workdir, "d" * 64, "web3")
+    (file.parent / name).unlink()
+    with pytest.raises(BundleError, match="missing"):
+        read_members(workdir, "d" * 64, "web3")
+
+
+def test_what_hosts_have_in_common_is_kept_once(tmp_path: Path) -> None:
+    """Three hundred hosts are not three hundred times the agent and the pages."""
+    workdir, pages = Workdir(tmp_path / "w"), {f"files/{number}": bytes(9999) for number in range(3)}
+    for host in range(30):
+        write_members(workdir, "d" * 64, f"web{host}", {**pages, "manifest.json": b"%d" % host})
+    kept = [path for path in workdir.bundle_dir("d" * 64).rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size > 9000 for path in kept) == 3
 
 
 def ok(state: str = "armed") -> dict[str, Any]:

@@ -21,8 +21,8 @@ from piquet.errors import FleetError, PlanError, Problem
 class Workdir:
     """One folder; made when first written to.
 
-    `surveys/HOST.json` · `plans/DIGEST/` (plan.json, a bundle per host) · `baselines/CAMPAIGN.json` ·
-    `certificates/CAMPAIGN-INSTANT.{txt,json}` · `statuses/HOST.json` · `journals/HOST.jsonl` (what hosts journalled) ·
+    `surveys/HOST.json` · `plans/DIGEST/` (plan.json, a bundle per host, and what those share) ·
+    `baselines/CAMPAIGN.json` · `certificates/CAMPAIGN-INSTANT.{txt,json}` · `statuses/HOST.json` · `journals/HOST.jsonl` (what hosts journalled) ·
     `journal.jsonl` (our own)
     """
 
@@ -142,7 +142,10 @@ class Workdir:
             return
         target = self.path / name
         self._make()
-        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for folder in reversed(
+            target.relative_to(self.path).parents
+        ):  # `parents=True` would open those between
+            (self.path / folder).mkdir(exist_ok=True, mode=0o700)
         descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             os.write(descriptor, lines.encode("utf-8", "backslashreplace"))
@@ -153,7 +156,10 @@ class Workdir:
         """Write a private file below the folder, whole or not at all."""
         target = self.path / name
         self._make()
-        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for folder in reversed(
+            target.relative_to(self.path).parents
+        ):  # `parents=True` would open those between
+            (self.path / folder).mkdir(exist_ok=True, mode=0o700)
         handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
         with os.fdopen(handle, "wb") as stream:
             stream.write(content)
