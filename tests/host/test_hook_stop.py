@@ -204,7 +204,7 @@ def test_status_is_one_document_for_programs_when_a_site_was_stopped(
     box: Box, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same document as ever, with the problem in it, and an exit code that is not zero."""
-    from piquet.host import __main__ as program
+    from piquet.host import command_line as program
 
     box.arm()
     take_out(box)

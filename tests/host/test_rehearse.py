@@ -14,8 +14,7 @@ from typing import Any
 import pytest
 
 from piquet import answers
-from piquet.host import __main__ as command_line
-from piquet.host import readiness, request, status_document
+from piquet.host import command_line, readiness, request, status_document
 from piquet.host.outcome import Outcome, Request
 from piquet.host.servers.nginx import hook_line
 from piquet.host.state import manifest, rehearsal_tokens, rollback_stamp

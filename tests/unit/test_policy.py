@@ -27,7 +27,7 @@ WAY = (
     "piquet.cli", "piquet.__main__",
 )  # fmt: skip
 """A module may import from its own folder and from those to its left."""
-ON_THE_HOST = ("errors", "system", "state", "servers", "", "verbs", "request", "__main__")
+ON_THE_HOST = ("errors", "system", "state", "servers", "", "verbs", "request", "command_line", "__main__")
 """The same for the agent; "" is what verbs are made of, beside the rooms."""
 
 CONSTANTS = {

@@ -22,8 +22,8 @@ class Workdir:
     """One folder; made when first written to.
 
     `surveys/HOST.json` · `plans/DIGEST/` (plan.json, a bundle per host, and what those share) ·
-    `baselines/CAMPAIGN.json` · `certificates/CAMPAIGN-INSTANT.{txt,json}` · `statuses/HOST.json` · `journals/HOST.jsonl` (what hosts journalled) ·
-    `journal.jsonl` (our own)
+    `baselines/CAMPAIGN.json` · `certificates/CAMPAIGN-INSTANT.{txt,json}` ·
+    `statuses/HOST.json` · `journals/HOST.jsonl` (what hosts journalled) · `journal.jsonl` (our own)
     """
 
     def __init__(self, path: Path) -> None:

@@ -11,5 +11,5 @@ The order in which to read it, which is also the direction of the imports:
 * what verbs are made of: `proof`, `takedown`, `stop_now`, `reconciliation` (`decide` is its rule), `readiness`,
   `loaded`, `hooked_files`, `status_document`; what is noticed between them: `hook_watch`, `stop_watch`, `stops`
 * `verbs/`: a module a verb
-* the way in: `request` (one JSON document out), `__main__` (command line)
+* the way in: `__main__`, `release_first` (flags before all else), `command_line`, `request` (one JSON document out)
 """

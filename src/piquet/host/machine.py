@@ -29,6 +29,7 @@ class Machine:
     Attributes:
         servers: every kind that we know, by name, there or not.
         recalled: the stamp of the last rollback when this process began.
+        was_up: whether flags were up when it began, and were taken away first of all.
         logged: what this process has journalled, for whoever asked, where remove takes the journal away.
     """
 
@@ -40,6 +41,7 @@ class Machine:
     role: str
     clock: Callable[[], float] = time.time
     recalled: Optional[int] = None
+    was_up: bool = False
     logged: List[Dict[str, Any]] = field(default_factory=list)
 
     @property

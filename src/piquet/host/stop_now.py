@@ -50,9 +50,9 @@ def stop_now(machine: Machine, verb: str) -> Stopped:
 
 
 def is_something_up(machine: Machine) -> bool:
-    """Whether there is anything to release; asked again behind the lock, since an arm may have held it."""
+    """Whether there is anything to release, or just was; asked again behind the lock, which an arm may have held."""
     paths = machine.paths
-    return paths.armed.exists() or paths.live.is_symlink() or token_file.has_token(paths)
+    return machine.was_up or paths.armed.exists() or paths.live.is_symlink() or token_file.has_token(paths)
 
 
 def _release(machine: Machine, verb: str, is_changed: bool) -> List[Finding]:
