@@ -3,11 +3,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.host.box import Box
+
 from .keys import make_keys
+
+YEAR_THAT_MATTERS = 1_797_465_600.0
+"""A lease of fewer digits would be none, and keys are valid from some year on."""
 
 
 @pytest.fixture(scope="session")
@@ -20,3 +26,22 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def is_regenerating(request: pytest.FixtureRequest) -> bool:
     """Whether golden files are to be written anew."""
     return bool(request.config.getoption("--regenerate"))
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> Iterator[Box]:
+    """A host with a running nginx, at its own hour."""
+    made = Box(tmp_path)
+    made.now = YEAR_THAT_MATTERS
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def still(tmp_path: Path) -> Box:
+    """One whose servers do not run."""
+    (tmp_path / "box").mkdir()
+    made = Box(tmp_path / "box")
+    made.now = YEAR_THAT_MATTERS
+    return made

@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
+
+from tests.case_files import CaseFile
 
 PEOPLE = ("alice", "bob", "carol", "director", "mallory")
 RSA = "bob"
@@ -28,3 +31,17 @@ def sign_raw(key: Path, namespace: str, message: bytes) -> bytes:
     """A signature made by ssh-keygen alone, with no code of ours."""
     command = ["ssh-keygen", "-Y", "sign", "-f", str(key), "-n", namespace]
     return subprocess.run(command, input=message, stdout=subprocess.PIPE, check=True).stdout
+
+
+def lay_out(case: CaseFile, folder: Path, keys: dict[str, Path]) -> None:
+    """Make the campaign's folder: base, the case over it, and the public keys in the signers' files."""
+    shutil.copytree(Path(__file__).parent / "base", folder, dirs_exist_ok=True)
+    for name in case.links:
+        (folder / name).unlink()
+    case.write_to(folder)
+    for file in folder.glob("mandate/*.allowed_signers"):
+        if file.is_file():
+            text = file.read_text("utf-8")
+            for name, key in keys.items():
+                text = text.replace(f"{{{name}}}", public_line(key))
+            file.write_text(text, "utf-8")

@@ -22,25 +22,11 @@ from piquet.protocol.signers import DECISION_NAMESPACE, read_signers
 from piquet.protocol.ssh_keygen import verify_signature
 from tests.case_files import CaseFile, read_case
 
-from .keys import public_line, sign_raw
+from .keys import lay_out, public_line, sign_raw
 
 HERE = Path(__file__).parent
 CASES = [read_case(file) for file in sorted((HERE / "cases").glob("*.txt"))]
 SIGNED = Path("mandate/signed")
-
-
-def lay_out(case: CaseFile, folder: Path, keys: dict[str, Path]) -> None:
-    """Make the campaign's folder: base, the case over it, and the public keys in the signers' files."""
-    shutil.copytree(HERE / "base", folder, dirs_exist_ok=True)
-    for name in case.links:
-        (folder / name).unlink()
-    case.write_to(folder)
-    for file in folder.glob("mandate/*.allowed_signers"):
-        if file.is_file():
-            text = file.read_text("utf-8")
-            for name, key in keys.items():
-                text = text.replace(f"{{{name}}}", public_line(key))
-            file.write_text(text, "utf-8")
 
 
 class Steps:

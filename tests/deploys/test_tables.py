@@ -64,7 +64,7 @@ def test_a_verb_is_called_the_same_everywhere(verb: str) -> None:
     assert f'"""{says}: `pyinfra INVENTORY deploys/{verb}.py`."""' in (ROOT / f"deploys/{verb}.py").read_text(
         "utf-8"
     )
-    assert (verb in {"hook", "stage", "arm"}) == ("campaign" in HOST_VERBS[verb].options)
+    assert (verb in {"hook", "trust", "stage", "arm"}) == ("campaign" in HOST_VERBS[verb].options)
 
 
 def in_words(step: Step) -> tuple[str, str, bool, bool]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from piquet.servers.lease import number_pattern
+from piquet.protocol.lease import number_pattern
 from tests.host.box import AGENT, PAGE, PROOF_FIRST, PROOF_LAST, SEAL, SITES, Box, canonical, proof_maps
 
 UNIT = "/etc/systemd/system/piquet-boot.service"

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from piquet.servers.lease import number_pattern, window_pattern
+from piquet.protocol.lease import number_pattern, windows_in
+from piquet.servers.lease import window_pattern
 
 
 @given(first=st.integers(0, 10**11), width=st.integers(0, 10**10), asked=st.integers(0, 2 * 10**11))
@@ -57,3 +58,25 @@ def test_instants_need_zone_and_whole_seconds() -> None:
         window_pattern(good.replace(tzinfo=None), good + timedelta(hours=1))
     with pytest.raises(ValueError, match="whole second"):
         window_pattern(good, good + timedelta(seconds=1, microseconds=1))
+
+
+@given(st.integers(100_000_000, 99_999_999_999), st.integers(0, 10_000_000))
+def test_a_lease_is_read_back_as_it_was_written(first: int, length: int) -> None:
+    """Hosts hold what stands in the configuration against what was decided, to the second."""
+    pattern = number_pattern(first, first + length)
+    assert [span for _, span in windows_in(f"=~ m#^t={pattern}[0-9]{{6}}$#")] == [(first, first + length)]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("(?:1797465600|1797465602)", [None]),
+        ("(?:17974[0-4][0-9]{2}[1-3][0-9]{2})", []),
+        ("(?:1|2|3)", []),
+        ("(?:179746560[0-9])(?:179746561[0-9])", [(1797465600, 1797465609), (1797465610, 1797465619)]),
+    ],
+)
+def test_a_lease_of_somebody_else_is_no_window(pattern: str, expected: list[object]) -> None:
+    """Gaps are told; a pattern of another shape must not pass for a shorter window."""
+    found = [span for _, span in windows_in(pattern)]
+    assert expected == found

@@ -17,11 +17,13 @@ from piquet.decision.pdf import sheet_pdf
 from piquet.decision.sheet import sheets
 from piquet.decision.sheet_forms import sheets_html, sheets_text
 from piquet.decision.signed_folder import keep_signature, read_others, read_signed
-from piquet.decision.signing import mandate_state, sign_message
+from piquet.decision.signing import mandate_state, raw_signature, sign_message
 from piquet.load import LoadedCampaign, load_campaign
 from piquet.printable import printable_line
 from piquet.protocol.decision import decision_digest
-from piquet.protocol.signers import DECISION_NAMESPACE
+from piquet.protocol.places import TRUST_FILE
+from piquet.protocol.signers import DECISION_NAMESPACE, is_principal
+from piquet.protocol.trust import trust_document
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -63,18 +65,37 @@ def show_decision(campaign: Path | None, html: Path | None, pdf: Path | None, js
 @click.option(
     "--key", type=_FILE, help="Your private key, or the public one of a key in the agent [the agent's]."
 )
-def sign_decision(campaign: Path | None, name: str, key: Path | None) -> int:
+@click.option(
+    "--trust", "of_signers", is_flag=True, help="Sign the campaign's list of signers instead; needs --key."
+)
+def sign_decision(campaign: Path | None, name: str, key: Path | None, of_signers: bool) -> int:
     """Sign the decision of CAMPAIGN with an ssh key, and keep the signature beside it.
 
-    CAMPAIGN is campaign/campaign.yml in this folder by default. Read the digest aloud before.
+    CAMPAIGN is campaign/campaign.yml in this folder by default. Read the digest aloud before. With --trust those who
+    are pinned on the hosts agree to other signers, themselves among them or not.
     """
     loaded = load_campaign(campaign_file(campaign))
+    if of_signers:
+        return _sign_signers(loaded, name, key)
     document = decision_document(loaded.campaign, loaded.pages)
     click.echo(f"signing revision {loaded.campaign.revision}, digest {decision_digest(document)}", err=True)
     signature = sign_message(loaded, name, key, document, DECISION_NAMESPACE, time.time())
     file = keep_signature(loaded.path, document, name, signature)
     click.echo(f"kept in {file}", err=True)
     _print_state(loaded, document)
+    return OK
+
+
+def _sign_signers(loaded: LoadedCampaign, name: str, key: Path | None) -> int:
+    """Sign the list of signers; only the hosts know who is pinned there."""
+    if key is None or not is_principal(name):
+        raise click.UsageError("--trust needs --key FILE, and in --as the name of a person")
+    document = trust_document(loaded.roles)
+    for role in loaded.roles:
+        people = ", ".join(sorted({signer.name for signer in role.signers}))
+        click.echo(f"signing {role.name}, {role.threshold} of: {people}", err=True)
+    signature = raw_signature(key, document, DECISION_NAMESPACE)
+    click.echo(f"kept in {keep_signature(loaded.path, document, name, signature, TRUST_FILE)}", err=True)
     return OK
 
 

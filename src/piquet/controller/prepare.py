@@ -25,6 +25,7 @@ from piquet.fleet.workdir import Workdir
 from piquet.load import LoadedCampaign, bypass_secret, load_campaign, pages_key
 from piquet.plan import HostPlan, Plan, make_plan, plan_digest, plan_document, raise_if_unsafe
 from piquet.protocol.findings import Finding, errors
+from piquet.protocol.places import DECISION_FILE, SIGNATURES
 from piquet.servers.registry import SERVERS
 
 PLAN_ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
@@ -64,7 +65,9 @@ class Prepared:
     def members(self, bundle: Bundle) -> dict[str, bytes]:
         """What the payload of `stage` holds for one host besides agent and request."""
         files = {f"files/{file.sha256}": file.content for file in bundle.files if file.kind == "file"}
-        return {"plan.json": self.document, "manifest.json": bundle.manifest, **files}
+        signatures = {f"{SIGNATURES}{name}": text for name, text in self.signed.signatures.items()}
+        decided = {DECISION_FILE: self.signed.document, **signatures}
+        return {"plan.json": self.document, "manifest.json": bundle.manifest, **decided, **files}
 
 
 def prepare(

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from piquet.protocol.decision import DECISION_FILE, Decision, decision_digest, read_decision
+from piquet.protocol.decision import Decision, decision_digest, read_decision
+from piquet.protocol.places import DECISION_FILE
 from piquet.protocol.signatures import MAX_SIGNATURE_BYTES, MAX_SIGNATURES
 
 SUFFIX = ".sig"
@@ -45,6 +46,11 @@ def read_signed(campaign_file: Path, document: bytes) -> SignedDecision:
     return SignedDecision(decision, document, _signatures(_place(campaign_file, decision.digest)))
 
 
+def read_signatures(campaign_file: Path, document: bytes) -> dict[str, bytes]:
+    """The signatures that lie beside the campaign over any document."""
+    return _signatures(_place(campaign_file, decision_digest(document)))
+
+
 def read_others(campaign_file: Path, digest: str) -> Iterator[SignedDecision]:
     """Whatever else was signed, by revision; folders that hold no decision under its digest are passed over."""
     found = []
@@ -60,7 +66,9 @@ def read_others(campaign_file: Path, digest: str) -> Iterator[SignedDecision]:
     yield from sorted(found, key=lambda signed: (signed.decision.revision, signed.decision.digest))
 
 
-def keep_signature(campaign_file: Path, document: bytes, name: str, signature: bytes) -> Path:
+def keep_signature(
+    campaign_file: Path, document: bytes, name: str, signature: bytes, file_name: str = DECISION_FILE
+) -> Path:
     """Write a signature down that was found good; the file.
 
     Args:
@@ -68,10 +76,11 @@ def keep_signature(campaign_file: Path, document: bytes, name: str, signature: b
         document: what was signed.
         name: of the person, a plain word.
         signature: armored.
+        file_name: of what was signed.
     """
     folder = _place(campaign_file, decision_digest(document))
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / DECISION_FILE).write_bytes(document)
+    (folder / file_name).write_bytes(document)
     file = folder / f"{name}{SUFFIX}"
     file.write_bytes(signature)
     return file

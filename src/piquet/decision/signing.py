@@ -54,14 +54,10 @@ def sign_message(
         raise _unknown(loaded, name)
     with tempfile.TemporaryDirectory(prefix="piquet-sign-") as folder:
         file = key or _agent_key(own.values(), Path(folder), name)
-        made = _run([SSH_KEYGEN, "-Y", "sign", "-f", str(file), "-n", namespace], message)
-    if made.returncode or not made.stdout:
-        raise MandateError(
-            "ssh-keygen has not signed\n\n  hint: its own words are above; is that the right --key?"
-        )
+        made = raw_signature(file, message, namespace)
     try:
         counts, refused = count_signatures(
-            _only(loaded, name), {name: made.stdout}, message, namespace, at, verify_signature
+            _only(loaded, name), {name: made}, message, namespace, at, verify_signature
         )
     except SshKeygenMissing as err:
         raise MandateError(str(err)) from err
@@ -70,6 +66,20 @@ def sign_message(
         raise MandateError(
             f"this signature of {name} is not kept: {reason}\n\n"
             f"  hint: sign with a key that stands beside {name} in a file of signers"
+        )
+    return made
+
+
+def raw_signature(key: Path, message: bytes, namespace: str) -> bytes:
+    """What ssh-keygen makes with a key; whether it counts is another question.
+
+    Raises:
+        MandateError: it has not signed.
+    """
+    made = _run([SSH_KEYGEN, "-Y", "sign", "-f", str(key), "-n", namespace], message)
+    if made.returncode or not made.stdout:
+        raise MandateError(
+            "ssh-keygen has not signed\n\n  hint: its own words are above; is that the right --key?"
         )
     return made.stdout
 

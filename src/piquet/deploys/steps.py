@@ -66,6 +66,7 @@ def _agent(verb: str, **more: Any) -> Callable[[Settings, StepResults], Mapping[
             "phase": 0,
             "end": False,
             "site": "",
+            "campaign": "",
             **{server: settings.get(f"piquet_{server}", "auto") for server in SERVERS},
             "allow_unloaded": settings["piquet_allow_unloaded"],
             **more,
@@ -82,6 +83,10 @@ def _rehearse(settings: Settings, told: StepResults) -> Mapping[str, Any]:
         "phase": settings["piquet_rehearse_phase"],
         "end": settings["piquet_rehearse_end"],
     }
+
+
+def _trust(settings: Settings, told: StepResults) -> Mapping[str, Any]:
+    return {**_agent("trust")(settings, told), "campaign": settings["piquet_campaign"]}
 
 
 def _stop(settings: Settings, told: StepResults) -> Mapping[str, Any]:
@@ -217,6 +222,13 @@ COURSES: Mapping[str, tuple[Step, ...]] = {
     "survey": _only("survey", "Survey the host and keep what was found"),
     "hook": (_REMEMBER, *_only("hook", "Hook every server block that the survey saw")),
     "unhook": _only("unhook", "Unhook every server block that we hooked"),
+    "trust": (
+        Step("agent", "Pin who may decide on the host", "trust", _trust, goes_on=True),
+        Step(
+            "tally", "List the hosts and fail if one does not have these signers", "tally",
+            _tally(["trust"], "Trust", advice="put these hosts right, then trust again"),
+        ),
+    ),
     "stage": _STAGE,
     "rehearse": (
         Step("agent", "Begin a rehearsal on every host, or end it", "rehearse", _rehearse, goes_on=True),

@@ -19,6 +19,7 @@ from piquet.host.machine import Machine
 from piquet.host.outcome import Outcome, Request
 from piquet.host.state import journal
 from piquet.protocol.findings import Finding
+from piquet.protocol.places import DECISION_FILE, SIGNATURES, TRUST_FILE
 from piquet.protocol.verbs import HOST_VERBS
 
 AGENT_VERBS: Mapping[str, Tuple[str, str]] = {
@@ -45,7 +46,13 @@ def from_payload(path: Path) -> Request:
 
 
 def _is_member(name: str) -> bool:
-    return name in ("request.json", "plan.json", "manifest.json") or name.startswith("files/")
+    return name in (
+        "request.json",
+        "plan.json",
+        "manifest.json",
+        DECISION_FILE,
+        TRUST_FILE,
+    ) or name.startswith(("files/", SIGNATURES))
 
 
 def parse_request(document: Mapping[str, Any], members: Optional[Mapping[str, bytes]] = None) -> Request:

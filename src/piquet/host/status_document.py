@@ -6,13 +6,28 @@ from __future__ import annotations
 from typing import Any, Dict, List, Mapping, Optional
 
 from piquet.host import hook_watch, stop_watch, takedown
+from piquet.host.errors import AgentError
 from piquet.host.machine import Machine, this_boot
 from piquet.host.state import armed, flags, journal, manifest, rehearsal_tokens, store
 from piquet.host.state.armed import Armed
 from piquet.host.state.manifest import Manifest
 from piquet.host.system import files
 
-MANDATE = "record only, signatures not checked"
+NOT_PINNED = "record only, signatures not checked"
+"""Nobody is pinned here."""
+
+
+def _mandate(machine: Machine) -> str:
+    """In which of the kinds this host is: whose signatures it asks for."""
+    if not files.exists(machine.paths.signers):
+        return NOT_PINNED
+    from piquet.host.state import trust  # which most hosts never need
+
+    try:
+        roles = trust.pinned(machine.paths) or ()
+    except AgentError as error:
+        return f"nobody may decide: {error.message}"
+    return "signed: " + ", ".join(f"{role.name} ({role.threshold} of {role.persons})" for role in roles)
 
 
 def status_of(machine: Machine) -> Dict[str, Any]:
@@ -41,7 +56,7 @@ def status_of(machine: Machine) -> Dict[str, Any]:
         "timer": {"active": active, "next": next_at},
         "servers": _servers(machine),
         "journal": journal.last(paths),
-        "mandate": MANDATE,
+        "mandate": _mandate(machine),
     }
 
 

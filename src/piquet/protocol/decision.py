@@ -17,7 +17,6 @@ from piquet.protocol.canonical import read_canonical
 from piquet.protocol.entries import pattern_ladder
 
 DECISION_VERSION = 1
-DECISION_FILE = "decision.json"
 INSTANT_FORM = "%Y-%m-%dT%H:%M:%SZ"
 ANSWERS_DECIDED = ("in", "message", "out")
 _SHA256 = re.compile(r"[0-9a-f]{64}")

@@ -85,6 +85,11 @@ def read_signers(text: str) -> Tuple[Tuple[Signer, ...], Tuple[SignersFault, ...
     return tuple(found), tuple(faults)
 
 
+def is_principal(name: str) -> bool:
+    """Whether it is one plain name, which is good as a file's name too."""
+    return bool(_PRINCIPAL.fullmatch(name))
+
+
 def persons(signers: Iterable[Signer]) -> Dict[str, str]:
     """Name → one name of that person: two keys of one name are one person, and so are two names with one key."""
     of_name: Dict[str, str] = {}

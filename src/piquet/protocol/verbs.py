@@ -36,6 +36,13 @@ HOST_VERBS: Mapping[str, HostVerb] = {
         "remembered first, if there is a campaign file.",
         ("campaign", "baseline", "print"),
     ),
+    "trust": HostVerb(
+        "Pin who may decide on every host",
+        "The roles of the campaign's mandate, with their thresholds and signers; from then on nothing is armed there "
+        "without their signatures. Other signers need the signatures of those who are pinned. CAMPAIGN is "
+        "campaign/campaign.yml beside the inventory by default.",
+        ("campaign",),
+    ),
     "stage": HostVerb(
         "Carry the inert bundle to every host",
         "Tested and reloaded, visitors see no change. CAMPAIGN is campaign/campaign.yml beside the inventory by "

@@ -7,8 +7,9 @@ no network and nobody awake is needed. Pure arithmetic.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
+
+from piquet.protocol.lease import number_pattern
 
 
 def window_pattern(start_at: datetime, end_at: datetime) -> str:
@@ -24,53 +25,7 @@ def window_pattern(start_at: datetime, end_at: datetime) -> str:
     return number_pattern(_epoch(start_at), _epoch(end_at) - 1)
 
 
-def number_pattern(first: int, last: int) -> str:
-    """`(?:a|b|…)` matching exactly the decimal numbers from `first` to `last`, both included.
-
-    Raises:
-        ValueError: `first` is negative or behind `last`.
-    """
-    if first < 0 or first > last:
-        raise ValueError(f"no numbers from {first} to {last}")
-    parts = [part for low, high in _by_length(first, last) for part in _same_length(low, high)]
-    return "(?:" + "|".join(parts) + ")"
-
-
 def _epoch(instant: datetime) -> int:
     if instant.tzinfo is None or instant.microsecond:
         raise ValueError(f"not a whole second with a time zone: {instant!r}")
     return int(instant.timestamp())
-
-
-def _by_length(first: int, last: int) -> Iterator[tuple[str, str]]:
-    """Split where the number of digits grows, so that each pair has equally many."""
-    while len(str(first)) < len(str(last)):
-        border = 10 ** len(str(first))
-        yield str(first), str(border - 1)
-        first = border
-    yield str(first), str(last)
-
-
-def _same_length(low: str, high: str) -> list[str]:
-    if low == high:
-        return [low]
-    shared = next(i for i, (a, b) in enumerate(zip(low, high, strict=True)) if a != b)
-    prefix, rest = low[:shared], len(low) - shared - 1
-    if rest == 0:
-        return [prefix + _digits(int(low[-1]), int(high[-1]))]
-    parts: list[str] = []
-    first, last = int(low[shared]), int(high[shared])
-    if low[shared + 1 :] != "0" * rest:
-        parts += _same_length(low, prefix + str(first) + "9" * rest)
-        first += 1
-    tail: list[str] = []
-    if high[shared + 1 :] != "9" * rest:
-        tail = _same_length(prefix + str(last) + "0" * rest, high)
-        last -= 1
-    if first <= last:
-        parts.append(prefix + _digits(first, last) + "[0-9]" + (f"{{{rest}}}" if rest > 1 else ""))
-    return parts + tail
-
-
-def _digits(first: int, last: int) -> str:
-    return str(first) if first == last else f"[{first}-{last}]"

@@ -14,12 +14,14 @@ from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Set, 
 from piquet.host.errors import ConfigurationError
 from piquet.host.servers import complaints
 from piquet.host.state import code_files
+from piquet.host.state.manifest import StagedEntry
 from piquet.host.system import commands, memory, processes
 from piquet.host.system.paths import Paths
 from piquet.host.system.pause import pause
 from piquet.host.system.platforms import DEBIAN, NOT_PACKAGED, UNKNOWN, Packaged, Platform
 from piquet.host.system.processes import Process
 from piquet.protocol.findings import Finding, Severity
+from piquet.protocol.lease import Span
 
 RELOAD_TIMEOUT_S = 60.0
 LINGER_S = 3.0
@@ -148,6 +150,23 @@ class WebServer:
         Raises:
             OSError: it cannot be deleted.
         """
+
+    def name_faults(
+        self,
+        texts: Sequence[str],
+        entries: Sequence[StagedEntry],
+        windows: Mapping[int, Span],
+        spared: Sequence[str],
+    ) -> Optional[List[Tuple[str, str]]]:
+        """Where our own configuration names other sites than these: expected, and got; None where it cannot be told.
+
+        Args:
+            texts: of our configuration as staged, and the names of all files of ours, a line each.
+            entries: what this server is to show.
+            windows: of each phase, first and last second.
+            spared: names below a wildcard of theirs that are to stay as usual.
+        """
+        return None
 
     def readiness(self) -> List[Finding]:
         """Why it would not show what is staged, besides what is asked of every server."""

@@ -27,7 +27,7 @@ class Paths:
 
     def folder_mode(self, folder: Path) -> int:
         """Of a folder that we make: what was staged is root's, pages lie where nobody can list them."""
-        for place, mode in ((self.etc, 0o700), (self.lib, 0o711), (self.code, 0o711)):
+        for place, mode in ((self.etc, 0o700), (self.trust, 0o700), (self.lib, 0o711), (self.code, 0o711)):
             if folder == place or place in folder.parents:
                 return mode
         return 0o755
@@ -91,6 +91,36 @@ class Paths:
     def plan(self) -> Path:
         """The plan whose sha256 is the plan digest (0600)."""
         return self.etc / "plan.json"
+
+    @property
+    def decision(self) -> Path:
+        """What people voted on, which the plan carries out (0600)."""
+        return self.etc / places.DECISION_FILE
+
+    @property
+    def signatures(self) -> Path:
+        """The signatures over it, by name (0600)."""
+        return self.etc / "signatures.json"
+
+    @property
+    def trust(self) -> Path:
+        """Apart from all else of ours (0700), since remove leaves it."""
+        return self.at(places.TRUST)
+
+    @property
+    def signers(self) -> Path:
+        """Who may decide for this host (0600); whoever is root here and deletes it ends that."""
+        return self.trust / "signers.json"
+
+    @property
+    def pinned(self) -> Path:
+        """That signers were pinned, apart from them: so that it is noticed when root has deleted them."""
+        return self.lib / "pinned.json"
+
+    @property
+    def decided(self) -> Path:
+        """Campaign → the revision and digest that were armed here last by a decision (0600)."""
+        return self.trust / "decided.json"
 
     @property
     def armed(self) -> Path:

@@ -6,7 +6,8 @@ from __future__ import annotations
 import contextlib
 from typing import Any, Dict, List, Optional
 
-from piquet.host import flag_memory, hook_watch, proof, readiness, reconciliation, takedown
+from piquet.host import decided, flag_memory, hook_watch, proof, readiness, reconciliation, takedown
+from piquet.host.errors import AgentError
 from piquet.host.machine import Machine, recover, this_boot
 from piquet.host.outcome import Outcome, Request
 from piquet.host.spoken import spoken
@@ -30,6 +31,7 @@ def run(machine: Machine, request: Request) -> Outcome:
         findings = [] if request.is_check else recover(machine, request.verb)
         if not request.is_check:
             findings += reconciliation.reconcile_now(machine, request.verb)[1]
+            decided.note_deletion(machine, request.verb)
         digest = str(request.options.get("plan_digest", ""))
         current = armed.current_arming(machine.paths)
         is_stopped = files.exists(machine.paths.stopped)
@@ -70,6 +72,7 @@ def refusals_to_arm(
         message, got = "Another plan is staged here.", str(installed.get("plan_digest"))
         return [Finding("error", "other-plan", ETC, message, digest, got, "stage this plan")]
     found = [*manifest.not_intact(machine.paths, digest), *_clock(machine, request, staged, received_at)]
+    found += decided.refusals_of_decision(machine, staged) if not errors(found) else []
     found += readiness.readiness(machine, staged)
     found += [] if errors(found) else proof.unproved(machine, staged)  # whose cause would be one of those
     return [*found, *_stops(machine, digest, current)]
@@ -119,6 +122,7 @@ def _arm(machine: Machine, verb: str, digest: str) -> List[Finding]:
     watch, hooks, kept = _watch(machine), hook_watch.lines(machine), hook_watch.kept_keys(machine)
     new = armed.begin(staged, digest, machine.now(), this_boot(machine), watch, hooks, kept)
     try:
+        decided.note_armed(machine)
         store.forget_stop(machine.paths)
         files.remove(machine.paths.boundaries)
         with contextlib.suppress(OSError):  # for later reconciles; an arm may put flags up at any time
@@ -126,7 +130,7 @@ def _arm(machine: Machine, verb: str, digest: str) -> List[Finding]:
         reconciliation.put_up(machine, new, new.expected(machine.now()))
         store.write_state(machine.paths.arming, new.to_json())
         files.remove(machine.paths.ended)
-    except OSError as error:
+    except (OSError, AgentError, ValueError) as error:
         finding = Finding(
             "error", "not-armed", str(machine.paths.armed), "It could not be armed.", got=str(error)
         )

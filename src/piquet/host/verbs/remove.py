@@ -12,7 +12,7 @@ import shutil
 from pathlib import Path
 from typing import Dict, List, Sequence
 
-from piquet.host import hooked_files, outcome, stop_now
+from piquet.host import decided, hooked_files, outcome, stop_now
 from piquet.host.errors import AgentError
 from piquet.host.machine import Machine, recover, undo_open
 from piquet.host.outcome import Outcome, Request
@@ -47,6 +47,7 @@ def run(machine: Machine, request: Request) -> Outcome:
         schedule.forget_failures()
     left = leftovers(machine)
     findings += [Finding("error", "left", str(p), "It is still there.", got=reasons.get(p, "")) for p in left]
+    findings += decided.trust_folder_is_kept(machine)
     return Outcome(was_there, _sentence(machine, was_there, bool(left), kept), tuple(findings))
 
 

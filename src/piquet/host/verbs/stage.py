@@ -25,7 +25,7 @@ from piquet.host.system.files import Change
 from piquet.host.system.lock import locked
 from piquet.host.system.schedule import Schedule
 from piquet.protocol.findings import Finding, errors
-from piquet.protocol.places import ETC
+from piquet.protocol.places import DECISION_FILE, ETC, SIGNATURES
 
 _STAGE_AGAIN = "stage again; if it stays so, plan again with one version of piquet everywhere"
 
@@ -83,6 +83,9 @@ def open_payload(request: Request, digest: str) -> Manifest:
         expected = f"one of {', '.join(_hosts_of(plan)) or 'its hosts'}"
         finding = Finding("error", "payload-mismatch", "manifest.json", message, expected, hint=_STAGE_AGAIN)
         raise PayloadError(message, [finding]) from error
+    decision = json.loads(plan).get("decision", "")
+    if decision and files.sha256(request.members.get(DECISION_FILE, b"")) != decision:
+        raise _mismatch(DECISION_FILE, decision, "other bytes, or none")
     if promised != files.sha256(document) or (request.host and host != request.host):
         raise _mismatch("manifest.json", promised, files.sha256(document))
     bundle = Manifest(json.loads(document))
@@ -147,10 +150,29 @@ def wanted(machine: Machine, request: Request, bundle: Manifest, digest: str) ->
     ]
     changes.append(Change(paths.manifest, files.FILE, request.members["manifest.json"], 0o600))
     changes.append(Change(paths.plan, files.FILE, request.members["plan.json"], 0o600))
+    changes += _decision(machine, request)
     new = {change.path for change in changes}
     before = store.installed(paths) or {"files": []}
     old = [paths.at(n) for n in manifest.last_loaded_first(before["files"]) if not code_files.is_code(n)]
     return changes + [Change(path, files.GONE) for path in old if path not in new]
+
+
+def _decision(machine: Machine, request: Request) -> List[Change]:
+    """What people voted on, with its signatures; each goes where there is none."""
+    paths, document = machine.paths, request.members.get(DECISION_FILE)
+    texts = {
+        name[len(SIGNATURES) :]: data.decode("ascii", "replace")
+        for name, data in request.members.items()
+        if name.startswith(SIGNATURES)
+    }
+    return [
+        Change(paths.decision, files.FILE, document, 0o600)
+        if document
+        else Change(paths.decision, files.GONE),
+        Change(paths.signatures, files.FILE, store.encode(texts), 0o600)
+        if texts
+        else Change(paths.signatures, files.GONE),
+    ]
 
 
 def _is_watched(machine: Machine, bundle: Manifest) -> bool:

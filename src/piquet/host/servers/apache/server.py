@@ -12,7 +12,7 @@ import re
 import socket
 import time
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from piquet.host.servers.apache import (
     hosts as apache_hosts,
@@ -32,13 +32,16 @@ from piquet.host.servers.apache import (
 from piquet.host.servers.apache.hosts import ApacheHost, names_of
 from piquet.host.servers.apache.owners import Place
 from piquet.host.servers.apache.packages import APACHE_DROPINS, APACHE_PACKAGES, APACHE_PIDS
+from piquet.host.servers.apache.staged_names import names_that_are_not_left_out
 from piquet.host.servers.apache.tree import Read, Statement, TreeError
 from piquet.host.servers.web_server import Survey, WebServer
+from piquet.host.state.manifest import StagedEntry
 from piquet.host.system import commands, files, processes
 from piquet.host.system.commands import Result
 from piquet.host.system.paths import Paths
 from piquet.host.system.platforms import Platform
 from piquet.protocol.findings import Finding
+from piquet.protocol.lease import Span
 from piquet.protocol.places import CODE_DIR, DROPIN, ETC
 
 _USEFUL = ("filter", "lua", "substitute")
@@ -109,6 +112,16 @@ class Apache(WebServer):
         if key not in self._answers:
             self._answers[key] = commands.execute([*self.packaged.command, *options])
         return self._answers[key].output
+
+    def name_faults(
+        self,
+        texts: Sequence[str],
+        entries: Sequence[StagedEntry],
+        windows: Mapping[int, Span],
+        spared: Sequence[str],
+    ) -> Optional[List[Tuple[str, str]]]:
+        """See `WebServer`."""
+        return names_that_are_not_left_out(texts, entries, windows, spared)
 
     def master(self) -> Optional[processes.Process]:
         """The process that its pid file names; the server is not asked for it while nothing of that name runs."""

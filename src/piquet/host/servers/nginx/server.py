@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 import shutil
 from pathlib import Path
-from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Set, Tuple
 
 from piquet.host.servers.hooked_server import HookedServer, NotHookableError
 from piquet.host.servers.nginx import (
@@ -31,13 +31,16 @@ from piquet.host.servers.nginx import (
 from piquet.host.servers.nginx.config import Block, Configuration
 from piquet.host.servers.nginx.inherited import Placed
 from piquet.host.servers.nginx.packages import NGINX_PACKAGES
+from piquet.host.servers.nginx.staged_names import names_that_differ
 from piquet.host.servers.nginx.tokens import ConfigSyntaxError
 from piquet.host.servers.web_server import Survey
+from piquet.host.state.manifest import StagedEntry
 from piquet.host.system import commands, files, processes
 from piquet.host.system.commands import Result
 from piquet.host.system.paths import Paths
 from piquet.host.system.platforms import Platform
 from piquet.protocol.findings import Finding
+from piquet.protocol.lease import Span
 from piquet.protocol.modules import EARLY_LUA, HEADERS_MORE
 from piquet.protocol.places import FIRST_DROPIN
 
@@ -174,6 +177,16 @@ class Nginx(HookedServer):
     def has_hook(self, text: bytes) -> bool:
         """Whether a line of ours is anywhere in it."""
         return hook_line.has_ours(text, self.paths.hook_include)
+
+    def name_faults(
+        self,
+        texts: Sequence[str],
+        entries: Sequence[StagedEntry],
+        windows: Mapping[int, Span],
+        spared: Sequence[str],
+    ) -> Optional[List[Tuple[str, str]]]:
+        """See `WebServer`."""
+        return names_that_differ(texts, entries, spared)
 
     def master(self) -> Optional[processes.Process]:
         """The process that its pid file names."""

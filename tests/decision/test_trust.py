@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From the campaign's folder to the agent: what `trust` carries arrives, and is changed by those who are pinned."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from piquet.agent_archive import payload
+from piquet.cli import exit_codes, run_command
+from piquet.controller.signers import trust_members
+from piquet.errors import MandateError
+from piquet.host import request
+from piquet.host.outcome import Outcome
+from tests.case_files import CaseFile
+from tests.host.box import Box
+
+from .keys import lay_out, public_line
+
+
+def sent(box: Box, file: Path) -> Outcome:
+    """`trust` as an engine sends it, unpacked and carried out as the agent does."""
+    asked = {"verb": "trust", "check": False, "diff": False, "at": box.now, "host": "box"}
+    zipped = box.root / "payload.zip"
+    zipped.write_bytes(payload(asked, trust_members(file)))
+    return request.carry_out(box.machine(), request.from_payload(zipped))
+
+
+def test_signers_are_pinned_and_changed_by_their_own_signatures(
+    still: Box, keys: dict[str, Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """First by root; then the assembly and the employer sign a list without Alice, and Alice herself may agree."""
+    file = tmp_path / "c/campaign.yml"
+    lay_out(CaseFile(Path("trust")), file.parent, keys)
+    first = sent(still, file)
+    assert first.is_changed and "assembly (2 of 3), employer (1 of 1)" in first.message
+    assert not sent(still, file).is_changed
+    assert "signed: assembly (2 of 3)" in str(
+        request.respond(still.machine(), request.Request("status"))["status"]
+    )
+    lines = [f"{name}@example.org {public_line(keys[name])}" for name in ("bob", "carol")]
+    (file.parent / "mandate/assembly.allowed_signers").write_text("\n".join(lines) + "\n")
+    assert [finding.subject for finding in sent(still, file).findings] == ["assembly", "employer"]
+    for name in ("alice", "bob", "director"):
+        as_name = ["--as", f"{name}@example.org", "--key", str(keys[name])]
+        assert run_command(["decision", "sign", str(file), "--trust", *as_name]) == exit_codes.OK
+    assert "signing assembly, 2 of: bob@example.org, carol@example.org" in capfd.readouterr().err
+    assert sent(still, file).is_changed
+    assert still.journal() == ["signers-pinned", "signers-changed"]
+    assert still.paths.signers.stat().st_mode & 0o777 == 0o600
+    assert still.paths.trust.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_campaign_without_roles_pins_nobody(keys: dict[str, Path], tmp_path: Path) -> None:
+    """And says what to write."""
+    file = tmp_path / "c/campaign.yml"
+    lay_out(CaseFile(Path("trust")), file.parent, keys)
+    file.write_text(file.read_text().partition("mandate:")[0])
+    with pytest.raises(MandateError, match="names nobody who may decide"):
+        trust_members(file)
