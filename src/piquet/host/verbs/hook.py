@@ -188,7 +188,6 @@ def _transact(machine: Machine, verb: str, changes: List[Change]) -> List[Findin
         undone = undo_open(machine)
         return [*found, *failures, *undone, *witnesses.faults_that_stay(answers, failures)]
     transaction.commit(machine.paths)
-    server.forget()
     return [*found, *told]
 
 

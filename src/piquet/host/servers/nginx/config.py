@@ -200,16 +200,25 @@ class _Reader:
         self.known = known
         self.configuration = Configuration()
         self.parsed = self.configuration.parsed
+        self.folders: Dict[Path, Path] = {}
         self.visited: Set[Tuple[Path, str]] = set()
         self.began_in: Dict[Path, str] = {}
 
     def file(self, path: Path, context: str) -> None:
         """Read a file included in `main` or `http`, unless it was already."""
-        real = Path(os.path.realpath(str(path)))
+        real = self.real(path)
         if (real, context) not in self.visited:
             self.visited.add((real, context))
             self.began_in.setdefault(real, context)
             self.directives(self.load(real), real, context)
+
+    def real(self, path: Path) -> Path:
+        """Where a file really lies; its folder, which it shares with thousands, is looked up once."""
+        if path.is_symlink():
+            return Path(os.path.realpath(str(path)))
+        if path.parent not in self.folders:
+            self.folders[path.parent] = Path(os.path.realpath(str(path.parent)))
+        return self.folders[path.parent] / path.name
 
     def load(self, real: Path) -> Tuple[Directive, ...]:
         """The file's directives; none if it cannot be read."""
@@ -267,7 +276,7 @@ class _Reader:
                 yield real, directive
                 continue
             for path in self.matches(directive.arguments[0]):
-                snippet = Path(os.path.realpath(str(path)))
+                snippet = self.real(path)
                 yield from self.inside(self.load(snippet), snippet, depth + 1)
 
     def block(self, server: ServerBlock, real: Path) -> Block:
