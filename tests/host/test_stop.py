@@ -7,7 +7,7 @@ import pytest
 
 from piquet.host import stop_watch
 from piquet.host.outcome import Outcome
-from piquet.host.state import armed, flags
+from piquet.host.state import armed, flags, withdrawals
 from piquet.host.status_document import status_of
 from piquet.host.system import lock
 from piquet.protocol.findings import Finding
@@ -49,6 +49,43 @@ def test_one_site_is_back_and_the_others_go_on(box: Box, written: str) -> None:
     told = box.good("arm", plan_digest=digest)
     assert "was-stopped" in codes(told), "whoever arms again is told what that starts"
     assert box.is_ours(FIRST)
+
+
+def test_a_withdrawal_outlives_every_arm(box: Box) -> None:
+    """A reboot, a rollback, a new arm and a new bundle bring it not back; another campaign knows nothing of it."""
+    digest = armed_box(box)
+    gone = stop(box, is_withdrawn=True)
+    assert gone.is_ok and gone.is_changed
+    again = box.good("arm", plan_digest=digest)
+    assert not again.is_changed, "nothing is to be started again"
+    box.reboot()
+    box.reconcile(boot=True)
+    assert (box.is_ours(FIRST), box.is_ours(OTHER)) == (False, True)
+    box.good("rollback")
+    told = box.good("arm", plan_digest=digest)
+    assert told.is_changed and "was-stopped" not in codes(told)
+    assert (box.is_ours(FIRST), box.is_ours(OTHER)) == (False, True)
+    box.now += 60
+    box.reconcile()
+    assert box.is_ours(OTHER), "a flag that never was up is no stop by hand"
+    assert box.journal().count("withdrawn") == 1
+    assert not stop(box, is_withdrawn=True).is_changed
+    assert withdrawals.withdrawn_keys(box.paths, "another") == frozenset()
+    box.good("rollback")
+    assert "not-armed" not in codes(stop(box, OTHER, is_withdrawn=True)), "an arm would not start it"
+    assert "all-withdrawn" in codes(box.ask("arm", plan_digest=digest))
+
+
+def test_a_list_of_withdrawals_that_cannot_be_read_arms_nothing(box: Box) -> None:
+    """Nor does one that cannot be written pass in silence; the site is stopped all the same."""
+    digest = armed_box(box)
+    box.paths.withdrawn.write_text("{")
+    gone = stop(box, is_withdrawn=True)
+    assert codes(gone) >= {"withdrawal-not-kept"} and not gone.is_ok
+    assert (box.is_ours(FIRST), box.is_ours(OTHER)) == (False, True)
+    box.good("rollback")
+    assert "withdrawals" in codes(box.ask("arm", plan_digest=digest))
+    assert not box.is_ours(OTHER)
 
 
 def test_a_stop_after_the_end_holds_though_the_clock_is_set_back(box: Box) -> None:

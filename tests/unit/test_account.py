@@ -7,6 +7,7 @@ import base64
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 from tinyhtml5.parser import HTMLParser
 
+from piquet.campaign.model import Mandate
 from piquet.controller.answer import AgentAnswer
 from piquet.controller.journal import keep_answer, keep_command, known_until
 from piquet.fleet.read import read_fleet
@@ -178,8 +180,10 @@ def test_the_page_is_valid_asks_for_nothing_and_obeys_nobody() -> None:
         journal=[looks, ours],
         pictures=(Picture("n", 1, "fr", "phone", PNG),),
     )
-    html = page(nasty, HANDED_IN)
+    said = replace(nasty.campaign, mandate=Mandate(NASTY, "2026-12-12", {}, NASTY, ()))
+    nasty = replace(nasty, plan=replace(nasty.plan, campaign=said), withdrawals={NASTY: NASTY})
     parser = HTMLParser()
+    html = page(nasty, HANDED_IN)
     parser.parse(html)
     assert parser.errors == []
     assert html.count("&lt;script") > 8 and html.count("</article>") == len(HANDED_IN)

@@ -90,7 +90,7 @@ def test_a_withdrawal_lasts(
     first, second, third = file.read_text().splitlines()
     assert (first, second) == ("site,withdrawn_at", "z.example.org,2026-12-01T00:00:00Z")
     assert re.fullmatch(r"a\.example\.org,20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ", third)
-    wanted = {"piquet_become": False, "piquet_stop_site": "a.example.org"}
+    wanted = {"piquet_become": False, "piquet_stop_site": "a.example.org", "piquet_stop_withdrawn": True}
     assert [(verb, request.variables) for verb, request in asked] == [("stop", wanted)] * 2
     assert run_command(["consent", "a.example.org", "in", *given]) == exit_codes.CAMPAIGN
     assert "a.example.org took its consent back" in capsys.readouterr().err
@@ -101,18 +101,17 @@ def test_a_withdrawal_lasts(
 
 def test_who_withdrew_is_in_no_plan_and_in_every_decision(folder: Path) -> None:
     """Left out with the reason, also below a wildcard, whatever the list says; what people voted on stays the same."""
-    (folder / "campaign/withdrawn.csv").write_text(
-        "site,withdrawn_at\na.example.org,\nx.blogs.example.org,\n"
-    )
+    (folder / "campaign/withdrawn.csv").write_text("site,withdrawn_at\na.example.org,\nx.blogs.test,\n")
+    (folder / "campaign/consent.csv").write_text("site,answer\n*,in\n*.example.org,out\na.example.org,in\n")
     loaded = load_campaign(folder / "campaign/campaign.yml").campaign
-    served = nginx(block(1, "a.example.org"), block(9, "b.example.org"), block(19, "*.blogs.example.org"))
+    served = nginx(block(1, "a.example.org"), block(9, "b.test"), block(19, "*.blogs.test"))
     plan = make_plan(loaded, fleet({"web1": survey(nginx=served)}), AT, SERVERS)
     (host,) = plan.hosts
-    assert [entry.name for entry in host.entries] == ["*.blogs.example.org", "b.example.org"]
+    assert [entry.name for entry in host.entries] == ["*.blogs.test", "b.test"]
     assert {site.name: site.reason for site in host.usual} == dict.fromkeys(
-        ["a.example.org", "x.blogs.example.org"], "took their consent back"
+        ["a.example.org", "x.blogs.test"], "took their consent back"
     )
-    assert "x.blogs.example.org" in host.known
+    assert "x.blogs.test" in host.known
     voted = replace(loaded, sites=replace(loaded.sites, withdrawn=()))
     assert site_rule(voted) == site_rule(loaded)
     assert campaign().sites.withdrawn == ()

@@ -53,7 +53,9 @@ def command(
         click.echo(_answered(file, site, cast("ConsentAnswer", answer)))
         return OK
     click.echo(_withdrawn(file, site), err=True)
-    request = EngineRequest(inventory, None, {**variables, "piquet_stop_site": site})
+    request = EngineRequest(
+        inventory, None, {**variables, "piquet_stop_site": site, "piquet_stop_withdrawn": True}
+    )
     return drive_verb("stop", engine, request, is_json=False)
 
 

@@ -136,6 +136,7 @@ def _stopped(host: str, status: HostStatus) -> Iterator[StoppedSite]:
             at = entry.get("stopped_at")
             when = _moment(status, at).rpartition(":")[0] if at is not None else "at an unknown time"
             by = _BY.get(str(entry.get("stopped_by")), "by hand")
+            by = "took its consent back, so for good" if entry.get("withdrawn") is True else by
             yield StoppedSite(_name(entry), by, when, host)
 
 

@@ -39,6 +39,7 @@ VERB_ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "end": {"type": "bool", "default": False},
     "site": {"type": "str", "default": ""},
     "campaign": {"type": "str", "default": ""},
+    "withdrawn": {"type": "bool", "default": False},
     **{server: {"type": "str", "default": "auto"} for server in SERVERS},
     "allow_unloaded": {"type": "bool", "default": False},
 }
@@ -169,7 +170,7 @@ def _needs(
     if verb == "trust":
         return {}, trust_members(Path(str(arguments["campaign"])))
     if verb == "stop":
-        return {"site": wanted_site(arguments["site"])}, {}
+        return {"site": wanted_site(arguments["site"]), "is_withdrawn": arguments["withdrawn"]}, {}
     return {}, {}
 
 

@@ -46,6 +46,7 @@ VARIABLES: Mapping[str, Variable] = {
     "piquet_rehearse_phase": Variable("int", 0, "rehearse"),
     "piquet_rehearse_end": Variable("bool", False, "rehearse"),
     "piquet_stop_site": Variable("str", "", "stop"),
+    "piquet_stop_withdrawn": Variable("bool", False, "stop"),
     "piquet_arm_partial": Variable("bool", False, "arm"),
     "piquet_max_skew_s": Variable("float", 2.0, "arm"),
 }

@@ -67,6 +67,7 @@ def _agent(verb: str, **more: Any) -> Callable[[Settings, StepResults], Mapping[
             "end": False,
             "site": "",
             "campaign": "",
+            "withdrawn": False,
             **{server: settings.get(f"piquet_{server}", "auto") for server in SERVERS},
             "allow_unloaded": settings["piquet_allow_unloaded"],
             **more,
@@ -90,7 +91,8 @@ def _trust(settings: Settings, told: StepResults) -> Mapping[str, Any]:
 
 
 def _stop(settings: Settings, told: StepResults) -> Mapping[str, Any]:
-    return {**_agent("stop")(settings, told), "site": settings["piquet_stop_site"]}
+    wanted = {"site": settings["piquet_stop_site"], "withdrawn": settings["piquet_stop_withdrawn"]}
+    return {**_agent("stop")(settings, told), **wanted}
 
 
 def _plan(settings: Settings, *, whole: bool, bundles: bool) -> Mapping[str, Any]:

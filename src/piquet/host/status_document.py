@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any, Dict, FrozenSet, List, Mapping, Optional
 
 from piquet.host import hook_watch, stop_watch, takedown
-from piquet.host.errors import AgentError
+from piquet.host.errors import AgentError, StateError
 from piquet.host.machine import Machine, this_boot
-from piquet.host.state import armed, flags, journal, manifest, rehearsal_tokens, store
+from piquet.host.state import armed, flags, journal, manifest, rehearsal_tokens, store, withdrawals
 from piquet.host.state.armed import Armed
 from piquet.host.state.manifest import Manifest
 from piquet.host.system import files
@@ -96,6 +96,7 @@ def _ended(machine: Machine) -> Optional[Dict[str, Any]]:
 def _entries(machine: Machine, staged: Optional[Manifest], current: Optional[Armed]) -> List[Dict[str, Any]]:
     """Each selected site: its phases, whether its flag is up, and when and how it was stopped alone."""
     up = flags.up(machine.paths) or frozenset()
+    gone = _withdrawn(machine, staged)
     found: List[Dict[str, Any]] = []
     for entry in staged.entries if staged else ():
         is_stopped = current is not None and entry.key in current.stopped
@@ -105,7 +106,16 @@ def _entries(machine: Machine, staged: Optional[Manifest], current: Optional[Arm
         if current is not None and is_stopped:
             found[-1]["stopped_at"] = current.stopped[entry.key]
             found[-1]["stopped_by"] = current.stopped_by(entry.key)
+            found[-1]["withdrawn"] = entry.key in gone
     return found
+
+
+def _withdrawn(machine: Machine, staged: Optional[Manifest]) -> FrozenSet[str]:
+    """Entries that no arm starts again; none where that cannot be read, which `arm` refuses."""
+    try:
+        return withdrawals.withdrawn_keys(machine.paths, staged.campaign) if staged else frozenset()
+    except StateError:
+        return frozenset()
 
 
 def _hooked(machine: Machine, staged: Optional[Manifest]) -> Dict[str, Any]:

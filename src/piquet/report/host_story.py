@@ -25,6 +25,7 @@ _STOPS: Mapping[str, str] = {
     "stopped-by-hand": "hand",
     "stopped-by-name": "name",
     "hook-taken-out": "hook",
+    "withdrawn": "withdrawn",
 }
 """Event of a journal → what stopped single sites."""
 ENDED = "ended"

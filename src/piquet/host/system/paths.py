@@ -158,6 +158,11 @@ class Paths:
         return self.at("/var/log")
 
     @property
+    def withdrawn(self) -> Path:
+        """Sites that took their consent back; it only ever grows, and goes with all else."""
+        return self.lib / "withdrawn.json"
+
+    @property
     def stopped(self) -> Path:
         """A stop that could not be recorded where `armed.json` lies; while it exists nothing is put up."""
         return self.etc / "stopped"

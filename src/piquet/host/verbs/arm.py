@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, FrozenSet, List, Optional, Tuple
 
 from piquet.host import decided, flag_memory, hook_watch, proof, readiness, reconciliation, takedown
-from piquet.host.errors import AgentError
+from piquet.host.errors import AgentError, StateError
 from piquet.host.machine import Machine, recover, this_boot
 from piquet.host.outcome import Outcome, Request
 from piquet.host.spoken import spoken
-from piquet.host.state import armed, boot_mark, manifest, store
+from piquet.host.state import armed, boot_mark, manifest, store, withdrawals
 from piquet.host.state.armed import Armed
 from piquet.host.state.manifest import Manifest
 from piquet.host.system import files
@@ -35,7 +35,11 @@ def run(machine: Machine, request: Request) -> Outcome:
         digest = str(request.options.get("plan_digest", ""))
         current = armed.current_arming(machine.paths)
         is_stopped = files.exists(machine.paths.stopped)
-        is_same = current is not None and current.plan_digest == digest and not current.stopped
+        is_same = (
+            current is not None
+            and current.plan_digest == digest
+            and set(current.stopped) == _withdrawn(machine, current.campaign)[0] & set(current.entries)
+        )
         if is_same and not is_stopped:
             return Outcome(False, "Armed with this plan already.", tuple(findings))
         findings += refusals_to_arm(machine, request, digest, current, received_at)
@@ -75,7 +79,24 @@ def refusals_to_arm(
     found += decided.refusals_of_decision(machine, staged) if not errors(found) else []
     found += readiness.readiness(machine, staged)
     found += [] if errors(found) else proof.unproved(machine, staged)  # whose cause would be one of those
-    return [*found, *_stops(machine, digest, current)]
+    gone, unread = _withdrawn(machine, staged.campaign)
+    if not unread and not {entry.key for entry in staged.entries} - gone:
+        message, hint = (
+            "Every site of this host took its consent back.",
+            "plan and stage again, which leaves them out",
+        )
+        unread = [Finding("error", "all-withdrawn", staged.campaign, message, hint=hint)]
+    return [*found, *unread, *_stops(machine, digest, current)]
+
+
+def _withdrawn(machine: Machine, campaign: str) -> Tuple[FrozenSet[str], List[Finding]]:
+    """Entries that are never shown again, and why that is not known."""
+    try:
+        return withdrawals.withdrawn_keys(machine.paths, campaign), []
+    except StateError as error:
+        place, message = str(machine.paths.withdrawn), "The list of withdrawals cannot be read."
+        hint = "mend it, or remove piquet from this host and begin again without the sites that are in it"
+        return frozenset(), [Finding("error", "withdrawals", place, message, got=str(error), hint=hint)]
 
 
 def _is_stopped(machine: Machine, request: Request, current: Optional[Armed]) -> bool:
@@ -92,7 +113,7 @@ def _stops(machine: Machine, digest: str, current: Optional[Armed]) -> List[Find
     if last is None or last.plan_digest != digest:
         return []
     whole = "every site" if str(record.get("reason")).startswith("stopped by") else ""
-    what = whole or ", ".join(sorted(last.stopped))
+    what = whole or ", ".join(sorted(set(last.stopped) - _withdrawn(machine, last.campaign)[0]))
     if not what:
         return []
     message, hint = "Somebody stopped this by hand; arming starts it again.", "ask whoever stopped it first"
@@ -121,6 +142,10 @@ def _arm(machine: Machine, verb: str, digest: str) -> List[Finding]:
         return [Finding("error", "not-staged", ETC, "Nothing is staged here.")]
     watch, hooks, kept = _watch(machine), hook_watch.lines(machine), hook_watch.kept_keys(machine)
     new = armed.begin(staged, digest, machine.now(), this_boot(machine), watch, hooks, kept)
+    gone, unread = _withdrawn(machine, staged.campaign)
+    if unread:
+        return unread
+    new = new.without(gone & frozenset(new.entries), new.armed_at, "name")
     try:
         decided.note_armed(machine)
         store.forget_stop(machine.paths)

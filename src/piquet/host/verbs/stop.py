@@ -6,13 +6,14 @@ Its flag goes before the lock, since whoever holds that may hang, and again behi
 
 from __future__ import annotations
 
-from typing import List, Optional
+from dataclasses import replace
+from typing import List, Optional, Tuple
 
 from piquet.host import stop_watch, stops, takedown
-from piquet.host.errors import LockedError
+from piquet.host.errors import LockedError, StateError
 from piquet.host.machine import Machine, recover
 from piquet.host.outcome import Outcome, Request
-from piquet.host.state import armed, flags, manifest
+from piquet.host.state import armed, flags, manifest, withdrawals
 from piquet.host.state.armed import Armed
 from piquet.host.system.lock import locked
 from piquet.protocol.entries import entry_key, entry_name, match_site
@@ -23,10 +24,41 @@ from piquet.protocol.places import RUN
 def run(machine: Machine, request: Request) -> Outcome:
     """Stop the site that was named, if this host shows it."""
     name = _named(request)
+    if request.options.get("is_withdrawn") and not request.is_check:
+        kept = _withdrawn(machine, request.verb, name)
+        outcome = _run(machine, request, name)
+        found = [one for one in outcome.findings if kept[1] or one.code != "not-armed"]  # an arm knows of it
+        return replace(outcome, is_changed=outcome.is_changed or kept[0], findings=(*found, *kept[1]))
+    return _run(machine, request, name)
+
+
+def _run(machine: Machine, request: Request, name: str) -> Outcome:
     refusal = _refusal(machine, name)
     if refusal is not None:
         return Outcome(False, refusal.message, (refusal,) if refusal.severity == "error" else ())
     return _would(machine, name) if request.is_check else _stopped(machine, request.verb, name)
+
+
+def _withdrawn(machine: Machine, verb: str, name: str) -> Tuple[bool, List[Finding]]:
+    """Keep it for good, also where an arm puts the flags of all others up; whether that is new, and what hindered it.
+
+    Before the flag goes: whoever arms meanwhile reads the list behind the lock, and this verb waits for that.
+    """
+    staged = manifest.staged(machine.paths)
+    if staged is None or not name:
+        return False, []
+    try:
+        is_new = withdrawals.add_withdrawn(machine.paths, staged.campaign, entry_key(name))
+    except (StateError, OSError) as error:
+        hint = "withdraw it again once the disk can be written; until then no arm may come"
+        place, message = (
+            str(machine.paths.withdrawn),
+            "The withdrawal could not be written down on this host.",
+        )
+        return False, [Finding("error", "withdrawal-not-kept", place, message, got=str(error), hint=hint)]
+    if is_new:
+        machine.log(verb, "withdrawn", campaign=staged.campaign, keys=[entry_key(name)])
+    return is_new, []
 
 
 def _named(request: Request) -> str:
