@@ -18,6 +18,7 @@ from piquet.protocol.decision import INSTANT_FORM
 from piquet.protocol.lease import number_pattern
 from piquet.protocol.signatures import SigningRole
 from piquet.protocol.signers import DECISION_NAMESPACE, STOP_NAMESPACE, read_signers
+from piquet.protocol.stopping import StoppedDecision, stop_document
 from piquet.protocol.trust import trust_document
 from tests.host.box import HOUR_S, PAGE, SITES, Box
 
@@ -69,6 +70,15 @@ class Raw:
         plan["decision"] = hashlib.sha256(members["decision.json"]).hexdigest()
         members["plan.json"] = canonical(plan)
         return hashlib.sha256(members["plan.json"]).hexdigest(), members
+
+    def stop(self, name: str, namespace: str = STOP_NAMESPACE, check: bool = False, **of: Any) -> Outcome:
+        """Somebody's stop of what is staged, or of something else."""
+        document = json.loads(self.box.paths.decision.read_bytes())
+        about = {"campaign": document["campaign"], "revision": document["revision"]}
+        about["digest"] = hashlib.sha256(self.box.paths.decision.read_bytes()).hexdigest()
+        message = stop_document(StoppedDecision(**{**about, **of}))
+        signed = {f"signatures/{name}": sign_raw(self.keys[name], namespace, message)}
+        return self.box.ask("stop", {"stop.json": message, **signed}, check=check)
 
     def refused(self, digest: str, *codes: str) -> None:
         """Arm says these codes and nothing is changed on the host."""
@@ -206,3 +216,54 @@ def test_remove_leaves_who_may_decide(raw: Raw) -> None:
     raw.box.hook()
     raw.refused(raw.stage("mallory"), "not-decided")
     assert codes(raw.trust(raw.signers("mallory", threshold=1))) == ["not-agreed"]
+
+
+def test_one_signer_stops_what_is_armed_for_good(raw: Raw) -> None:
+    """It is released at once; the same revision is not armed again, whatever is in it; the next one is, signed anew."""
+    digest = raw.stage("alice", "bob")
+    raw.box.good("arm", plan_digest=digest)
+    assert raw.stop("carol", check=True).is_changed and raw.box.is_ours()
+    assert raw.stop("carol").is_changed and not raw.box.is_ours()
+    assert not raw.stop("alice").is_changed
+    assert raw.box.journal()[-1] == "decision-stopped"
+    raw.refused(digest, "decision-stopped")
+    same_revision = raw.stage("alice", "bob", decided={"timezone": "Europe/Paris"})
+    raw.refused(same_revision, "decision-superseded", "decision-stopped")
+    raw.refused(raw.stage(decided={"revision": 2}), "not-decided")
+    assert raw.box.good("arm", plan_digest=raw.stage("alice", "bob", decided={"revision": 2})).is_changed
+    raw.box.good("rollback")
+
+
+def test_a_stop_outlives_remove_and_reaches_a_host_before_arm(raw: Raw) -> None:
+    """Kept by every host that it reaches, armed or not."""
+    digest = raw.stage("alice", "bob")
+    assert "not armed here" in raw.stop("bob").message
+    raw.refused(digest, "decision-stopped")
+    raw.box.good("remove")
+    raw.box.hook()
+    raw.refused(raw.stage("alice", "bob"), "decision-stopped")
+
+
+def test_a_stop_of_something_else_stops_nothing_here(raw: Raw) -> None:
+    """An old one again, one of another campaign: what is armed goes on."""
+    raw.stage("alice", "bob")
+    old = raw.stop("carol")
+    assert old.is_changed
+    raw.box.good("arm", plan_digest=raw.stage("alice", "bob", decided={"revision": 2}))
+    for of in ({"revision": 1, "digest": "0" * 64}, {"campaign": "other", "digest": "1" * 64}):
+        assert raw.stop("carol", **of).is_ok and raw.box.is_ours()
+    raw.box.good("rollback")
+
+
+def test_nobody_else_stops_a_decision(raw: Raw) -> None:
+    """A stranger, a signer in the wrong namespace, words that are no stop, a host where nobody is pinned."""
+    raw.box.good("arm", plan_digest=raw.stage("alice", "bob"))
+    before = raw.box.tree()
+    assert codes(raw.stop("mallory")) == ["stop-not-signed"]
+    assert codes(raw.stop("alice", namespace=DECISION_NAMESPACE)) == ["stop-not-signed"]
+    for document in (b"", b"{}\n", raw.box.paths.decision.read_bytes()):
+        assert codes(raw.box.ask("stop", {"stop.json": document})) == ["not-stopped"]
+    assert before == raw.box.tree() and raw.box.is_ours()
+    raw.box.paths.signers.unlink()
+    assert codes(raw.stop("alice")) == ["not-pinned"]
+    raw.box.good("rollback")

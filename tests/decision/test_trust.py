@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from piquet.agent_archive import payload
 from piquet.cli import exit_codes, run_command
-from piquet.controller.signers import trust_members
+from piquet.controller.signers import stop_members, trust_members
+from piquet.controller.store import read_members, write_members
 from piquet.errors import MandateError
+from piquet.fleet.workdir import Workdir
 from piquet.host import request
 from piquet.host.outcome import Outcome
 from tests.case_files import CaseFile
@@ -20,10 +23,15 @@ from .keys import lay_out, public_line
 
 
 def sent(box: Box, file: Path) -> Outcome:
-    """`trust` as an engine sends it, unpacked and carried out as the agent does."""
-    asked = {"verb": "trust", "check": False, "diff": False, "at": box.now, "host": "box"}
+    """`trust` as an engine sends it."""
+    return carried(box, "trust", trust_members(file))
+
+
+def carried(box: Box, verb: str, members: Mapping[str, bytes]) -> Outcome:
+    """A payload, unpacked and carried out as the agent does."""
+    asked = {"verb": verb, "check": False, "diff": False, "at": box.now, "host": "box"}
     zipped = box.root / "payload.zip"
-    zipped.write_bytes(payload(asked, trust_members(file)))
+    zipped.write_bytes(payload(asked, members))
     return request.carry_out(box.machine(), request.from_payload(zipped))
 
 
@@ -59,3 +67,34 @@ def test_a_campaign_without_roles_pins_nobody(keys: dict[str, Path], tmp_path: P
     file.write_text(file.read_text().partition("mandate:")[0])
     with pytest.raises(MandateError, match="names nobody who may decide"):
         trust_members(file)
+
+
+def test_a_stop_is_kept_for_whoever_carries_it(
+    still: Box, keys: dict[str, Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """One signer signs; the host that is away then gets it from anybody who has the folder, and no campaign."""
+    file = tmp_path / "c/campaign.yml"
+    lay_out(CaseFile(Path("stop")), file.parent, keys)
+    assert sent(still, file).is_changed
+    inventory = tmp_path / "hosts.ini"
+    inventory.write_text("web1 ansible_host=127.0.0.1 ansible_port=1\n")
+    by = ["--as", "carol@example.org", "--key", str(keys["carol"])]
+    stop = ["decision", "stop", str(file), "-i", str(inventory)]
+    assert run_command([*stop, *by]) == exit_codes.UNREACHABLE
+    (folder,) = (kept.parent for kept in file.parent.rglob("stop.json"))
+    assert f"piquet_stop_decision={folder}" in capfd.readouterr().err
+    assert run_command([*stop, "--as", "carol@example.org", "--key", str(keys["mallory"])]) == exit_codes.PLAN
+    assert run_command([*stop, *by, "--digest", "0" * 64]) == exit_codes.PLAN
+    outcome = carried(still, "stop", stop_members(folder))
+    assert outcome.is_changed and "Revision 1 of greve-2026-12-17 is stopped for good" in outcome.message
+    with pytest.raises(MandateError, match="holds no stop of a decision"):
+        stop_members(file.parent)
+
+
+def test_a_later_signature_goes_with_the_same_plan(tmp_path: Path) -> None:
+    """What is kept for a host under a digest has the signatures of today, though plan and pages are those of before."""
+    work, first = Workdir(tmp_path), {"plan.json": b"p", "manifest.json": b"m", "signatures/alice": b"old"}
+    write_members(work, "d" * 64, "web1", first)
+    later = {**first, "signatures/alice": b"new", "signatures/bob": b"b"}
+    write_members(work, "d" * 64, "web1", later)
+    assert later == read_members(work, "d" * 64, "web1")

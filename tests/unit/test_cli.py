@@ -185,9 +185,7 @@ def test_a_plan_is_printed_and_kept(folder: Path, capsys: pytest.CaptureFixture[
     document = kept.plan_document(digest[1])
     assert plan_digest(document) == digest[1]
     assert list(json.loads(document)["hosts"]) == ["web1"]
-    assert [file.stem for file in kept.bundle_dir(digest[1]).iterdir() if file.name != "plan.json"] == [
-        "web1"
-    ]
+    assert [file.name for file in kept.bundle_dir(digest[1]).glob("*.zip")] == ["web1.zip"]
     assert plan(folder) == 0
     assert digest[0] in capsys.readouterr().out
 

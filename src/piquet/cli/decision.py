@@ -10,7 +10,9 @@ from pathlib import Path
 import click
 
 from piquet.cli.campaign_file import CAMPAIGN_ARGUMENT, campaign_file
+from piquet.cli.drive import drive_verb
 from piquet.cli.exit_codes import FINDINGS, OK
+from piquet.cli.hosts import ENGINE, INVENTORY
 from piquet.decision.document import decision_document
 from piquet.decision.mandate import MandateState
 from piquet.decision.pdf import sheet_pdf
@@ -18,11 +20,14 @@ from piquet.decision.sheet import sheets
 from piquet.decision.sheet_forms import sheets_html, sheets_text
 from piquet.decision.signed_folder import keep_signature, read_others, read_signed
 from piquet.decision.signing import mandate_state, raw_signature, sign_message
+from piquet.engines import EngineRequest
+from piquet.errors import MandateError
 from piquet.load import LoadedCampaign, load_campaign
 from piquet.printable import printable_line
 from piquet.protocol.decision import decision_digest
-from piquet.protocol.places import TRUST_FILE
-from piquet.protocol.signers import DECISION_NAMESPACE, is_principal
+from piquet.protocol.places import STOP_FILE, TRUST_FILE
+from piquet.protocol.signers import DECISION_NAMESPACE, STOP_NAMESPACE, is_principal
+from piquet.protocol.stopping import StoppedDecision, stop_document
 from piquet.protocol.trust import trust_document
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -132,3 +137,51 @@ def _print_state(loaded: LoadedCampaign, document: bytes) -> MandateState:
             )
             click.echo(f"signed before, and not this: {about}: {', '.join(names)}")
     return state
+
+
+@command.command("stop")
+@CAMPAIGN_ARGUMENT
+@INVENTORY
+@ENGINE
+@click.option("--as", "name", required=True, help="Your name, as the signers' file has it.")
+@click.option(
+    "--key", type=_FILE, help="Your private key, or the public one of a key in the agent [the agent's]."
+)
+@click.option("--digest", help="Of a decision that was signed before [the campaign's decision as it is now].")
+def stop_decided(
+    campaign: Path | None, inventory: str, engine: str, name: str, key: Path | None, digest: str | None
+) -> int:
+    """Stop the decision of CAMPAIGN for good on every host that it reaches: one signer is enough.
+
+    CAMPAIGN is campaign/campaign.yml beside the inventory by default. What is armed by it is released; afterwards only
+    the next revision, signed anew, can be armed there. Anybody can carry what is kept to further hosts.
+    """
+    loaded = load_campaign(campaign_file(campaign, inventory))
+    stopped = _decision_to_stop(loaded, digest)
+    message = stop_document(stopped)
+    click.echo(
+        f"stopping revision {stopped.revision} of {stopped.campaign}, digest {stopped.digest}", err=True
+    )
+    signature = sign_message(loaded, name, key, message, STOP_NAMESPACE, time.time())
+    folder = keep_signature(loaded.path, message, name, signature, STOP_FILE).parent.absolute()
+    click.echo(f"kept in {folder}; by playbook or deploy: stop with piquet_stop_decision={folder}", err=True)
+    request = EngineRequest(inventory, None, {"piquet_stop_decision": str(folder)}, False)
+    return drive_verb("stop", engine, request, is_json=False)
+
+
+def _decision_to_stop(loaded: LoadedCampaign, digest: str | None) -> StoppedDecision:
+    """The campaign's own decision, or one that was signed before."""
+    document = decision_document(loaded.campaign, loaded.pages)
+    own = read_signed(loaded.path, document).decision
+    found = {one.decision.digest: one.decision for one in read_others(loaded.path, own.digest)} | {
+        own.digest: own
+    }
+    if digest is not None and digest not in found:
+        raise MandateError(
+            f"no decision with this digest lies beside the campaign: {digest}\n\n  hint: {_LISTED}"
+        )
+    chosen = found[digest or own.digest]
+    return StoppedDecision(chosen.campaign, chosen.revision, chosen.digest)
+
+
+_LISTED = "piquet decision status tells all that was signed"

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What `trust` carries to a host: the signers of the campaign, and whatever signatures lie beside it."""
+"""What `trust` and the stop of a decision carry to a host, with whatever signatures lie beside it."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from piquet.decision.signed_folder import read_signatures
+from piquet.decision.signed_folder import read_signatures, signatures_in
 from piquet.errors import MandateError
 from piquet.load import load_campaign
-from piquet.protocol.places import SIGNATURES, TRUST_FILE
+from piquet.protocol.places import SIGNATURES, STOP_FILE, TRUST_FILE
+from piquet.protocol.stopping import read_stop
 from piquet.protocol.trust import trust_document
 
 
@@ -28,3 +29,19 @@ def trust_members(campaign: Path) -> dict[str, bytes]:
     document = trust_document(roles)
     signatures = read_signatures(campaign, document)
     return {TRUST_FILE: document, **{f"{SIGNATURES}{name}": text for name, text in signatures.items()}}
+
+
+def stop_members(folder: Path) -> dict[str, bytes]:
+    """The members of the payload that stops a decision, from the folder that `piquet decision stop` has made.
+
+    Raises:
+        MandateError: there is no stop in it.
+    """
+    try:
+        document = (folder / STOP_FILE).read_bytes()
+        read_stop(document)
+    except (OSError, ValueError) as err:
+        hint = "name the folder that `piquet decision stop` prints"
+        raise MandateError(f"{folder} holds no stop of a decision: {err}\n\n  hint: {hint}") from err
+    signatures = signatures_in(folder)
+    return {STOP_FILE: document, **{f"{SIGNATURES}{name}": text for name, text in signatures.items()}}

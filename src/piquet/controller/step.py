@@ -15,7 +15,7 @@ from piquet.controller.clock import SLOW_WAY_S, judged_by_clock
 from piquet.controller.rehearsal import links_text
 from piquet.controller.request import hook_fields, make_request, wanted_site
 from piquet.controller.result import as_result
-from piquet.controller.signers import trust_members
+from piquet.controller.signers import stop_members, trust_members
 from piquet.controller.store import read_members
 from piquet.controller.survey import is_broken, survey_text, with_skew
 from piquet.controller.transport import Remote, deliver
@@ -40,6 +40,7 @@ VERB_ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "site": {"type": "str", "default": ""},
     "campaign": {"type": "str", "default": ""},
     "withdrawn": {"type": "bool", "default": False},
+    "decision": {"type": "str", "default": ""},
     **{server: {"type": "str", "default": "auto"} for server in SERVERS},
     "allow_unloaded": {"type": "bool", "default": False},
 }
@@ -169,6 +170,8 @@ def _needs(
         return {"plan_digest": digest, "phase": arguments["phase"], "end": arguments["end"]}, {}
     if verb == "trust":
         return {}, trust_members(Path(str(arguments["campaign"])))
+    if verb == "stop" and arguments["decision"]:
+        return {}, stop_members(Path(str(arguments["decision"])))
     if verb == "stop":
         return {"site": wanted_site(arguments["site"]), "is_withdrawn": arguments["withdrawn"]}, {}
     return {}, {}

@@ -2,7 +2,7 @@
 """Bundles on the controller between plan and stage, in the private working directory.
 
 What hosts have in common (agent, pages, the plan) is written once for all of them; a zip file per host holds the rest
-and names the others.
+and names the others. Signatures are of the rest: there may be more of them over the same plan tomorrow.
 """
 
 from __future__ import annotations
@@ -17,21 +17,23 @@ from urllib.parse import quote
 
 from piquet.errors import BundleError
 from piquet.fleet.workdir import Workdir
+from piquet.protocol.places import SIGNATURES
 
 _OWN, _SHARED = "manifest.json", "shared"
 
 
 def write_members(workdir: Workdir, digest: str, host: str, members: Mapping[str, bytes]) -> Path:
     """Keep what stage sends to a host, whole or not at all."""
-    shared = [name for name in sorted(members) if name != _OWN]
+    own = [name for name in sorted(members) if name == _OWN or name.startswith(SIGNATURES)]
+    shared = [name for name in sorted(members) if name not in own]
     for name in shared:
         if not (workdir.bundle_dir(digest) / name).exists():
             workdir.write(f"plans/{digest}/{name}", members[name])
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(_SHARED, "\n".join(shared))
-        if _OWN in members:
-            archive.writestr(_OWN, members[_OWN])
+        for name in own:
+            archive.writestr(name, members[name])
     return workdir.write(f"plans/{digest}/{_name(host)}", buffer.getvalue())
 
 

@@ -43,12 +43,12 @@ def read_signed(campaign_file: Path, document: bytes) -> SignedDecision:
         document: the campaign's decision.
     """
     decision = read_decision(document)
-    return SignedDecision(decision, document, _signatures(_place(campaign_file, decision.digest)))
+    return SignedDecision(decision, document, signatures_in(_place(campaign_file, decision.digest)))
 
 
 def read_signatures(campaign_file: Path, document: bytes) -> dict[str, bytes]:
     """The signatures that lie beside the campaign over any document."""
-    return _signatures(_place(campaign_file, decision_digest(document)))
+    return signatures_in(_place(campaign_file, decision_digest(document)))
 
 
 def read_others(campaign_file: Path, digest: str) -> Iterator[SignedDecision]:
@@ -62,7 +62,7 @@ def read_others(campaign_file: Path, digest: str) -> Iterator[SignedDecision]:
         with contextlib.suppress(ValueError):
             document = file.read_bytes()
             if decision_digest(document) == other.name:
-                found.append(SignedDecision(read_decision(document), document, _signatures(other)))
+                found.append(SignedDecision(read_decision(document), document, signatures_in(other)))
     yield from sorted(found, key=lambda signed: (signed.decision.revision, signed.decision.digest))
 
 
@@ -90,8 +90,11 @@ def _place(campaign_file: Path, digest: str) -> Path:
     return campaign_file.parent / _FOLDER / digest
 
 
-def _signatures(folder: Path) -> dict[str, bytes]:
-    """One byte too many is read of a long file, so that it is refused as one."""
+def signatures_in(folder: Path) -> dict[str, bytes]:
+    """The signatures in a folder by the names of their files.
+
+    One byte too many is read of a long file, so that it is refused as one.
+    """
     files = sorted(folder.glob(f"*{SUFFIX}")) if folder.is_dir() else []
     found = {}
     for file in files[:MAX_SIGNATURES]:

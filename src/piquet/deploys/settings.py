@@ -47,6 +47,7 @@ VARIABLES: Mapping[str, Variable] = {
     "piquet_rehearse_end": Variable("bool", False, "rehearse"),
     "piquet_stop_site": Variable("str", "", "stop"),
     "piquet_stop_withdrawn": Variable("bool", False, "stop"),
+    "piquet_stop_decision": Variable("str", "", "stop"),
     "piquet_arm_partial": Variable("bool", False, "arm"),
     "piquet_max_skew_s": Variable("float", 2.0, "arm"),
 }

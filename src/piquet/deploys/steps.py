@@ -68,6 +68,7 @@ def _agent(verb: str, **more: Any) -> Callable[[Settings, StepResults], Mapping[
             "site": "",
             "campaign": "",
             "withdrawn": False,
+            "decision": "",
             **{server: settings.get(f"piquet_{server}", "auto") for server in SERVERS},
             "allow_unloaded": settings["piquet_allow_unloaded"],
             **more,
@@ -91,7 +92,11 @@ def _trust(settings: Settings, told: StepResults) -> Mapping[str, Any]:
 
 
 def _stop(settings: Settings, told: StepResults) -> Mapping[str, Any]:
-    wanted = {"site": settings["piquet_stop_site"], "withdrawn": settings["piquet_stop_withdrawn"]}
+    wanted = {
+        "site": settings["piquet_stop_site"],
+        "withdrawn": settings["piquet_stop_withdrawn"],
+        "decision": settings["piquet_stop_decision"],
+    }
     return {**_agent("stop")(settings, told), **wanted}
 
 

@@ -50,7 +50,12 @@ def refusals_of_decision(machine: Machine, staged: Manifest) -> List[Finding]:
             return [Finding("error", "not-decided", str(machine.paths.decision), message, hint=_STAGE)]
         found = list(_unsigned(machine, roles, document))
         decision = read_decision(document)
-        return [*found, *_replayed(machine, decision), *_differences(machine, staged, decision)]
+        return [
+            *found,
+            *_replayed(machine, decision),
+            *_stopped(machine, decision),
+            *_differences(machine, staged, decision),
+        ]
     except (StateError, SshKeygenMissing, OSError) as error:
         message = f"Whether this was decided cannot be told: {error}"
         return [Finding("error", "not-decided", places.TRUST, message, hint="have root look at it")]
@@ -115,6 +120,19 @@ def _replayed(machine: Machine, decision: Decision) -> Iterator[Finding]:
     )
     hint = "give the campaign the next `revision`, and have it signed"
     yield Finding("error", "decision-superseded", decision.campaign, message, expected, got, hint)
+
+
+def _stopped(machine: Machine, decision: Decision) -> Iterator[Finding]:
+    """What one signer has stopped stays stopped; only a later revision comes after it."""
+    for stopped in trust.stopped_decisions(machine.paths):
+        if stopped.digest == decision.digest or (
+            stopped.campaign == decision.campaign and decision.revision <= stopped.revision
+        ):
+            message = f"One of the signers has stopped revision {stopped.revision} of {stopped.campaign}."
+            expected, got = f"revision {stopped.revision + 1} or later", f"revision {decision.revision}"
+            hint = "give the campaign the next `revision`, and have it signed"
+            yield Finding("error", "decision-stopped", decision.campaign, message, expected, got, hint)
+            return
 
 
 def _differences(machine: Machine, staged: Manifest, decision: Decision) -> Iterator[Finding]:

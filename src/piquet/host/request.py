@@ -19,7 +19,7 @@ from piquet.host.machine import Machine
 from piquet.host.outcome import Outcome, Request
 from piquet.host.state import journal
 from piquet.protocol.findings import Finding
-from piquet.protocol.places import DECISION_FILE, SIGNATURES, TRUST_FILE
+from piquet.protocol.places import DECISION_FILE, SIGNATURES, STOP_FILE, TRUST_FILE
 from piquet.protocol.verbs import HOST_VERBS
 
 AGENT_VERBS: Mapping[str, Tuple[str, str]] = {
@@ -52,6 +52,7 @@ def _is_member(name: str) -> bool:
         "manifest.json",
         DECISION_FILE,
         TRUST_FILE,
+        STOP_FILE,
     ) or name.startswith(("files/", SIGNATURES))
 
 

@@ -10,6 +10,7 @@ from piquet.host.state import documents, store
 from piquet.host.system import files
 from piquet.host.system.paths import Paths
 from piquet.protocol.signatures import MAX_SIGNATURE_BYTES, MAX_SIGNATURES, SigningRole
+from piquet.protocol.stopping import StoppedDecision
 from piquet.protocol.trust import read_trust
 
 Decided = Tuple[int, str]
@@ -70,6 +71,37 @@ def note_decided(paths: Paths, campaign: str, revision: int, digest: str) -> Non
     if new != record:
         _make_folder(paths)
         files.write_now(paths.decided, store.encode(new), 0o600)
+
+
+def stopped_decisions(paths: Paths) -> Tuple[StoppedDecision, ...]:
+    """Every decision that was stopped here.
+
+    Raises:
+        StateError: the record cannot be read: nobody knows what was stopped.
+    """
+    record = store.read_state(paths.stopped_decisions) or {"stopped": []}
+    try:
+        return tuple(
+            StoppedDecision(
+                documents.text(one["campaign"]),
+                documents.count(one["revision"]),
+                documents.text(one["digest"]),
+            )
+            for one in record["stopped"]
+        )
+    except documents.FAULTS as error:
+        raise StateError(f"{paths.stopped_decisions} cannot be used: {error!r}.") from error
+
+
+def note_stopped(paths: Paths, stopped: StoppedDecision) -> None:
+    """Write down for good that a decision is over.
+
+    Raises:
+        OSError, StateError: it could not be written.
+    """
+    found = sorted({*stopped_decisions(paths), stopped})
+    _make_folder(paths)
+    files.write_now(paths.stopped_decisions, store.encode({"stopped": [vars(one) for one in found]}), 0o600)
 
 
 def staged_signatures(paths: Paths) -> Mapping[str, bytes]:

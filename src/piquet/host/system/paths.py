@@ -113,6 +113,11 @@ class Paths:
         return self.trust / "signers.json"
 
     @property
+    def stopped_decisions(self) -> Path:
+        """Decisions that one of their signers has stopped for good (0600)."""
+        return self.trust / "stopped.json"
+
+    @property
     def pinned(self) -> Path:
         """That signers were pinned, apart from them: so that it is noticed when root has deleted them."""
         return self.lib / "pinned.json"

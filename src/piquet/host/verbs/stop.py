@@ -18,11 +18,15 @@ from piquet.host.state.armed import Armed
 from piquet.host.system.lock import locked
 from piquet.protocol.entries import entry_key, entry_name, match_site
 from piquet.protocol.findings import Finding, errors
-from piquet.protocol.places import RUN
+from piquet.protocol.places import RUN, STOP_FILE
 
 
 def run(machine: Machine, request: Request) -> Outcome:
-    """Stop the site that was named, if this host shows it."""
+    """Stop the site that was named, if this host shows it; or a whole decision, where one came along."""
+    if STOP_FILE in request.members:
+        from piquet.host import decision_stop  # which a site never needs
+
+        return decision_stop.stop_decision(machine, request)
     name = _named(request)
     if request.options.get("is_withdrawn") and not request.is_check:
         kept = _withdrawn(machine, request.verb, name)
