@@ -56,7 +56,11 @@ exec "$@"
 
 @dataclass
 class Host:
-    """A test host. Made by `Fleet`, which lays its disk; off until `boot()`."""
+    """A test host. Made by `Fleet`, which lays its disk; off until `boot()`.
+
+    Attributes:
+        confinement: control groups besides its own in which it is born (`testbed.confinement`).
+    """
 
     name: str
     provider: Provider
@@ -64,6 +68,7 @@ class Host:
     slot: Slot
     init: Init = "systemd"
     layout: Layout = "debian"
+    confinement: tuple[Path, ...] = ()
     _nspawn: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @property
@@ -228,7 +233,7 @@ class Host:
         nspawn += [f"--machine={self.slot.machine(self.name)}", f"--network-bridge={self.slot.bridge}"]
         nspawn += ["--register=no", "--keep-unit", "--console=pipe"]
         nspawn += ["--resolv-conf=off", "--timezone=off", "--link-journal=no", *process_1]
-        groups = [str(group) for group in self._groups()]
+        groups = [str(group) for group in (*self.confinement, *self._groups())]
         with self.console.open("ab") as console:
             self._nspawn = subprocess.Popen(
                 ["/bin/sh", "-c", _LAUNCH, "launch", *groups, "--", *nspawn],
