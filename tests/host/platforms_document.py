@@ -138,6 +138,18 @@ it, with that start; whether it shows the strike tells only a look at it. What w
 server: one of another version or with other modules may refuse it. Root in the container can read it. User namespaces
 (rootless) cannot read what is root's.
 
+## A small host
+
+Run within the kernel's limits (`tests/e2e/test_small_host.py`): one core, 200 writes a second to the disk, and 512 MB
+with 1,000 virtual hosts of nginx or 3,000 of Apache, 1 GB with 3,000 of nginx. The whole course is carried out, the
+kernel ends nothing, and the agent has at most 60 MB of its own, in any verb.
+
+What needs memory is the server. By the include line nginx takes some three times as much for its virtual hosts as
+without us, and at a reload, or beside a test of its configuration, all of that twice: with 3,000 of them on 512 MB the kernel
+ended it, and nobody started it again. `hook` and `stage` therefore compare what the test took with what is there, and
+refuse before any reload (`memory-short`); by Lua (`piquet_nginx: lua`) nothing of ours stands in the virtual hosts. The
+machine's own word counts (`/proc/meminfo`); a limit that only a control group has is not seen there.
+
 ## Virtual hosts that a configuration management writes
 
 `piquet hook --print` prints the line for the owner's template. It belongs into every server block, before anything that

@@ -15,12 +15,15 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, Iterator, List, Optional
 
 from piquet.host import request
 from piquet.host.errors import AgentError
 from piquet.host.machine import this_machine
 from piquet.host.outcome import Request
+
+_DEPTH = 4
+"""Of an answer down to one virtual host of a survey: answer, survey, server, virtual hosts."""
 
 
 def main(arguments: Optional[List[str]] = None, *, was_up: bool = False) -> int:
@@ -54,9 +57,23 @@ def _answer_request(was_up: bool) -> int:
 
 
 def _print(response: Dict[str, Any]) -> int:
-    sys.stdout.write(json.dumps(response, ensure_ascii=True, sort_keys=True) + "\n")
+    sys.stdout.writelines(_pieces(response, _DEPTH))
+    sys.stdout.write("\n")
     sys.stdout.flush()
     return 0 if response["ok"] else 1
+
+
+def _pieces(value: Any, depth: int) -> Iterator[str]:
+    """The document piece by piece: as one, thousands of virtual hosts would be there once more for each word of it."""
+    if not depth or not isinstance(value, (dict, list)) or not value:
+        yield json.dumps(value, ensure_ascii=True, sort_keys=True)
+        return
+    is_list = isinstance(value, list)
+    for number, item in enumerate(value if is_list else sorted(value)):
+        yield ", " if number else "[" if is_list else "{"
+        yield "" if is_list else f"{json.dumps(item)}: "
+        yield from _pieces(item if is_list else value[item], depth - 1)
+    yield "]" if is_list else "}"
 
 
 def _answer_person(options: argparse.Namespace, was_up: bool) -> int:

@@ -78,17 +78,31 @@ def make_changes(paths: Paths, verb: str, changes: Sequence[Change], servers: It
     store.ensure_folder(paths.lib)
     store.ensure_folder(paths.checkpoint.parent)
     new_folders = files.missing_folders(change.path for change in changes)
-    register = {
-        "verb": verb,
-        "servers": sorted(servers),
-        "folders": [str(folder) for folder in new_folders],
-        "steps": [{"path": str(c.path), "before": _snapshot(c.path), "after": _after(c)} for c in changes],
-    }
-    store.write_state(paths.checkpoint, register)
+    _write_register(paths, verb, changes, servers, new_folders)
     for folder in new_folders:
         files.make_folder(folder, paths.folder_mode(folder))
     files.make_all(changes)
     _sync({change.path.parent for change in changes})
+
+
+def _write_register(
+    paths: Paths, verb: str, changes: Sequence[Change], servers: Iterable[str], new_folders: Iterable[Path]
+) -> None:
+    """All that is needed to undo it; it is held on the disk alone while the changes are made."""
+    register = {
+        "verb": verb,
+        "servers": sorted(servers),
+        "folders": [str(folder) for folder in new_folders],
+        "steps": [],
+    }
+    head, mark, tail = store.encode(register).partition(
+        b'"steps":['
+    )  # no text holds a quote without a backslash
+    steps = (
+        store.encode({"path": str(c.path), "before": _snapshot(c.path), "after": _after(c)}).rstrip()
+        for c in changes
+    )
+    files.write_now(paths.checkpoint, b"".join((head, mark, b",".join(steps), tail)), 0o600)
 
 
 def commit(paths: Paths) -> None:

@@ -165,9 +165,15 @@ def sync_temporaries(paths: Iterable[Path]) -> None:
         return
     from concurrent.futures import ThreadPoolExecutor  # other verbs do not pay for it
 
-    with ThreadPoolExecutor(min(len(temps), _SIDE_BY_SIDE)) as pool:
-        for _ in pool.map(_sync_file, temps):
+    shares = min(len(temps), _SIDE_BY_SIDE)  # one task for each file would take a kilobyte or two for each
+    with ThreadPoolExecutor(shares) as pool:
+        for _ in pool.map(_sync_files, (temps[first::shares] for first in range(shares))):
             pass
+
+
+def _sync_files(paths: Sequence[Path]) -> None:
+    for path in paths:
+        _sync_file(path)
 
 
 def _sync_file(path: Path) -> None:

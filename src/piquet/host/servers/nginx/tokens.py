@@ -11,6 +11,7 @@ Source: nginx 1.22 src/core/ngx_conf_file.c; lua-nginx-module src/ngx_http_lua_l
 from __future__ import annotations
 
 import re
+import sys
 from bisect import bisect_right
 from dataclasses import dataclass
 from typing import Iterator, List, NamedTuple, Optional, Tuple
@@ -121,7 +122,6 @@ class _Parser:
         self.words: List[str] = []
         self.start = 0
         self.stack: List[_Open] = [_Open([], 0, 0, [])]
-        self._signs = {b";": self._close_simple, b"{": self._open_block, b"}": self._close_block}
 
     def line(self, offset: int) -> int:
         """1-based line of an offset."""
@@ -129,7 +129,9 @@ class _Parser:
 
     def run(self) -> Tuple[Directive, ...]:
         """Read words until the end."""
-        text, signs, following = self.text, self._signs, _NEXT.match
+        text, following = self.text, _NEXT.match
+        # Not kept on the parser, which would then refer to itself: nobody collects such circles here.
+        signs = {b";": self._close_simple, b"{": self._open_block, b"}": self._close_block}
         while True:
             match = following(text, self.at)
             kind = match.lastindex if match else None
@@ -143,7 +145,8 @@ class _Parser:
                 self.start = match.start(kind)
             word = match.group(kind)
             is_plain = kind == _BARE and b"\\" not in word
-            self.words.append(word.decode("utf-8", "surrogateescape") if is_plain else _plain(word))
+            said = word.decode("utf-8", "surrogateescape") if is_plain else _plain(word)
+            self.words.append(sys.intern(said))  # thousands of blocks say much the same
 
     def _end(self, at: int) -> Tuple[Directive, ...]:
         if at < len(self.text):
