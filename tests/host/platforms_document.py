@@ -145,10 +145,10 @@ with 1,000 virtual hosts of nginx or 3,000 of Apache, 1 GB with 3,000 of nginx. 
 kernel ends nothing, and the agent has at most 60 MB of its own, in any verb.
 
 What needs memory is the server. By the include line nginx takes some three times as much for its virtual hosts as
-without us, and at a reload, or beside a test of its configuration, all of that twice: with 3,000 of them on 512 MB the kernel
-ended it, and nobody started it again. `hook` and `stage` therefore compare what the test took with what is there, and
-refuse before any reload (`memory-short`); by Lua (`piquet_nginx: lua`) nothing of ours stands in the virtual hosts. The
-machine's own word counts (`/proc/meminfo`); a limit that only a control group has is not seen there.
+without us, and all of that twice at a reload, or beside a test of its configuration: with 3,000 of them on 512 MB the
+kernel ended it, and nobody started it again. `hook` and `stage` therefore compare what the test took with what is
+there, and refuse before any reload (`memory-short`); by Lua (`piquet_nginx: lua`) nothing of ours stands in the virtual
+hosts. The machine's own word counts (`/proc/meminfo`); a limit that only a control group has is not seen there.
 
 ## Virtual hosts that a configuration management writes
 
