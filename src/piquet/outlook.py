@@ -28,9 +28,9 @@ def takes_part(campaign: Campaign, numbers: Iterable[int]) -> bool:
 def whole(campaign: Campaign, phase: Phase) -> Phase:
     """The phase with the hours of all that touch it and show the same, since visitors see nothing end there."""
     start, end = phase, phase
-    while before := _alike(campaign, phase, ending_at=start.start_at):
+    while before := _adjoining_phase(campaign, phase, ending_at=start.start_at):
         start = before
-    while behind := _alike(campaign, phase, beginning_at=end.end_at):
+    while behind := _adjoining_phase(campaign, phase, beginning_at=end.end_at):
         end = behind
     return replace(phase, start_at=start.start_at, end_at=end.end_at)
 
@@ -55,7 +55,7 @@ def all_back_at(campaign: Campaign) -> datetime:
     return max(phase.end_at for phase in campaign.phases)
 
 
-def _alike(
+def _adjoining_phase(
     campaign: Campaign,
     phase: Phase,
     *,

@@ -251,7 +251,7 @@ def test_a_server_that_tells_nothing_is_read_and_that_is_said(
     if is_broken:
         box.apache_conf.write_text(box.apache_conf.read_text() + "NoSuchDirective on\n")
     else:
-        monkeypatch.setattr(apache.Apache, "_beside", lambda *_: iter(()))
+        monkeypatch.setattr(apache.Apache, "_module_files", lambda *_: iter(()))
     survey = box.machine().servers["apache"].survey()
     assert survey
     (said,) = [finding for finding in survey.findings if finding.code == "configuration-untold"]

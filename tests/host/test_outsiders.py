@@ -170,7 +170,7 @@ def read_only(box: Box, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     def lock() -> None:
         for name in ("unlink", "replace", "rename"):
             monkeypatch.setattr(Path, name, refuse(getattr(Path, name)))
-        monkeypatch.setattr(token_file, "_empty", refuse_all)
+        monkeypatch.setattr(token_file, "_empty_token_file", refuse_all)
 
     return lock
 

@@ -220,12 +220,12 @@ def _bearer_token(patch: Patch) -> None:
 
 def _copied_token(patch: Patch) -> None:
     """A token counts in whichever file it lies."""
-    real = token_file._checked
+    real = token_file._checked_token
 
     def careless(paths: Any, document: Any, seal: Any, changed_ns: int) -> Any:
         return real(paths, document, token_file._Seal(**document["file"]), changed_ns)
 
-    patch.setattr(token_file, "_checked", careless)
+    patch.setattr(token_file, "_checked_token", careless)
 
 
 def _token_outlives_releases(patch: Patch) -> None:

@@ -380,3 +380,82 @@ def test_the_architecture_names_what_is_there(name: str) -> None:
     }
     there |= {a.asname or a.name for n in tree.body if isinstance(n, ast.ImportFrom) for a in n.names}
     assert member in there
+
+
+HIDING = frozenset(
+    (
+        *(
+            "about",
+            "after",
+            "against",
+            "alike",
+            "around",
+            "at",
+            "before",
+            "begun",
+            "below",
+            "beside",
+            "by",
+            "found",
+        ),
+        *(
+            "given",
+            "held",
+            "here",
+            "hidden",
+            "kept",
+            "last",
+            "led",
+            "local",
+            "lost",
+            "none",
+            "now",
+            "of",
+            "once",
+            "one",
+        ),
+        *(
+            "only",
+            "other",
+            "others",
+            "ours",
+            "outside",
+            "own",
+            "plain",
+            "raw",
+            "said",
+            "seen",
+            "shown",
+            "since",
+            "some",
+        ),
+        *(
+            "spoken",
+            "struck",
+            "taken",
+            "then",
+            "there",
+            "till",
+            "together",
+            "told",
+            "unknown",
+            "usual",
+            "when",
+            "where",
+        ),
+        *("without", "worse", "worst", "would"),
+    )
+)
+"""Words that alone say neither what a function returns nor what it does."""
+
+
+def test_private_functions_say_what_they_return_or_do() -> None:
+    """More than a participle or a preposition."""
+    names = {
+        f"{module}.{node.name}"
+        for module, file in MODULES.items()
+        for node in ast.walk(ast.parse(file.read_text("utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("_")
+    }
+    words = {name: name.rpartition("._")[2] for name in names}
+    assert [n for n, word in sorted(words.items()) if word in HIDING or re.fullmatch(r"[a-z]+ed", word)] == []

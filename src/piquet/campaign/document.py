@@ -179,7 +179,7 @@ class _Builder:
     def _scalar(self, event: ScalarEvent, path: Path) -> Any:
         if not event.value.isprintable():
             self._note(path, "control characters are not accepted", "one line", shown(event.value))
-        return event.value if event.style else _plain(event.value)
+        return event.value if event.style else _resolved_scalar(event.value)
 
     def _note(self, path: Path, message: str, expected: str, got: str) -> None:
         self._document.problems.append(self._document.problem(path, message, expected=expected, got=got))
@@ -196,7 +196,7 @@ def shown(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:56]}… ({len(str(value))} characters)"
 
 
-def _plain(text: str) -> Any:
+def _resolved_scalar(text: str) -> Any:
     """Resolve an unquoted scalar by the core schema."""
     if text in _WORDS or (text.lower() in _WORDS and text in (text.capitalize(), text.upper())):
         return _WORDS[text.lower()]

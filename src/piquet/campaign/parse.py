@@ -111,8 +111,8 @@ class _CampaignReader(Reader):
             self.note(
                 ("phases", second.number - 1, "start"),
                 f"this phase begins before phase {first.number} has ended",
-                f"{_local(first.end_at, tz)} or later",
-                _local(second.start_at, tz),
+                f"{_local_text(first.end_at, tz)} or later",
+                _local_text(second.start_at, tz),
                 f"phases come one after the other: let it begin later, or phase {first.number} end earlier",
             )
         return found
@@ -149,7 +149,7 @@ class _CampaignReader(Reader):
         length = self.word((*path, "duration"), windows.duration)
         end_at = self.word((*path, "end"), windows.instant, tz)
         if start_at and end_at and end_at <= start_at:
-            expected, got = f"after {_local(start_at, tz)}", _local(end_at, tz)
+            expected, got = f"after {_local_text(start_at, tz)}", _local_text(end_at, tz)
             hint = "look at both dates; `duration: 24h` in place of `end` cannot go wrong like this"
             self.note((*path, "end"), "the end is not after the start", expected, got, hint)
             return None
@@ -274,5 +274,5 @@ def _day(text: str) -> str:
     return text
 
 
-def _local(at: datetime, tz: ZoneInfo) -> str:
+def _local_text(at: datetime, tz: ZoneInfo) -> str:
     return at.astimezone(tz).strftime("%Y-%m-%dT%H:%M:%S")

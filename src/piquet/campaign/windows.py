@@ -50,7 +50,7 @@ def instant(text: str, tz: ZoneInfo) -> datetime:
     Raises:
         Refusal: if it is not a local time, or the zone skips it or has it twice.
     """
-    local = _local(text)
+    local = _local_instant(text)
     early, late = (local.replace(tzinfo=tz, fold=fold).astimezone(UTC) for fold in (0, 1))
     if early == late:
         return early
@@ -58,7 +58,7 @@ def instant(text: str, tz: ZoneInfo) -> datetime:
         raise Refusal(
             f"this time does not exist in {tz.key}: clocks are put forward",
             "a time that clocks show",
-            f"write {_shown(late, tz)} or {_shown(early, tz)}",
+            f"write {_instant_text(late, tz)} or {_instant_text(early, tz)}",
         )
     raise Refusal(
         f"this time happens twice in {tz.key}: clocks are put back",
@@ -101,7 +101,7 @@ def local_text(at: datetime, timezone: str) -> str:
     return at.astimezone(ZoneInfo(timezone)).strftime("%Y-%m-%d %H:%M:%S %z")
 
 
-def _local(text: str) -> datetime:
+def _local_instant(text: str) -> datetime:
     match = _LOCAL.fullmatch(text)
     if not match:
         hint = "the zone stands once, in `timezone`; for UTC write `timezone: UTC`"
@@ -118,6 +118,6 @@ def _local(text: str) -> datetime:
         raise Refusal(f"there is no such time: {err}", LOCAL_FORM) from err
 
 
-def _shown(at: datetime, tz: ZoneInfo) -> str:
+def _instant_text(at: datetime, tz: ZoneInfo) -> str:
     local = at.astimezone(tz)
     return f"{local:%Y-%m-%dT%H:%M:%S}" if local.second else f"{local:%Y-%m-%dT%H:%M}"

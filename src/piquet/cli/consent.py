@@ -50,7 +50,7 @@ def command(
     file = campaign_file(campaign, inventory)
     variables = parse_variables("stop", extra)
     if answer != "out":
-        click.echo(_answered(file, site, cast("ConsentAnswer", answer)))
+        click.echo(_change_list(file, site, cast("ConsentAnswer", answer)))
         return OK
     click.echo(_withdrawn(file, site), err=True)
     request = EngineRequest(
@@ -59,7 +59,7 @@ def command(
     return drive_verb("stop", engine, request, is_json=False)
 
 
-def _answered(campaign: Path, site: str, answer: ConsentAnswer) -> str:
+def _change_list(campaign: Path, site: str, answer: ConsentAnswer) -> str:
     """Change the list; what was done."""
     loaded = load_campaign(campaign)
     if site in loaded.campaign.sites.withdrawn:

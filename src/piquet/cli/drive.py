@@ -65,11 +65,11 @@ class VerbRun:
         self.live.step_ends(results, is_named=self.action != "tally")
         for host, result in sorted(results.items()):
             if not host and result.get("failed") and self.action != "tally":
-                self.live.say(f"error: {self._typed(str(result.get('msg')))}")
+                self.live.say(f"error: {self._text_as_typed(str(result.get('msg')))}")
             if not self.is_json:
-                _print_data(host, {**result, "show": self._typed(str(result.get("show") or ""))})
+                _print_data(host, {**result, "show": self._text_as_typed(str(result.get("show") or ""))})
 
-    def _typed(self, text: str) -> str:
+    def _text_as_typed(self, text: str) -> str:
         return by_command(text, self.request.inventory, self.engine)
 
 

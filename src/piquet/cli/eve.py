@@ -109,23 +109,23 @@ def _look(evening: _Evening, steps: int) -> tuple[int, Plan | None]:
         _step("check", 1, steps)
         found = check_campaign(evening.campaign)
         if errors(found):
-            return _stopped("check", "mend the campaign", evening, PLAN), None
+            return _tell_next_step("check", "mend the campaign", evening, PLAN), None
         _step("survey", 2, steps)
         code, summary = evening.drive("survey")
         if code != OK:
-            return _stopped("survey", _to_mend(summary), evening, code), None
+            return _tell_next_step("survey", _to_mend(summary), evening, code), None
         _step("hook --check", 3, steps)
         code, summary = evening.drive("hook", check=True)
         if code != OK:
-            return _stopped("hook --check", "what is said above comes first", evening, code), None
+            return _tell_next_step("hook --check", "what is said above comes first", evening, code), None
         if missing := [row.host for row in summary.rows() if row.word == "changed"]:
             todo = f"hook lines are missing on {', '.join(missing)}: piquet hook {evening.given}"
-            return _stopped("hook --check", todo, evening, FINDINGS), None
+            return _tell_next_step("hook --check", todo, evening, FINDINGS), None
         _step("plan", 4, steps)
         plan = plan_fleet(evening.campaign, evening.inventory, None, None, show_windows=False)
         return OK, replace(plan, findings=tuple({*plan.findings, *found}))
     except PiquetError:
-        _stopped("this step", "the error below says what is wrong", evening, FINDINGS)
+        _tell_next_step("this step", "the error below says what is wrong", evening, FINDINGS)
         raise
 
 
@@ -144,7 +144,7 @@ def _stage(evening: _Evening) -> int:
         _step(verb, number, 6)
         code, _ = evening.drive(verb, of_campaign=verb == "stage")
         if code != OK:
-            return _stopped(verb, "put right what is said above", evening, code)
+            return _tell_next_step(verb, "put right what is said above", evening, code)
     return OK
 
 
@@ -152,7 +152,7 @@ def _step(name: str, number: int, steps: int) -> None:
     click.echo(f"\n── {number} of {steps}: {name} ──\n", err=True)
 
 
-def _stopped(step: str, todo: str, evening: _Evening, code: int) -> int:
+def _tell_next_step(step: str, todo: str, evening: _Evening, code: int) -> int:
     """Say what to do next, last of all, where the eye is."""
     click.echo(f"\nstopped at {step}: {todo};\nthen again: piquet eve {evening.about}\n", err=True)
     return code

@@ -50,7 +50,7 @@ def parse_variables(verb: str, pairs: Iterable[str]) -> dict[str, Any]:
         if not sign:
             raise click.UsageError(f"-e {pair}: expected NAME=VALUE, such as piquet_become=false")
         if name not in known:
-            raise click.UsageError(_unknown(verb, name, known))
+            raise click.UsageError(_unknown_variable(verb, name, known))
         values[name] = _value(name, text, known[name])
     return values
 
@@ -77,7 +77,7 @@ _TYPES: Mapping[str, Callable[[str], Any]] = {
 }
 
 
-def _unknown(verb: str, name: str, known: Mapping[str, Spec]) -> str:
+def _unknown_variable(verb: str, name: str, known: Mapping[str, Spec]) -> str:
     near = difflib.get_close_matches(name, known, 1)
     hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(known))}"
     return f"-e {name}: {verb} has no such variable; {hint}"

@@ -200,14 +200,16 @@ def variables(verb: str, values: Mapping[str, Any]) -> dict[str, Any]:
     from piquet.cli.host_variables import parse_variables
 
     given = {name: values.get(name) for name in OPTIONS if OPTIONS[name][0]}
-    named = {OPTIONS[name][0]: _plain(value) for name, value in given.items() if value not in (None, ())}
+    named = {
+        OPTIONS[name][0]: _plain_value(value) for name, value in given.items() if value not in (None, ())
+    }
     extra = parse_variables(verb, values["extra"])
     if twice := sorted(named.keys() & extra.keys()):
         raise click.UsageError(f"given twice: {', '.join(twice)}")
     return named | extra
 
 
-def _plain(value: object) -> object:
+def _plain_value(value: object) -> object:
     """Paths are the caller's, wherever an engine runs."""
     if isinstance(value, Path):
         return str(value.expanduser().absolute())

@@ -91,11 +91,11 @@ def example_files(start: date, languages: Collection[str] = ()) -> Iterator[tupl
             is_whole = file.suffix != ".yml" or len(languages) == len(_words(_example_text()))
             yield (
                 file.relative_to(example_campaign()).as_posix(),
-                text if is_whole else _only(text, languages),
+                text if is_whole else _selection_in(text, languages),
             )
 
 
-def _only(text: str, languages: Collection[str]) -> str:
+def _selection_in(text: str, languages: Collection[str]) -> str:
     """A selection without the texts of other languages; comments and order stay."""
     from ruamel.yaml import YAML
 

@@ -31,7 +31,7 @@ def print_plan(
     if show_windows:
         console.print("\n".join([plan.campaign.name, *window_lines(plan.campaign, at)]) + "\n")
     console.print(_hosts(plan, show_all))
-    for line in _usual(plan, show_all):
+    for line in _usual_site_lines(plan, show_all):
         console.print(line)
     for text in as_texts(finding for finding in plan.findings if finding.severity != "error"):
         console.print(f"\n{as_typed(text)}")
@@ -76,7 +76,7 @@ def _hosts(plan: Plan, show_all: bool) -> Table:
     return table
 
 
-def _usual(plan: Plan, show_all: bool) -> Iterator[str]:
+def _usual_site_lines(plan: Plan, show_all: bool) -> Iterator[str]:
     """Sites that show nothing on any host, by reason, the most frequent last: what is rare has to be seen."""
     chosen = {entry.name for host in plan.hosts for entry in host.entries}
     reasons: dict[str, str] = {}

@@ -34,16 +34,16 @@ def command(campaign: Path | None, port: int, folder: Path | None) -> int:
     with serving(campaign_file(campaign), port) as server:
         for finding in by_weight(campaign_findings(server.show.loaded.campaign, datetime.now(UTC))):
             click.echo(f"{as_text(finding)}\n", err=True)
-        return _exported(server, folder) if folder else _shown(server)
+        return _export_files(server, folder) if folder else _serve_until_interrupted(server)
 
 
-def _exported(server: PreviewServer, folder: Path) -> int:
+def _export_files(server: PreviewServer, folder: Path) -> int:
     for file in export(server, folder):
         click.echo(file)
     return OK
 
 
-def _shown(server: PreviewServer) -> int:
+def _serve_until_interrupted(server: PreviewServer) -> int:
     try:
         click.echo(server.url)
         click.echo("on this machine only, until Ctrl-C", err=True)

@@ -71,7 +71,7 @@ def command(
     `status` does, and keeps what it hears; so run that once more after the end.
     """
     shown = tuple(_pictures(pictures)) if pictures else ()
-    kept = _kept(campaign_file(campaign, inventory), inventory, limit, workdir, shown)
+    kept = _kept_records(campaign_file(campaign, inventory), inventory, limit, workdir, shown)
     document = account(kept)
     stem = out or Path(f"report-{kept.campaign.name}")
     page = account_page(kept.campaign, document, shown, languages or handed_in(kept.campaign))
@@ -83,7 +83,7 @@ def command(
     return OK
 
 
-def _kept(
+def _kept_records(
     campaign: Path, inventory: str, limit: str | None, workdir: Path | None, pictures: tuple[Picture, ...]
 ) -> Kept:
     """All that the working folder knows of the campaign."""

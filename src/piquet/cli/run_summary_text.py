@@ -39,7 +39,7 @@ def _count(word: HostWord, rows: Sequence[HostRow], check: bool) -> str:
     if not hosts and word not in _ALWAYS:
         return ""
     names = f" ({_names(hosts)})" if hosts and word not in _QUIET else ""
-    return f"{len(hosts)} {_said(word, check)}{names}"
+    return f"{len(hosts)} {_result_word(word, check)}{names}"
 
 
 def _names(hosts: Sequence[str]) -> str:
@@ -49,10 +49,10 @@ def _names(hosts: Sequence[str]) -> str:
 
 def host_table(rows: Iterable[HostRow], check: bool) -> str:
     """A row per host."""
-    return printable(as_columns([(r.host, _said(r.word, check), r.state, r.detail) for r in rows]))
+    return printable(as_columns([(r.host, _result_word(r.word, check), r.state, r.detail) for r in rows]))
 
 
-def _said(word: HostWord, check: bool) -> str:
+def _result_word(word: HostWord, check: bool) -> str:
     return "would change" if check and word == "changed" else word
 
 
@@ -66,10 +66,10 @@ def failure(host: str, result: Mapping[str, Any]) -> str:
 def diff_text(host: str, changes: object) -> str:
     """The files of one host before and after, as one unified diff; their names begin with the host's."""
     parts = [change for change in (changes if isinstance(changes, list) else ()) if isinstance(change, dict)]
-    return printable("".join(line for change in parts for line in _unified(host, change)))
+    return printable("".join(line for change in parts for line in _unified_diff(host, change)))
 
 
-def _unified(host: str, change: Mapping[str, Any]) -> Iterator[str]:
+def _unified_diff(host: str, change: Mapping[str, Any]) -> Iterator[str]:
     names = [str(change.get(f"{side}_header", "")) for side in ("before", "after")]
     before, after = (str(change.get(side, "")).splitlines(keepends=True) for side in ("before", "after"))
     labels = [name if name == _ABSENT else f"{host}:{name}" for name in names]
@@ -86,7 +86,7 @@ def where(course: RunSummary, inventory: str, engine: str) -> str:
     finished = sorted(host for word in ("changed", "ok", "skipped") for host in by_word.get(word, ()))
     lines = [f"{ended} in the step: {course.step}" if course.step else f"{ended} before the first step"]
     if not course.hosts:
-        return "\n".join([*lines, "  no host was begun", *_next(course, inventory, engine)])
+        return "\n".join([*lines, "  no host was begun", *_next_lines(course, inventory, engine)])
     for title, hosts in (
         ("done", finished),
         ("checked, not armed", by_word.get("not armed", [])),
@@ -99,15 +99,15 @@ def where(course: RunSummary, inventory: str, engine: str) -> str:
         lines += [f"  {title}: {printable(', '.join(hosts))}"] if hosts else []
     if by_word.get("unknown"):
         lines += ["", "what was begun on a host goes on there by itself: to its end, or back to where it was"]
-    return "\n".join([*lines, *_next(course, inventory, engine)])
+    return "\n".join([*lines, *_next_lines(course, inventory, engine)])
 
 
-def _next(course: RunSummary, inventory: str, engine: str) -> list[str]:
+def _next_lines(course: RunSummary, inventory: str, engine: str) -> list[str]:
     """What is known of the sites, and the commands that come next."""
     if course.verb in ("survey", "status") or course.check:
         return ["", "nothing was to be changed; run it again whenever you like"]
     given = f"-i {shlex.quote(inventory)} --engine {engine}"
-    lines = ["", _armed(course)] if course.verb == "arm" else [""]
+    lines = ["", _armed_line(course)] if course.verb == "arm" else [""]
     lines.append(f"next: piquet status {given}    (what every host is doing)")
     if course.verb == "arm":
         lines.append(f"then: piquet rollback {given}  (back to normal everywhere), or arm again")
@@ -118,7 +118,7 @@ def _next(course: RunSummary, inventory: str, engine: str) -> list[str]:
     return lines
 
 
-def _armed(course: RunSummary) -> str:
+def _armed_line(course: RunSummary) -> str:
     armed = [row.host for row in course.rows() if row.word in ("changed", "ok")]
     perhaps = sorted(course.in_flight) if course.step != ARM_CHECK else []
     if not armed and not perhaps:

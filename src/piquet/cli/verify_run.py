@@ -165,13 +165,13 @@ def look_at_fleet(run: VerifyRun, choice: str | None, is_json: bool) -> int:
         else as_typed(inspection_text(report, run.max_shown))
     )
     _note(run, report)
-    kept = _kept(run, certificate) if certificate else None
+    kept = _write_certificate(run, certificate) if certificate else None
     if kept and not is_json:
         click.echo(f"\nthe certificate is kept in {kept}")
     return OK if report.is_ok else FINDINGS
 
 
-def _kept(run: VerifyRun, certificate: Certificate) -> Path:
+def _write_certificate(run: VerifyRun, certificate: Certificate) -> Path:
     """Write the certificate whole, for whoever asks afterwards, and for `report`; the file for people."""
     work, name = Workdir(run.file.parents[1]), f"{certificate.campaign}-{certificate.at:%Y-%m-%dT%H%M%SZ}"
     document = json.dumps(certificate_json(certificate), sort_keys=True)

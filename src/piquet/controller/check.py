@@ -34,7 +34,9 @@ def judge_campaign(campaign: Path, at: datetime) -> tuple[str, list[Finding]]:
     """
     loaded = load_campaign(campaign)
     sizes = page_sizes(loaded)
-    found = by_weight([*campaign_findings(loaded.campaign, at), *_untouched(loaded), *_heavy(sizes)])
+    found = by_weight(
+        [*campaign_findings(loaded.campaign, at), *_untouched_texts(loaded), *_heavy_pages(sizes)]
+    )
     return campaign_summary(loaded, at), list(found)
 
 
@@ -66,7 +68,7 @@ def page_sizes(loaded: LoadedCampaign) -> dict[str, int]:
     return sizes
 
 
-def _heavy(sizes: Mapping[str, int]) -> Iterator[Finding]:
+def _heavy_pages(sizes: Mapping[str, int]) -> Iterator[Finding]:
     """Pages that take long on a bad line; pictures come after the words and do not count."""
     for file, size_bytes in sizes.items():
         if size_bytes > MAX_LIGHT_BYTES:
@@ -76,7 +78,7 @@ def _heavy(sizes: Mapping[str, int]) -> Iterator[Finding]:
             yield Finding("warning", "page-heavy", file, "this page is long to load", expected, got, hint)
 
 
-def _untouched(loaded: LoadedCampaign) -> Iterator[Finding]:
+def _untouched_texts(loaded: LoadedCampaign) -> Iterator[Finding]:
     """Texts that are still the example's: its places for words, and nobody's reasons."""
     examples = {file.read_text("utf-8") for file in example_campaign().glob("*/*/*.md")}
     for source in loaded.pages:

@@ -115,7 +115,7 @@ def _unknown_site(site: str, statuses: Sequence[Mapping[str, Any]]) -> tuple[str
 def _statuses(hosts: Iterable[str], steps: Sequence[Results]) -> Iterator[tuple[str, HostStatus]]:
     """What the hosts that answered are in, in the order of their names."""
     for host in sorted(hosts):
-        answer = (_last([step.get(host) for step in steps]) or {}).get("piquet") or {}
+        answer = (_last_result([step.get(host) for step in steps]) or {}).get("piquet") or {}
         if answer.get("status"):
             yield host, answer["status"]
 
@@ -128,7 +128,9 @@ def tally(hosts: Iterable[str], steps: Sequence[Results], undo: Results) -> tupl
         steps: results of one step after the other; the last that was not skipped counts.
         undo: results of taking the work back, where that was done.
     """
-    rows = (_row(host, _last([step.get(host) for step in steps]), undo.get(host)) for host in set(hosts))
+    rows = (
+        _row(host, _last_result([step.get(host) for step in steps]), undo.get(host)) for host in set(hosts)
+    )
     return tuple(sorted(rows))
 
 
@@ -152,7 +154,7 @@ def begun(hosts: Iterable[str], steps: Sequence[Results], before: Results) -> tu
     """
     found = []
     for host in sorted(set(hosts)):
-        result = _last([step.get(host) for step in steps])
+        result = _last_result([step.get(host) for step in steps])
         is_unsure = _plain_row(host, result).word in BAD and _state(before.get(host)) != "armed"
         if is_unsure or (result or {}).get("changed"):
             found.append(host)
@@ -204,7 +206,7 @@ def as_columns(rows: Sequence[tuple[str, str, str, str]]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def _last(results: Sequence[RegisteredResult | None]) -> RegisteredResult | None:
+def _last_result(results: Sequence[RegisteredResult | None]) -> RegisteredResult | None:
     """The last result that says something: skipped ones only count where there is nothing else."""
     known = [result for result in results if result is not None]
     telling = [result for result in known if not result.get("skipped")] or known

@@ -118,7 +118,7 @@ def sites_text(statuses: Iterable[tuple[str, HostStatus]]) -> str:
     modes: dict[str, set[str]] = {}
     for host, status in statuses:
         try:
-            found, shown = list(_stopped(host, status)), list(_modes(status))
+            found, shown = list(_stopped_sites(host, status)), list(_modes(status))
         except _BROKEN:
             continue
         stopped |= set(found)
@@ -130,7 +130,7 @@ def sites_text(statuses: Iterable[tuple[str, HostStatus]]) -> str:
     return "\n\n".join("\n".join(lines) for lines in paragraphs if lines)
 
 
-def _stopped(host: str, status: HostStatus) -> Iterator[StoppedSite]:
+def _stopped_sites(host: str, status: HostStatus) -> Iterator[StoppedSite]:
     for entry in status.get("entries") or ():
         if status.get("state") == "armed" and entry.get("stopped"):
             at = entry.get("stopped_at")

@@ -65,7 +65,7 @@ def keep_command(workdir: Workdir | None, verb: str, at: float, **facts: Any) ->
 def _new(kept: Iterable[Mapping[str, Any]], told: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """The records that are not kept yet; where older ones were lost, a line says so."""
     known = {_line(record) for record in kept}
-    records = [_bounded(record) for record in told.get("records") or () if _is_record(record)]
+    records = [_bounded_record(record) for record in told.get("records") or () if _is_record(record)]
     fresh = [record for record in records if _line(record) not in known]
     if told.get("cut") and fresh:
         yield {"at": fresh[0]["at"], "role": "controller", "verb": "status", "event": "lines-missing"}
@@ -78,7 +78,7 @@ def _is_record(record: Any) -> bool:
     return is_whole and all(isinstance(record.get(key), str) for key in ("role", "verb", "event"))
 
 
-def _bounded(record: Mapping[str, Any]) -> Mapping[str, Any]:
+def _bounded_record(record: Mapping[str, Any]) -> Mapping[str, Any]:
     """The record, or its core where a host tells more than anybody reads."""
     if len(_line(record)) <= _RECORD_MAX_BYTES:
         return record

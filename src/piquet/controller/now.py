@@ -43,7 +43,7 @@ def now_text(statuses: Iterable[HostStatus], at: datetime) -> str:
     for status in statuses:
         try:
             if status.get("phases"):
-                by_campaign.setdefault(_staged(status), []).append(status)
+                by_campaign.setdefault(_staged_campaign(status), []).append(status)
         except (KeyError, TypeError, ValueError, OverflowError, AttributeError, OSError):
             unread += 1
     several = len(by_campaign) > 1
@@ -53,7 +53,7 @@ def now_text(statuses: Iterable[HostStatus], at: datetime) -> str:
     return "\n".join(lines or ["NOW: nothing is staged on any host that answered"])
 
 
-def _staged(status: HostStatus) -> _Staged:
+def _staged_campaign(status: HostStatus) -> _Staged:
     windows = sorted(
         _Window(_instant(phase["start"]), _instant(phase["end"]), printable_line(str(phase["mode"])))
         for phase in status["phases"]
@@ -74,18 +74,18 @@ def _line(staged: _Staged, statuses: list[HostStatus], at: datetime, is_named: b
     due = [window for window in staged.windows if window.start_at <= at < window.end_at]
     later = [window for window in staged.windows if window.start_at > at]
     if not (due or later):
-        return f"{head}every window is over, since {_said(max(w.end_at for w in staged.windows), staged, at)}"
+        return f"{head}every window is over, since {_when_it_is(max(w.end_at for w in staged.windows), staged, at)}"
     if not armed:
         first = (due or later)[0]
         when = "since" if due else "from"
-        planned = f"{first.mode}, {when} {_said(first.start_at, staged, at)}"
+        planned = f"{first.mode}, {when} {_when_it_is(first.start_at, staged, at)}"
         return f"{head}no host that answered is armed, so nothing begins by itself there; planned: {planned}"
     partly = "" if armed == len(statuses) else f" on {armed} of {len(statuses)} hosts"
-    parts = [f"{window.mode}{partly}, until {_said(window.end_at, staged, at)}" for window in due]
+    parts = [f"{window.mode}{partly}, until {_when_it_is(window.end_at, staged, at)}" for window in due]
     parts = parts or [f"armed{partly}, no window is open"]
-    parts += [f"next: {later[0].mode}, from {_said(later[0].start_at, staged, at)}"] if later else []
+    parts += [f"next: {later[0].mode}, from {_when_it_is(later[0].start_at, staged, at)}"] if later else []
     return head + "; ".join(parts)
 
 
-def _said(instant: datetime, staged: _Staged, at: datetime) -> str:
+def _when_it_is(instant: datetime, staged: _Staged, at: datetime) -> str:
     return f"{spoken_instant(instant, staged.timezone)}, {spoken_distance(instant - at)}"

@@ -136,10 +136,10 @@ def attempt(
     workdir, now = Workdir(Path(arguments["workdir"])), datetime.now(UTC)
     try:
         if arguments["only_campaign"]:
-            return _checked(*judge_campaign(Path(arguments["campaign"]), now))
+            return _check_result(*judge_campaign(Path(arguments["campaign"]), now))
         prepared = prepare(Path(arguments["campaign"]), hosts, workdir, now)
         _check_digest(prepared.digest, arguments["digest"])
-        involved = _involved(prepared.plan, in_play, arguments["whole"])
+        involved = _involved_hosts(prepared.plan, in_play, arguments["whole"])
         canary = _canary(prepared.plan, involved, arguments["canary"])
     except PiquetError as err:
         return {"failed": True, "changed": False, "kind": kind_of(err), "msg": str(err)}
@@ -159,7 +159,7 @@ def attempt(
     }
 
 
-def _checked(summary: str, found: Sequence[Finding]) -> dict[str, Any]:
+def _check_result(summary: str, found: Sequence[Finding]) -> dict[str, Any]:
     """What `piquet check` says, for an engine."""
     text = "\n\n".join([summary, *as_texts(found)])
     if errors(found):
@@ -207,7 +207,7 @@ def _check_digest(digest: str, wanted: str) -> None:
         raise PlanError(as_text(finding))
 
 
-def _involved(plan: Plan, in_play: Sequence[str], is_whole: bool) -> tuple[str, ...]:
+def _involved_hosts(plan: Plan, in_play: Sequence[str], is_whole: bool) -> tuple[str, ...]:
     """Hosts of this run that have something to show.
 
     Raises:

@@ -94,7 +94,7 @@ def run_verb(
     kept = _kept_survey(answer, host, workdir, check, (sent_at, received_at))
     if kept is None:
         return result
-    text = survey_text(host, kept, _ways(arguments))
+    text = survey_text(host, kept, _chosen_ways(arguments))
     return result | {"survey_text": text, "survey_is_broken": is_broken(host, kept)}
 
 
@@ -106,15 +106,15 @@ def attempt(
     `show` is what people should read of a success; Ansible itself shows a failure's `msg`.
     """
     try:
-        result = _journalled(remote, host, arguments, check=check, diff=diff)
+        result = _run_and_journal(remote, host, arguments, check=check, diff=diff)
     except PiquetError as err:
-        return {"failed": True, "changed": False, "msg": _named(host, str(err))}
+        return {"failed": True, "changed": False, "msg": _with_host_name(host, str(err))}
     except _BROKEN as err:
         reason = in_one_line(f"{type(err).__name__}: {err}")
         text = f"{host}: its answer cannot be used ({reason}); what the host did is unknown: run status"
         return {"failed": True, "changed": False, "msg": text}
     if result["failed"]:
-        return result | {"msg": _named(host, result["msg"])}
+        return result | {"msg": _with_host_name(host, result["msg"])}
     if arguments["verb"] == "survey":
         is_failed = result["survey_is_broken"]
         return result | (
@@ -125,7 +125,7 @@ def attempt(
     return result | ({"show": f"{host}: {result['msg']}"} if result["piquet"]["problems"] else {})
 
 
-def _journalled(
+def _run_and_journal(
     remote: Remote, host: str, arguments: Mapping[str, Any], *, check: bool, diff: bool
 ) -> dict[str, Any]:
     """`run_verb`, with a line in our journal that says how it went, also where no answer came."""
@@ -145,7 +145,7 @@ def _kept_in(arguments: Mapping[str, Any]) -> Workdir | None:
     return Workdir(Path(arguments["workdir"])) if arguments.get("workdir") else None
 
 
-def _named(host: str, text: str) -> str:
+def _with_host_name(host: str, text: str) -> str:
     """A message that begins with the host, once."""
     return text if text.startswith((f"{host}: ", f"{host} ")) else f"{host}: {text}"
 
@@ -155,7 +155,7 @@ def _needs(
 ) -> tuple[dict[str, Any], Mapping[str, bytes]]:
     """What this verb's request and payload hold besides."""
     if verb == "hook":
-        fields = hook_fields(host, _workdir(verb, workdir).surveys().get(host), _ways(arguments))
+        fields = hook_fields(host, _workdir(verb, workdir).surveys().get(host), _chosen_ways(arguments))
         return {**fields, "allow_unloaded": arguments["allow_unloaded"]}, {}
     if verb == "stage":
         digest = _digest(verb, arguments)
@@ -177,7 +177,7 @@ def _needs(
     return {}, {}
 
 
-def _ways(arguments: Mapping[str, Any]) -> dict[str, str]:
+def _chosen_ways(arguments: Mapping[str, Any]) -> dict[str, str]:
     """The inventory's word for the way of each server, by its variable."""
     return {f"piquet_{server}": arguments[server] for server in SERVERS}
 

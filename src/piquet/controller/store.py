@@ -54,10 +54,10 @@ def read_members(workdir: Workdir, digest: str, host: str) -> Mapping[str, bytes
     except (zipfile.BadZipFile, zlib.error) as err:
         raise BundleError(f"{file} is damaged\n\n  hint: delete it and plan again") from err
     names = own.pop(_SHARED, b"").decode("utf-8").split("\n")
-    return {**own, **{name: _shared(folder / name) for name in names if name}}
+    return {**own, **{name: _shared_file(folder / name) for name in names if name}}
 
 
-def _shared(file: Path) -> bytes:
+def _shared_file(file: Path) -> bytes:
     """A file that several hosts get; one whose name is its sha256 must have it."""
     try:
         content = file.read_bytes()

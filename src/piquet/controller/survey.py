@@ -104,10 +104,10 @@ def _server_line(kind: Kind, part: Part, ways: Mapping[str, str]) -> str:
     ]
     if kind.has_hook:
         parts.append(f"{sum(1 for vhost in vhosts if vhost.get('hooked'))} hooked")
-    return "  " + in_one_line(", ".join([*parts, *_way(kind, part, ways)]))
+    return "  " + in_one_line(", ".join([*parts, *_way_lines(kind, part, ways)]))
 
 
-def _way(kind: Kind, part: Part, ways: Mapping[str, str]) -> list[str]:
+def _way_lines(kind: Kind, part: Part, ways: Mapping[str, str]) -> list[str]:
     """The way of a server, as the inventory chooses or leaves it open; none if the survey is not whole."""
     facts = _facts(kind, part)
     return [kind.ways[kind.variant(ways, facts)]] if facts else []

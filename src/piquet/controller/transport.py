@@ -70,11 +70,11 @@ def typed_outcome(outcome: CommandOutcome) -> CommandOutcome:
 
     Without our mark the command did not run at all (nobody may become root, say): then as it is, as a failure.
     """
-    said, _, status = _typed(outcome.stdout).rpartition("\n")
+    said, _, status = _decoded_output(outcome.stdout).rpartition("\n")
     if not status.isdecimal():
         return CommandOutcome(outcome.rc or 1, outcome.stdout, outcome.stderr)
     before = outcome.stderr.partition(_MARK)[0]
-    return CommandOutcome(int(status), said, before + _typed(outcome.stderr))
+    return CommandOutcome(int(status), said, before + _decoded_output(outcome.stderr))
 
 
 def said_before(stderr: str) -> str:
@@ -82,7 +82,7 @@ def said_before(stderr: str) -> str:
     return stderr.partition(_MARK)[0].strip()
 
 
-def _typed(text: str) -> str:
+def _decoded_output(text: str) -> str:
     """What stands behind our mark, decoded; what a login shell printed before it is passed over."""
     _, _, encoded = text.partition(_MARK)
     try:

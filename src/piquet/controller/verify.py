@@ -58,7 +58,7 @@ def attempt(arguments: Mapping[str, Any], hosts: Mapping[str, Mapping[str, Any]]
         return {"changed": False, "failed": False, "rc": 0, "msg": _NO_CAMPAIGN, "show": _NO_CAMPAIGN}
     with tempfile.TemporaryDirectory(prefix="piquet-") as folder:
         inventory = Path(folder) / "hosts.json"
-        inventory.write_text(json.dumps({"all": {"hosts": _needed(hosts)}}), "utf-8")
+        inventory.write_text(json.dumps({"all": {"hosts": _needed_variables(hosts)}}), "utf-8")
         done = subprocess.run(
             verify_command(arguments, inventory), capture_output=True, text=True, check=False
         )
@@ -78,7 +78,7 @@ def _verdict(arguments: Mapping[str, Any], status: int) -> str:
     return f"piquet verify ended with status {status}"
 
 
-def _needed(hosts: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+def _needed_variables(hosts: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """Only the variables that verify reads: passwords and keys of a host have no place in a file of ours."""
     names = ("ansible_host", "piquet_addresses", "piquet_health_paths", "piquet_sites")
     return {host: {name: values[name] for name in names if name in values} for host, values in hosts.items()}

@@ -15,13 +15,13 @@ from piquet.campaign.model import Doors
 def decided_doors(doors: Doors) -> dict[str, Any]:
     """Paths and networks without those that others hold, sorted; and whether there is a link for testers."""
     return {
-        "paths": sorted(_widest(doors.paths)),
-        "networks": sorted(_collapsed(doors.networks)),
+        "paths": sorted(_widest_paths(doors.paths)),
+        "networks": sorted(_collapsed_networks(doors.networks)),
         "bypass": doors.bypass,
     }
 
 
-def _widest(paths: Iterable[str]) -> Iterator[str]:
+def _widest_paths(paths: Iterable[str]) -> Iterator[str]:
     own = set(paths)
     for path in own:
         others = Doors(tuple(own - {path}))
@@ -29,7 +29,7 @@ def _widest(paths: Iterable[str]) -> Iterator[str]:
             yield path
 
 
-def _collapsed(networks: Iterable[str]) -> Iterator[str]:
+def _collapsed_networks(networks: Iterable[str]) -> Iterator[str]:
     found = [ipaddress.ip_network(network) for network in networks]
     v4 = [network for network in found if isinstance(network, ipaddress.IPv4Network)]
     v6 = [network for network in found if isinstance(network, ipaddress.IPv6Network)]

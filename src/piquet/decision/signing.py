@@ -51,13 +51,13 @@ def sign_message(
     """
     own = {signer.key: signer for role in loaded.roles for signer in role.signers if signer.name == name}
     if not own:
-        raise _unknown(loaded, name)
+        raise _unknown_signer(loaded, name)
     with tempfile.TemporaryDirectory(prefix="piquet-sign-") as folder:
         file = key or _agent_key(own.values(), Path(folder), name)
         made = raw_signature(file, message, namespace)
     try:
         counts, refused = count_signatures(
-            _only(loaded, name), {name: made}, message, namespace, at, verify_signature
+            _roles_of(loaded, name), {name: made}, message, namespace, at, verify_signature
         )
     except SshKeygenMissing as err:
         raise MandateError(str(err)) from err
@@ -84,7 +84,7 @@ def raw_signature(key: Path, message: bytes, namespace: str) -> bytes:
     return made.stdout
 
 
-def _only(loaded: LoadedCampaign, name: str) -> list[SigningRole]:
+def _roles_of(loaded: LoadedCampaign, name: str) -> list[SigningRole]:
     """The roles with this person alone."""
     return [
         SigningRole(role.name, role.threshold, tuple(s for s in role.signers if s.name == name))
@@ -92,7 +92,7 @@ def _only(loaded: LoadedCampaign, name: str) -> list[SigningRole]:
     ]
 
 
-def _unknown(loaded: LoadedCampaign, name: str) -> MandateError:
+def _unknown_signer(loaded: LoadedCampaign, name: str) -> MandateError:
     known = sorted({signer.name for role in loaded.roles for signer in role.signers})
     if not known:
         return MandateError(

@@ -21,7 +21,7 @@ def site_rule(campaign: Campaign) -> dict[str, str]:
     sites = replace(campaign.sites, withdrawn=())  # nobody has to vote on being left out
     selector = Selector(replace(campaign, sites=sites))
     patterns = selector.include | selector.exclude | selector.consent.keys()
-    answers = {pattern: _answer(selector, _somebody(pattern)) for pattern in patterns}
+    answers = {pattern: _answer(selector, _name_below(pattern)) for pattern in patterns}
     return {
         pattern: answers[pattern]
         for pattern in sorted(patterns)
@@ -38,10 +38,10 @@ def _answer(selector: Selector, name: str) -> str:
 
 def _wider_answer(pattern: str, answers: dict[str, str]) -> str:
     """What a name of this pattern would do if the pattern were not there."""
-    ladder = pattern_ladder(_somebody(pattern))
+    ladder = pattern_ladder(_name_below(pattern))
     return next((answers[wider] for wider in ladder if wider in answers and wider != pattern), "out")
 
 
-def _somebody(pattern: str) -> str:
+def _name_below(pattern: str) -> str:
     """A name that the pattern means and that nobody can have written: no label is `_` alone."""
     return "_._" if pattern == "*" else pattern.replace("*", "_", 1)

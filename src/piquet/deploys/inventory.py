@@ -38,13 +38,13 @@ def folder(state: State) -> Path:
     named = {str(host.data.get(FOLDER)) for host in state.inventory if host.data.get(FOLDER)}
     if len(named) == 1:
         return Path(named.pop())
-    given = Path(_given()) if pyinfra.is_cli else Path()
+    given = Path(_inventory_argument()) if pyinfra.is_cli else Path()
     if given.exists():
         return (given if given.is_dir() else given.parent).absolute()
     return Path(state.cwd or ".").absolute()
 
 
-def _given() -> str:
+def _inventory_argument() -> str:
     """The inventory on pyinfra's command line, read by its own parser: it keeps the name nowhere else."""
     from pyinfra_cli.cli import cli
 

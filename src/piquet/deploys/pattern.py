@@ -33,7 +33,7 @@ def matching(pattern: str, hosts: Sequence[str], groups: Mapping[str, Iterable[s
     """
     known = {name: list(members) for name, members in groups.items()} | {"all": list(hosts)}
     chosen: list[str] = []
-    for part in _ordered(_split(pattern)):
+    for part in _parts_in_order(_split(pattern)):
         try:
             found = [part] if part in hosts else _matches(part.lstrip("!&"), hosts, known)
         except re.error as err:
@@ -58,7 +58,7 @@ def _split(pattern: str) -> list[str]:
     return _PARTS.findall(pattern)
 
 
-def _ordered(parts: Iterable[str]) -> list[str]:
+def _parts_in_order(parts: Iterable[str]) -> list[str]:
     """First what is added, `all` if nothing is, then what is in common, then what is taken away."""
     parts = list(parts)
     added = [part for part in parts if part[0] not in "!&"]
@@ -69,7 +69,7 @@ def _ordered(parts: Iterable[str]) -> list[str]:
 def _matches(part: str, hosts: Sequence[str], groups: Mapping[str, Sequence[str]]) -> list[str]:
     subscript = None if part.startswith("~") else _SUBSCRIPT.match(part)
     expression = subscript[1] if subscript else part
-    found = _named(expression, hosts, groups)
+    found = _hosts_named(expression, hosts, groups)
     if not subscript or not found:
         return found
     if subscript[2] is not None:
@@ -79,7 +79,7 @@ def _matches(part: str, hosts: Sequence[str], groups: Mapping[str, Sequence[str]
     return found[int(subscript[3]) : last + 1]
 
 
-def _named(expression: str, hosts: Sequence[str], groups: Mapping[str, Sequence[str]]) -> list[str]:
+def _hosts_named(expression: str, hosts: Sequence[str], groups: Mapping[str, Sequence[str]]) -> list[str]:
     """Hosts of every group whose name fits; hosts whose own name does, unless a plain group name was meant."""
     is_regex = expression.startswith("~")
     fits = re.compile(expression[1:] if is_regex else fnmatch.translate(expression)).match

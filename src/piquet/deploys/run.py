@@ -60,7 +60,7 @@ class Runs:
         with self._lock:
             number = self._calls[host.name, verb]
             self._calls[host.name, verb] += 1
-            run = self._by_call.get((verb, number)) or self.begin(verb, _said(self.state, host))
+            run = self._by_call.get((verb, number)) or self.begin(verb, _caller_arguments(self.state, host))
             self._by_call[verb, number] = run
             run.real.joined.add(host.name)
             return run
@@ -167,7 +167,7 @@ def runs_of(state: State) -> Runs:
     return _RUNS[state]
 
 
-def _said(state: State, host: Host) -> dict[str, Any]:
+def _caller_arguments(state: State, host: Host) -> dict[str, Any]:
     """The connector arguments that the deploy's caller gave, e.g. `stage(_sudo_user="web")`."""
     given, host.current_deploy_kwargs = host.current_deploy_kwargs, None
     try:

@@ -41,7 +41,7 @@ def main() -> None:
         SystemExit: always.
     """
     events = _own_output()
-    _quiet()
+    _log_to_stderr()
     try:
         job = read_job(sys.argv[1] if len(sys.argv) > 1 else "", sys.stdin.read())
         state = make_state(job)
@@ -72,7 +72,7 @@ class Runner(BaseStateCallback):
     def run(self) -> int:
         """The whole job; the exit status."""
         try:
-            return self._course()
+            return self._run_steps()
         except _Interrupt:
             print("interrupted", file=sys.stderr)
             for run in self._runs.verbs:
@@ -86,7 +86,7 @@ class Runner(BaseStateCallback):
         """Remember why, for the tables."""
         self._runs.why_not[host.name] = continued(str(error))
 
-    def _course(self) -> int:
+    def _run_steps(self) -> int:
         state = self._state
         try:
             self._connect()
@@ -147,7 +147,7 @@ def _own_output() -> TextIO:
     return own
 
 
-def _quiet() -> None:
+def _log_to_stderr() -> None:
     """pyinfra's log to standard error, and no questions: nobody is there to type a password."""
     handler = logging.StreamHandler(sys.stderr)
     logger = logging.getLogger("pyinfra")

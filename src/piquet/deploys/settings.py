@@ -101,7 +101,7 @@ def _truth(value: Any) -> bool:
     raise ValueError
 
 
-def _whole(value: Any) -> int:
+def _whole_number(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, str)):
         raise TypeError
     return int(value)
@@ -123,5 +123,5 @@ def _names(value: Any) -> list[str]:
 
 
 _READ: Mapping[VariableKind, Callable[[Any], Any]] = {
-    "str": _text, "bool": _truth, "int": _whole, "float": _number, "list": _names,
+    "str": _text, "bool": _truth, "int": _whole_number, "float": _number, "list": _names,
 }  # fmt: skip

@@ -81,7 +81,7 @@ def host_data(host: str, variables: Mapping[str, Any], *, checks_keys: bool = Tr
     problems = []
     for name, value in sorted(variables.items(), key=lambda item: (item[0] in _ARGUMENTS, item[0])):
         try:
-            data |= _translated(name, value, data)
+            data |= _pyinfra_data(name, value, data)
         except _RefusedError as err:
             hint = "say it in an ssh configuration file, and name that with -F in ansible_ssh_common_args"
             problems.append(Problem(host, 0, 0, f"`{name}`: {err.message}", err.expected, err.got, hint))
@@ -91,12 +91,12 @@ def host_data(host: str, variables: Mapping[str, Any], *, checks_keys: bool = Tr
     return data
 
 
-def _translated(name: str, value: Any, data: Mapping[str, Any]) -> Data:
+def _pyinfra_data(name: str, value: Any, data: Mapping[str, Any]) -> Data:
     if not name.startswith("ansible_"):
         return {name: value}
     if name in _HARMLESS:
         return {}
-    text = _plain(value)
+    text = _plain_text(value)
     if name in _SAME:
         return {_SAME[name]: text}
     if name in _PORTS:
@@ -115,7 +115,7 @@ def _translated(name: str, value: Any, data: Mapping[str, Any]) -> Data:
     return {name: value}
 
 
-def _plain(value: Any) -> str:
+def _plain_text(value: Any) -> str:
     """A value that is one: no secret that is still locked, no template that Ansible would fill in."""
     if isinstance(value, Mapping) or (isinstance(value, str) and "$ANSIBLE_VAULT" in value):
         raise _RefusedError("this is locked by ansible-vault", "a plain value", "!vault")

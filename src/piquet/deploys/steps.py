@@ -141,12 +141,12 @@ def _tally(of: list[str], title: str, **more: Any) -> Callable[[Settings, StepRe
     return lambda settings, told: base | more
 
 
-def _only(verb: str, name: str) -> tuple[Step, ...]:
+def _single_step(verb: str, name: str) -> tuple[Step, ...]:
     """A verb that is one step, on which a host that fails is left behind."""
     return (Step("agent", name, verb, _agent(verb)),)
 
 
-def _listed(verb: str, name: str, listing: str, advice: str) -> tuple[Step, ...]:
+def _listing_steps(verb: str, name: str, listing: str, advice: str) -> tuple[Step, ...]:
     """A verb that goes on past hosts that fail, and lists them all in the end."""
     return (
         Step("agent", name, verb, _agent(verb), goes_on=True),
@@ -226,9 +226,9 @@ _ARM: tuple[Step, ...] = (
 )  # fmt: skip
 
 COURSES: Mapping[str, tuple[Step, ...]] = {
-    "survey": _only("survey", "Survey the host and keep what was found"),
-    "hook": (_REMEMBER, *_only("hook", "Hook every server block that the survey saw")),
-    "unhook": _only("unhook", "Unhook every server block that we hooked"),
+    "survey": _single_step("survey", "Survey the host and keep what was found"),
+    "hook": (_REMEMBER, *_single_step("hook", "Hook every server block that the survey saw")),
+    "unhook": _single_step("unhook", "Unhook every server block that we hooked"),
     "trust": (
         Step("agent", "Pin who may decide on the host", "trust", _trust, goes_on=True),
         Step(
@@ -249,7 +249,7 @@ COURSES: Mapping[str, tuple[Step, ...]] = {
         ),
     ),
     "arm": _ARM,
-    "status": _listed("status", "Ask every host what it is doing", "Show the state of every host", ""),
+    "status": _listing_steps("status", "Ask every host what it is doing", "Show the state of every host", ""),
     "stop": (
         Step("agent", "Stop the site on every host that shows it", "stop", _stop, goes_on=True),
         Step(
@@ -260,11 +260,11 @@ COURSES: Mapping[str, tuple[Step, ...]] = {
             )(settings, told),
         ),
     ),
-    "rollback": _listed(
+    "rollback": _listing_steps(
         "rollback", "Roll every host back to normal", _LIST,
         f"run rollback again for these hosts; whoever has root there can end it with: {END_IT_NOW}",
     ),
-    "remove": _listed(
+    "remove": _listing_steps(
         "remove", "Remove all that is ours from every host", _LIST,
         "run remove again for these hosts once they answer",
     ),

@@ -108,7 +108,7 @@ class Strategy:
             return None
         if step.is_of_controller:
             is_last = step is self.steps[-1] and not self.is_interrupted
-            if is_last and self._missing(step):
+            if is_last and self._hosts_missing(step):
                 self._passed.add(host)
                 return None
             return self._on_controller(step)
@@ -120,11 +120,11 @@ class Strategy:
         if not self.stopped and self.is_interrupted and step.action != "tally":
             return "interrupted"
         is_last_tally = step is self.steps[-1] and step.action == "tally"
-        missing = [] if self.stopped or self.is_interrupted or is_last_tally else self._missing(step)
+        missing = [] if self.stopped or self.is_interrupted or is_last_tally else self._hosts_missing(step)
         if missing:
-            self._disorder(_OUT_OF_STEP.format(", ".join(missing)))
+            self._stop_for_disorder(_OUT_OF_STEP.format(", ".join(missing)))
         if not self.stopped and (left_out := self._left_out()):
-            self._disorder(_LEFT_OUT.format(", ".join(left_out)))
+            self._stop_for_disorder(_LEFT_OUT.format(", ".join(left_out)))
         return self.stopped
 
     def share(self, step: Step, host: str, result: StepResult) -> StepResult:
@@ -149,7 +149,7 @@ class Strategy:
     def _stop(self, reason: str) -> None:
         self.stopped, self.has_failed = reason, True
 
-    def _disorder(self, reason: str) -> None:
+    def _stop_for_disorder(self, reason: str) -> None:
         """Stop because of how pyinfra was called, not of what a host or the plan said: nobody was told of it yet."""
         self.disorder = reason
         self._stop(reason)
@@ -158,13 +158,13 @@ class Strategy:
         involved = self.told.get("plan", {}).get("involved", ())
         return [h for h in involved if h not in self.joined and self.world.presence(h) == "there"]
 
-    def _missing(self, step: Step) -> list[str]:
+    def _hosts_missing(self, step: Step) -> list[str]:
         """Hosts that have no result yet of a step that must be over before this one."""
         before = self.steps[: self.steps.index(step)]
         needed = [s for s in before if not s.is_of_controller and (step.is_of_controller or s.is_fatal)]
-        return sorted({host for s in needed for host in self._waiting(s)})
+        return sorted({host for s in needed for host in self._hosts_waiting(s)})
 
-    def _waiting(self, step: Step) -> list[str]:
+    def _hosts_waiting(self, step: Step) -> list[str]:
         """Hosts that are there and have no result of a step."""
         if self.check and step.is_real_only:
             return []
@@ -183,15 +183,15 @@ class Strategy:
             if not concerned and step.action == "python":  # not asked for: no news
                 self.results[step.register] = dict.fromkeys(hosts, _SKIPPED)
                 return []
-            self.world.tell(Event("start", _ours(step), step.name, hosts=len(told), names=told))
+            self.world.tell(Event("start", _event_action(step), step.name, hosts=len(told), names=told))
             for host in hosts:
                 if host not in concerned:
                     self._record(step, host, _SKIPPED)
                 elif presence[host] == "unreachable":
-                    self._record(step, host, _unreachable(host, self.world.why_not(host)))
+                    self._record(step, host, _unreachable_result(host, self.world.why_not(host)))
                 elif presence[host] == "lost" and step.is_fatal:
-                    self._disorder(_LOST.format(step.name, host))
-        return self._waiting(step)
+                    self._stop_for_disorder(_LOST.format(step.name, host))
+        return self._hosts_waiting(step)
 
     def _on_host(self, step: Step, host: str) -> StepResult:
         known = self.results[step.register].get(host)
@@ -207,7 +207,7 @@ class Strategy:
         if host in self.results[step.register]:
             return self.results[step.register][host]
         self.results[step.register][host] = result
-        self.world.tell(Event("result", _ours(step), step.name, host, result=result))
+        self.world.tell(Event("result", _event_action(step), step.name, host, result=result))
         if is_bad(result) and not step.goes_on:
             self._out.add(host)
             self.has_failed = True
@@ -226,13 +226,13 @@ class Strategy:
         settings = self.world.settings[self.world.in_play[0]]
         is_due = step.when("", settings, self.told) and not (self.check and step.is_real_only)
         self.world.tell(Event("start", step.action, step.name))
-        result = self._done(step, step.arguments(settings, self.told)) if is_due else _SKIPPED
+        result = self._controller_result(step, step.arguments(settings, self.told)) if is_due else _SKIPPED
         self.world.tell(Event("result", step.action, step.name, result=result))
         if result.get("failed"):
             self._stop(str(result["msg"]))
         return result
 
-    def _done(self, step: Step, arguments: Mapping[str, Any]) -> StepResult:
+    def _controller_result(self, step: Step, arguments: Mapping[str, Any]) -> StepResult:
         if step.action == "plan":
             return prepare.attempt(arguments, self.world.fleet, self.world.in_play)
         if step.action == "verify":
@@ -243,10 +243,10 @@ class Strategy:
         return host_results.attempt(arguments, self.hosts(), of, undo, before)
 
 
-def _ours(step: Step) -> str:
+def _event_action(step: Step) -> str:
     """The action in the words of events: whatever is done on a host counts as the agent's."""
     return "agent" if step.action == "python" else step.action
 
 
-def _unreachable(host: str, reason: str) -> StepResult:
+def _unreachable_result(host: str, reason: str) -> StepResult:
     return {"changed": False, "unreachable": True, "msg": reason or f"{host} could not be connected"}

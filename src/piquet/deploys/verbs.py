@@ -21,7 +21,7 @@ from piquet.protocol.verbs import HOST_VERBS
 
 def _follow(verb: str) -> None:
     """Add the steps of a verb for the current host; the plan, if there is one, is made with the first host."""
-    host, state = _here()
+    host, state = _current_host()
     run = runs_of(state).join(verb, host)
     if not run.takes_part(host):
         return
@@ -35,7 +35,7 @@ def take_step(run: PyinfraRun, step: Step) -> Generator[FunctionCommand, None, N
 
     Before pyinfra executes, the answer in check mode says what would.
     """
-    host, state = _here()
+    host, state = _current_host()
     if state.is_executing:
         result = run.real.take(step, host.name)
     else:
@@ -78,7 +78,7 @@ def _report(state: State, host: Host, result: StepResult) -> bool:
     return True
 
 
-def _here() -> tuple[Host, State]:
+def _current_host() -> tuple[Host, State]:
     """The host and the state behind pyinfra's context."""
     return ctx_host.get(), ctx_state.get()
 

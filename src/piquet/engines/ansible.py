@@ -135,7 +135,7 @@ class AnsibleDrive(Drive):
         if self._rc and not self._has_results:
             raise _could_not_run(self.noise(), self._rc)
         if self._rc is None or self._rc & ~_HOSTS_FAILED:
-            raise EngineError(f"Ansible ended early (with status {self._rc})\n{_quoted(self.noise())}")
+            raise EngineError(f"Ansible ended early (with status {self._rc})\n{_quoted_noise(self.noise())}")
 
     def _clean(self) -> None:
         self._thread.join(_JOIN_S)
@@ -187,7 +187,7 @@ def _environment(prepared: Mapping[str, str]) -> dict[str, str]:
 
 def _could_not_run(noise: str, status: int) -> EngineError | FleetError:
     """Why there is not one result, in words."""
-    said = _quoted(noise)
+    said = _quoted_noise(noise)
     if _NO_COLLECTION.search(noise):
         missing = "Ansible does not find the collection piquet.fleet"
         return EngineError(f"{missing}\n{said}\n\n  hint: {_COLLECTION_HINT}")
@@ -197,5 +197,5 @@ def _could_not_run(noise: str, status: int) -> EngineError | FleetError:
     return EngineError(f"Ansible could not run (it ended with {status})\n{said}")
 
 
-def _quoted(noise: str) -> str:
+def _quoted_noise(noise: str) -> str:
     return "\n".join(f"  | {line}" for line in noise.splitlines())

@@ -57,7 +57,7 @@ class Translator:
         if not is_ours and kind in ("runner_on_ok", "runner_on_skipped"):
             return
         is_told_by_us = is_ours and kind != "runner_on_unreachable"
-        result = _plain(detail.get("res") or {}, is_ours=is_told_by_us) | _WORDS[kind]
+        result = _plain_result(detail.get("res") or {}, is_ours=is_told_by_us) | _WORDS[kind]
         if kind in ("runner_on_failed", "runner_on_unreachable") and not detail.get("ignore_errors"):
             self._lost.add(host)
         if not is_ours and action.endswith(SPEC):
@@ -71,7 +71,7 @@ def _step(detail: Mapping[str, Any]) -> str:
     return str(detail.get("task") or "").rpartition(" : ")[2].strip()
 
 
-def _plain(result: Mapping[str, Any], *, is_ours: bool) -> dict[str, Any]:
+def _plain_result(result: Mapping[str, Any], *, is_ours: bool) -> dict[str, Any]:
     """A result without what is Ansible's own, its message without Ansible's introductions.
 
     What others said, a host that cannot be reached among them, makes no line of its own.

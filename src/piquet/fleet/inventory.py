@@ -42,7 +42,7 @@ def hosts_and_groups(
     if not hosts:
         reason = f"no host matches {limit!r}" if limit else "there is no host in it"
         hint = f"ansible-inventory -i {inventory} --graph shows what Ansible reads"
-        raise _unreadable(inventory, reason, hint)
+        raise _inventory_error(inventory, reason, hint)
     names = [name for name in listing if name not in ("_meta", "all", "ungrouped")]
     return hosts, {name: sorted(_members(listing, name, frozenset())) for name in sorted(names)}
 
@@ -61,9 +61,13 @@ def _listing(inventory: Path | str, limit: str | None) -> dict[str, Any]:
             stdin=subprocess.DEVNULL,
         )
     except subprocess.TimeoutExpired as err:
-        raise _unreadable(inventory, f"ansible-inventory gave no answer in {INVENTORY_TIMEOUT_S} s") from err
+        raise _inventory_error(
+            inventory, f"ansible-inventory gave no answer in {INVENTORY_TIMEOUT_S} s"
+        ) from err
     if done.returncode or "Unable to parse" in done.stderr:
-        raise _refused(inventory, done.stderr.strip() or f"ansible-inventory ended with {done.returncode}")
+        raise _refusal_of_ansible(
+            inventory, done.stderr.strip() or f"ansible-inventory ended with {done.returncode}"
+        )
     listing: dict[str, Any] = json.loads(done.stdout)
     return listing
 
@@ -76,7 +80,7 @@ def require_inventory(inventory: Path | str) -> None:
     """
     if "," not in str(inventory) and not Path(inventory).exists():
         hint = "give the inventory that Ansible uses: a file, a folder, or names with a comma, such as web1,web2,"
-        raise _unreadable(inventory, "there is no such file", hint)
+        raise _inventory_error(inventory, "there is no such file", hint)
 
 
 def default_workdir(inventory: Path | str) -> Path:
@@ -110,16 +114,16 @@ def _hosts(listing: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {name: variables.get(name, {}) for name in sorted(named | set(variables))}
 
 
-def _unreadable(inventory: Path | str, reason: str, hint: str = "") -> FleetError:
+def _inventory_error(inventory: Path | str, reason: str, hint: str = "") -> FleetError:
     return FleetError("the inventory cannot be used", [Problem(str(inventory), 0, 0, reason, hint=hint)])
 
 
-def _refused(inventory: Path | str, said: str) -> FleetError:
+def _refusal_of_ansible(inventory: Path | str, said: str) -> FleetError:
     """Ansible tries one reader after the other; what the YAML reader says is what helps, with its place."""
     fault = re.search(r"YAML parsing failed: (.+)", said)
     place = re.search(r"^Origin: \S+:(\d+):(\d+)$", said, re.MULTILINE)
     if fault is None or place is None:
-        return _unreadable(inventory, said)
+        return _inventory_error(inventory, said)
     line, column = int(place[1]), int(place[2])
     hint = f"ansible-inventory -i {inventory} --list shows all that Ansible has against it"
     problem = Problem(

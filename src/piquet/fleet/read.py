@@ -101,7 +101,7 @@ def _host(name: str, variables: Mapping[str, Any], survey: Mapping[str, Any] | N
             "`ansible_host` holds a template", "an address or a name", address, "write the value itself"
         )
     _check_names(variables, kinds)
-    declared = _declared(variables.get("piquet_sites"))
+    declared = _declared_names(variables.get("piquet_sites"))
     addresses = _addresses(variables.get("piquet_addresses"))
     health_paths = _health_paths(variables.get("piquet_health_paths"))
     for kind in kinds.values():
@@ -109,7 +109,7 @@ def _host(name: str, variables: Mapping[str, Any], survey: Mapping[str, Any] | N
     if survey is None:
         return Host(name, address, (), (), None, None)
     try:
-        host = _surveyed(name, address, declared, survey, kinds)
+        host = _surveyed_host(name, address, declared, survey, kinds)
         scheduler, is_there = choices.scheduler(variables, survey)
         servers = tuple(
             replace(facts, variant=kind_named(kinds, facts.provider).variant(variables, facts))
@@ -146,7 +146,7 @@ def _check_names(variables: Mapping[str, Any], kinds: Kinds) -> None:
             raise FormError(f"there is no variable {shown(name)}", ", ".join(known), hint=hint)
 
 
-def _declared(value: Any) -> tuple[str, ...] | None:
+def _declared_names(value: Any) -> tuple[str, ...] | None:
     """The names that the inventory narrows a host to; None for no narrowing."""
     if value is None:
         return None
@@ -185,7 +185,7 @@ def _addresses(value: Any) -> tuple[str, ...]:
         raise FormError("`piquet_addresses` is not a list of IP addresses", expected, shown(value)) from None
 
 
-def _surveyed(
+def _surveyed_host(
     name: str, address: str, declared: tuple[str, ...] | None, survey: Mapping[str, Any], kinds: Kinds
 ) -> Host:
     if survey["piquet_survey"] != SURVEY_VERSION:
@@ -202,12 +202,12 @@ def _surveyed(
         if servers[-1].running:
             sites += found
         elif found:
-            idle.append(_idle(name, kind.name, len(found)))
+            idle.append(_idle_server_finding(name, kind.name, len(found)))
             idle_names |= {site.name for site in found}
     findings = [*idle, *(_finding(name, record) for record in survey.get("findings") or ())]
     served = sorted({site.name for site in sites})
-    chosen, missing = _narrow(sites, declared)
-    findings += _unusable(name, unusable) + [_not_served(name, site) for site in missing]
+    chosen, missing = _narrowed_sites(sites, declared)
+    findings += _unusable_name_findings(name, unusable) + [_not_served(name, site) for site in missing]
     skew_s = survey.get("skew_s")
     return Host(
         name=name,
@@ -246,7 +246,7 @@ def _site(kind: SurveyedServer[Any], name: str, vhosts: list[Part]) -> Site:
         is_default=any(typed(listen.get("default", False), bool) for listen in listens),
         inherited=tuple(sorted({one for vhost in vhosts for one in inherited_directives(vhost)})),
         passes=tuple(sorted({_pass(record) for vhost in vhosts for record in vhost.get("passes") or ()})),
-        believed=tuple(sorted({one for vhost in vhosts for one in _believed(vhost)})),
+        believed=tuple(sorted({one for vhost in vhosts for one in _believed_networks(vhost)})),
         flag_lag_s=max(typed(vhost.get("flag_lag_s", 0), int) for vhost in vhosts),
         over_http3=any(typed(vhost.get("quic", []), list) for vhost in vhosts),
     )
@@ -269,7 +269,7 @@ def _pass(record: Mapping[str, Any]) -> Pass:
     return Pass(address, typed(record["port"], int), host, typed(record["cached"], bool))
 
 
-def _believed(vhost: Mapping[str, Any]) -> Iterator[Believed]:
+def _believed_networks(vhost: Mapping[str, Any]) -> Iterator[Believed]:
     for network in vhost.get("realip") or ():
         for listen in vhost["listens"]:
             yield Believed(typed(listen["port"] or 0, int), typed(network, str))
@@ -299,7 +299,7 @@ def _names(raw: Iterable[Any], unusable: set[str]) -> Iterator[str]:
             unusable.add(text)
 
 
-def _narrow(sites: list[Site], declared: tuple[str, ...] | None) -> tuple[list[Site], list[str]]:
+def _narrowed_sites(sites: list[Site], declared: tuple[str, ...] | None) -> tuple[list[Site], list[str]]:
     """The declared sites, and the declared names that nobody serves; a wildcard serves what is below it."""
     if declared is None:
         return sites, []
@@ -323,7 +323,7 @@ def _finding(host: str, record: Mapping[str, Any]) -> Finding:
     return finding if finding.subject == host else replace(finding, subject=f"{host}:{finding.subject}")
 
 
-def _unusable(host: str, names: set[str]) -> list[Finding]:
+def _unusable_name_findings(host: str, names: set[str]) -> list[Finding]:
     if not names:
         return []
     some = ", ".join(shown(name) for name in sorted(names)[:_MAX_NAMED])
@@ -333,7 +333,7 @@ def _unusable(host: str, names: set[str]) -> list[Finding]:
     return [Finding("warning", "name-not-a-site", host, message, "host names or *.suffix", some + more, hint)]
 
 
-def _idle(host: str, provider: str, count: int) -> Finding:
+def _idle_server_finding(host: str, provider: str, count: int) -> Finding:
     message = (
         f"{provider} is installed but does not run, so the {count} names of its configuration are left out"
     )

@@ -48,12 +48,12 @@ def refusals_of_decision(machine: Machine, staged: Manifest) -> List[Finding]:
         if document is None:
             message = "Signers are pinned on this host, and no decision was staged."
             return [Finding("error", "not-decided", str(machine.paths.decision), message, hint=_STAGE)]
-        found = list(_unsigned(machine, roles, document))
+        found = list(_unsigned_findings(machine, roles, document))
         decision = read_decision(document)
         return [
             *found,
-            *_replayed(machine, decision),
-            *_stopped(machine, decision),
+            *_replay_findings(machine, decision),
+            *_stop_findings(machine, decision),
             *_differences(machine, staged, decision),
         ]
     except (StateError, SshKeygenMissing, OSError) as error:
@@ -80,7 +80,7 @@ def _document(machine: Machine) -> Optional[bytes]:
     return machine.paths.decision.read_bytes() if files.exists(machine.paths.decision) else None
 
 
-def _unsigned(machine: Machine, roles: Sequence[SigningRole], document: bytes) -> Iterator[Finding]:
+def _unsigned_findings(machine: Machine, roles: Sequence[SigningRole], document: bytes) -> Iterator[Finding]:
     """Each role that has not decided this, with whatever was there instead."""
     given = trust.staged_signatures(machine.paths)
     counts, refused = count_signatures(
@@ -106,7 +106,7 @@ def _unsigned(machine: Machine, roles: Sequence[SigningRole], document: bytes) -
         yield Finding("warning", "signature-refused", one.name, message, hint="leave it out, or sign again")
 
 
-def _replayed(machine: Machine, decision: Decision) -> Iterator[Finding]:
+def _replay_findings(machine: Machine, decision: Decision) -> Iterator[Finding]:
     """What was decided before must not come back in the place of what was decided since."""
     last = trust.last_decided(machine.paths, decision.campaign)
     if last is None or last == (decision.revision, decision.digest) or decision.revision > last[0]:
@@ -122,7 +122,7 @@ def _replayed(machine: Machine, decision: Decision) -> Iterator[Finding]:
     yield Finding("error", "decision-superseded", decision.campaign, message, expected, got, hint)
 
 
-def _stopped(machine: Machine, decision: Decision) -> Iterator[Finding]:
+def _stop_findings(machine: Machine, decision: Decision) -> Iterator[Finding]:
     """What one signer has stopped stays stopped; only a later revision comes after it."""
     for stopped in trust.stopped_decisions(machine.paths):
         if stopped.digest == decision.digest or (
@@ -233,7 +233,7 @@ def _configuration(
             message = "The window of this phase does not stand in its configuration."
             yield _differs(f"{provider}, phase {number}", message, _hours_of(windows.get(number)), "none")
     faults = (
-        server.name_faults([*texts.values(), _files(staged)], own, windows, _spared(own, decision))
+        server.name_faults([*texts.values(), _files(staged)], own, windows, _spared_names(own, decision))
         if server
         else None
     )
@@ -258,7 +258,7 @@ def _configuration(
                 )
 
 
-def _spared(own: Sequence[StagedEntry], decision: Decision) -> List[str]:
+def _spared_names(own: Sequence[StagedEntry], decision: Decision) -> List[str]:
     """Names of the decision below a wildcard that is shown here, which are no entries themselves."""
     names = {entry.name for entry in own}
     return sorted(

@@ -44,7 +44,7 @@ def stop_decision(machine: Machine, request: Request) -> Outcome:
     if request.is_check:
         return Outcome(True, f"{told} would be stopped for good.", tuple(findings))
     findings += stop_now.stop_now(machine, request.verb).findings if is_shown else ()
-    findings += _recorded(machine, request.verb, stopped)
+    findings += _record_stop(machine, request.verb, stopped)
     said = "what it showed here was taken away" if is_shown else "it was not armed here"
     return Outcome(True, f"{told} is stopped for good; {said}.", tuple(findings))
 
@@ -87,7 +87,7 @@ def _is_shown(machine: Machine, stopped: StoppedDecision) -> bool:
     return plan is None or plan.get("decision") == stopped.digest
 
 
-def _recorded(machine: Machine, verb: str, stopped: StoppedDecision) -> List[Finding]:
+def _record_stop(machine: Machine, verb: str, stopped: StoppedDecision) -> List[Finding]:
     try:
         with locked(machine.paths):
             trust.note_stopped(machine.paths, stopped)

@@ -28,7 +28,7 @@ def forget(
     """
     if release in seen["forgotten"]:
         return True, []
-    is_done, findings = _reloaded(machine) if _remembers(machine, staged) else (True, [])
+    is_done, findings = _reload_server(machine) if _remembers(machine, staged) else (True, [])
     if is_done:
         seen["forgotten"].append(release)
     return is_done, findings
@@ -40,7 +40,7 @@ def _remembers(machine: Machine, staged: Manifest) -> bool:
     return staged.needs_hooks and server.is_present() and server.is_running() and server.flag_lag_s() > 0
 
 
-def _reloaded(machine: Machine) -> Tuple[bool, List[Finding]]:
+def _reload_server(machine: Machine) -> Tuple[bool, List[Finding]]:
     server = machine.hooked_server
     server.forget()
     if not server.test().ok:

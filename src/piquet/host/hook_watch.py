@@ -32,7 +32,7 @@ def look_at_hooks(machine: Machine, verb: str) -> List[Finding]:
     if current is None:
         return []
     stamps, seen = stamps_of(current.watch), store.sightings(machine.paths, current.armed_at)
-    before = _since(seen.get("absent"))
+    before = _missing_since(seen.get("absent"))
     if stamps == seen.get("stamps", dict(current.watch)) and not before:
         return []
     unhooked, later = missing_blocks(machine), late_blocks(machine)
@@ -49,7 +49,7 @@ def look_at_hooks(machine: Machine, verb: str) -> List[Finding]:
     return [*told_of, *stops.unhooked(machine, verb, over)]
 
 
-def _since(value: Any) -> Dict[str, float]:
+def _missing_since(value: Any) -> Dict[str, float]:
     """When lines were first found missing, by key; nothing where that cannot be read."""
     try:
         return documents.instants(value)
@@ -72,15 +72,15 @@ def absent(machine: Machine, current: Armed) -> FrozenSet[str]:
     """
     blocks = _by_key(machine)
     lost = current.kept - kept_keys(machine) & frozenset(blocks)
-    found = {key: blocks[key] if key in lost else _lasting(blocks[key]) for key in blocks}
-    fewer = {key for key in found if len(_hooked(found[key])) < current.hooks.get(key, 0)}
+    found = {key: blocks[key] if key in lost else _lasting_blocks(blocks[key]) for key in blocks}
+    fewer = {key for key in found if len(_hooked_blocks(found[key])) < current.hooks.get(key, 0)}
     return frozenset((fewer | lost) & _with_unhooked(found) & current.expected(machine.now()))
 
 
 def kept_keys(machine: Machine) -> FrozenSet[str]:
     """Entries with a line in a panel's place."""
     blocks = _by_key(machine)
-    return frozenset(key for key in blocks if any(block.kept_in for block in _hooked(blocks[key])))
+    return frozenset(key for key in blocks if any(block.kept_in for block in _hooked_blocks(blocks[key])))
 
 
 def unhooked_keys(machine: Machine) -> FrozenSet[str]:
@@ -97,7 +97,7 @@ def lines(machine: Machine) -> Dict[str, int]:
     Where a panel generates an entry's blocks, those with the line in its place count: a line in what it generates is
     gone with the next rebuild, and nobody has stopped anything by that.
     """
-    counts = {key: len(_hooked(_lasting(found))) for key, found in _by_key(machine).items()}
+    counts = {key: len(_hooked_blocks(_lasting_blocks(found))) for key, found in _by_key(machine).items()}
     return {key: count for key, count in counts.items() if count}
 
 
@@ -116,15 +116,15 @@ def _by_key(machine: Machine) -> Dict[str, List[HookedBlock]]:
 
 def _with_unhooked(blocks: Mapping[str, List[HookedBlock]]) -> FrozenSet[str]:
     """Keys with a block that has no line."""
-    return frozenset(key for key, found in blocks.items() if len(_hooked(found)) < len(found))
+    return frozenset(key for key, found in blocks.items() if len(_hooked_blocks(found)) < len(found))
 
 
-def _lasting(blocks: List[HookedBlock]) -> List[HookedBlock]:
+def _lasting_blocks(blocks: List[HookedBlock]) -> List[HookedBlock]:
     """Those with a place in which the line outlives a rebuild; all, where none has one."""
     return [block for block in blocks if block.kept_in] or blocks
 
 
-def _hooked(blocks: List[HookedBlock]) -> List[HookedBlock]:
+def _hooked_blocks(blocks: List[HookedBlock]) -> List[HookedBlock]:
     return [block for block in blocks if block.hooked is not None]
 
 

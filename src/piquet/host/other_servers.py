@@ -32,17 +32,19 @@ def unasked_servers(machine: Machine) -> List[Finding]:
         return []
     asked = {one.pid for one in (server.master() for server in machine.servers.values()) if one}
     kinds = [server for name, server in machine.servers.items() if kind_name(name) == name]
-    return [found for server in kinds for found in _others(server, asked)]
+    return [found for server in kinds for found in _other_masters(server, asked)]
 
 
-def _others(server: WebServer, asked: Set[int]) -> Iterator[Finding]:
+def _other_masters(server: WebServer, asked: Set[int]) -> Iterator[Finding]:
     """Those of one kind, by pid."""
     for one in processes.masters(server.programs):
         if one.pid not in asked:
-            yield _in_a_container(server, one) if processes.is_apart(one.pid) else _beside(server, one)
+            yield (
+                _in_a_container(server, one) if processes.is_apart(one.pid) else _beside_finding(server, one)
+            )
 
 
-def _beside(server: WebServer, process: Process) -> Finding:
+def _beside_finding(server: WebServer, process: Process) -> Finding:
     place = f"process {process.pid}"
     message = (
         f"Another {server.title} runs here than the one that was asked; its sites are not in this survey."

@@ -58,7 +58,8 @@ class Outcome:
 def texts_before_and_after(changes: Iterable[Change]) -> Tuple[Dict[str, Optional[str]], ...]:
     """Texts before and after, for people; what is not public on the host is shown by its digest only."""
     return tuple(
-        {"path": str(c.path), "before": _before(c.path, c.mode), "after": _after(c)} for c in changes
+        {"path": str(c.path), "before": _text_before(c.path, c.mode), "after": _text_after(c)}
+        for c in changes
     )
 
 
@@ -67,19 +68,19 @@ def pending(changes: Sequence[Change]) -> List[Change]:
     return [change for change in changes if not files.is_done(change)]
 
 
-def _before(path: Path, mode: Optional[int]) -> Optional[str]:
+def _text_before(path: Path, mode: Optional[int]) -> Optional[str]:
     if path.is_symlink():
         return f"link to {os.readlink(str(path))}\n"
-    return _shown(path.read_bytes(), mode) if path.is_file() else None
+    return _shown_text(path.read_bytes(), mode) if path.is_file() else None
 
 
-def _after(change: Change) -> Optional[str]:
+def _text_after(change: Change) -> Optional[str]:
     if change.kind == files.LINK:
         return f"link to {change.target}\n"
-    return _shown(change.data, change.mode) if change.kind == files.FILE else None
+    return _shown_text(change.data, change.mode) if change.kind == files.FILE else None
 
 
-def _shown(data: bytes, mode: Optional[int]) -> str:
+def _shown_text(data: bytes, mode: Optional[int]) -> str:
     """The text, or what can be said about bytes that are no text, too long, or private."""
     is_private = mode is not None and not mode & 0o004
     if not is_private and len(data) <= _MAX_SHOWN_BYTES and b"\0" not in data:

@@ -33,8 +33,8 @@ def cause(server: WebServer, name: str, file: Path, answers: Sequence[probe.Prob
             "nobody answered where its sites listen",
             "see whether it runs and what it listens on (ss -ltnp)",
         )
-    hidden = next((found for process in _processes(server) if (found := _hidden(process, file))), None)
-    return hidden or _denied(server) or _answered(server, answers)
+    hidden = next((found for process in _processes(server) if (found := _hidden_cause(process, file))), None)
+    return hidden or _denied_cause(server) or _answered_cause(server, answers)
 
 
 def _processes(server: WebServer) -> Iterator[Process]:
@@ -45,7 +45,7 @@ def _processes(server: WebServer) -> Iterator[Process]:
         yield from processes.children(master.pid)[:1]
 
 
-def _hidden(process: Process, file: Path) -> Optional[Tuple[str, str]]:
+def _hidden_cause(process: Process, file: Path) -> Optional[Tuple[str, str]]:
     """That a process has another tree of files, in which ours is not.
 
     Source: proc(5), /proc/PID/root leads through the mount namespace of the process as well as through its root.
@@ -77,7 +77,7 @@ def _namespace(pid: str) -> str:
         return ""
 
 
-def _denied(server: WebServer) -> Optional[Tuple[str, str]]:
+def _denied_cause(server: WebServer) -> Optional[Tuple[str, str]]:
     """That the file is there for it, but it may not look."""
     if selinux.is_enforcing():
         hint = f"ausearch -m avc -ts recent; {selinux.RELABEL}, once the types are known that survey tells"
@@ -89,7 +89,7 @@ def _denied(server: WebServer) -> Optional[Tuple[str, str]]:
     return None
 
 
-def _answered(server: WebServer, answers: Sequence[probe.ProbeAnswer]) -> Tuple[str, str]:
+def _answered_cause(server: WebServer, answers: Sequence[probe.ProbeAnswer]) -> Tuple[str, str]:
     """That something else answers first, or that nothing of the kind is known."""
     if any(answer.mark for answer in answers):
         return (

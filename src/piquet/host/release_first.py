@@ -25,11 +25,11 @@ def release_first(arguments: Sequence[str], program: str) -> bool:
         arguments: of the command line.
         program: the file that runs, which holds the request where there is one.
     """
-    verb = _asked(program) if list(arguments) == ["--request"] else " ".join(arguments)
+    verb = _asked_verb(program) if list(arguments) == ["--request"] else " ".join(arguments)
     return verb in _RELEASING and _release(Paths())
 
 
-def _asked(program: str) -> str:
+def _asked_verb(program: str) -> str:
     """The verb of the request, "" for check mode and where there is none that can be read."""
     try:
         document = json.loads(zipimport.zipimporter(program).get_data("request.json"))

@@ -43,15 +43,15 @@ def status_of(machine: Machine) -> Dict[str, Any]:
         "plan_digest": installed.get("plan_digest") if installed else None,
         "armed_at": current.armed_at if current else None,
         "live": flags.up(paths) is not None,
-        "released": _released(machine),
-        "ended": _ended(machine),
+        "released": _released_sentence(machine),
+        "ended": _end_record(machine),
         "rehearsal": _rehearsal(machine),
         "entries": _entries(machine, staged, current),
         "timezone": staged.document.get("timezone") if staged else None,
         "phases": [vars(phase) for phase in staged.phases] if staged else [],
         "now": machine.now(),
         "boot_id": this_boot(machine),
-        "hooked": _hooked(machine, staged),
+        "hooked": _hooked_counts(machine, staged),
         "scheduler": schedule.name if staged else None,
         "timer": {"active": active, "next": next_at},
         "servers": _servers(machine),
@@ -60,7 +60,7 @@ def status_of(machine: Machine) -> Dict[str, Any]:
     }
 
 
-def _released(machine: Machine) -> str:
+def _released_sentence(machine: Machine) -> str:
     """What is known of the sites of a host that is not armed."""
     return "flags are up" if flags.up(machine.paths) is not None else takedown.flags_and_sites(machine)
 
@@ -87,7 +87,7 @@ def _state(machine: Machine, installed: Optional[Mapping[str, Any]]) -> str:
     return "ended" if last.get("reason") == "ended" else "stopped"
 
 
-def _ended(machine: Machine) -> Optional[Dict[str, Any]]:
+def _end_record(machine: Machine) -> Optional[Dict[str, Any]]:
     """Why and when what was armed last ended, epoch seconds; None while it is armed, and where that is unknown."""
     record = None if machine.paths.armed.exists() else store.read_or_none(machine.paths.ended)
     return {"reason": record.get("reason"), "at": record.get("ended_at")} if record else None
@@ -118,7 +118,7 @@ def _withdrawn(machine: Machine, staged: Optional[Manifest]) -> FrozenSet[str]:
         return frozenset()
 
 
-def _hooked(machine: Machine, staged: Optional[Manifest]) -> Dict[str, Any]:
+def _hooked_counts(machine: Machine, staged: Optional[Manifest]) -> Dict[str, Any]:
     """Blocks of selected sites, or of all sites while nothing is staged."""
     if not machine.hooked_server.is_present():
         return {"blocks": 0, "hooked": 0, "missing": []}

@@ -61,13 +61,15 @@ def end_rehearsal(machine: Machine, verb: str, *, only_over: bool = False) -> Tu
             "A rehearsal cannot be ended; its cookie still shows the strike.",
         )
         hint = f"as root: rm -rf {folder}"
-        return True, [Finding("error", "rehearsal-stays", folder, message, got=_unnamed(error), hint=hint)]
+        return True, [
+            Finding("error", "rehearsal-stays", folder, message, got=_error_without_name(error), hint=hint)
+        ]
     if was_there:
         machine.log(verb, "rehearsal-ended")
     return was_there, []
 
 
-def _unnamed(error: OSError) -> str:
+def _error_without_name(error: OSError) -> str:
     """What went wrong, without the name of a file, which may be a secret."""
     return error.strerror or type(error).__name__
 
@@ -185,10 +187,10 @@ def _subject(machine: Machine) -> Tuple[Optional[Armed], bool]:
     current = armed.current_arming(paths)
     if current is not None:
         return current, True
-    return armed.read_ended(paths) or armed.read_last(paths) or _unknown(machine), False
+    return armed.read_ended(paths) or armed.read_last(paths) or _perhaps_armed(machine), False
 
 
-def _unknown(machine: Machine) -> Optional[Armed]:
+def _perhaps_armed(machine: Machine) -> Optional[Armed]:
     """Inside of a window and with everything deleted that would tell, the host may have been armed: so it is asked."""
     staged, now = manifest.staged(machine.paths), machine.now()
     if staged is None or files.exists(machine.paths.installed):
@@ -219,7 +221,7 @@ def _look(
     if wants_ours:
         return False, [_not_begun(boundary, asked)]
     if word == "unanswered":
-        return False, [_unanswered(asked)]
+        return False, [_unanswered_finding(asked)]
     return _judge_end(machine, verb, boundary, staged, seen, asked)
 
 
@@ -274,7 +276,7 @@ def _not_begun(boundary: Boundary, asked: Sequence[Dict[str, Any]]) -> Finding:
     return Finding("warning", "start-not-confirmed", "localhost", message, "our header", got)
 
 
-def _unanswered(asked: Sequence[Dict[str, Any]]) -> Finding:
+def _unanswered_finding(asked: Sequence[Dict[str, Any]]) -> Finding:
     """The window is over by the lease and no flag is up, but nobody could look."""
     got = "; ".join(f"{row['site']}: {row['error']}" for row in asked if row["is_unasked"])
     message = "The end could not be confirmed: the local server gives no answer. It is looked at again every minute."
@@ -307,7 +309,7 @@ def _judge_end(
     _tell_once(machine, verb, seen, boundary, f"{boundary.kind}-{word}", answers=again)
     if word == "foreign":
         return False, [*findings, _foreign(boundary, again)]
-    return word == "confirmed", [*findings, *([_unanswered(again)] if word == "unanswered" else [])]
+    return word == "confirmed", [*findings, *([_unanswered_finding(again)] if word == "unanswered" else [])]
 
 
 def _is_echoed(machine: Machine, entry: StagedEntry, staged: Manifest, boundary: Boundary) -> bool:
@@ -359,7 +361,7 @@ def _escalate_and_look(
 
 def escalate(machine: Machine, verb: str, staged: Manifest) -> List[Finding]:
     """Replace our own server configuration by nothing; reload only what passes its own test."""
-    _move_all_away(machine, verb, _there(machine, staged))
+    _move_all_away(machine, verb, _files_there(machine, staged))
     return _reload(machine, staged.providers)
 
 
@@ -373,7 +375,7 @@ def follow_suit(machine: Machine, verb: str) -> List[Finding]:
     staged, is_armed = manifest.staged(machine.paths), machine.paths.armed.exists()
     if staged is None:
         return _taken_away(machine, verb, is_armed)
-    there = _there(machine, staged)
+    there = _files_there(machine, staged)
     if len(there) == len(staged.server_files()):
         return []
     findings = _taken_away(machine, verb, is_armed)
@@ -383,10 +385,10 @@ def follow_suit(machine: Machine, verb: str) -> List[Finding]:
     gone = ", ".join(path for path in staged.server_files() if path not in there)
     message = "Somebody deleted a part of our server configuration, so the rest was taken away too, without a reload."
     finding = Finding("warning", "configuration-incomplete", gone, message, hint="stage again, then arm")
-    return [*findings, finding, *_refused(machine, staged)]
+    return [*findings, finding, *_refused_findings(machine, staged)]
 
 
-def _refused(machine: Machine, staged: Manifest) -> Iterator[Finding]:
+def _refused_findings(machine: Machine, staged: Manifest) -> Iterator[Finding]:
     """Servers that refuse their configuration without ours too: they would not start."""
     for server in machine.chosen(staged.providers):
         server.forget()
@@ -401,7 +403,7 @@ def _taken_away(machine: Machine, verb: str, is_armed: bool) -> List[Finding]:
     return end_rehearsal(machine, verb)[1]
 
 
-def _there(machine: Machine, staged: Manifest) -> List[str]:
+def _files_there(machine: Machine, staged: Manifest) -> List[str]:
     """Which of our server files are there, users of a variable before its definition."""
     return [path for path in staged.server_files() if files.exists(machine.paths.at(path))]
 

@@ -73,11 +73,11 @@ def ask(witnesses: Iterable[Witness]) -> Answers:
 
 def faults_since(before: Answers) -> List[Finding]:
     """An error for each server whose sites have come to answer worse than before, and still do some seconds later."""
-    suspects = _worse(before, ask([witness for witness, _ in before]))
+    suspects = _worse_answers(before, ask([witness for witness, _ in before]))
     if not suspects:
         return []
     pause(AGAIN_S)
-    still = _worse(before, ask([witness for witness, _ in suspects]))
+    still = _worse_answers(before, ask([witness for witness, _ in suspects]))
     asked, found = _by_server(before), _by_server(still)
     return [_finding(name, asked[name], worse) for name, worse in found.items()]
 
@@ -88,7 +88,7 @@ def faults_that_stay(before: Answers, undone: Iterable[Finding]) -> List[Finding
     if not servers:
         return []
     asked = [witness for witness, _ in before if witness.server in servers]
-    return [_stays(name, worse) for name, worse in _by_server(_worse(before, ask(asked))).items()]
+    return [_stays(name, worse) for name, worse in _by_server(_worse_answers(before, ask(asked))).items()]
 
 
 def _stays(server: str, worse: Answers) -> Finding:
@@ -100,7 +100,7 @@ def _stays(server: str, worse: Answers) -> Finding:
     return Finding("error", "sites-stay-broken", server, message, got=got, hint=hint)
 
 
-def _worse(before: Answers, now: Answers) -> Answers:
+def _worse_answers(before: Answers, now: Answers) -> Answers:
     """Those that answer worse than they did; what bears our header is no fault of the server's."""
     was = {(witness.server, witness.name): _rank(answer) for witness, answer in before}
     return [

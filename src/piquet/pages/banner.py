@@ -79,7 +79,7 @@ def fragment(campaign: Campaign, phase: Phase, source: PageSource, *, is_open: b
         window=_window(campaign, strike, spoken) if strike else "",
         effect=_effect(strike, spoken, is_open) if strike else "",
         body=text.banner_html(source),
-        more=_more(phase, spoken),
+        more=_more_link(phase, spoken),
     )
     line = _written_out(str(html))
     _refuse(source, line)
@@ -139,7 +139,7 @@ def _own_mark(spoken: Words) -> Markup:
     return Markup(' lang="{}" dir="{}"').format(spoken.wanted, direction(spoken.wanted))
 
 
-def _more(phase: Phase, spoken: Words) -> Markup:
+def _more_link(phase: Phase, spoken: Words) -> Markup:
     if not phase.more:
         return Markup("")
     return _MORE.format(address=phase.more, text=spoken.texts["more"], foreign=spoken.mark)

@@ -32,13 +32,13 @@ _Found = tuple[Any, str, str, str]
 def reach_problems(file: str, text: str) -> Iterator[Problem]:
     """Every rule of a banner's style sheet that reaches beyond the banner."""
     problems = []
-    for rule, expected, got, hint in _found(tinycss2.parse_stylesheet(text, **_BARE)):
+    for rule, expected, got, hint in _found_in(tinycss2.parse_stylesheet(text, **_BARE)):
         message, place = "this rule reaches beyond the banner", (rule.source_line, rule.source_column)
         problems.append(Problem(file, *place, message, expected, shown(got), hint))
     yield from sorted(problems)
 
 
-def _found(rules: list[Any]) -> Iterator[_Found]:
+def _found_in(rules: list[Any]) -> Iterator[_Found]:
     """However deep; not told of what cannot be read, which is told with the tokens."""
     pending = [rules]
     while pending:
@@ -48,7 +48,7 @@ def _found(rules: list[Any]) -> Iterator[_Found]:
             elif rule.type == "at-rule" and rule.lower_at_keyword in _CONDITIONS:
                 pending.append(tinycss2.parse_rule_list(rule.content or [], **_BARE))
             elif rule.type == "at-rule":
-                yield from _named(rule)
+                yield from _found_names(rule)
 
 
 def _style_rule(rule: Any) -> Iterator[_Found]:
@@ -105,7 +105,7 @@ def _split(tokens: list[Any]) -> list[list[Any]]:
     return parts
 
 
-def _named(rule: Any) -> Iterator[_Found]:
+def _found_names(rule: Any) -> Iterator[_Found]:
     name, at = tinycss2.serialize(rule.prelude).strip(), f"@{rule.at_keyword}"
     if rule.lower_at_keyword in _NAMED and name.startswith(BANNER_CLASS_PREFIX):
         return

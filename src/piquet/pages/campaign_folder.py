@@ -59,7 +59,7 @@ class Beside:
         if name is None or not self._folder.has_file(name):
             return None
         if not self._folder.is_inside(name):
-            self.problems.append(self._outside(("sites", "consent"), name))
+            self.problems.append(self._outside_problem(("sites", "consent"), name))
             return _ANY_CONSENT
         try:
             return self._folder.text(name, MAX_CONSENT_BYTES)
@@ -103,7 +103,7 @@ class Beside:
             self.problems.append(self._document.problem(place, "there is no such file of signers", hint=hint))
             return ()
         if not self._folder.is_inside(file):
-            self.problems.append(self._outside(place, file))
+            self.problems.append(self._outside_problem(place, file))
             return ()
         try:
             signers, faults = read_signers(self._folder.text(file, MAX_SIGNERS_BYTES))
@@ -175,7 +175,7 @@ class Beside:
                 message, [self._document.problem(place, message, expected=expected, hint=hint)]
             )
         if not self._folder.is_inside(found[0]):
-            raise CampaignError("outside", [self._outside(place, found[0])])
+            raise CampaignError("outside", [self._outside_problem(place, found[0])])
         return found[0]
 
     def _pictures(self, name: str, source: PageSource, size_bytes: dict[str, int]) -> dict[str, bytes]:
@@ -218,7 +218,7 @@ class Beside:
             file = f"{folder}/{name}"
             problem = theme_files.name_problem(folder, name)
             if not problem and not (self._folder.has_file(file) and self._folder.is_inside(file)):
-                problem = self._outside(("theme",), file)
+                problem = self._outside_problem(("theme",), file)
             if not problem and self._folder.size_bytes(file) > theme_files.MAX_FILE_BYTES:
                 limit = f"at most {shown_size(theme_files.MAX_FILE_BYTES)}"
                 problem = Problem(
@@ -262,7 +262,7 @@ class Beside:
         self.problems += problems
         return words
 
-    def _outside(self, place: Path, file: str) -> Problem:
+    def _outside_problem(self, place: Path, file: str) -> Problem:
         """A symbolic link in the campaign's folder that leads elsewhere."""
         message, hint = f"{file} leads out of the campaign's folder", "put a copy in the place of the link"
         return self._document.problem(

@@ -77,7 +77,7 @@ def confined(source: str, shared: Mapping[str, str], values: Mapping[str, Any]) 
     Raises:
         TemplateFault: as there, or because it takes too much.
     """
-    question = json.dumps({"source": source, "shared": dict(shared), "values": _plain(values)})
+    question = json.dumps({"source": source, "shared": dict(shared), "values": _plain_value(values)})
     with _LOCK:
         if not _kept:
             _kept.append(_Worker())
@@ -121,7 +121,7 @@ def _limit(kind: int, wanted: int) -> None:
 
 def _answer(line: str) -> dict[str, Any]:
     try:
-        asked = json.loads(line, object_hook=_marked)
+        asked = json.loads(line, object_hook=_markup_of)
         return {"html": rendered(asked["source"], asked["shared"], asked["values"])}
     except TemplateFault as err:
         return {"line": err.line, "reason": err.reason}
@@ -140,16 +140,16 @@ def _too_long() -> str:
     return f"this template takes more than {CPU_S} s of work for one page"
 
 
-def _plain(value: Any) -> Any:
+def _plain_value(value: Any) -> Any:
     """Values as JSON has them; text that is HTML already is marked as such."""
     if isinstance(value, Markup):
         return {_HTML: str(value)}
     if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: _plain_value(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [_plain_value(item) for item in value]
     return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
 
 
-def _marked(item: dict[str, Any]) -> Any:
+def _markup_of(item: dict[str, Any]) -> Any:
     return Markup(item[_HTML]) if item.keys() == {_HTML} else item  # noqa: S704 - it was HTML on the other side

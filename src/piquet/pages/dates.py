@@ -33,7 +33,7 @@ def window_markup(campaign: Campaign, phase: Phase, words: Words) -> Markup:
     in a range of hours, is read by many as a second day.
     """
     whole = outlook.whole(campaign, phase)
-    start, end = _local(campaign, whole.start_at), _local(campaign, whole.end_at)
+    start, end = _local_instant(campaign, whole.start_at), _local_instant(campaign, whole.end_at)
     days = _whole_days(start, end)
     if words.are_foreign:
         return _plain_window(campaign, *(days or (start, end)), words.wanted)
@@ -41,22 +41,22 @@ def window_markup(campaign: Campaign, phase: Phase, words: Words) -> Markup:
     if days:
         return _named_days(*days, words, zone)
     if start.date() == end.date():
-        day = _spoken(start, words.texts["date"], words)
+        day = _date_in_words(start, words.texts["date"], words)
         return words.sentence(
             "same_day", date=day, start=_clock(start, words), end=_clock(end, words), zone=zone
         )
-    first, last = (_spoken(at, words.texts["edge"], words) for at in (start, end))
+    first, last = (_date_in_words(at, words.texts["edge"], words) for at in (start, end))
     return words.sentence("range", start=first, end=last, zone=zone)
 
 
 def promise(campaign: Campaign, phase: Phase, words: Words) -> Markup:
     """That this is a strike and nothing else, when all is back, and what the site does at once behind it."""
-    end = _local(campaign, outlook.back(campaign, phase).end_at)
+    end = _local_instant(campaign, outlook.back(campaign, phase).end_at)
     key = "promise_occupy" if phase.mode == "occupy" else "promise"
-    spoken = _spoken(end, words.texts["when"], words)
+    spoken = _date_in_words(end, words.texts["when"], words)
     promised = words.sentence(key, end=spoken, zone=zone_label(campaign, words))
     behind = outlook.following(campaign, phase)
-    return Markup("{} {}").format(promised, _then(campaign, behind, words)) if behind else promised
+    return Markup("{} {}").format(promised, _next_in_words(campaign, behind, words)) if behind else promised
 
 
 def instant_markup(campaign: Campaign, at: datetime, words: Words) -> Markup:
@@ -67,11 +67,11 @@ def instant_markup(campaign: Campaign, at: datetime, words: Words) -> Markup:
         at: aware.
         words: in whose language.
     """
-    spoken = _spoken(_local(campaign, at), words.texts["when"], words)
+    spoken = _date_in_words(_local_instant(campaign, at), words.texts["when"], words)
     return Markup("{} ({})").format(spoken, zone_label(campaign, words))
 
 
-def _then(campaign: Campaign, phase: Phase, words: Words) -> Markup:
+def _next_in_words(campaign: Campaign, phase: Phase, words: Words) -> Markup:
     """What a site does in the phase behind, in the language of the words around it."""
     spoken = replace(words, wanted=words.language)
     return capitalised(words.sentence(f"then_{phase.mode}", window=window_markup(campaign, phase, spoken)))
@@ -101,7 +101,7 @@ def _whole_days(start: datetime, end: datetime) -> tuple[date, date] | None:
 
 
 def _named_days(start: date, end: date, words: Words, zone: str) -> Markup:
-    first, last = (_spoken(day, words.texts["date"], words) for day in (start, end))
+    first, last = (_date_in_words(day, words.texts["date"], words) for day in (start, end))
     key = "whole_day" if start == end else "whole_days"
     return words.sentence(key, date=first, start=first, end=last, zone=zone)
 
@@ -124,7 +124,7 @@ def _cldr(at: date, language: str) -> str:
     return pattern.replace("'", "").format(*parts)
 
 
-def _spoken(at: date, pattern: str, words: Words) -> Markup:
+def _date_in_words(at: date, pattern: str, words: Words) -> Markup:
     """A day or an instant by a pattern; the first of a month as the language says it."""
     if at.day == 1:
         pattern = f" {pattern}".replace(" d ", f" '{words.texts['first_day']}' ").removeprefix(" ")
@@ -146,5 +146,5 @@ def _element(text: str, at: date) -> Markup:
     return Markup('<time datetime="{}">{}</time>').format(at.isoformat(), text)
 
 
-def _local(campaign: Campaign, at: datetime) -> datetime:
+def _local_instant(campaign: Campaign, at: datetime) -> datetime:
     return at.astimezone(UTC).astimezone(ZoneInfo(campaign.timezone))

@@ -145,14 +145,14 @@ def _is_ours(values: Mapping[str, str], scripts: Collection[str]) -> bool:
 
 
 def _link(values: Mapping[str, str]) -> Iterator[str]:
-    yield from _led(values.get("href", ""), _SCHEMES)
+    yield from _href_faults(values.get("href", ""), _SCHEMES)
 
 
-def _cited(values: Mapping[str, str]) -> Iterator[str]:
-    yield from _led(values.get("cite", ""), _PAGES)
+def _cite_faults(values: Mapping[str, str]) -> Iterator[str]:
+    yield from _href_faults(values.get("cite", ""), _PAGES)
 
 
-def _led(written: str, schemes: Collection[str]) -> Iterator[str]:
+def _href_faults(written: str, schemes: Collection[str]) -> Iterator[str]:
     """Whatever stands before a colon is taken for a scheme, with character references read or not."""
     for address in dict.fromkeys((written, unescape(written))):
         before, colon, _ = re.split(r"[/?#]", _LEFT_OUT.sub("", address))[0].partition(":")
@@ -161,21 +161,21 @@ def _led(written: str, schemes: Collection[str]) -> Iterator[str]:
 
 
 def _picture(values: Mapping[str, str]) -> Iterator[str]:
-    yield from _loaded("img", values.get("src", ""))
+    yield from _source_faults("img", values.get("src", ""))
 
 
-def _beside(values: Mapping[str, str]) -> Iterator[str]:
-    yield from _loaded("link", values.get("href", ""))
+def _link_faults(values: Mapping[str, str]) -> Iterator[str]:
+    yield from _source_faults("link", values.get("href", ""))
     if not set(values.get("rel", "").lower().split()) <= _RELATIONS:
         yield f"it holds <link rel={shown(values['rel'])}>"
 
 
-def _loaded(name: str, address: str) -> Iterator[str]:
+def _source_faults(name: str, address: str) -> Iterator[str]:
     if not _OWN.fullmatch(address):
         yield f"its <{name}> loads {shown(address)}, which is not below {ASSET_PREFIX}"
 
 
-def _about(values: Mapping[str, str]) -> Iterator[str]:
+def _meta_faults(values: Mapping[str, str]) -> Iterator[str]:
     """A character encoding other than ours would have the page read otherwise than here."""
     if values.get("charset", "utf-8").lower() != "utf-8":
         yield f"it says that it is written in {shown(values['charset'])}"
@@ -187,7 +187,7 @@ def _about(values: Mapping[str, str]) -> Iterator[str]:
 _RULES: Mapping[str, Callable[[Mapping[str, str]], Iterator[str]]] = {
     "a": _link,
     "img": _picture,
-    "link": _beside,
-    "meta": _about,
-    **dict.fromkeys(("blockquote", "q", "del", "ins"), _cited),
+    "link": _link_faults,
+    "meta": _meta_faults,
+    **dict.fromkeys(("blockquote", "q", "del", "ins"), _cite_faults),
 }

@@ -18,7 +18,7 @@ from piquet.protocol.places import DIGEST_MARK
 
 def about(campaign: Campaign, phase: Phase) -> str:
     """`/.well-known/piquet.json`: what this is, until when, in which languages, and whom to ask."""
-    return _canonical(
+    return _pretty_json(
         {
             "piquet": 1,
             "campaign": campaign.name,
@@ -37,7 +37,7 @@ def about(campaign: Campaign, phase: Phase) -> str:
 def problem(campaign: Campaign, phase: Phase, language: str) -> str:
     """The strike for an API client. Source: RFC 9457."""
     texts, whole = words_of(language, campaign.theme).texts, outlook.whole(campaign, phase)
-    return _canonical(
+    return _pretty_json(
         {
             "type": campaign.contact,
             "title": texts["strike"],
@@ -87,5 +87,5 @@ def _instant(phase: Phase, which: str) -> str:
     return f"{instant:%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _canonical(value: Mapping[str, Any]) -> str:
+def _pretty_json(value: Mapping[str, Any]) -> str:
     return json.dumps(value, ensure_ascii=False, sort_keys=True, indent=1) + "\n"

@@ -166,7 +166,7 @@ def _contact(campaign: Campaign, texts: Mapping[str, str]) -> dict[str, str]:
     address = campaign.contact
     if address.startswith("mailto:"):
         return {"address": address, "text": texts["contact_mail"], "shown": address.removeprefix("mailto:")}
-    return {"address": address, "text": texts["contact"], "shown": _shown(address)}
+    return {"address": address, "text": texts["contact"], "shown": _address_on_paper(address)}
 
 
 def _emergency(campaign: Campaign, language: str) -> dict[str, Any] | None:
@@ -174,10 +174,10 @@ def _emergency(campaign: Campaign, language: str) -> dict[str, Any] | None:
         return None
     address = campaign.emergency.address
     line = text.line_html(campaign.emergency.texts[language]) if campaign.emergency.texts else Markup("")
-    return {"address": address, "text": line, "shown": _shown(address)}
+    return {"address": address, "text": line, "shown": _address_on_paper(address)}
 
 
-def _shown(address: str) -> str:
+def _address_on_paper(address: str) -> str:
     """An address as it is written on paper."""
     for start in ("https://", "http://", "mailto:", "tel:"):
         address = address.removeprefix(start)

@@ -90,7 +90,7 @@ def _jpeg(content: bytes) -> Size | None:
         if marker in (0xDA, 0xD9):
             break
         at += 2 + struct.unpack_from(">H", content, at + 2)[0]
-    return _largest(sizes, 1)
+    return _largest_size(sizes, 1)
 
 
 def _gif(content: bytes) -> Size | None:
@@ -108,7 +108,7 @@ def _gif(content: bytes) -> Size | None:
         while at < len(content) and content[at]:
             at += content[at] + 1
         at += 1
-    return _largest(sizes, max(frames, 1))
+    return _largest_size(sizes, max(frames, 1))
 
 
 def _table_bytes(flags: int) -> int:
@@ -120,17 +120,17 @@ def _webp(content: bytes) -> Size | None:
     sizes, frames = [], 0
     for name, at in _riff_chunks(content):
         if name == b"VP8X":
-            sizes.append((_three(content, at + 4), _three(content, at + 7)))
+            sizes.append((_uint24(content, at + 4), _uint24(content, at + 7)))
         elif name == b"ANMF":
             frames += 1
-            sizes.append((_three(content, at + 6), _three(content, at + 9)))
+            sizes.append((_uint24(content, at + 6), _uint24(content, at + 9)))
         elif name == b"VP8 ":
             width, height = struct.unpack_from("<HH", content, at + 6)
             sizes.append((width & 0x3FFF, height & 0x3FFF))
         elif name == b"VP8L":
             (bits,) = struct.unpack_from("<I", content, at + 1)
             sizes.append(((bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1))
-    return _largest(sizes, max(frames, 1))
+    return _largest_size(sizes, max(frames, 1))
 
 
 def _riff_chunks(content: bytes) -> Iterator[tuple[bytes, int]]:
@@ -142,7 +142,7 @@ def _riff_chunks(content: bytes) -> Iterator[tuple[bytes, int]]:
         at += 8 + length + length % 2
 
 
-def _three(content: bytes, at: int) -> int:
+def _uint24(content: bytes, at: int) -> int:
     """A number of 24 bits, which is stored less one."""
     return int.from_bytes(content[at : at + 3], "little") + 1
 
@@ -153,10 +153,10 @@ def _avif(content: bytes) -> Size | None:
     counts = [
         struct.unpack_from(">I", content, found.end() + 8)[0] for found in re.finditer(b"stsz", content)
     ]
-    return _largest([(width, height) for width, height in sizes], max([1, *counts]))
+    return _largest_size([(width, height) for width, height in sizes], max([1, *counts]))
 
 
-def _largest(sizes: list[tuple[int, int]], frames: int) -> Size | None:
+def _largest_size(sizes: list[tuple[int, int]], frames: int) -> Size | None:
     if not sizes:
         return None
     return Size(max(width for width, _ in sizes), max(height for _, height in sizes), frames)

@@ -49,7 +49,7 @@ def rendered(source: str, shared: Mapping[str, str], values: Mapping[str, Any]) 
     if len(source) > MAX_TEMPLATE_CHARACTERS:
         raise TemplateFault(0, f"this template is longer than {MAX_TEMPLATE_CHARACTERS} characters")
     try:
-        return _collected(_template(source, tuple(sorted(shared.items()))), values)
+        return _collected_text(_template(source, tuple(sorted(shared.items()))), values)
     except MemoryError as err:
         raise TemplateFault(_line(err), "this takes too much memory") from err
     except (
@@ -65,7 +65,7 @@ def rendered(source: str, shared: Mapping[str, str], values: Mapping[str, Any]) 
         raise TemplateFault(_line(err), str(err).partition("\n")[0] or "this cannot be done") from err
 
 
-def _collected(template: Template, values: Mapping[str, Any]) -> str:
+def _collected_text(template: Template, values: Mapping[str, Any]) -> str:
     parts, length = [], 0
     for part in template.generate(values):
         parts.append(part)

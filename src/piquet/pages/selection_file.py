@@ -52,8 +52,8 @@ class _PickReader(Reader):
             if isinstance(item, dict):
                 yield Pick(
                     str(item.get("link", "")),
-                    _spoken(item.get("title"), language),
-                    _spoken(item.get("summary"), language),
+                    _text_in(item.get("title"), language),
+                    _text_in(item.get("summary"), language),
                 )
 
     def complain(self, languages: Sequence[str]) -> None:
@@ -75,5 +75,5 @@ class _PickReader(Reader):
             self.note(path, f"there is no text in {', '.join(missing)}", expected, ", ".join(texts), hint)
 
 
-def _spoken(value: Any, language: str) -> str:
+def _text_in(value: Any, language: str) -> str:
     return str(value.get(language, "")) if isinstance(value, dict) else str(value or "")

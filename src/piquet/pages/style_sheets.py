@@ -108,7 +108,7 @@ class _Walk:
             told = None
             for at, token in enumerate(inner):
                 if token.type == "at-keyword":
-                    told = self._at(token, inner[at + 1 : at + 3])
+                    told = self._token_after(token, inner[at + 1 : at + 3])
                 elif token is not told:
                     self._token(token, function)
 
@@ -132,7 +132,7 @@ class _Walk:
             self._note(token, "hides", f"{outer}({name}(…))")
         self._pending.append((token.arguments, name if name in (*_LOADING, "type") else ""))
 
-    def _at(self, token: Any, following: list[Any]) -> Any:
+    def _token_after(self, token: Any, following: list[Any]) -> Any:
         """What comes after it, if that is told with it."""
         written = next((other for other in following if other.type != "whitespace"), None)
         got = f"@{token.lower_value} {tinycss2.serialize([written] if written else [])}"

@@ -88,7 +88,7 @@ def page_parts(source: PageSource, addresses: Mapping[str, str]) -> tuple[Markup
     Returns:
         The inside of the heading that the text begins with, None if it does not, and the rest.
     """
-    html = _clean(_raw(source), _INLINE_TAGS | _TEXT_TAGS | _TABLE_TAGS | _FIGURE_TAGS, addresses)
+    html = _clean(_raw_html(source), _INLINE_TAGS | _TEXT_TAGS | _TABLE_TAGS | _FIGURE_TAGS, addresses)
     # a wide table scrolls by itself, by keyboard too; the page never does
     html = _TABLE.sub(
         lambda tag: "</table></div>" if tag[1] else '<div class="table" tabindex="0"><table>', html
@@ -101,7 +101,7 @@ def page_parts(source: PageSource, addresses: Mapping[str, str]) -> tuple[Markup
 
 def banner_html(source: PageSource) -> Markup:
     """A banner's text: paragraphs, lists and links; headings become lines, for the page has its own."""
-    raw = _HEADING.sub(lambda tag: "</strong></p>" if tag[1] else "<p><strong>", _clean(_raw(source), {
+    raw = _HEADING.sub(lambda tag: "</strong></p>" if tag[1] else "<p><strong>", _clean(_raw_html(source), {
         *_BANNER_TAGS, "h1", "h2", "h3", "h4", "h5", "h6"}, {}))  # fmt: skip
     return Markup(_SPACE.sub(" ", raw).strip())  # noqa: S704 - sanitised one line above
 
@@ -116,7 +116,7 @@ def plain(html: Markup) -> str:
     return unescape(_SPACE.sub(" ", _TAG.sub("", _BREAK.sub(r" \g<0>", str(html))))).strip()
 
 
-def _raw(source: PageSource) -> str:
+def _raw_html(source: PageSource) -> str:
     if source.kind == "html":
         return source.text
     return str(

@@ -33,7 +33,7 @@ def page(theme: Theme, values: Mapping[str, Any]) -> str:
     Raises:
         BundleError: the theme's template is not sound, or asks for something that there is not.
     """
-    source, shared = _files(theme)[TEMPLATE], _shared()
+    source, shared = _files(theme)[TEMPLATE], _shared_parts()
     make = confined if TEMPLATE in theme.files else rendered
     try:
         return make(source.decode("utf-8"), shared, values)
@@ -93,7 +93,7 @@ def _frame() -> bytes:
 
 
 @cache
-def _shared() -> Mapping[str, str]:
+def _shared_parts() -> Mapping[str, str]:
     """Parts that every theme may include, such as the head."""
     folder = resources.templates() / "page"
     return {file.name: file.read_bytes().decode("utf-8") for file in sorted(folder.glob("*.html.j2"))}

@@ -67,7 +67,7 @@ class Words:
 
     def sentence(self, key: str, **values: str) -> Markup:
         """A sentence with values in it, which may be HTML already."""
-        return Markup(_escaped(self.texts[key])).format(**values)  # noqa: S704 - escaped one call inside
+        return Markup(_escaped_text(self.texts[key])).format(**values)  # noqa: S704 - escaped one call inside
 
 
 def words_of(language: str, theme: Theme) -> Words:
@@ -83,7 +83,7 @@ def words_of(language: str, theme: Theme) -> Words:
     spoken = base if base in ours else FALLBACK
     own = {**theirs.get(base, {}), **theirs.get(language, {})}
     if spoken == FALLBACK != base and own:
-        return Words(language, language, _whole(theme, language, own))
+        return Words(language, language, _whole_words(theme, language, own))
     return Words(language, spoken, {**ours[spoken], **own})
 
 
@@ -115,12 +115,12 @@ def locale(language: str) -> Locale:
     return Locale("en", "GB")
 
 
-def _whole(theme: Theme, language: str, own: Mapping[str, str]) -> Mapping[str, str]:
+def _whole_words(theme: Theme, language: str, own: Mapping[str, str]) -> Mapping[str, str]:
     """A theme's words for a language that we have none of: all of them, or it would be a mixture."""
     missing = sorted(set(_all_words()[FALLBACK]) - set(own))
     if missing:
         message, hint = f"words are missing in {language}", "write all of them, or take the language out"
-        raise _refused(theme, message, ", ".join(missing), hint)
+        raise _words_error(theme, message, ", ".join(missing), hint)
     return own
 
 
@@ -128,12 +128,12 @@ def _check(theme: Theme, tag: str, texts: Mapping[str, str]) -> None:
     for key, text in texts.items():
         if key not in _all_words()[FALLBACK]:
             message = f"no page says the word {key!r}, which is there in {tag}"
-            raise _refused(theme, message, ", ".join(sorted(_all_words()[FALLBACK])))
+            raise _words_error(theme, message, ", ".join(sorted(_all_words()[FALLBACK])))
         if key in _PLACES and not _has_good_places(text, _PLACES[key]):
             places = ", ".join(f"{{{place}}}" for place in sorted(_PLACES[key]))
-            raise _refused(theme, f"{key!r} in {tag} has places that nothing fills", places)
+            raise _words_error(theme, f"{key!r} in {tag} has places that nothing fills", places)
         if key in _PATTERNS and not _is_pattern(text):
-            raise _refused(
+            raise _words_error(
                 theme, f"{key!r} in {tag} is no pattern of a date", "letters of CLDR, words in '…'"
             )
 
@@ -154,12 +154,12 @@ def _is_pattern(text: str) -> bool:
     return True
 
 
-def _refused(theme: Theme, message: str, expected: str, hint: str = "") -> BundleError:
+def _words_error(theme: Theme, message: str, expected: str, hint: str = "") -> BundleError:
     problem = Problem(f"{theme.name}/words.yml", 0, 0, message, expected, hint=hint)
     return BundleError("the theme's words cannot be used", [problem])
 
 
-def _escaped(text: str) -> str:
+def _escaped_text(text: str) -> str:
     return str(Markup.escape(text))
 
 

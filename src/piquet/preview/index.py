@@ -109,12 +109,12 @@ def _side_by_side(show: Show, port: int, view: View, path: str, visit: int) -> s
         moments=[(moment, View(moment, view.phase, view.language).label) for moment in PREVIEW_MOMENTS],
         languages=[(name, View(view.moment, view.phase, name).label) for name in campaign.languages],
         pages=_PAGES,
-        told=_told(show, view, path),
+        told=_reply_lines(show, view, path),
         bypass=f"{sites['tester']}{answers.BYPASS_PREFIX}{SECRET}" if campaign.doors.bypass else "",
     )
 
 
-def _told(show: Show, view: View, path: str) -> list[str]:
+def _reply_lines(show: Show, view: View, path: str) -> list[str]:
     """What the server answers, as lines that a sysadmin knows."""
     got = show.reply(view, SiteRequest("GET", path, view.host(), {"accept": "text/html"}))
     lines = [f"{got.status} {HTTPStatus(got.status).phrase}"]

@@ -57,7 +57,7 @@ class Show:
         if phase is None or answer.kind in ("usual", "refused"):
             return sample.sample_page(_path(request))
         if answer.kind == "banner":
-            return self._bannered(phase, answer.language, sample.sample_page(_path(request)))
+            return self._reply_with_banner(phase, answer.language, sample.sample_page(_path(request)))
         return SampleReply(
             answer.status or 200, _headers(answer, request), self._body(phase, answer, request)
         )
@@ -67,7 +67,7 @@ class Show:
         files = self.files[phase.number] if phase else {}
         return frozenset(name.removeprefix(prefix) for name in files if name.startswith(prefix))
 
-    def _bannered(self, phase: Phase, language: str, usual: SampleReply) -> SampleReply:
+    def _reply_with_banner(self, phase: Phase, language: str, usual: SampleReply) -> SampleReply:
         headers = {name.lower(): value for name, value in usual.headers.items()}
         if not banner.can_carry(usual.status, headers):
             return usual

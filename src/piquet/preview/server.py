@@ -72,14 +72,14 @@ class PreviewServer(ThreadingTCPServer):
         """The answer to a request by the name that it was sent to."""
         name, _, port = host.partition(":")
         if (port or "80") != str(self.port):
-            return _refused(host)
+            return _refused_reply(host)
         if name in _ALIASES:
             return SampleReply(302, {**_TEXT, "Location": self.url})
         if name == HOME:
             return self._index(request)
         view = self.show.views.get(label_of(name))
         if view is None:
-            return _refused(host)
+            return _refused_reply(host)
         return self.show.reply(view, self._as_visitor(request))
 
     def _index(self, request: SiteRequest) -> SampleReply:
@@ -168,6 +168,6 @@ def _stamp(folder: Path) -> frozenset[tuple[str, int, int]]:
     return frozenset(found)
 
 
-def _refused(host: str) -> SampleReply:
+def _refused_reply(host: str) -> SampleReply:
     """Source: RFC 9110 §15.5.20."""
     return SampleReply(421, _TEXT, f"This preview is not for {host[:80]!r}.\n".encode())

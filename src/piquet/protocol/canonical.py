@@ -21,7 +21,9 @@ def read_canonical(document: bytes) -> Any:
     """
     try:
         text = document.decode("utf-8")
-        value = json.loads(text, parse_float=_no_float, parse_constant=_no_float, object_pairs_hook=_once)
+        value = json.loads(
+            text, parse_float=_no_float, parse_constant=_no_float, object_pairs_hook=_unique_pairs
+        )
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     if canonical(value) != document:
@@ -33,7 +35,7 @@ def _no_float(text: str) -> Any:
     raise ValueError(f"{text[:20]} is no whole number")
 
 
-def _once(pairs: List[Tuple[str, Any]]) -> Dict[str, Any]:
+def _unique_pairs(pairs: List[Tuple[str, Any]]) -> Dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
         raise ValueError("a key is there twice")

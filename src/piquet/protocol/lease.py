@@ -71,7 +71,7 @@ def windows_in(text: str) -> Iterator[Tuple[int, Optional[Span]]]:
     for found in _PATTERN.finditer(text):
         spans = [_span(part) for part in found[1].split("|")]
         if all(span is not None and len(str(span[1])) >= _DIGITS for span in spans):
-            yield found.end(), _joined([span for span in spans if span])
+            yield found.end(), _joined_span([span for span in spans if span])
 
 
 def _span(part: str) -> Optional[Span]:
@@ -94,7 +94,7 @@ def _span(part: str) -> Optional[Span]:
     return (int(first), int(last)) if part and at == len(part) else None
 
 
-def _joined(spans: List[Span]) -> Optional[Span]:
+def _joined_span(spans: List[Span]) -> Optional[Span]:
     ordered = sorted(spans)
     for before, after in zip(ordered, ordered[1:]):
         if after[0] != before[1] + 1:

@@ -184,7 +184,7 @@ def _coverage(kept: Kept, stories: Iterable[HostStory]) -> dict[str, Any]:
             for phase in kept.campaign.phases
         ],
         "sites": count_sites(shown),
-        "shown": _grouped(shown),
+        "shown": _groups_of_sites(shown),
         "as_usual": {reason: sorted(names) for reason, names in sorted(usual.items())},
     }
 
@@ -196,7 +196,7 @@ def _part(document: Mapping[str, Any] | None, host: str) -> list[Mapping[str, An
     return list(document["hosts"][host]["entries"])
 
 
-def _grouped(shown: Mapping[str, set[int]]) -> list[dict[str, Any]]:
+def _groups_of_sites(shown: Mapping[str, set[int]]) -> list[dict[str, Any]]:
     """Sites with the same phases together."""
     groups: dict[tuple[int, ...], list[str]] = {}
     for name in sorted(shown):

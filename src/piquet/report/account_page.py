@@ -121,7 +121,7 @@ def _parts(reading: _Reading) -> Iterator[AccountPart]:
     yield _stops(reading)
     yield _certificate(reading)
     yield _commands(reading)
-    if others := _others(reading):
+    if others := _others_part(reading):
         yield others
 
 
@@ -146,9 +146,9 @@ def _story(reading: _Reading) -> AccountPart:
             in_one_line(host["host"]),
             f"{seen['number']} {reading.known('mode', phases[seen['number']]['mode'])}",
             reading.at(phases[seen["number"]]["start"]),
-            _seen(reading, seen["start"], phases[seen["number"]]["start"]),
+            _seen_in_words(reading, seen["start"], phases[seen["number"]]["start"]),
             reading.at(phases[seen["number"]]["end"]),
-            _seen(reading, seen["end"], phases[seen["number"]]["end"]),
+            _seen_in_words(reading, seen["end"], phases[seen["number"]]["end"]),
         )
         for host in reading.document["hosts"]
         for seen in host["phases"]
@@ -157,7 +157,7 @@ def _story(reading: _Reading) -> AccountPart:
     return AccountPart(reading.words.say("story_title"), [reading.words.say("story_about")], table)
 
 
-def _seen(reading: _Reading, seen: Mapping[str, Any], due: str) -> str:
+def _seen_in_words(reading: _Reading, seen: Mapping[str, Any], due: str) -> str:
     word = str(seen["word"]).replace("-", "_")
     if word != "confirmed":
         return reading.words.say(f"seen_{word}", at=reading.at(seen["at"]))
@@ -303,7 +303,7 @@ def _runs(records: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str, An
         yield run
 
 
-def _others(reading: _Reading) -> AccountPart | None:
+def _others_part(reading: _Reading) -> AccountPart | None:
     found = sorted(
         (float(record["at"]), host["host"], str(record.get("event")), str(record.get("verb")))
         for host in reading.document["hosts"]

@@ -104,10 +104,10 @@ def desk_paper(facts: DeskFacts, words: ReportWords) -> DeskPaper:
         words.say("desk_title", campaign=campaign.name),
         words.say("desk_about", at=words.instant(campaign, facts.printed_at)),
         (
-            PaperPart(words.say("when_title"), tuple(_when(facts, words))),
+            PaperPart(words.say("when_title"), tuple(_when_lines(facts, words))),
             PaperPart(words.say("end_title"), tuple(_end(facts, words))),
             PaperPart(words.say("phone_title"), tuple(_phone(campaign, words))),
-            PaperPart(words.say("nobody_title"), tuple(_nobody(facts, words))),
+            PaperPart(words.say("nobody_title"), tuple(_nobody_lines(facts, words))),
         ),
     )
 
@@ -128,7 +128,7 @@ def paper_html(papers: Sequence[DeskPaper]) -> str:
     return render("report/paper.html.j2", papers=papers)
 
 
-def _when(facts: DeskFacts, words: ReportWords) -> Iterator[PaperLine]:
+def _when_lines(facts: DeskFacts, words: ReportWords) -> Iterator[PaperLine]:
     for phase in whole_phases(facts.campaign):
         sites = _sites(facts, _alike_numbers(facts.campaign, phase), words)
         told = {
@@ -175,7 +175,7 @@ def _phone(campaign: Campaign, words: ReportWords) -> Iterator[PaperLine]:
     yield PaperLine(words.say("phone_back"))
 
 
-def _nobody(facts: DeskFacts, words: ReportWords) -> Iterator[PaperLine]:
+def _nobody_lines(facts: DeskFacts, words: ReportWords) -> Iterator[PaperLine]:
     yield PaperLine(words.say("nobody_armed"))
     end = words.instant(facts.campaign, outlook.all_back_at(facts.campaign))
     yield PaperLine(words.say("nobody_end", end=end))

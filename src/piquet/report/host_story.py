@@ -181,12 +181,12 @@ def _sightings(
     start, end = phase.start_at.timestamp(), phase.end_at.timestamp()
     was_armed = any(span.since < end and (span.until is None or span.until > start) for span in armed)
     released = next((s.until for s in armed if s.until and start < s.until < end), None)
-    begun = _seen(records, phase.number, ("start",), start, was_armed, limits)
-    ended = _seen(records, phase.number, ("end", "release"), released or end, was_armed, limits)
+    begun = _last_sighting(records, phase.number, ("start",), start, was_armed, limits)
+    ended = _last_sighting(records, phase.number, ("end", "release"), released or end, was_armed, limits)
     return begun, ended
 
 
-def _seen(
+def _last_sighting(
     records: Sequence[JournalLine],
     number: int,
     kinds: Sequence[str],

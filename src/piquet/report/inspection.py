@@ -109,7 +109,7 @@ def _lines(report: Report, max_shown: int | None) -> Iterator[str]:
     pace = report.inspection.pace
     yield f"{report.campaign.name} at {report.at:%Y-%m-%d %H:%M:%S} UTC: {_in_force(report)}"
     yield f"asked {_scope(report.targets)}: {pace.probes} probes in {pace.seconds:.1f} s"
-    yield from _shown(report)
+    yield from _shown_lines(report)
     if report.public:
         yield from _by_dns(report.public, report.inspection, max_shown)
         if report.has_baseline and _lacks_public(report.inspection):
@@ -182,7 +182,7 @@ def _by_dns(public: PublicDoors, seen: Inspection, max_shown: int | None) -> Ite
         yield in_one_line(f"  not asked: {reason}: {', '.join(shown)}{more}")
 
 
-def _shown(report: Report) -> Iterator[str]:
+def _shown_lines(report: Report) -> Iterator[str]:
     """What visitors met, mode by mode: of a phase in force how many of its sites, of others only if there are any."""
     parts = report.inspection.stretches
     if len(parts) > 1:

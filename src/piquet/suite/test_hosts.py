@@ -19,42 +19,42 @@ testinfra_hosts = ["ansible://all"]
 
 def test_state(piquet_host: Case) -> None:
     """Absent, staged, armed, stopped or ended, as this moment asks for."""
-    _none(piquet_host, "state")
+    _fail_with(piquet_host, "state")
 
 
 def test_campaign(piquet_host: Case) -> None:
     """The windows and sites on the host are those of the campaign file."""
-    _none(piquet_host, "same_campaign")
+    _fail_with(piquet_host, "same_campaign")
 
 
 def test_staged_files(piquet_host: Case) -> None:
     """Every file that was staged is as it was staged."""
-    _none(piquet_host, "staged_files")
+    _fail_with(piquet_host, "staged_files")
 
 
 def test_flags(piquet_host: Case) -> None:
     """While the host is armed every selected site has its flag; else there is none."""
-    _none(piquet_host, "flags")
+    _fail_with(piquet_host, "flags")
 
 
 def test_schedule(piquet_host: Case) -> None:
     """A timer, or cron, looks at the clock."""
-    _none(piquet_host, "schedule")
+    _fail_with(piquet_host, "schedule")
 
 
 def test_servers(piquet_host: Case) -> None:
     """The web servers run, and their configuration passes its own test."""
-    _none(piquet_host, "servers")
+    _fail_with(piquet_host, "servers")
 
 
 def test_owners_files(piquet_host: Case) -> None:
     """The owner's files hold what was surveyed, and our one line where it should be, and nowhere else."""
-    _none(piquet_host, "owners_files")
+    _fail_with(piquet_host, "owners_files")
 
 
 def test_nothing_is_left(piquet_host: Case) -> None:
     """Where we are gone, we are gone wholly."""
-    _none(piquet_host, "nothing_left")
+    _fail_with(piquet_host, "nothing_left")
 
 
 def test_unknown_names(piquet: Picket, piquet_host: Case) -> None:
@@ -64,7 +64,7 @@ def test_unknown_names(piquet: Picket, piquet_host: Case) -> None:
         pytest.fail("\n\n".join(map(as_text, found)), pytrace=False)
 
 
-def _none(case: Case, question: str) -> None:
+def _fail_with(case: Case, question: str) -> None:
     """Fail with everything that is wrong, and with the end of the servers' error logs."""
     found = list(judge_host.QUESTIONS[question](case))
     if not found:

@@ -44,14 +44,14 @@ def before_us(reply: Reply, held: Held) -> Finding | None:
     """The limit that explains why a reply is not ours, None if nothing does."""
     if reply.observation.ours or reply.observation.error:
         return None
-    if _CLIMBS.search(reply.question.path) and (refused := _refused(reply, held)):
+    if _CLIMBS.search(reply.question.path) and (refused := _refused_finding(reply, held)):
         return refused
-    return _redirected(reply, held) if reply.target.may_redirect else None
+    return _redirected_finding(reply, held) if reply.target.may_redirect else None
 
 
-def _refused(reply: Reply, held: Held) -> Finding | None:
+def _refused_finding(reply: Reply, held: Held) -> Finding | None:
     status = reply.observation.status
-    before = _before(reply, reply.question, held)
+    before = _print_before(reply, reply.question, held)
     if status not in _REFUSALS or (before and before.fields.get("status") != str(status)):
         return None
     message = f"{reply.question.label} is refused before anything of ours ({status}), as a firewall does"
@@ -59,11 +59,11 @@ def _refused(reply: Reply, held: Held) -> Finding | None:
     return Finding(severity, "refused-before-us", reply.target.label, message, hint=hint)  # type: ignore[arg-type]
 
 
-def _redirected(reply: Reply, held: Held) -> Finding | None:
+def _redirected_finding(reply: Reply, held: Held) -> Finding | None:
     target, seen = reply.target, reply.observation
     if target.tls or not _is_to_https(reply) or (target.host, target.name) not in held.on_strike:
         return None
-    before = _before(reply, Question("GET", reply.question.path), held)
+    before = _print_before(reply, Question("GET", reply.question.path), held)
     if before and before.fields.get("status") != str(seen.status):
         return None
     who = "what stands in front" if target.is_public else "mod_md"
@@ -79,6 +79,6 @@ def _is_to_https(reply: Reply) -> bool:
     return reply.observation.status in _REDIRECTS and there.scheme == "https" and is_same
 
 
-def _before(reply: Reply, question: Question, held: Held) -> Print | None:
+def _print_before(reply: Reply, question: Question, held: Held) -> Print | None:
     """How the place answered at the baseline, if that is known."""
     return held.baseline.prints.get(Key.of(reply.target, question)) if held.baseline else None

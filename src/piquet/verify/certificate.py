@@ -98,7 +98,7 @@ def make_certificate(
     returned = tuple(returned)
     for one in returned:
         by_target.setdefault(one.reply.target, []).append(one)
-    rows = tuple(CertificateRow(t, _worst(found), tuple(found)) for t, found in by_target.items())
+    rows = tuple(CertificateRow(t, _worst_verdict(found), tuple(found)) for t, found in by_target.items())
     asked = {_door(Key.of(one.reply.target, one.reply.question)) for one in returned}
     missing = _doors(baseline, hosts) - asked
     return Certificate(baseline.campaign, at, baseline_at, rows, tuple(not_asked), len(missing), over_http3)
@@ -163,7 +163,7 @@ def certificate_json(certificate: Certificate) -> dict[str, Any]:
     }
 
 
-def _worst(found: Iterable[Returned]) -> Verdict:
+def _worst_verdict(found: Iterable[Returned]) -> Verdict:
     """The verdict on a site: a limited path that is not its front page leaves the others to tell."""
     verdicts: list[Verdict] = []
     for one in found:

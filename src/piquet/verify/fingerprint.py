@@ -105,10 +105,10 @@ def _is_same(name: str, old: str, new: str) -> bool:
 
 def _vary_alike(old: str, new: str) -> bool:
     """`Accept-Encoding` comes and goes with the filter that would compress."""
-    return _varying(old) == _varying(new)
+    return _varying_names(old) == _varying_names(new)
 
 
-def _varying(value: str) -> frozenset[str]:
+def _varying_names(value: str) -> frozenset[str]:
     names = re.split(r"[\s,|]+", "" if value == NOT_SENT else value.lower())
     return frozenset(names) - {"", "accept-encoding"}
 

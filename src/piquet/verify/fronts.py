@@ -145,7 +145,7 @@ def seen_through(replies: Iterable[Reply], campaign: Campaign) -> Through:
         elif target.site != UNKNOWN_SITE and seen.status is not None:
             direct.setdefault(target.name, []).append(seen)
             key = (target.name, reply.question.as_sent)
-            behind[key] = behind.get(key, frozenset()) | _shown(seen)
+            behind[key] = behind.get(key, frozenset()) | _shown_marks(seen)
     answered = {target: found for target, found in public.items() if _is_answered(found)}
     ports = Counter((target.name, target.address) for target in answered)
     fronts = {
@@ -164,7 +164,7 @@ def seen_through(replies: Iterable[Reply], campaign: Campaign) -> Through:
         target.name
         for target, found in answered.items()
         if (target.tls or target.name not in by_https)
-        and not all(_shown(seen) & marks for seen in _front_pages(found))
+        and not all(_shown_marks(seen) & marks for seen in _front_pages(found))
     }
     return Through(fronts, names, names - hiding, behind)
 
@@ -187,7 +187,7 @@ def explained(
     """
     front = through.fronts[reply.target]
     if reply.observation.is_unreached:
-        return (_unreached(reply, front),)
+        return (_unreached_finding(reply, front),)
     name = reply.target.name
     behind = through.behind.get((name, reply.question.as_sent), through.behind.get((name, FRONT.as_sent)))
     kept = _kept_from(reply, front)
@@ -195,7 +195,7 @@ def explained(
     return tuple(
         one
         if one.code in _CHANGED and (name, fault(one)) in behind_wrong
-        else _explained(reply, one, kept, behind, is_in_window)
+        else _explained_finding(reply, one, kept, behind, is_in_window)
         for one in told
     )
 
@@ -239,9 +239,9 @@ def _front(target: Target, found: Sequence[Reply], direct: Sequence[Observation]
     aside = frozenset(name for seen in direct for name, _ in seen.headers)
     own = frozenset(pair for seen in direct for pair in seen.headers)
     fronts = _front_pages(found)
-    kept = next(((text, one) for one in reversed(fronts) if (text := _kept(one, aside))), None)
+    kept = next(((text, one) for one in reversed(fronts) if (text := _cache_sign(one, aside))), None)
     return Front(
-        next((name for one in found if (name := _named(one.observation, aside, own))), ""),
+        next((name for one in found if (name := _front_name(one.observation, aside, own))), ""),
         kept[0] if kept else "",
         _left_s(kept[1]) if kept else None,
         next((one.observation for one in found if one.question.path.startswith(_ANEW)), None),
@@ -250,7 +250,7 @@ def _front(target: Target, found: Sequence[Reply], direct: Sequence[Observation]
     )
 
 
-def _named(seen: Observation, aside: Collection[str], own: Collection[tuple[str, str]]) -> str:
+def _front_name(seen: Observation, aside: Collection[str], own: Collection[tuple[str, str]]) -> str:
     """Who says in an answer that it passed it on; what a host says itself does not count."""
     for header, like, name in _SIGNS:
         for key, value in seen.headers:
@@ -260,7 +260,7 @@ def _named(seen: Observation, aside: Collection[str], own: Collection[tuple[str,
     return ""
 
 
-def _kept(seen: Observation, aside: Collection[str]) -> str:
+def _cache_sign(seen: Observation, aside: Collection[str]) -> str:
     """What shows that an answer came out of a cache in front, "" if nothing does.
 
     Sources: RFC 9111 section 5.1, `Age`; RFC 9211, `Cache-Status: …; hit`; Varnish, `X-Varnish` has two numbers for
@@ -283,7 +283,7 @@ def _left_s(seen: Observation) -> int | None:
     return None if lifetime is None else max(0, lifetime - (int(age) if age.isdigit() else 0))
 
 
-def _shown(seen: Observation) -> frozenset[str]:
+def _shown_marks(seen: Observation) -> frozenset[str]:
     return frozenset({seen.ours, *seen.shown_banners} - {""})
 
 
@@ -295,7 +295,7 @@ def _is_answered(found: Iterable[Reply]) -> bool:
     return any(one.observation.status is not None for one in found)
 
 
-def _unreached(reply: Reply, front: Front) -> Finding:
+def _unreached_finding(reply: Reply, front: Front) -> Finding:
     where, got = reply.target.label, reply.observation.error
     if front.beside:
         message = "nobody answers at this port of visitors; another one of the same address answers"
@@ -306,14 +306,14 @@ def _unreached(reply: Reply, front: Front) -> Finding:
 
 def _kept_from(reply: Reply, front: Front) -> str:
     """What shows that an answer came out of a cache in front; "" if nothing does."""
-    kept = _kept(reply.observation, front.aside)
+    kept = _cache_sign(reply.observation, front.aside)
     if kept or front.anew is None or front.anew.error or reply.question.as_sent != FRONT.as_sent:
         return kept
-    is_other = bool(_shown(front.anew)) != bool(_shown(reply.observation))
+    is_other = bool(_shown_marks(front.anew)) != bool(_shown_marks(reply.observation))
     return "a query that nobody asked before gets the other answer" if is_other else ""
 
 
-def _explained(
+def _explained_finding(
     reply: Reply, one: Finding, kept: str, behind: frozenset[str] | None, is_in_window: bool
 ) -> Finding:
     """A finding on the strike in the words for what stands in front; any other as it is."""

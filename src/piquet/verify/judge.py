@@ -45,7 +45,7 @@ def judge(reply: Reply, answers: Sequence[Answer]) -> tuple[Finding, ...]:
         reply: what was asked and what came.
         answers: every answer that would be right, the likely one first; at least one.
     """
-    verdicts = [tuple(_against(reply, answer)) for answer in answers]
+    verdicts = [tuple(_findings_against(reply, answer)) for answer in answers]
     return verdicts[0] if all(verdicts) else ()
 
 
@@ -146,7 +146,7 @@ def _minority(group: Sequence[Reply]) -> Iterator[Finding]:
             )
 
 
-def _against(reply: Reply, answer: Answer) -> Iterator[Finding]:
+def _findings_against(reply: Reply, answer: Answer) -> Iterator[Finding]:
     observation, asked = reply.observation, reply.question.label
     if observation.error:
         if reply.target.site != UNKNOWN_SITE:

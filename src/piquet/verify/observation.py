@@ -61,7 +61,7 @@ class Target:
     def label(self) -> str:
         """Site, host and door in one line; the concrete name too where it differs from the site."""
         name = self.site if self.site == self.name else f"{self.site} (asked as {self.name})"
-        return f"{name} {_at(self.host)}, {self.door}"
+        return f"{name} {_place_words(self.host)}, {self.door}"
 
     @property
     def authority(self) -> str:
@@ -84,11 +84,11 @@ class Unreachable:
     @property
     def label(self) -> str:
         """Site, host, place and reason in one line, whatever a survey wrote into them."""
-        where = f"{self.site} {_at(self.host)}{', ' + self.place if self.place else ''}"
+        where = f"{self.site} {_place_words(self.host)}{', ' + self.place if self.place else ''}"
         return in_one_line(f"{where}: {self.reason}")
 
 
-def _at(host: str) -> str:
+def _place_words(host: str) -> str:
     return "by DNS" if host == PUBLIC else f"on {host}"
 
 

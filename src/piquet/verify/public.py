@@ -89,21 +89,21 @@ def public_doors(
             for port, tls in ports
             if (address, port) not in own
         ]
-        lost = list(_unfit(name, found, dict.fromkeys(place[0] for place in places), ways, is_here))
+        lost = list(_unfit_targets(name, found, dict.fromkeys(place[0] for place in places), ways, is_here))
         out = {one.place for one in lost}
-        asked += [_public(of_name[name], *place) for place in places if place[0] not in out]
+        asked += [_public_target(of_name[name], *place) for place in places if place[0] not in out]
         not_asked += lost
         straight += [] if places or lost else [name]
     aliases = {name: found.alias for name, found in lookups.items() if found.alias}
     return PublicDoors(tuple(asked), tuple(straight), tuple(not_asked), aliases)
 
 
-def _public(own: Sequence[Target], address: str, port: int, tls: bool) -> Target:
+def _public_target(own: Sequence[Target], address: str, port: int, tls: bool) -> Target:
     phases = tuple(sorted({number for target in own for number in target.phases}))
     return Target(PUBLIC, address, port, tls, own[0].site, own[0].name, phases, may_redirect=not tls)
 
 
-def _unfit(
+def _unfit_targets(
     name: str, found: Lookup, addresses: Iterable[str], ways: Collection[str], is_here: bool
 ) -> Iterator[Unreachable]:
     """What cannot be asked of a name, `addresses` being those of it that are no host's own."""

@@ -95,7 +95,7 @@ def first_complaint(output: str, paths: Paths) -> Complaint:
         paths: of this machine, by which ours are known.
     """
     said = _complaint(output)
-    place, named = _place(said), list(_named(said))
+    place, named = _place(said), list(_named_paths(said))
     shown = f"{place[0]}:{place[1]}" if place else next(iter(named), "")
     is_ours = bool(_OUR_VARIABLE.search(said)) or (place is not None and is_own_file(place[0], paths))
     used = next((name for name in named if is_own_file(name, paths)), "")
@@ -125,7 +125,7 @@ def _place(said: str) -> Optional[Tuple[str, str]]:
     return places[-1] if places else None
 
 
-def _named(said: str) -> Iterator[str]:
+def _named_paths(said: str) -> Iterator[str]:
     """Files and folders in its words: what is missing, unreadable or of another build."""
     for found in _NAMED.finditer(said):
         name = next(group for group in found.groups() if group)

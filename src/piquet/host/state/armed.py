@@ -158,7 +158,7 @@ def _read(path: Path) -> Optional[Armed]:
         StateError: there is one that cannot be read.
     """
     try:
-        return _parsed(path.read_bytes())
+        return _parsed_arming(path.read_bytes())
     except FileNotFoundError:
         return None
     except (OSError, *documents.FAULTS) as error:
@@ -166,7 +166,7 @@ def _read(path: Path) -> Optional[Armed]:
 
 
 @functools.lru_cache(maxsize=4)
-def _parsed(data: bytes) -> Armed:
+def _parsed_arming(data: bytes) -> Armed:
     """The same bytes say the same: a verb reads them many times, and they may be of thousands of sites."""
     return from_json(documents.parse_document(data))
 

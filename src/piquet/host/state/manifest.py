@@ -230,13 +230,13 @@ def not_intact(paths: Paths, digest: str) -> List[Finding]:
         return [_fault(places.ETC, "Manifest or plan is missing or cannot be read.")]
     if files.sha256(paths.plan.read_bytes()) != digest:
         return [_fault(f"{places.ETC}/plan.json", "It is not the plan with this digest.")]
-    if _promised(plan, found.document) != files.sha256(paths.manifest.read_bytes()):
+    if _promised_digest(plan, found.document) != files.sha256(paths.manifest.read_bytes()):
         return [_fault(f"{places.ETC}/manifest.json", "It is not the manifest that the plan promises.")]
     records = found.files
     return [_fault(str(r["path"]), reason) for r in records for reason in _faults_of(paths, r, digest)]
 
 
-def _promised(plan: Mapping[str, Any], document: Mapping[str, Any]) -> Optional[str]:
+def _promised_digest(plan: Mapping[str, Any], document: Mapping[str, Any]) -> Optional[str]:
     """The digest of this host's manifest, as the plan has it."""
     try:
         return str(plan["hosts"][document["host"]]["manifest"])

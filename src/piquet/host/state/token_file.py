@@ -139,14 +139,14 @@ def read_token(paths: Paths) -> Optional[Token]:
         seal = _Seal(status.st_ino, birth.born_ns(descriptor))
         with os.fdopen(descriptor, "rb", closefd=False) as file:
             document = documents.parse_document(file.read(_MAX_BYTES))
-        return _checked(paths, document, seal, status.st_ctime_ns)
+        return _checked_token(paths, document, seal, status.st_ctime_ns)
     except (OSError, *documents.FAULTS) as error:
         raise StateError(f"{paths.token} cannot be used: {error!r}.") from error
     finally:
         os.close(descriptor)
 
 
-def _checked(paths: Paths, document: Mapping[str, Any], seal: _Seal, changed_ns: int) -> Token:
+def _checked_token(paths: Paths, document: Mapping[str, Any], seal: _Seal, changed_ns: int) -> Token:
     """The token that a document is, in the file where it lies.
 
     Raises:
@@ -176,7 +176,7 @@ def has_token(paths: Paths) -> bool:
 def delete(paths: Paths) -> Optional[OSError]:
     """Take it away for good, with every hard link of it; return what failed if it is still there."""
     with contextlib.suppress(OSError):
-        _empty(paths)
+        _empty_token_file(paths)
     try:
         _remove(paths)
     except OSError as error:
@@ -197,7 +197,7 @@ def _remove(paths: Paths) -> None:
         shutil.rmtree(str(paths.spool))
 
 
-def _empty(paths: Paths) -> None:
+def _empty_token_file(paths: Paths) -> None:
     """A backup by hard links holds the very file, so its content goes too."""
     if paths.spool.is_symlink():
         return

@@ -99,7 +99,7 @@ def _write_register(
         b'"steps":['
     )  # no text holds a quote without a backslash
     steps = (
-        store.encode({"path": str(c.path), "before": _snapshot(c.path), "after": _after(c)}).rstrip()
+        store.encode({"path": str(c.path), "before": _snapshot(c.path), "after": _mark_of_ours(c)}).rstrip()
         for c in changes
     )
     files.write_now(paths.checkpoint, b"".join((head, mark, b",".join(steps), tail)), 0o600)
@@ -157,7 +157,7 @@ def _snapshot(path: Path) -> Dict[str, Any]:
     }
 
 
-def _after(change: Change) -> Dict[str, Any]:
+def _mark_of_ours(change: Change) -> Dict[str, Any]:
     """How to recognise that a path still is what we made it."""
     content = {FILE: files.sha256(change.data), LINK: change.target, GONE: ""}[change.kind]
     return {"kind": change.kind, "content": content}

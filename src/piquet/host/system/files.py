@@ -78,7 +78,7 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _extended(path: Path) -> Dict[str, bytes]:
+def _extended_attributes(path: Path) -> Dict[str, bytes]:
     """Extended attributes; empty where the file system has none."""
     try:
         return {name: os.getxattr(str(path), name) for name in os.listxattr(str(path))}
@@ -86,7 +86,7 @@ def _extended(path: Path) -> Dict[str, bytes]:
         return {}
 
 
-def _dress(descriptor: int, like: Path, mode: Optional[int]) -> None:
+def _copy_attributes(descriptor: int, like: Path, mode: Optional[int]) -> None:
     """Give the new file the owner and attributes of the one it replaces, and the mode asked for.
 
     By its descriptor: in a folder that is not root's, its name may lead elsewhere by now.
@@ -96,7 +96,7 @@ def _dress(descriptor: int, like: Path, mode: Optional[int]) -> None:
         if (old.st_uid, old.st_gid) != (os.geteuid(), os.getegid()):
             os.fchown(descriptor, old.st_uid, old.st_gid)
         os.fchmod(descriptor, stat.S_IMODE(old.st_mode) if mode is None else mode)
-        for name, value in _extended(like).items():
+        for name, value in _extended_attributes(like).items():
             with contextlib.suppress(OSError):  # a label that policy sets by itself
                 os.setxattr(descriptor, name, value)
     else:
@@ -147,7 +147,7 @@ def write_temporary(change: Change) -> None:
     with os.fdopen(descriptor, "wb") as file:
         file.write(change.data)
         file.flush()
-        _dress(file.fileno(), change.path, change.mode)
+        _copy_attributes(file.fileno(), change.path, change.mode)
 
 
 def sync_temporaries(paths: Iterable[Path]) -> None:

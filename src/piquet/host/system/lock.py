@@ -27,7 +27,7 @@ def locked(paths: Paths, wait_s: float = WAIT_S) -> Iterator[None]:
         LockedError: somebody else held it for `wait_s`; the message names the process.
     """
     files.make_folder(paths.lock.parent, 0o755)
-    descriptor = _held(paths, time.monotonic() + wait_s, wait_s)
+    descriptor = _locked_descriptor(paths, time.monotonic() + wait_s, wait_s)
     try:
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode("ascii"), 0)
@@ -36,7 +36,7 @@ def locked(paths: Paths, wait_s: float = WAIT_S) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _held(paths: Paths, deadline: float, wait_s: float) -> int:
+def _locked_descriptor(paths: Paths, deadline: float, wait_s: float) -> int:
     """The lock file, locked. `remove` deletes it while others wait: a lock without its name is nobody's."""
     while True:
         descriptor = os.open(str(paths.lock), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)

@@ -38,15 +38,15 @@ def run(machine: Machine, request: Request) -> Outcome:
         reconciliation.decide(reconciliation.gather(machine))
         return Outcome(False, "It runs here.")
     seen = _stamps(machine.paths)
-    outcome = _reconciled(machine, request)
+    outcome = _decide_and_act(machine, request)
     while request.options.get("wait"):
         boundary = next_boundary(machine)
-        if boundary is None or not _waited(machine, boundary, seen):
+        if boundary is None or not _wait_for_boundary(machine, boundary, seen):
             return outcome
         for server in machine.servers.values():
             server.forget()
         seen = _stamps(machine.paths)
-        outcome = _together(outcome, _reconciled(machine, request))
+        outcome = _joined_outcome(outcome, _decide_and_act(machine, request))
     return outcome
 
 
@@ -58,7 +58,7 @@ def next_boundary(machine: Machine) -> Optional[int]:
     return min((at for at in instants if now < at < full), default=None)
 
 
-def _waited(machine: Machine, boundary: int, seen: Tuple[object, ...]) -> bool:
+def _wait_for_boundary(machine: Machine, boundary: int, seen: Tuple[object, ...]) -> bool:
     """Wait for the boundary, or until something has changed; False if piquet was taken away meanwhile."""
     while machine.now() < boundary and _stamps(machine.paths) == seen:
         pause(min(_LOOK_S, boundary - machine.now()))
@@ -77,7 +77,7 @@ def _stamps(paths: Paths) -> Tuple[object, ...]:
     return tuple(found)
 
 
-def _together(first: Outcome, second: Outcome) -> Outcome:
+def _joined_outcome(first: Outcome, second: Outcome) -> Outcome:
     """One outcome of several looks: the sentence of the last that did something, every finding once."""
     message = second.message if second.is_changed or not first.is_changed else first.message
     findings = tuple(dict.fromkeys((*first.findings, *second.findings)))
@@ -86,7 +86,7 @@ def _together(first: Outcome, second: Outcome) -> Outcome:
     )
 
 
-def _reconciled(machine: Machine, request: Request) -> Outcome:
+def _decide_and_act(machine: Machine, request: Request) -> Outcome:
     """Decide, do it, then look at the boundaries that have passed."""
     if not _is_here(machine):
         return _nothing_here(machine)

@@ -101,7 +101,7 @@ def _outside_windows(
     soon = next((phase for phase in staged.phases if now < phase.start < until), None)
     shown = [entry for entry in entries if begun is None or begun.number not in entry.phases]
     found = (
-        [_begun(machine, staged, begun, len(entries), len(shown))]
+        [_open_window_finding(machine, staged, begun, len(entries), len(shown))]
         if begun and len(shown) < len(entries)
         else []
     )
@@ -111,7 +111,9 @@ def _outside_windows(
     return shown, found
 
 
-def _begun(machine: Machine, staged: Manifest, phase: StagedPhase, total: int, shown: int) -> Finding:
+def _open_window_finding(
+    machine: Machine, staged: Manifest, phase: StagedPhase, total: int, shown: int
+) -> Finding:
     """That a window is open: no reason to refuse as long as some site is outside of it."""
     message = (
         f"Phase {phase.number} has begun: in its window {total - shown} of {total} sites show no rehearsal."
@@ -136,7 +138,7 @@ def _notes(machine: Machine, staged: Manifest) -> List[Finding]:
     return found
 
 
-def _called(machine: Machine, number: int) -> str:
+def _phase_in_words(machine: Machine, number: int) -> str:
     """A phase by its number and what it is: `Phase 2 (occupy)`."""
     staged = manifest.staged(machine.paths)
     modes = {phase.number: phase.mode for phase in staged.phases} if staged else {}
@@ -158,7 +160,9 @@ def _begin(
         return Outcome(False, "No rehearsal has begun.", tuple(findings))
     machine.log(verb, "rehearsal-begun", phase=number, until=made.until)
     until = spoken(machine, made.until)
-    message = f"{_called(machine, number)} is rehearsed until {until}, seen by whoever opens the link."
+    message = (
+        f"{_phase_in_words(machine, number)} is rehearsed until {until}, seen by whoever opens the link."
+    )
     shown = _document(made, entries)
     return Outcome(True, message, tuple(findings), rehearsal=shown)
 

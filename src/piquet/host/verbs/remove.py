@@ -87,12 +87,12 @@ def _deletions(machine: Machine) -> List[Change]:
     record, staged = store.installed(machine.paths), manifest.staged(machine.paths)
     names = set(record["files"]) if record else {str(r["path"]) for r in staged.files} if staged else set()
     found = [machine.paths.at(name) for name in manifest.last_loaded_first(names)]
-    found = found or _unrecorded(machine)
+    found = found or _unrecorded_files(machine)
     left_for_later = {machine.paths.agent, machine.paths.code}
     return [Change(path, files.GONE) for path in found if not left_for_later & {path, path.parent}]
 
 
-def _unrecorded(machine: Machine) -> List[Path]:
+def _unrecorded_files(machine: Machine) -> List[Path]:
     """Our file in a server's own folder without a record of it: a copy that somebody's tool has put back since."""
     found = []
     for server in machine.present().values():

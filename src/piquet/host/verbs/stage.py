@@ -181,7 +181,7 @@ def _is_watched(machine: Machine, bundle: Manifest) -> bool:
     return not schedule.is_usable() or schedule.timer(machine.now())[0]
 
 
-def _installed(machine: Machine, bundle: Manifest, digest: str, changes: List[Change]) -> Change:
+def _installed_list(machine: Machine, bundle: Manifest, digest: str, changes: List[Change]) -> Change:
     """The list of all that is ours, with the moment since which workers must have started."""
     before = store.installed(machine.paths) or {}
     folders = [str(path) for path in files.missing_folders(change.path for change in changes)]
@@ -215,7 +215,7 @@ def _transact(
     """Write, test, reload, ask, keep; on any failure put everything back."""
     answers = witnesses.ask(witnesses.of_bundle(bundle))
     try:
-        record = _installed(machine, bundle, digest, changes)
+        record = _installed_list(machine, bundle, digest, changes)
         transaction.make_changes(machine.paths, verb, [*changes, record], bundle.providers)
         failures = _take_up(machine, bundle, changes, answers)
     except (OSError, AgentError) as error:

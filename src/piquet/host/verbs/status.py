@@ -33,10 +33,10 @@ def sentence(machine: Machine, current: Mapping[str, Any]) -> str:
         "stopped": f"Stopped until somebody arms again: {current['released']}.",
         "ended": f"Ended: {current['released']}.",
     }
-    return words[current["state"]] + _rehearsed(machine, current.get("rehearsal"))
+    return words[current["state"]] + _rehearsal_sentence(machine, current.get("rehearsal"))
 
 
-def _rehearsed(machine: Machine, rehearsal: Optional[Mapping[str, Any]]) -> str:
+def _rehearsal_sentence(machine: Machine, rehearsal: Optional[Mapping[str, Any]]) -> str:
     """A sentence more while there is one; never with its secret."""
     if rehearsal is None:
         return ""
@@ -44,13 +44,13 @@ def _rehearsed(machine: Machine, rehearsal: Optional[Mapping[str, Any]]) -> str:
     return f" Phase {rehearsal['phase']} is rehearsed until {until}, seen by whoever has its cookie."
 
 
-def _armed(machine: Machine) -> Optional[Armed]:
+def _current_arming(machine: Machine) -> Optional[Armed]:
     return armed.current_arming(machine.paths)
 
 
-def _unwatched(machine: Machine) -> List[Finding]:
+def _unwatched_findings(machine: Machine) -> List[Finding]:
     """That our units were stopped, so that a boot ends it."""
-    current = _armed(machine)
+    current = _current_arming(machine)
     if current is None or current.unwatched_at is None:
         return []
     at = spoken(machine, current.unwatched_at)
@@ -59,9 +59,9 @@ def _unwatched(machine: Machine) -> List[Finding]:
     return [Finding("warning", "unwatched", str(machine.paths.token), message, hint=hint)]
 
 
-def _stopped(machine: Machine) -> List[Finding]:
+def _stopped_findings(machine: Machine) -> List[Finding]:
     """Sites that were stopped since somebody took their hook line out, and when: it may have been a mere deploy."""
-    current, found = _armed(machine), []
+    current, found = _current_arming(machine), []
     for key in sorted(current.unhooked & set(current.stopped)) if current else ():
         at = spoken(machine, current.stopped[key]) if current else ""
         message = f"Its hook line was taken out, so the site was stopped, {at}; the others go on."
@@ -81,20 +81,20 @@ def _findings(machine: Machine, current: Mapping[str, Any]) -> List[Finding]:
         found += [hook_watch.unreached(record) for record in current["hooked"]["missing"]]
         found += map(hook_watch.not_first, hook_watch.late_blocks(machine))
         found += hook_watch.unread(machine)
-        found += _refused(machine, current["servers"])
+        found += _refused_findings(machine, current["servers"])
     unconfirmed = [*takedown.unconfirmed_boundaries(machine), *stop_watch.unconfirmed_stops(machine)]
     found += [replace(f, severity="error") for f in unconfirmed]  # nobody may overlook that
     fault = machine.schedule(str(current["scheduler"])).fault(machine.now())
     if fault and current["state"] == "armed":
         found.append(_as_warning(fault))
-    found += [*_stopped(machine), *_unwatched(machine)]
+    found += [*_stopped_findings(machine), *_unwatched_findings(machine)]
     if current["live"] and current["state"] != "armed":
         message = "Flags are up although the host is not armed; reconcile takes them away."
         found.append(Finding("warning", "flags-without-arming", str(machine.paths.live), message))
     return found
 
 
-def _refused(machine: Machine, said: Mapping[str, Mapping[str, Any]]) -> List[Finding]:
+def _refused_findings(machine: Machine, said: Mapping[str, Mapping[str, Any]]) -> List[Finding]:
     """Servers that would not start again: somebody changed their configuration since."""
     names = [name for name in said if said[name]["test_ok"] is False]
     return [_as_warning(web_server.broken(machine.servers[name])) for name in names]

@@ -27,7 +27,7 @@ def run(machine: Machine, request: Request) -> Outcome:
         from piquet.host import decision_stop  # which a site never needs
 
         return decision_stop.stop_decision(machine, request)
-    name = _named(request)
+    name = _named_site(request)
     if request.options.get("is_withdrawn") and not request.is_check:
         kept = _withdrawn(machine, request.verb, name)
         outcome = _run(machine, request, name)
@@ -40,7 +40,7 @@ def _run(machine: Machine, request: Request, name: str) -> Outcome:
     refusal = _refusal(machine, name)
     if refusal is not None:
         return Outcome(False, refusal.message, (refusal,) if refusal.severity == "error" else ())
-    return _would(machine, name) if request.is_check else _stopped(machine, request.verb, name)
+    return _would_stop(machine, name) if request.is_check else _stop_site(machine, request.verb, name)
 
 
 def _withdrawn(machine: Machine, verb: str, name: str) -> Tuple[bool, List[Finding]]:
@@ -65,7 +65,7 @@ def _withdrawn(machine: Machine, verb: str, name: str) -> Tuple[bool, List[Findi
     return is_new, []
 
 
-def _named(request: Request) -> str:
+def _named_site(request: Request) -> str:
     """As host and campaign write it: small letters, no dot at the end."""
     name = str(request.options.get("site") or "").strip().lower()
     return name[:-1] if name.endswith(".") else name
@@ -109,7 +109,7 @@ def _stopped_before(name: str, current: Armed) -> str:
     return f"{name} was stopped before, and stays so until somebody arms again." if is_stopped else ""
 
 
-def _would(machine: Machine, name: str) -> Outcome:
+def _would_stop(machine: Machine, name: str) -> Outcome:
     current = armed.current_arming(machine.paths)
     if current is not None:
         before = _stopped_before(name, current)
@@ -121,7 +121,7 @@ def _would(machine: Machine, name: str) -> Outcome:
     return _nothing_armed(machine, name)
 
 
-def _stopped(machine: Machine, verb: str, name: str) -> Outcome:
+def _stop_site(machine: Machine, verb: str, name: str) -> Outcome:
     key = entry_key(name)
     findings: List[Finding] = []
     try:
@@ -131,7 +131,7 @@ def _stopped(machine: Machine, verb: str, name: str) -> Outcome:
     try:
         with locked(machine.paths):
             findings += recover(machine, verb)
-            outcome = _recorded(machine, verb, name)
+            outcome = _record_and_stop(machine, verb, name)
     except (LockedError, OSError) as error:
         hint = "stop it again; while another piquet-host hangs, rollback takes every site of this host back"
         refused = f"The stop could not be recorded: {error}"
@@ -142,7 +142,7 @@ def _stopped(machine: Machine, verb: str, name: str) -> Outcome:
     return Outcome(outcome.is_changed, message, tuple(findings))
 
 
-def _recorded(machine: Machine, verb: str, name: str) -> Outcome:
+def _record_and_stop(machine: Machine, verb: str, name: str) -> Outcome:
     """Behind the lock: stop it whatever was done meanwhile, and ask the site."""
     current = armed.current_arming(machine.paths)
     if current is None and not flags.up(machine.paths):
@@ -157,11 +157,11 @@ def _recorded(machine: Machine, verb: str, name: str) -> Outcome:
         why = f"{name} was the last site of this host" if current else "Flags were up without an arming"
         return Outcome(True, f"{why}, which is released: {said}.", tuple(findings))
     found = stop_watch.confirm_stops(machine, verb, first=entry_key(name))
-    message = f"Stopped for good: {_seen(machine, name, found)}. All other sites go on."
+    message = f"Stopped for good: {_seen_sentence(machine, name, found)}. All other sites go on."
     return Outcome(True, message, (*findings, *found))
 
 
-def _seen(machine: Machine, name: str, found: List[Finding]) -> str:
+def _seen_sentence(machine: Machine, name: str, found: List[Finding]) -> str:
     """What is known of the site itself; never that it is as usual without its having been asked."""
     if not stop_watch.is_in_force(machine, entry_key(name)):
         return "it was not asked: none of its phases is in force now, or it has no address to ask at"

@@ -35,7 +35,7 @@ def survey(machine: Machine) -> Dict[str, Any]:
     caches |= {_CACHES[name] for name in processes.names() & set(_CACHES)}
     findings += loaded.findings(machine, sorted(machine.servers), "warning")
     findings += other_servers.unasked_servers(machine)
-    findings += _around(machine, any(part is not None for part in found.values()))
+    findings += _machine_findings(machine, any(part is not None for part in found.values()))
     logs = [pattern for server in machine.servers.values() for pattern in server.access_logs]
     return {
         "piquet_survey": 1,
@@ -74,7 +74,7 @@ def timezone() -> str:
     return name or time.tzname[0]
 
 
-def _around(machine: Machine, has_server: bool) -> List[Finding]:
+def _machine_findings(machine: Machine, has_server: bool) -> List[Finding]:
     """What is missing on the machine itself."""
     found = []
     if not has_server:

@@ -41,22 +41,24 @@ def run(machine: Machine, request: Request) -> Outcome:
             decided.note_deletion(machine, request.verb)
         is_same = files.exists(machine.paths.signers) and machine.paths.signers.read_bytes() == document
         if is_same:
-            return Outcome(False, f"Pinned already: {_told(new)}.", tuple(findings))
+            return Outcome(False, f"Pinned already: {_roles_in_words(new)}.", tuple(findings))
         findings += _refusals(machine, request, document)
         if errors(findings):
             return Outcome(False, "Nobody was pinned or taken off.", tuple(findings))
         if request.is_check:
-            return Outcome(True, f"These would be pinned: {_told(new)}.", tuple(findings))
+            return Outcome(True, f"These would be pinned: {_roles_in_words(new)}.", tuple(findings))
         is_first = not files.exists(machine.paths.signers)
         trust.pin(machine.paths, document)
         event = "signers-pinned" if is_first else "signers-changed"
         machine.log(request.verb, event, digest=trust_digest(document), roles=[role.name for role in new])
     return Outcome(
-        True, f"Pinned: {_told(new)}. From now on nothing is armed here without them.", tuple(findings)
+        True,
+        f"Pinned: {_roles_in_words(new)}. From now on nothing is armed here without them.",
+        tuple(findings),
     )
 
 
-def _told(roles: Sequence[SigningRole]) -> str:
+def _roles_in_words(roles: Sequence[SigningRole]) -> str:
     return ", ".join(f"{role.name} ({role.threshold} of {role.persons})" for role in roles)
 
 
@@ -92,8 +94,8 @@ def _refusals(machine: Machine, request: Request, document: bytes) -> List[Findi
         for count in counts
         if count.missing
     ]
-    return [*found, *(_refused(one.name, one.reason) for one in refused)]
+    return [*found, *(_refused_finding(one.name, one.reason) for one in refused)]
 
 
-def _refused(name: str, reason: str) -> Finding:
+def _refused_finding(name: str, reason: str) -> Finding:
     return Finding("warning", "signature-refused", name, f"A signature does not count: {reason}.")

@@ -38,7 +38,7 @@ def host_findings(
     for told in (
         _gate_findings(campaign, kinds, host, host_plan, at),
         _server_findings(kinds, host, host_plan),
-        (_weighed(finding, host, host_plan) for finding in host.findings),
+        (_weighed_finding(finding, host, host_plan) for finding in host.findings),
     ):
         found = [finding for finding in told if finding.code not in spoken]
         yield from found
@@ -51,7 +51,7 @@ def _server_findings(kinds: JudgedKinds, host: Host, host_plan: HostPlan) -> Ite
         yield from server_findings(kind_named(kinds, server.provider), host.name, server)
 
 
-def _weighed(finding: Finding, host: Host, host_plan: HostPlan) -> Finding:
+def _weighed_finding(finding: Finding, host: Host, host_plan: HostPlan) -> Finding:
     """A survey's error is a warning where the plan touches nothing: on an idle host, in an idle server."""
     shown = {entry.provider for entry in host_plan.entries}
     idle = {f"{host.name}:{server.provider}" for server in host.servers if server.provider not in shown}
@@ -70,7 +70,7 @@ def _gate_findings(
     yield from _survey_findings(host, at)
     yield from _scheduler_findings(host)
     yield from _health_findings(campaign, host)
-    yield from _suspected(campaign, host)
+    yield from _suspected_balancers(campaign, host)
     yield from tier_findings(campaign, host, host_plan)
     for server in _shown_servers(host, host_plan):
         shown = {n for e in host_plan.entries if e.provider == server.provider for n in e.phases}
@@ -119,7 +119,7 @@ def _health_findings(campaign: Campaign, host: Host) -> Iterator[Finding]:
             )
 
 
-def _suspected(campaign: Campaign, host: Host) -> Iterator[Finding]:
+def _suspected_balancers(campaign: Campaign, host: Host) -> Iterator[Finding]:
     """What looks like a load balancer's question in the access logs, and would be answered 503 in a block."""
     open_paths = (*BUILT_IN_DOORS, *campaign.doors.paths, *(f"{path}/" for path in host.health_paths))
     if not any(phase.mode == "block" for phase in campaign.phases):

@@ -76,60 +76,64 @@ def spelling_findings(selector: Selector, names: _Names) -> Iterator[Finding]:
     confirmed = frozenset(selector.campaign.sites.confirmed)
     for place, told in (("exclude", selector.exclude), ("consent", selector.consent.keys())):
         strangers = [name for name in sorted(told - confirmed) if not names.mean_something(name)]
-        yield from _unknown(selector, place, strangers, names)
+        yield from _unknown_name_findings(selector, place, strangers, names)
         for name in sorted(told - confirmed - frozenset(strangers)):
-            yield from _doubtful(selector, place, name, names)
+            yield from _doubtful_findings(selector, place, name, names)
 
 
 def likely_spelling(name: str, candidates: Collection[str]) -> str:
     """The one of them that was probably meant, or "": with or without `www.` or `*.`, else what is written alike."""
-    twins = [twin for twin in _twins(name) if twin in candidates]
+    twins = [twin for twin in _twin_names(name) if twin in candidates]
     is_star = name.startswith("*.")
     return (
-        twins or _alike(name, [other for other in candidates if other.startswith("*.") is is_star]) or [""]
+        twins
+        or _similar_names(name, [other for other in candidates if other.startswith("*.") is is_star])
+        or [""]
     )[0]
 
 
-def _unknown(selector: Selector, place: str, strangers: list[str], names: _Names) -> Iterator[Finding]:
+def _unknown_name_findings(
+    selector: Selector, place: str, strangers: list[str], names: _Names
+) -> Iterator[Finding]:
     """One error for each name with a likely spelling, and one for all others of the list."""
     close = {name: likely_spelling(name, names.patterns) for name in strangers[:_SPELLED]}
     code = f"{place}-unknown"
     for name in (name for name in strangers if close.get(name)):
         message = f"{_LISTS[place]} has {name}, which no host of the fleet serves, {_EFFECT[place]}"
         hint = f"did you mean {close[name]}? If it is right as it is: {_confirm([name])}"
-        yield Finding("error", code, _where(selector, place, name), message, close[name], name, hint)
+        yield Finding("error", code, _place_of(selector, place, name), message, close[name], name, hint)
     if rest := [name for name in strangers if not close.get(name)]:
         told = "a name" if len(rest) == 1 else f"{len(rest)} names"
         message = f"{_LISTS[place]} has {told} that no host of the fleet serves, {_EFFECT[place]}"
         hint = f"correct it, survey the host that serves it, or take it out; if it is right as it is: {_confirm(rest)}"
-        got = ", ".join(f"{name} ({_where(selector, place, name)})" for name in rest)
-        subject = _where(selector, place, rest[0])
+        got = ", ".join(f"{name} ({_place_of(selector, place, name)})" for name in rest)
+        subject = _place_of(selector, place, rest[0])
         yield Finding("error", code, subject, message, "names that are served", got, hint)
 
 
-def _doubtful(selector: Selector, place: str, name: str, names: _Names) -> Iterator[Finding]:
+def _doubtful_findings(selector: Selector, place: str, name: str, names: _Names) -> Iterator[Finding]:
     """What means something, though perhaps not what was meant."""
     if name not in names.own and "*" not in name and (close := _close_site(selector, name, names)):
         message = (
             f"{_LISTS[place]} has {name}, which only a wildcard site answers for, while {close} takes part"
         )
         hint = f"did you mean {close}? If it is right as it is: {_confirm([name])}"
-        yield Finding("error", "name-doubtful", _where(selector, place, name), message, close, name, hint)
+        yield Finding("error", "name-doubtful", _place_of(selector, place, name), message, close, name, hint)
     elif place == "exclude" or selector.consent[name] == "out":
-        for twin in (twin for twin in _twins(name) if twin in names.shown and "*" not in twin):
+        for twin in (twin for twin in _twin_names(name) if twin in names.shown and "*" not in twin):
             message = f"{name} is left out, and {twin} is not"
             hint = f"add {twin} where {name} stands if both are one site; if it is right as it is: {_confirm([name])}"
-            yield Finding("warning", "left-out-in-part", _where(selector, place, name), message, hint=hint)
+            yield Finding("warning", "left-out-in-part", _place_of(selector, place, name), message, hint=hint)
 
 
 def _close_site(selector: Selector, name: str, names: _Names) -> str:
     """A site that shows something, is mentioned nowhere and is written almost like this name; else ""."""
     sites = (names.own & names.shown) - frozenset(selector.mentioned)
-    alike = [site for site in _alike(name, sites) if _without_digits(site) != _without_digits(name)]
-    return ([twin for twin in _twins(name) if twin in sites] or alike or [""])[0]
+    alike = [site for site in _similar_names(name, sites) if _without_digits(site) != _without_digits(name)]
+    return ([twin for twin in _twin_names(name) if twin in sites] or alike or [""])[0]
 
 
-def _alike(name: str, candidates: Collection[str]) -> list[str]:
+def _similar_names(name: str, candidates: Collection[str]) -> list[str]:
     """Those that are written like it, also in what is left without the labels that both end with; the best first."""
     close = difflib.get_close_matches(name, sorted(candidates), _COMPARED, _ALIKE)
     return [other for other in close if difflib.SequenceMatcher(None, *_heads(name, other)).ratio() >= _ALIKE]
@@ -149,13 +153,13 @@ def _without_digits(name: str) -> str:
     return re.sub(r"[0-9]+", "", name)
 
 
-def _twins(name: str) -> Iterator[str]:
+def _twin_names(name: str) -> Iterator[str]:
     """The names that people take for the same: with or without `www.`, and without the star."""
     bare = name.removeprefix("*.").removeprefix("www.")
     yield from (twin for twin in (bare, f"www.{bare}", f"*.{bare}") if twin != name)
 
 
-def _where(selector: Selector, place: str, name: str) -> str:
+def _place_of(selector: Selector, place: str, name: str) -> str:
     return selector.campaign.sites.places.get((place, name), name)
 
 

@@ -58,12 +58,12 @@ def tiers(host: Host) -> Iterator[Tier]:
     for front in host.sites:
         for way in front.passes:
             for provider in sorted({site.provider for site in host.sites}):
-                behind = _at(host, provider, way, way.host or front.name)
+                behind = _site_at(host, provider, way, way.host or front.name)
                 if behind:
                     yield Tier(front, behind, way)
 
 
-def _at(host: Host, provider: Provider, way: Pass, name: str) -> Site | None:
+def _site_at(host: Host, provider: Provider, way: Pass, name: str) -> Site | None:
     """The site of a provider that answers for a name at an address and port."""
     there = {s.name: s for s in host.sites if s.provider == provider and _listens(s, way)}
     found = name if name in there else match_site(name, there.keys())

@@ -43,11 +43,11 @@ def unheld_findings(
 
 def _as_yaml(excluded: Iterable[str]) -> str:
     """The whole list as it stands in a campaign file."""
-    words = ", ".join(map(_quoted, excluded))
+    words = ", ".join(map(_quoted_name, excluded))
     lines = textwrap.wrap(words, _WIDTH, break_long_words=False, break_on_hyphens=False)
     return "sites:\n  exclude: [\n" + "\n".join(f"    {line}" for line in lines) + "\n  ]"
 
 
-def _quoted(name: str) -> str:
+def _quoted_name(name: str) -> str:
     """A name, in quotes where YAML would take it for something else."""
     return name if name[0].isalpha() and "." in name else json.dumps(name)

@@ -96,8 +96,8 @@ class Conditions:
 
     def phase(self, phase: PhaseView, clock: Clock) -> str:
         """Whether a request falls to a phase: in its window, or in a rehearsal of it."""
-        shown = f"({self._in_force(phase, clock)} || {self._rehearsed(phase, clock)})"
-        return " && ".join([shown, *self._closed()])
+        shown = f"({self._in_force(phase, clock)} || {self._rehearsed_condition(phase, clock)})"
+        return " && ".join([shown, *self._closed_conditions()])
 
     def banner(self, phase: PhaseView, clock: Clock) -> str:
         """Whether the pages of a request carry the banner of a phase."""
@@ -109,12 +109,17 @@ class Conditions:
     def apart(self, phase: PhaseView) -> str:
         """Whether a request with a key is let through to the site where all others meet a phase."""
         taken = [gets(answers.occupied_pattern(phase.paths, end=" "), end="")] if phase.paths else []
-        parts = [self._in_force(phase, "note"), f"({self.keyed([phase])})", self._closed()[0], *taken]
+        parts = [
+            self._in_force(phase, "note"),
+            f"({self.keyed([phase])})",
+            self._closed_conditions()[0],
+            *taken,
+        ]
         return " && ".join(parts)
 
     def keyed(self, phases: Iterable[PhaseView]) -> str:
         """Whether a request has a key by which it is let through in one of these phases: a cookie, or its network."""
-        opened = [f"! ({key})" for key in self._closed()[1:]]
+        opened = [f"! ({key})" for key in self._closed_conditions()[1:]]
         for phase in (phase for phase in phases if phase.mode == "occupy"):
             name = answers.pcre_literal(phase.cookie_name)
             opened.append(f"req_novary('Cookie') =~ m#(?:^|; *){name}=usual *(?:;|$)#")
@@ -133,7 +138,7 @@ class Conditions:
     def _in_force(self, phase: PhaseView, clock: Clock) -> str:
         return f"({_lease(phase, clock)} && {self._flag(phase.number)})"
 
-    def _rehearsed(self, phase: PhaseView, clock: Clock) -> str:
+    def _rehearsed_condition(self, phase: PhaseView, clock: Clock) -> str:
         word = f"{answers.REHEARSAL_COOKIE}=({_word(phase.number)})"
         cookie = f"req_novary('Cookie') =~ m#(?:^|; *){word}(?:;|$)#"
         return f"({cookie} && {self._rehearsable(phase, clock)})"
@@ -155,13 +160,13 @@ class Conditions:
         """Whether the requested host is in the list of a phase; read only for who rehearses."""
         names = f"%{{file:{self.markers}/sites/{number}}}"
         own = f"'%{{SERVER_NAME}} {names}' =~ {_LISTED}"
-        below = self._below()
+        below = self._below_wildcard()
         return f"({own} || ({below} && '_.$1 {names}' =~ {_LISTED}))" if below else own
 
     def _flag(self, number: int) -> str:
         """The flag of the requested host, its own or that of the longest wildcard above it, if it takes part."""
         own = f"-f '{RUN}/live/%{{SERVER_NAME}}'{self._if_marked(number, '%{SERVER_NAME}')}"
-        below = self._below()
+        below = self._below_wildcard()
         if not below:
             return own
         return f"(({own}) || ({below} && -f '{RUN}/live/_.$1'{self._if_marked(number, '_.$1')}))"
@@ -169,7 +174,7 @@ class Conditions:
     def is_struck(self, numbers: Iterable[int]) -> str:
         """Whether the requested host takes part in one of these phases, in which others do not."""
         own = [f"-f '{self.markers}/with/{number}/%{{SERVER_NAME}}'" for number in numbers]
-        below = self._below()
+        below = self._below_wildcard()
         marks = " || ".join(f"-f '{self.markers}/with/{number}/_.$1'" for number in numbers)
         return " || ".join([*own, f"({below} && ({marks}))"] if below else own)
 
@@ -177,7 +182,7 @@ class Conditions:
         """Where some entries take no part in a phase, those that do have a mark: a lost one shows less, not more."""
         return f" && -f '{self.markers}/with/{number}/{key}'" if self.without(number) else ""
 
-    def _below(self) -> str:
+    def _below_wildcard(self) -> str:
         """Whether a wildcard is the longest match; its first group is what follows `*.`.
 
         Where the marks of exact names are gone, nobody knows, and no wildcard is shown anything.
@@ -186,9 +191,9 @@ class Conditions:
         if not suffixes:
             return ""
         below = rf"%{{SERVER_NAME}} =~ m#^[^.]+(?:\.[^.]+)*?\.({suffixes})$#"
-        return f"{self._unknown()}{below}"
+        return f"{self._unknown_host()}{below}"
 
-    def _unknown(self) -> str:
+    def _unknown_host(self) -> str:
         """That the host is none of the exact names below a wildcard; very many of them are files."""
         if not self.known_below():
             return ""
@@ -200,7 +205,7 @@ class Conditions:
         """Every wildcard name that the host serves, selected or not: the longest one must win."""
         return tuple(name for name in self.host.known if name.startswith("*."))
 
-    def _closed(self) -> list[str]:
+    def _closed_conditions(self) -> list[str]:
         """Conditions that must all hold for the site to be closed to this request."""
         door = answers.door_pattern(self.view.campaign.doors, end=" |$")
         line, climbs = f"m#{REQUEST_LINE}{door}#", f"m#{answers.NOT_A_DOOR}#i"

@@ -20,17 +20,19 @@ _OURS_TO_LOAD = frozenset({"lua_module", "substitute_module"})
 def loaded_modules(campaign: Campaign, server: ApacheFacts) -> tuple[tuple[str, str], ...]:
     """Those that our own file loads for all modes of a campaign, each with its path."""
     return tuple(
-        (name, server.loadable[name]) for name in _missing(campaign, server) if _may_load(name, server)
+        (name, server.loadable[name])
+        for name in _missing_modules(campaign, server)
+        if _may_load(name, server)
     )
 
 
 def lacking_modules(campaign: Campaign, server: ApacheFacts) -> tuple[str, ...]:
     """Those that a banner needs, that are not there, and that our file may not load."""
-    missing = (name for name in _missing(campaign, server) if name in BANNER_MODULES)
+    missing = (name for name in _missing_modules(campaign, server) if name in BANNER_MODULES)
     return tuple(name for name in missing if not _may_load(name, server))
 
 
-def _missing(campaign: Campaign, server: ApacheFacts) -> Iterator[str]:
+def _missing_modules(campaign: Campaign, server: ApacheFacts) -> Iterator[str]:
     has_banner = any(phase.mode == "banner" for phase in campaign.phases)
     wanted = (*(("lua_module",) if server.is_by_lua else ()), *(BANNER_MODULES if has_banner else ()))
     yield from (name for name in wanted if name not in server.modules)

@@ -22,7 +22,7 @@ def apache_site_findings(host_plan: HostPlan, server: ApacheFacts) -> Iterator[F
     """All of them for what the host's plan shows."""
     if not server.is_by_lua:
         yield from _broken_conditions(host_plan.host, server)
-        yield from _filtered(host_plan, server)
+        yield from _filter_findings(host_plan, server)
     if names := shown_of(host_plan, server.provider, server.https_first):
         message = "mod_md sends plain requests to https before anything of ours: their http is not on strike"
         hint = "have their owner set MDRequireHttps off until the end; their https shows what it must"
@@ -38,7 +38,7 @@ def _broken_conditions(host: str, server: ApacheFacts) -> Iterator[Finding]:
         yield Finding("error", "conditions-broken", host, message, "any other version", version, hint)
 
 
-def _filtered(host_plan: HostPlan, server: ApacheFacts) -> Iterator[Finding]:
+def _filter_findings(host_plan: HostPlan, server: ApacheFacts) -> Iterator[Finding]:
     """A 503 by rules passes the filters of mod_security2; what the quick handler of Lua answers does not."""
     names = shown_of(host_plan, server.provider, server.filtered)
     hint = f"{_BY_LUA}; verify --before cannot see it, only verify --during can"

@@ -45,9 +45,9 @@ def decision_values(view: CampaignView, shares: Mapping[int, tuple[str, ...]]) -
         "blocks": blocks,
         "occupies": occupies,
         "banners": view.of_mode("banner"),
-        "own": _own(view),
+        "own": _own_targets(view),
         "own_default": "piquet:~$piquet_phase" if len(blocks) == len(view.phases) else '""',
-        "taken": _taken(view),
+        "taken": _withheld(view),
         "has_keys": has_keys(view),
         "apart_store": answers.APART_STORE,
         "asked_for_usual": [_asked_for_usual(phase) for phase in occupies],
@@ -55,7 +55,7 @@ def decision_values(view: CampaignView, shares: Mapping[int, tuple[str, ...]]) -
         "rehearsal_link": rf"^{_GETS}{prefix}(?<piquet_link_word>{REHEARSAL_WORD})$",
         "rehearsal_cookie_name": answers.REHEARSAL_COOKIE,
         "rehearsal_cookie": answers.rehearsal_cookie("@"),
-        "rehearsed": [(_rehearsed(phase.number, shares), str(phase.number)) for phase in view.phases],
+        "rehearsed": [(_rehearsed_flag(phase.number, shares), str(phase.number)) for phase in view.phases],
         "robots": answers.ROBOTS,
         "proof_link": rf"^{proof}(?<piquet_proof_word>{PROOF_WORD})$",
         "proof_path": rf"^{proof}{PROOF_WORD}$",
@@ -76,7 +76,7 @@ def header_rows(view: CampaignView, is_lua: bool) -> list[tuple[str, str, MapRow
     return [(SIGN_HEADER, "piquet_sign", signs), ("Retry-After", "piquet_retry_after", ends)]
 
 
-def _own(view: CampaignView) -> MapRows:
+def _own_targets(view: CampaignView) -> MapRows:
     """Our own addresses in every mode, then what each mode shows."""
     about = answers.pcre_literal(ABOUT_PATH)
     rows = [(f"^[0-9]+ {_GETS}{about}{_END}", "piquet:asset/$piquet_phase/piquet.json")]
@@ -111,7 +111,7 @@ def _by_phases(phases: Iterable[PhaseView]) -> list[tuple[tuple[int, ...], list[
     return sorted(groups.items())
 
 
-def _taken(view: CampaignView) -> list[str]:
+def _withheld(view: CampaignView) -> list[str]:
     """What visitors without a key do not get."""
     blocks = view.of_mode("block")
     found = [f"^(?:{_numbers(blocks)}) "] if blocks else []
@@ -124,7 +124,7 @@ def _asked_for_usual(phase: PhaseView) -> str:
     return rf"^{phase.number} (?:.*; *)?{answers.pcre_literal(phase.cookie_name)}=usual *(?:;|$)"
 
 
-def _rehearsed(number: int, shares: Mapping[int, tuple[str, ...]]) -> str:
+def _rehearsed_flag(number: int, shares: Mapping[int, tuple[str, ...]]) -> str:
     """On this moment and the word; where sites take part in some phases only, with their letter behind it."""
     letters = "".join(shares.get(number, ()))
     share = "[^:]*:" + (f"[{letters}]?" if letters else "") + "$" if shares else ""

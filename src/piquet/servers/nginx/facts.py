@@ -80,22 +80,22 @@ class NginxFacts(ServerFacts):
     @property
     def keeping(self) -> frozenset[str]:
         """Directives of the owner's by which a cache would keep our answers."""
-        return self._found(_KEEPING)
+        return self._words_found(_KEEPING)
 
     @property
     def varying(self) -> frozenset[str]:
         """Those by which our `Vary` would not stand alone."""
-        return self._found(_VARYING)
+        return self._words_found(_VARYING)
 
     @property
     def altering(self) -> frozenset[str]:
         """Those that would change our answers by Lua too, since these have no location of their own."""
-        return self.keeping | self.varying | self._found(_ALTERING)
+        return self.keeping | self.varying | self._words_found(_ALTERING)
 
     @property
     def adding(self) -> frozenset[str]:
         """Those that add a body to pages: behind a banner by Lua these are never sent to their end."""
-        return self._found(_ADDING)
+        return self._words_found(_ADDING)
 
     @property
     def is_lua_taken(self) -> bool:
@@ -112,7 +112,7 @@ class NginxFacts(ServerFacts):
         is_used = any(word.rpartition(" ")[2] in _REQUEST_HEADERS for word in self.own)
         return self.needs_hook and HEADERS_MORE in self.modules and not (self.has_lua or is_used)
 
-    def _found(self, pattern: re.Pattern[str]) -> frozenset[str]:
+    def _words_found(self, pattern: re.Pattern[str]) -> frozenset[str]:
         found = (word for word in self.own if pattern.fullmatch(word))
         return frozenset(word.rpartition(" ")[2].replace(":", " ") for word in found)
 

@@ -79,7 +79,7 @@ def _values(view: CampaignView, host: HostPlan, server: NginxFacts) -> dict[str,
         "connections_zone": inherited.CONNECTIONS,
         "has_dry_run": _has_dry_run(server.version),
         "names": (),
-        "cleared": _cleared(server),
+        "cleared": _cleared_headers(server),
         "retyped": bool({"http more_headers:content-type", "server more_headers:content-type"} & server.own),
         "switched_off": inherited.switched_off(server.inherited),
         "headers": header_rows(view, server.variant == "lua"),
@@ -103,7 +103,7 @@ def _has_dry_run(version: str) -> bool:
     return tuple(int(number) for number in re.findall(r"\d+", version)[:3]) >= (1, 17, 6)
 
 
-def _cleared(server: NginxFacts) -> tuple[str, ...]:
+def _cleared_headers(server: NginxFacts) -> tuple[str, ...]:
     """Headers that our location would inherit from the owner's headers-more, and sets itself, or not at all."""
     validators = ("ETag", "Last-Modified")
     ours = (SIGN_HEADER, "X-Robots-Tag", "Retry-After", "Content-Language", *validators)

@@ -67,7 +67,7 @@ class NginxKind(ConfiguredServer[NginxFacts]):
         if not isinstance(harmless, list) or not all(isinstance(one, str) for one in harmless):
             expected = "[vhost_traffic_status_zone, …]"
             raise FormError(f"`{_HARMLESS}` is not a list of directives", expected, in_words(said))
-        return tuple(_without(site, frozenset(harmless)) for site in sites)
+        return tuple(_without_directives(site, frozenset(harmless)) for site in sites)
 
     def how_to_load(self, modules: Iterable[str]) -> str:
         """They are compiled in, or not there."""
@@ -100,7 +100,7 @@ class NginxKind(ConfiguredServer[NginxFacts]):
         return server.needs_hook
 
 
-def _without(site: Site, harmless: frozenset[str]) -> Site:
+def _without_directives(site: Site, harmless: frozenset[str]) -> Site:
     """A site without the directives that nobody here can judge and somebody there has."""
     kept = tuple(one for one in site.inherited if one.name not in harmless or is_known(one.name))
     return site if kept == site.inherited else replace(site, inherited=kept)

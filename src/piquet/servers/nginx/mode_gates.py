@@ -55,7 +55,7 @@ def _block(host: str, server: NginxFacts) -> Iterator[Finding]:
 def _banner(host: str, server: NginxFacts) -> Iterator[Finding]:
     is_lua = not server.needs_hook
     names = _FILTERS if is_lua else ("sub_filter",)
-    if is_lua and server.own & _of(*names, levels=("http",)):
+    if is_lua and server.own & _names_at_levels(*names, levels=("http",)):
         message = "the owner's own Lua filter stands at http level, where ours would have to"
         yield Finding("error", "banner-taken", host, message, ", ".join(names), hint=_BY_INCLUDE)
     if is_lua and (adding := sorted(server.adding)):
@@ -66,12 +66,14 @@ def _banner(host: str, server: NginxFacts) -> Iterator[Finding]:
         yield Finding(
             "error", "banner-needs-module", host, message, "http_sub", hint="use a build that has it"
         )
-    if not is_lua and server.own & _of("sub_filter_last_modified", levels=("http", "server", "location")):
+    if not is_lua and server.own & _names_at_levels(
+        "sub_filter_last_modified", levels=("http", "server", "location")
+    ):
         message = (
             "`sub_filter_last_modified` is on, so that browsers would keep pages with a banner beyond its end"
         )
         yield Finding("error", "banner-kept", host, message, "off", "on", "have its owner switch it off")
-    if partial := sorted(server.own & _of(*names, levels=("server", "location"))):
+    if partial := sorted(server.own & _names_at_levels(*names, levels=("server", "location"))):
         message = f"where the owner's own {' or '.join(names)} stands, pages show no banner"
         hint = (
             f"nginx -T | grep -nE '{'|'.join(names)}' shows where; piquet verify --during counts these pages"
@@ -79,7 +81,7 @@ def _banner(host: str, server: NginxFacts) -> Iterator[Finding]:
         yield Finding("warning", "banner-partial", host, message, "none of them", ", ".join(partial), hint)
 
 
-def _of(*names: str, levels: tuple[str, ...] = ("http", "server")) -> frozenset[str]:
+def _names_at_levels(*names: str, levels: tuple[str, ...] = ("http", "server")) -> frozenset[str]:
     return frozenset(f"{level} {name}" for level in levels for name in names)
 
 

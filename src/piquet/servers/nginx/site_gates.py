@@ -39,14 +39,14 @@ _MEANS = {
 
 def nginx_site_findings(host: Host, host_plan: HostPlan, server: NginxFacts) -> Iterator[Finding]:
     """All of them for what the host's plan shows."""
-    shown = dict(_shown(host, host_plan))
+    shown = dict(_shown_sites(host, host_plan))
     if server.needs_hook:
-        yield from _unhooked(host, shown)
+        yield from _unhooked_findings(host, shown)
         yield from _late_release(host, shown)
-    yield from _inherited(host, server, shown)
+    yield from _inherited_findings(host, server, shown)
 
 
-def _unhooked(host: Host, shown: Mapping[str, Site]) -> Iterator[Finding]:
+def _unhooked_findings(host: Host, shown: Mapping[str, Site]) -> Iterator[Finding]:
     missing = sorted(name for name, site in shown.items() if not site.hooked)
     if missing:
         message = f"the nginx server blocks of {sites(missing)} have no hook line"
@@ -73,7 +73,7 @@ def _late_release(host: Host, shown: Mapping[str, Site]) -> Iterator[Finding]:
     yield Finding(weight, "open-file-cache", host.name, message, f"at most {MAX_LAG_S} s", got, hint)
 
 
-def _inherited(host: Host, server: NginxFacts, shown: Mapping[str, Site]) -> Iterator[Finding]:
+def _inherited_findings(host: Host, server: NginxFacts, shown: Mapping[str, Site]) -> Iterator[Finding]:
     """Sites that inherit what cannot be switched off or judged: errors by the include line, by Lua to be known."""
     found: dict[str, dict[str, str]] = {}
     for name, site in shown.items():
@@ -84,7 +84,7 @@ def _inherited(host: Host, server: NginxFacts, shown: Mapping[str, Site]) -> Ite
         yield _finding(host.name, server, name, places)
 
 
-def _shown(host: Host, host_plan: HostPlan) -> Iterator[tuple[str, Site]]:
+def _shown_sites(host: Host, host_plan: HostPlan) -> Iterator[tuple[str, Site]]:
     """Names that show something, each with the site that serves it."""
     served = {site.name: site for site in host.sites if site.provider == "nginx"}
     for entry in host_plan.entries:

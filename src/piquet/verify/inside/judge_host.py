@@ -105,11 +105,11 @@ def same_campaign(case: Case) -> Iterator[Finding]:
     names = {entry.key: entry.name for entry in case.plan.entries}
     if missing := sorted(names[key] for key in names.keys() - there):
         yield case.finding(
-            "not-staged", "sites of the campaign are not staged here", _some(missing), "", hint
+            "not-staged", "sites of the campaign are not staged here", _some_names(missing), "", hint
         )
     if more := sorted(there - names.keys()):
         yield case.finding(
-            "staged-beside", "sites are staged that the campaign file leaves out", "", _some(more), hint
+            "staged-beside", "sites are staged that the campaign file leaves out", "", _some_names(more), hint
         )
 
 
@@ -186,7 +186,7 @@ def owners_files(case: Case) -> Iterator[Finding]:
                 f"{path}: our line is still in it",
                 "no `# piquet hook`",
                 "one or more",
-                _unhook(),
+                _unhook_hint(),
             )
         elif got != wanted:
             shown = (
@@ -208,7 +208,7 @@ def nothing_left(case: Case) -> Iterator[Finding]:
     left = case.look.machine["left"]
     if case.look.state == "absent" and left:
         hint = "piquet remove -i INVENTORY: it can be run again at any time"
-        yield case.finding("left", "something of ours is left", "nothing", _some(left), hint)
+        yield case.finding("left", "something of ours is left", "nothing", _some_names(left), hint)
 
 
 def log_text(look: Look, paths: Iterable[str]) -> str:
@@ -245,7 +245,7 @@ def _window(start: float, end: float) -> str:
     return f"{_utc(start)} to {_utc(end)}"
 
 
-def _some(names: Any) -> str:
+def _some_names(names: Any) -> str:
     listed = list(names)
     more = f" and {len(listed) - MAX_NAMED} more" if len(listed) > MAX_NAMED else ""
     return ", ".join(listed[:MAX_NAMED]) + more
@@ -255,5 +255,5 @@ def _log(name: str) -> str:
     return f"its error log, below or where its owner put it, says why; ask the owner of {name} here"
 
 
-def _unhook() -> str:
+def _unhook_hint() -> str:
     return "piquet unhook -i INVENTORY takes exactly it out"

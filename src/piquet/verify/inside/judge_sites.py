@@ -18,7 +18,7 @@ def site_findings(look: Look, site: str, expectations: Expectations) -> tuple[Fi
     replies = look.by_site.get(site, ())
     on_strike = {(r.target.host, r.target.name) for r in replies if r.target.tls and r.observation.ours}
     held = Held(None, on_strike)
-    return gathered(finding for reply in replies for finding in _judged(reply, expectations, held))
+    return gathered(finding for reply in replies for finding in _judged_errors(reply, expectations, held))
 
 
 def unknown_name_findings(look: Look, expectations: Expectations) -> tuple[Finding, ...]:
@@ -26,7 +26,7 @@ def unknown_name_findings(look: Look, expectations: Expectations) -> tuple[Findi
     return site_findings(look, UNKNOWN_SITE, expectations)
 
 
-def _judged(reply: Reply, expectations: Expectations, held: Held) -> Iterator[Finding]:
+def _judged_errors(reply: Reply, expectations: Expectations, held: Held) -> Iterator[Finding]:
     """Errors only: a limit, such as http that is sent to https before us, is told by survey and verify."""
     for finding in judge(reply, expectations.answers(reply)):
         is_limit = finding.code == "not-on-strike" and before_us(reply, held) is not None

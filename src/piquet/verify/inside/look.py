@@ -166,17 +166,17 @@ def _run(remote: InspectedHost, host: str, python: str, argument: str) -> Mappin
     try:
         done = remote.run("%s -I -c %s %s %s", python, _START, _program(), argument)
     except (RuntimeError, AssertionError, ValueError, OSError) as err:
-        raise HostError(_unreached(host, err)) from err
+        raise HostError(_unreached_message(host, err)) from err
     for line in str(done.stdout).splitlines():
         _, sign, packed = line.partition(SIGN)
         if sign:
-            return _unpacked(packed)
+            return _unpacked_document(packed)
     said = "\n  ".join(printable(str(done.stderr)).strip().splitlines()[-_STDERR_LINES:])
     hint = f"is {python} there, 3.8 or later? An inventory says where with piquet_python"
     raise HostError(f"{host} gave no answer, exit status {done.rc}\n  got:      {said}\n\n  hint: {hint}")
 
 
-def _unpacked(packed: str) -> Mapping[str, Any]:
+def _unpacked_document(packed: str) -> Mapping[str, Any]:
     """What a host sent, which may be anything.
 
     Raises:
@@ -190,7 +190,7 @@ def _unpacked(packed: str) -> Mapping[str, Any]:
     return found
 
 
-def _unreached(host: str, err: Exception) -> str:
+def _unreached_message(host: str, err: Exception) -> str:
     """testinfra raises its whole command result; what helps in it is the last words of ssh."""
     result = err.args[0] if err.args else ""
     said = str(getattr(result, "stderr", "") or err).strip().splitlines()[-1:]

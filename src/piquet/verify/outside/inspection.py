@@ -234,10 +234,10 @@ def judged(
             if row.verdict != "unknown" or not reply.target.is_public:
                 returned.append(row)
             if row.verdict != "unknown" and not (reply.observation.ours or reply.observation.banners):
-                wrong = _compared(row)
+                wrong = _compared_findings(row)
         if baseline and is_comparable and all(answer.kind == "banner" for answer in answers):
             row = compare(baseline, reply, in_banner=True)
-            wrong = (*wrong, *_compared(row))
+            wrong = (*wrong, *_compared_findings(row))
         findings += wrong
     for target, reply in with_certificate.items():
         trouble = judge_certificate(reply, certificate_trouble(baseline, target))
@@ -251,7 +251,7 @@ def _is_in_force(reply: Reply, expectations: Expectations) -> bool:
     return phase is not None and phase.number in reply.target.phases
 
 
-def _compared(row: Returned) -> tuple[Finding, ...]:
+def _compared_findings(row: Returned) -> tuple[Finding, ...]:
     """What the comparison with the baseline says of a reply; nothing where it is not in the baseline."""
     if row.verdict == "limited":
         return judge_limited(row.reply)

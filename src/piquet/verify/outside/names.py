@@ -67,7 +67,9 @@ async def look_up(names: Iterable[str], resolver: Resolver | None, timeout_s: fl
                 found[name] = Lookup(error=f"not looked up, as {_SILENT} for {silent} other names")
                 silent += 1
                 continue
-            seen = await (_by(resolver, name, timeout_s) if resolver else _by_system(pool, name, timeout_s))
+            seen = await (
+                _lookup_by(resolver, name, timeout_s) if resolver else _by_system(pool, name, timeout_s)
+            )
             silent += seen.error == _SILENT
             found[name] = seen
 
@@ -96,7 +98,7 @@ async def _by_system(pool: ThreadPoolExecutor, name: str, timeout_s: float) -> L
     return _lookup(name, (str(entry[4][0]) for entry in entries), entries[0][3])
 
 
-async def _by(resolver: Resolver, name: str, timeout_s: float) -> Lookup:
+async def _lookup_by(resolver: Resolver, name: str, timeout_s: float) -> Lookup:
     """By one resolver, over UDP, and TCP where the answer is long."""
     import dns.asyncresolver
     import dns.exception

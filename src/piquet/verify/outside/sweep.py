@@ -66,7 +66,7 @@ async def _work(
 
     async def work() -> None:
         for place in waiting:
-            async for reply in _one(prober, jobs[place], doors):
+            async for reply in _replies_of(prober, jobs[place], doors):
                 found[place].append(reply)
             on_done(len(jobs[place].questions))
 
@@ -106,7 +106,7 @@ class _Doors:
             self._alive.add(door)
 
 
-async def _one(prober: Prober, job: Inquiry, doors: _Doors) -> AsyncIterator[Reply]:
+async def _replies_of(prober: Prober, job: Inquiry, doors: _Doors) -> AsyncIterator[Reply]:
     """The replies of one target, until it turns out to be out of reach."""
     ours = ""
     ordered = sorted(job.questions, key=lambda question: question.is_late)

@@ -104,31 +104,33 @@ class Timeline:
         A strike answer that was asked for and received wholly outside counts at least its own duration.
         """
         windows = tuple(windows)
-        return sum(_outside(run, windows) for run in self.runs)
+        return sum(_seconds_outside_run(run, windows) for run in self.runs)
 
     def seconds_missed(self, windows: Iterable[Window]) -> float:
         """Seconds of the windows, while watched, provably not on strike (a lower bound)."""
-        return sum(self._missed(window) for window in windows)
+        return sum(self._missed_seconds(window) for window in windows)
 
-    def _missed(self, window: Window) -> float:
+    def _missed_seconds(self, window: Window) -> float:
         if self.first_at is None or self.last_at is None:
             return 0.0
         start, end = max(window[0], self.first_at), min(window[1], self.last_at)
-        held = sum(max(0.0, min(end, _till(run)) - max(start, _since(run))) for run in self.runs)
+        held = sum(
+            max(0.0, min(end, _latest_end(run)) - max(start, _earliest_start(run))) for run in self.runs
+        )
         return max(0.0, end - start - held)
 
 
-def _since(run: StrikeTime) -> float:
+def _earliest_start(run: StrikeTime) -> float:
     """The earliest instant from which the run may have lasted."""
     return run.before.sent_at if run.before else float("-inf")
 
 
-def _till(run: StrikeTime) -> float:
+def _latest_end(run: StrikeTime) -> float:
     """The latest instant until which the run may have lasted."""
     return run.after.first_byte_at if run.after else float("inf")
 
 
-def _outside(run: StrikeTime, windows: Sequence[Window]) -> float:
+def _seconds_outside_run(run: StrikeTime, windows: Sequence[Window]) -> float:
     first, last = run.first_ours, run.last_ours
     if first is last:
         may_be_inside = any(first.sent_at < end and start <= first.first_byte_at for start, end in windows)

@@ -238,7 +238,7 @@ def redirected_to_https(root: Statement, found: List[ApacheHost]) -> List[str]:
     for host, row in places:
         if host.value("mdrequirehttps") not in ("", "off"):
             meant.update(_domains(row, host.value("mdmembers") or "auto"))
-    return sorted({name for host in found if _is_plain(host) for name in _covered(host, meant)})
+    return sorted({name for host in found if _is_plain(host) for name in _covered_names(host, meant)})
 
 
 def _domains(row: Statement, members: str) -> Dict[str, bool]:
@@ -252,7 +252,7 @@ def _is_plain(host: ApacheHost) -> bool:
     return any(not listen["tls"] for listen in host.listens)
 
 
-def _covered(host: ApacheHost, meant: Mapping[str, bool]) -> List[str]:
+def _covered_names(host: ApacheHost, meant: Mapping[str, bool]) -> List[str]:
     """Those of its names that such a domain stands for."""
     own = [name for name in host.names if name in meant or f"*.{name.partition('.')[2]}" in meant]
     takes_all = any(meant.get(name, meant.get(f"*.{name.partition('.')[2]}", False)) for name in own)

@@ -54,14 +54,14 @@ class ApacheInstance(Apache):
         self.folder, self.suffix = folder, folder.name[len(_FOLDER) :]
         self.name = instance_name(Apache.name, self.suffix)
         self.title = f"{Apache.title} ({self.suffix})"
-        self.packages = {DEBIAN.name: _packaged(folder, self.suffix)}
+        self.packages = {DEBIAN.name: _instance_package(folder, self.suffix)}
         self.test_in_words = f"APACHE_CONFDIR={folder} {_PROGRAM} -t"
         self.access_logs = (f"var/log/{_FOLDER}{self.suffix}/*access*.log",)
         super().__init__(platform, paths)
 
     def is_ours(self) -> bool:
         """Whether something is staged for it."""
-        return self._ours("").is_dir()
+        return self._included_file("").is_dir()
 
     def is_present(self) -> bool:
         """Whether it could be started."""
@@ -80,7 +80,7 @@ class ApacheInstance(Apache):
         return self.folder / "apache2.conf"
 
 
-def _packaged(folder: Path, suffix: str) -> Packaged:
+def _instance_package(folder: Path, suffix: str) -> Packaged:
     command = ("env", f"APACHE_CONFDIR={folder}", _PROGRAM)
     return Packaged(
         command=command,

@@ -66,13 +66,15 @@ def _first_behind(
     ours = next((n for n, row in enumerate(root.inner or ()) if row.is_ours), None)
     if ours is not None:
         before = {id(row) for row in (root.inner or ())[:ours]}
-        return max((n + 1 for n, read in enumerate(reads) if id(_outermost(read)) in before), default=0)
+        return max(
+            (n + 1 for n, read in enumerate(reads) if id(_outermost_section(read)) in before), default=0
+        )
     return max(
         (n + 1 for n, read in enumerate(reads) if _is_before(read.row, dropin_dir, includer)), default=0
     )
 
 
-def _outermost(read: Read) -> Statement:
+def _outermost_section(read: Read) -> Statement:
     return read.vhost or (read.around[0] if read.around else read.row)
 
 

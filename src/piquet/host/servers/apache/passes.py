@@ -27,7 +27,7 @@ def passes_record(host: ApacheHost) -> Dict[str, Any]:
     keeps_name = host.value("proxypreservehost") == "on"
     found = {_pass(url, keeps_name=keeps_name): None for url in _urls(host.row)}
     passes = [{"address": a, "port": p, "host": h, "cached": False} for a, p, h in found if is_own_address(a)]
-    return {"passes": passes, "realip": _believed(host)}
+    return {"passes": passes, "realip": _believed_networks(host)}
 
 
 def _urls(section: Statement) -> Iterator[re.Match[str]]:
@@ -44,7 +44,7 @@ def _pass(url: re.Match[str], *, keeps_name: bool) -> Tuple[str, int, str]:
     return "127.0.0.1" if name == "localhost" else name, port, "" if keeps_name else name
 
 
-def _believed(host: ApacheHost) -> List[str]:
+def _believed_networks(host: ApacheHost) -> List[str]:
     """Networks of those whose word about visitors' addresses is taken."""
     if not host.said("remoteipheader"):
         return []

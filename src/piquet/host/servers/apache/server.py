@@ -95,7 +95,7 @@ class Apache(WebServer):
         self._texts: Dict[str, str] = {}
         self._tree: Optional[Statement] = None
         self._untold = ""
-        self._carried: Optional[List[str]] = None
+        self._carried_options: Optional[List[str]] = None
 
     def is_present(self) -> bool:
         """Whether it is installed with a configuration that exists."""
@@ -127,7 +127,7 @@ class Apache(WebServer):
         """The process that its pid file names; the server is not asked for it while nothing of that name runs."""
         if not any(program in name for name in processes.names() for program in _PROGRAMS):
             return None
-        pid_file = _quoted(r'PidFile: "(.*)"', self.ask("-t", "-D", "DUMP_RUN_CFG"))
+        pid_file = _matched_text(r'PidFile: "(.*)"', self.ask("-t", "-D", "DUMP_RUN_CFG"))
         names = [p for p in [pid_file, *self._fallback_pid_files()] if p]
         for name, program in ((n, program) for n in names for program in _PROGRAMS):
             if found := processes.from_pid_file(Path(name), program):
@@ -152,13 +152,13 @@ class Apache(WebServer):
 
     def carried(self) -> List[str]:
         """Options by which the running server reads what it reads, but for those that our own command has."""
-        if self._carried is None:
+        if self._carried_options is None:
             master = self.master()
-            words = _carried(processes.arguments(master.pid)) if master else ()
-            self._carried = [
+            words = _carried_options(processes.arguments(master.pid)) if master else ()
+            self._carried_options = [
                 w for option, value in words if option not in self.packaged.command for w in (option, value)
             ]
-        return self._carried
+        return self._carried_options
 
     def told(self) -> Told:
         """Modules and files, by one question."""
@@ -186,7 +186,7 @@ class Apache(WebServer):
         told = self.told()
         loads: List[str] = []
         if "info_module" not in told.modules:
-            path = next((p for p in self._beside("info") if p.is_file()), None)
+            path = next((p for p in self._module_files("info") if p.is_file()), None)
             if path is None:
                 raise TreeError("mod_info.so lies beside none of its modules")
             loads = ["-c", f'LoadModule info_module "{path}"']
@@ -209,7 +209,7 @@ class Apache(WebServer):
         hosts = apache_hosts.hosts(root, told.files[0], "ssl_module" in modules, _resolve, is_mapped)
         reads = list(apache_tree.walk(root))
         document: Dict[str, Any] = {
-            "version": _quoted(r"Server version: Apache/(\S+)", self.ask("-V")),
+            "version": _matched_text(r"Server version: Apache/(\S+)", self.ask("-V")),
             "modules": modules,
             "running": self.is_running(),
             "test": {"ok": tested.ok, "output": tested.output[-4000:]},
@@ -236,26 +236,26 @@ class Apache(WebServer):
             "vhosts": [{**host.record(), **apache_passes.passes_record(host)} for host in hosts],
         }
         caches = ("mod_cache",) if any(read.row.name == "cacheenable" for read in reads) else ()
-        return Survey(document, tuple(_unread(self.name, hosts, self._untold)), caches)
+        return Survey(document, tuple(_unread_findings(self.name, hosts, self._untold)), caches)
 
     idle_code = b"function piquet_answer(r)\n  return apache2.DECLINED\nend\n"
 
     def code_file(self) -> Optional[Path]:
         """As our own configuration has it, where mod_lua runs no code that stands in that."""
         try:
-            named = _CODE.search(self._ours(_LUA).read_text("utf-8", "replace"))
+            named = _CODE.search(self._included_file(_LUA).read_text("utf-8", "replace"))
         except OSError:
             return None
         return self.paths.at(named.group(1)) if named else None
 
     def drop_code(self) -> None:
         """Without this file nothing of ours asks for Lua."""
-        files.remove(self._ours(_LUA))
+        files.remove(self._included_file(_LUA))
 
     def readiness(self) -> List[Finding]:
         """Rules that have come to the server level since the survey: with ours, virtual hosts inherit them."""
         try:
-            ours = self._ours(_DECIDE).read_bytes()
+            ours = self._included_file(_DECIDE).read_bytes()
         except OSError:
             return []
         if b"InheritDownBefore" not in ours or not apache_hosts.has_server_rules(self.tree()):
@@ -268,13 +268,13 @@ class Apache(WebServer):
 
     def _owners_modules(self, told: Told, loading: apache_text.Loading) -> List[str]:
         """The modules that are loaded, without those that only our own file loads."""
-        ours = apache_text.loading([self._text(str(self._ours(_LOAD)))]).modules
+        ours = apache_text.loading([self._text(str(self._included_file(_LOAD)))]).modules
         return sorted(set(told.modules) - (set(dict(ours)) - set(dict(loading.modules))))
 
     def _loadable(self, modules: List[str]) -> Dict[str, str]:
         """Modules of use to us that are not loaded, though their file lies beside those that are."""
         names = [name for name in _USEFUL if f"{name}_module" not in modules]
-        found = {name: next((p for p in self._beside(name) if p.is_file()), None) for name in names}
+        found = {name: next((p for p in self._module_files(name) if p.is_file()), None) for name in names}
         return {f"{name}_module": str(path) for name, path in sorted(found.items()) if path}
 
     def _lua_version(self) -> str:
@@ -282,20 +282,20 @@ class Apache(WebServer):
 
         Source: the name of the library in the module's file: `liblua5.4.so.0` on Debian, `liblua-5.4.so` on Fedora.
         """
-        path = next((p for p in self._beside("lua") if p.is_file()), None)
+        path = next((p for p in self._module_files("lua") if p.is_file()), None)
         try:
             found = _LUA_LIBRARY.search(path.read_bytes()) if path else None
         except OSError:
             return ""
         return found.group(1).decode("ascii") if found else ""
 
-    def _beside(self, name: str) -> Iterator[Path]:
+    def _module_files(self, name: str) -> Iterator[Path]:
         """Where a module of the server's own may lie: in the folders that others are loaded from."""
         for file in self.told().files:
             for _, path in apache_text.loading([self._text(file)]).modules:
                 yield (self._root() / path).parent / f"mod_{name}.so"
 
-    def _ours(self, name: str) -> Path:
+    def _included_file(self, name: str) -> Path:
         """One of the files that our drop-in includes."""
         return self.paths.at(f"{ETC}/{self.name}/{name}")
 
@@ -325,13 +325,13 @@ class Apache(WebServer):
         if "-f" in command:
             return Path(command[command.index("-f") + 1])
         text = self.ask("-V")
-        root = _quoted(r'HTTPD_ROOT="(.*)"', text) or "/"
-        return Path(root) / (_quoted(r'SERVER_CONFIG_FILE="(.*)"', text) or self.packaged.conf)
+        root = _matched_text(r'HTTPD_ROOT="(.*)"', text) or "/"
+        return Path(root) / (_matched_text(r'SERVER_CONFIG_FILE="(.*)"', text) or self.packaged.conf)
 
     def _root(self) -> Path:
         """ServerRoot, to which relative names refer."""
         text = self.ask("-t", "-D", "DUMP_RUN_CFG")
-        return Path(_quoted(r'ServerRoot: "(.*)"', text) or str(self._main_conf().parent))
+        return Path(_matched_text(r'ServerRoot: "(.*)"', text) or str(self._main_conf().parent))
 
     def _text(self, name: str) -> str:
         """The text of a file, read once until `forget`; none of one that cannot be read."""
@@ -365,7 +365,7 @@ class Apache(WebServer):
         return None, None
 
 
-def _carried(words: List[str]) -> Iterator[Tuple[str, str]]:
+def _carried_options(words: List[str]) -> Iterator[Tuple[str, str]]:
     """Those options that decide what is read, with their values, attached or not."""
     left = iter(words)
     for word in left:
@@ -404,12 +404,12 @@ def _users(
 def _that_take_slashes(hosts: List[ApacheHost]) -> List[str]:
     """Names of which every virtual host takes an encoded slash in a path; each says so itself, none takes it over."""
     refused = names_of(
-        hosts, lambda host: _last(host.own.get("allowencodedslashes", [])) not in ("on", "nodecode")
+        hosts, lambda host: _last_argument(host.own.get("allowencodedslashes", [])) not in ("on", "nodecode")
     )
     return sorted(set(names_of(hosts, lambda _: True)) - set(refused))
 
 
-def _last(rows: List[Statement]) -> str:
+def _last_argument(rows: List[Statement]) -> str:
     return rows[-1].first if rows else ""
 
 
@@ -433,7 +433,7 @@ def _is_quick_cache(reads: List[Read], hosts: List[ApacheHost]) -> bool:
     return any("cacheenable" in one and one.get("cachequickhandler") != "off" for one in merged)
 
 
-def _unread(name: str, hosts: List[ApacheHost], untold: str) -> Iterator[Finding]:
+def _unread_findings(name: str, hosts: List[ApacheHost], untold: str) -> Iterator[Finding]:
     """What could not be read: the tree itself, if `untold` says why, and names that no campaign can select."""
     if untold:
         message = (
@@ -458,6 +458,6 @@ def _says(reads: List[Read], name: str, *values: str) -> bool:
     return any(read.row.name == name and read.row.first in values for read in reads)
 
 
-def _quoted(pattern: str, text: str) -> str:
+def _matched_text(pattern: str, text: str) -> str:
     match = re.search(pattern, text)
     return match.group(1) if match else ""

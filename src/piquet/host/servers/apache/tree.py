@@ -47,13 +47,13 @@ class Statement:
     @property
     def words(self) -> Tuple[str, ...]:
         """The arguments, quotes taken off."""
-        return tuple(map(_unquoted, _WORD.findall(self.args)))
+        return tuple(map(_unquoted_word, _WORD.findall(self.args)))
 
     @property
     def first(self) -> str:
         """The first argument in lower case, "" if there is none."""
         match = _WORD.search(self.args)
-        return _unquoted(match.group()).lower() if match else ""
+        return _unquoted_word(match.group()).lower() if match else ""
 
     @property
     def place(self) -> Tuple[str, int]:
@@ -157,6 +157,6 @@ def statements_of(section: Statement) -> List[Statement]:
     return section.inner
 
 
-def _unquoted(word: str) -> str:
+def _unquoted_word(word: str) -> str:
     is_quoted = len(word) > 1 and word[0] == word[-1] and word[0] in "\"'"
     return re.sub(rf"\\({word[0]})", r"\1", word[1:-1]) if is_quoted else word

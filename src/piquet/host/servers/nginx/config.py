@@ -374,7 +374,7 @@ def own_words(directive: Directive, level: str) -> Set[str]:
     is_off = directive.arguments in (("off",), ("0",))
     ours = {f"{level} more_headers:{name}" for name in _of_ours(directive)}
     if directive.name in _TELLING:
-        return ours | {f"{level} {directive.name}:{name}" for name in _told(directive)}
+        return ours | {f"{level} {directive.name}:{name}" for name in _told_headers(directive)}
     if ours:
         return ours
     return {f"{level} {match.group(1)}"} if match and not is_off else set()
@@ -387,7 +387,7 @@ def _of_ours(directive: Directive) -> Iterator[str]:
         yield from (name for name in _OURS if any(fnmatch.fnmatchcase(name, word) for word in said))
 
 
-def _told(directive: Directive) -> Iterator[str]:
+def _told_headers(directive: Directive) -> Iterator[str]:
     """Names, in lower case, of headers that the directive sets and by which a cache could keep an answer of ours."""
     words = directive.arguments
     pairs = [words[:2]] if directive.name == "add_header" else [tuple(word.split(":", 1)) for word in words]

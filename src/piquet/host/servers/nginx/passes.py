@@ -67,7 +67,7 @@ def passes(http: Iterable[Directive], block: Iterable[Directive], known: Servers
         block: directives of the server block.
         known: what its upstreams are.
     """
-    handed = _said(tuple(http), dict.fromkeys(_HANDED, ""))
+    handed = _settings_at(tuple(http), dict.fromkeys(_HANDED, ""))
     return tuple(
         one for one in dict.fromkeys(_passes(tuple(block), handed, known)) if is_own_address(one.address)
     )
@@ -79,7 +79,7 @@ def believed(directives: Iterable[Directive]) -> List[str]:
 
 
 def _passes(level: Tuple[Directive, ...], handed: Dict[str, str], known: Servers) -> Iterator[ProxyPass]:
-    said = _said(level, handed)
+    said = _settings_at(level, handed)
     is_cached = said["proxy_cache"] not in ("", "off") and bool(said["proxy_ignore_headers"])
     for directive in level:
         header = _PASSES.get(directive.name)
@@ -88,7 +88,7 @@ def _passes(level: Tuple[Directive, ...], handed: Dict[str, str], known: Servers
         yield from _passes(directive.children, said, known)
 
 
-def _said(level: Tuple[Directive, ...], handed: Dict[str, str]) -> Dict[str, str]:
+def _settings_at(level: Tuple[Directive, ...], handed: Dict[str, str]) -> Dict[str, str]:
     """What is in force at a level for those behind: the Host that is sent, the cache, and what that overlooks."""
     own = {header: _host_said(level, header, handed[header]) for header in _PASSES.values()}
     for directive in level:

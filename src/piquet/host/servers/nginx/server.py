@@ -238,14 +238,16 @@ class Nginx(HookedServer):
                 str(file): self._owners_digest(configuration, file)
                 for file in dict.fromkeys(block.file for block in configuration.blocks)
             },
-            "inherited": [one.to_json() for one in self._inherited(_owners_http(configuration, self.paths))],
+            "inherited": [
+                one.to_json() for one in self._inherited_directives(_owners_http(configuration, self.paths))
+            ],
             "blocks": [*self._block_records(configuration)],
             "panels": [*_panels(nginx_panels.panels_of(self.paths), configuration.blocks)],
         }
         return Survey(
             document,
             (*configuration.findings, *_block_findings(configuration.blocks), *self._master_findings()),
-            _caches(configuration),
+            _own_caches(configuration),
         )
 
     def _master_findings(self) -> Iterator[Finding]:
@@ -261,7 +263,9 @@ class Nginx(HookedServer):
                 "error", "master-not-root", f"process {master.pid}", message, "root", f"uid {user}", hint
             )
 
-    def _inherited(self, directives: Iterable[Placed]) -> Tuple[nginx_inherited.InheritedDirective, ...]:
+    def _inherited_directives(
+        self, directives: Iterable[Placed]
+    ) -> Tuple[nginx_inherited.InheritedDirective, ...]:
         return nginx_inherited.inherited(directives, (self.paths.live, self.paths.rehearse))
 
     def _block_records(self, configuration: Configuration) -> Iterator[Dict[str, Any]]:
@@ -274,7 +278,7 @@ class Nginx(HookedServer):
             yield {
                 **block_record(block),
                 "flag_lag_s": flag_cache.lag_s(block, owners),
-                "inherited": [one.to_json() for one in self._inherited(block.directives)],
+                "inherited": [one.to_json() for one in self._inherited_directives(block.directives)],
                 "passes": [one.to_json() for one in nginx_passes.passes(http, own, upstreams)],
                 "realip": nginx_passes.believed(own) or believed,
             }
@@ -435,7 +439,7 @@ def _block_findings(blocks: Iterable[Block]) -> Iterator[Finding]:
             yield Finding("info", "no-tcp-listen", place, "The block listens on no TCP address.", got=only)
 
 
-def _caches(configuration: Configuration) -> Tuple[str, ...]:
+def _own_caches(configuration: Configuration) -> Tuple[str, ...]:
     """Caches of nginx itself."""
     used = {d.name for _, d in configuration.http} | set(configuration.inner)
     return tuple(

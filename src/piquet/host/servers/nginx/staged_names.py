@@ -53,7 +53,9 @@ def _phases(entry: StagedEntry, tables: Mapping[str, List[Dict[str, str]]]) -> L
     phases = {number for number in here if number}
     if phases == set(map(str, entry.phases)):
         return []
-    return [(f"{entry.name} in phases {_listed(map(str, entry.phases))}", f"in {_listed(phases) or 'none'}")]
+    return [
+        (f"{entry.name} in phases {_in_order(map(str, entry.phases))}", f"in {_in_order(phases) or 'none'}")
+    ]
 
 
 def _is_lease(key: str) -> bool:
@@ -62,18 +64,18 @@ def _is_lease(key: str) -> bool:
     return key.startswith("~^(?:") and ends == [len(key) - 2] and key.endswith(r"\.")
 
 
-def _listed(numbers: "Sequence[str] | Set[str] | map[str]") -> str:
+def _in_order(numbers: "Sequence[str] | Set[str] | map[str]") -> str:
     return ", ".join(sorted(numbers))
 
 
 def _rows(text: str) -> Dict[str, str]:
     """Left and right sides without their quotes; `default` and `hostnames` are none."""
-    found = {_plain(row["key"]): _plain(row["value"]) for row in _ROW.finditer(text)}
+    found = {_plain_token(row["key"]): _plain_token(row["value"]) for row in _ROW.finditer(text)}
     found.pop("default", None)
     return found
 
 
-def _plain(token: str) -> str:
+def _plain_token(token: str) -> str:
     return re.sub(r"\\(.)", r"\1", token[1:-1]) if token.startswith('"') else token
 
 

@@ -145,7 +145,7 @@ class _Parser:
                 self.start = match.start(kind)
             word = match.group(kind)
             is_plain = kind == _BARE and b"\\" not in word
-            said = word.decode("utf-8", "surrogateescape") if is_plain else _plain(word)
+            said = word.decode("utf-8", "surrogateescape") if is_plain else _plain_word(word)
             self.words.append(sys.intern(said))  # thousands of blocks say much the same
 
     def _end(self, at: int) -> Tuple[Directive, ...]:
@@ -203,7 +203,7 @@ class _Parser:
         return at
 
 
-def _plain(word: bytes) -> str:
+def _plain_word(word: bytes) -> str:
     """A word without its quotes and escapes; bytes that are no UTF-8 survive as surrogates."""
     if word[:1] in b"\"'":
         word = word[1:-1]
