@@ -18,7 +18,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from piquet.fleet.model import Variant
-from tests.corpus.box import ADDRESS
+from tests.corpus.chroot import ADDRESS
 from tests.corpus.kinds import host_name, load
 from tests.corpus.picket import Picket, picket
 from tests.corpus.servers import Server, plant
@@ -114,10 +114,10 @@ def _ask(server: Server, site: str) -> None:
 
 
 def _worker(server: Server) -> int:
-    """The one worker in a server's box."""
+    """The one worker in a server's chroot."""
     (pid,) = [
         pid
-        for pid in _inside(server.box.root)
+        for pid in _inside(server.chroot.root)
         if b"worker process" in Path(f"/proc/{pid}/cmdline").read_bytes()
     ]
     return pid

@@ -59,8 +59,8 @@ def plant_many(
     kinds = tuple(kind for kind in load(provider) if kind.name in _FIRST[provider])
     server = plant(provider, kinds, folder, 1, lua=by_lua)
     for name, text in _files(provider, server.http, sites, is_one_file):
-        server.box.write(f"{_FOLDERS[provider]}/{name}.conf", text.encode())
-    server.box.write("/srv/static/index.html", b"as usual\n")
+        server.chroot.write(f"{_FOLDERS[provider]}/{name}.conf", text.encode())
+    server.chroot.write("/srv/static/index.html", b"as usual\n")
     return server
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from piquet.agent_archive import payload
-from tests.corpus.box import system
+from tests.corpus.chroot import system
 from tests.corpus.servers import START, Server
 
 AGENT, SAID = "/tmp/agent.zip", "/tmp/said"
@@ -153,7 +153,7 @@ class Session:
         self, verb: str, at: float, members: Mapping[str, bytes] | None = None, **fields: Any
     ) -> tuple[Cost, dict[str, Any]]:
         """A verb, as the controller asks for it; its cost and its answer."""
-        self.server.box.write(AGENT, payload({"verb": verb, "at": at, **fields}, members))
+        self.server.chroot.write(AGENT, payload({"verb": verb, "at": at, **fields}, members))
         return self._agent(AGENT, "--request")
 
     def minute(self) -> Cost:
@@ -162,7 +162,7 @@ class Session:
 
     def _agent(self, *argv: str) -> tuple[Cost, dict[str, Any]]:
         done = self.call("run", ["/usr/bin/python3", "-c", _COUNTED, "@NOW@", *argv])
-        said, told = (self.server.box.path(name).read_text() for name in (SAID, "/tmp/told"))
+        said, told = (self.server.chroot.path(name).read_text() for name in (SAID, "/tmp/told"))
         assert done["code"] == 0, (said[-4000:], done["faults"])
         own = json.loads(told)
         cost = Cost(
@@ -175,7 +175,7 @@ class Session:
         """Resident memory of the server's master, just started."""
         self.call("stop")
         for name in ("/run/nginx.pid", "/run/apache2/apache2.pid"):
-            self.server.box.path(name).unlink(missing_ok=True)
+            self.server.chroot.path(name).unlink(missing_ok=True)
         self.call("start", START[self.server.provider])
         return float(self.call("memory")) / 1024
 
@@ -183,10 +183,10 @@ class Session:
 @contextlib.contextmanager
 def session(server: Server) -> Iterator[Session]:
     """The server running in its root, with a program that the agent takes for cron, until the context ends."""
-    box = server.box
-    box.write("/etc/machine-id", b"0123456789abcdef0123456789abcdef\n")
-    box.write("/usr/local/sbin/cron", box_program("sleep"), 0o755)
-    argv = box.entering(["/usr/bin/python3", "-c", _INSIDE])
+    chroot = server.chroot
+    chroot.write("/etc/machine-id", b"0123456789abcdef0123456789abcdef\n")
+    chroot.write("/usr/local/sbin/cron", chroot_program("sleep"), 0o755)
+    argv = chroot.entering(["/usr/bin/python3", "-c", _INSIDE])
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
             found = Session(server, process)
@@ -197,8 +197,8 @@ def session(server: Server) -> Iterator[Session]:
             process.stdin.close()
 
 
-def box_program(name: str) -> bytes:
-    """The bytes of a program of the boxes' system."""
+def chroot_program(name: str) -> bytes:
+    """The bytes of a program of the chroots' system."""
     return (system() / "usr/bin" / name).read_bytes()
 
 

@@ -1,4 +1,4 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Cases on a host are asked in the same box as the agent's own tests."""
+"""Cases on a host are asked in the same host as the agent's own tests."""
 
-from tests.host.conftest import box as box
+from tests.host.conftest import host as host

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Cases on a host: the real agent in a box with a running nginx.
+"""Cases on a host: the real agent in a host with a running nginx.
 
 `host.yml` holds: `given`, the steps that bring the host there, in order; `ask`, the verb that must refuse, with the
 controller's options. A step is a mapping with one key: a good verb (`hook`, `stage`, `arm`), or `write` (path → text),
@@ -24,14 +24,14 @@ from piquet.host.servers.nginx import hook_line
 from piquet.protocol.findings import Finding, errors
 from tests.bad.cases import Answer
 from tests.case_files import CaseFile
-from tests.host.box import Box
+from tests.host.folder_host import FolderHost
 
 
 class Case:
     """One host on its way into trouble."""
 
-    def __init__(self, box: Box, case: CaseFile) -> None:
-        self.box = box
+    def __init__(self, host: FolderHost, case: CaseFile) -> None:
+        self.host = host
         self.document: Mapping[str, Any] = YAML(typ="safe", pure=True).load(case.files["host.yml"])
         self.bundle: dict[str, Any] = {}
         self.surveyed: dict[str, str] = {}
@@ -44,42 +44,42 @@ class Case:
             self._step(name, value)
         asked = dict(self.document["ask"])
         verb = asked.pop("verb")
-        before = self.box.tree()
+        before = self.host.tree()
         outcome = self._ask(verb, asked)
         found = [Finding.from_json(finding.to_json()) for finding in outcome.findings]
         text = "\n\n".join([outcome.message, *(as_text(finding) for finding in found)]) + "\n"
         return Answer(
-            verb, self._stable(text), len(errors(found)), not outcome.is_ok, self.box.tree() == before
+            verb, self._stable(text), len(errors(found)), not outcome.is_ok, self.host.tree() == before
         )
 
     def _ask(self, verb: str, asked: dict[str, Any]) -> Outcome:
         digest, members = self._payload()
-        asked["at"] = self.box.now + asked.pop("controller_is_ahead_s", 0)
+        asked["at"] = self.host.now + asked.pop("controller_is_ahead_s", 0)
         if verb == "stage":
             spoiled = asked.pop("spoiled", None)
             kept = {k: v for k, v in members.items() if not (spoiled and k.startswith(spoiled))}
-            return self.box.ask("stage", kept, plan_digest=digest, **asked)
+            return self.host.ask("stage", kept, plan_digest=digest, **asked)
         if verb == "hook":
-            return self.box.ask("hook", files=self.surveyed, **asked)
+            return self.host.ask("hook", files=self.surveyed, **asked)
         pinned = {"plan_digest": digest} if verb in ("arm", "rehearse") else {}
-        return self.box.ask(verb, **pinned, **asked)
+        return self.host.ask(verb, **pinned, **asked)
 
     def _payload(self) -> tuple[str, dict[str, bytes]]:
         """Plan digest and members; windows count from when the case began, a page is text."""
         changes = {k: v.encode() if isinstance(v, str) and k == "page" else v for k, v in self.bundle.items()}
-        return self.box.bundle(start=-int(self.waited_s), end=3600 - int(self.waited_s), **changes)
+        return self.host.bundle(start=-int(self.waited_s), end=3600 - int(self.waited_s), **changes)
 
     def _step(self, name: str, value: Any) -> None:
         steps: dict[str, Callable[[Any], object]] = {
             "survey": lambda _: self._survey(),
-            "hook": lambda _: self.box.hook(),
-            "stage": lambda _: self.box.good("stage", self._payload()[1], plan_digest=self._payload()[0]),
-            "arm": lambda _: self.box.good("arm", plan_digest=self._payload()[0]),
+            "hook": lambda _: self.host.hook(),
+            "stage": lambda _: self.host.good("stage", self._payload()[1], plan_digest=self._payload()[0]),
+            "arm": lambda _: self.host.good("arm", plan_digest=self._payload()[0]),
             "write": lambda files: [self._at(path).write_text(text) for path, text in files.items()],
             "append": lambda files: [_append(self._at(path), text) for path, text in files.items()],
             "first": lambda files: [self._first(self._at(path), text) for path, text in files.items()],
             "append_hook": lambda path: _append(
-                self._at(path), f"{hook_line.line(self.box.paths.hook_include).decode()}\n"
+                self._at(path), f"{hook_line.line(self.host.paths.hook_include).decode()}\n"
             ),
             "delete": lambda paths: [self._at(path).unlink() for path in paths],
             "mode": lambda files: [self._at(path).chmod(int(mode, 8)) for path, mode in files.items()],
@@ -92,12 +92,12 @@ class Case:
         steps[name](value)
 
     def _survey(self) -> None:
-        survey = self.box.good("survey").survey
+        survey = self.host.good("survey").survey
         assert survey is not None
         self.surveyed = survey["nginx"]["files"]
 
     def _wait(self, seconds: float) -> None:
-        self.box.now += seconds
+        self.host.now += seconds
         self.waited_s += seconds
 
     def _first(self, path: Path, text: str) -> None:
@@ -105,22 +105,22 @@ class Case:
         path.write_text(before + brace + text + after)
 
     def _without_server(self) -> None:
-        self.box.command_nginx("nginx-is-not-here")
+        self.host.command_nginx("nginx-is-not-here")
 
     def _stop(self) -> None:
-        self.box.stop()
-        machine = self.box.machine()
+        self.host.stop()
+        machine = self.host.machine()
         while machine.servers["nginx"].is_running():
             time.sleep(0.01)
 
     def _at(self, path: str) -> Path:
-        return self.box.root / path.lstrip("/")
+        return self.host.root / path.lstrip("/")
 
     def _stable(self, text: str) -> str:
-        """The same text for every box: its folder, ports and digests differ."""
+        """The same text for every host: its folder, ports and digests differ."""
         for value, name in (
-            (str(self.box.root), "ROOT"),
-            (str(self.box.port), "PORT"),
+            (str(self.host.root), "ROOT"),
+            (str(self.host.port), "PORT"),
             (self._payload()[0], "DIGEST"),
         ):
             text = text.replace(value, name)

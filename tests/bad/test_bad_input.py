@@ -11,7 +11,7 @@ from tests import figures
 from tests.bad import on_host
 from tests.bad.cases import AT_HOME, CASES, ON_HOSTS, Answer, ask, lay_out, tree
 from tests.case_files import CaseFile
-from tests.host.box import Box
+from tests.host.folder_host import FolderHost
 
 LEAST = 40
 
@@ -30,9 +30,9 @@ def test_a_bad_case_is_explained(
 
 
 @pytest.mark.parametrize("case", ON_HOSTS, ids=lambda case: case.name)
-def test_a_bad_host_is_explained(case: CaseFile, box: Box, is_regenerating: bool) -> None:
+def test_a_bad_host_is_explained(case: CaseFile, host: FolderHost, is_regenerating: bool) -> None:
     """The agent's verb refuses and says why; every file of the host, foreign and ours, is as it was."""
-    judge(case, on_host.Case(box, case).answer(), is_regenerating)
+    judge(case, on_host.Case(host, case).answer(), is_regenerating)
 
 
 def judge(case: CaseFile, answer: Answer, is_regenerating: bool) -> None:

@@ -45,7 +45,7 @@ def own_network() -> Iterator[None]:
     """A network with nothing in it but this machine itself, for browser and servers.
 
     Chromium drops what is under way when any interface comes or goes, as those of test hosts do beside this; and what
-    is asked elsewhere cannot arrive. Needs root, as the servers' boxes do.
+    is asked elsewhere cannot arrive. Needs root, as the servers' chroots do.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     with Path("/proc/thread-self/ns/net").open("rb") as before:

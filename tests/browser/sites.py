@@ -124,7 +124,7 @@ class Previewed:
 
 @dataclass(frozen=True)
 class Real:
-    """A web server in a box; a visit sets its clock."""
+    """A web server in a chroot; a visit sets its clock."""
 
     name: str
     server: Server
@@ -138,7 +138,7 @@ class Real:
         phase = self.picket.campaign.phases[number - 1]
         start_ms, end_ms = ms(phase.start_at), ms(phase.end_at)
         at_ms = {"before": start_ms - 1, "during": (start_ms + end_ms) // 2, "after": end_ms}[moment]
-        self.server.box.set_clock(at_ms)
+        self.server.chroot.set_clock(at_ms)
         origin = f"https://{host_name(policy)}:{self.server.https}"
         return Visit(origin, language, has_pictures=self.name not in WITHOUT_PICTURES)
 
@@ -163,7 +163,7 @@ def real(provider: Provider, variant: Variant) -> Callable[[Path, Path], Abstrac
         server = plant(provider, kinds, folder / f"{provider}-{variant}", 1, lua=variant == "lua")
         for kind in kinds:
             for name in PATHS.values():
-                place = server.box.path(f"/srv/{kind.name}/{name}")
+                place = server.chroot.path(f"/srv/{kind.name}/{name}")
                 shutil.copy(templates() / "preview/site" / name, place)
                 place.chmod(0o644)
         picket = _picket(server, load_campaign(campaign), variant)

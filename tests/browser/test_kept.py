@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Error
 
 from piquet.banner import BANNER_MARK
-from tests.corpus.box import ADDRESS, Box
+from tests.corpus.chroot import ADDRESS, Chroot
 from tests.corpus.kinds import host_name
 from tests.corpus.servers import free_ports
 from tests.preview.campaigns import BAR, BLOCK, MODAL, OCCUPY
@@ -81,7 +81,7 @@ def _mark(is_quick: bool) -> list[pytest.MarkDecorator]:
 @contextmanager
 def _with_files(site: Real, files: dict[str, str]) -> Iterator[None]:
     """Files of the site's own, for as long as one test."""
-    paths = [site.server.box.path(f"/srv/self/{name}") for name in files]
+    paths = [site.server.chroot.path(f"/srv/self/{name}") for name in files]
     for path, text in zip(paths, files.values(), strict=True):
         path.write_text(text)
         path.chmod(0o644)
@@ -160,10 +160,10 @@ def test_a_worker_of_the_sites_own_keeps_nothing_of_ours(
 def _cache_before(site: Real, folder: Path) -> Iterator[str]:
     """nginx in front, told to keep whatever comes for a day; yields its origin."""
     (port,) = free_ports(1)
-    box = Box(folder)
+    chroot = Chroot(folder)
     text = _CACHE.format(address=ADDRESS, port=port, behind=site.server.http)
-    box.write("/etc/nginx/nginx.conf", text.encode())
-    with box.serving(["/usr/sbin/nginx", "-g", "daemon off;"], port, on_its_clock=False):
+    chroot.write("/etc/nginx/nginx.conf", text.encode())
+    with chroot.serving(["/usr/sbin/nginx", "-g", "daemon off;"], port, on_its_clock=False):
         yield f"http://{host_name('self')}:{port}"
     shutil.rmtree(folder)
 

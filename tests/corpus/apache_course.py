@@ -43,10 +43,10 @@ def begin(server: Server, strike: Picket, at_ms: int) -> None:
     """Install the bundle, armed, with the calendar at an instant."""
     strike.stage(server)
     server.make_flags(strike.keys)
-    server.box.set_clock(at_ms)
+    server.chroot.set_clock(at_ms)
 
 
 def rehearse(server: Server) -> None:
     """What the rehearsal makes: one empty file."""
-    server.box.write(f"/run/piquet/rehearse/{WORD}", b"")
-    server.box.path("/run/piquet/rehearse").chmod(0o711)
+    server.chroot.write(f"/run/piquet/rehearse/{WORD}", b"")
+    server.chroot.path("/run/piquet/rehearse").chmod(0o711)

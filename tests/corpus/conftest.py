@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from .box import choose_suite
+from .chroot import choose_suite
 from .kinds import Kind, Provider, load
 from .main_files import MainFile
 from .page_judge import Count

@@ -10,8 +10,8 @@ from typing import cast
 from piquet.answers import BYPASS_COOKIE
 
 from . import main_files
-from .box import Box
 from .cases import standard
+from .chroot import Chroot
 from .kinds import Ask, Kind, Provider, load
 from .picket import SECRET, own_addresses, picket, plain_facts
 from .runner import STATES, items
@@ -60,7 +60,7 @@ def kinds_document() -> str:
 def _requests(provider: Provider) -> dict[str, int]:
     """Requests of the ordinary run by kind, all states together."""
     kinds = load(provider)
-    server = Server(provider, cast("Box", None), kinds, 80, 443)
+    server = Server(provider, cast("Chroot", None), kinds, 80, 443)
     strike = picket(server, known=plain_facts(provider, kinds))
     cases = standard(own_addresses(strike.files), SECRET, BYPASS_COOKIE)
     return {kind.name: len(set(items((kind,), cases, own=True))) * len(STATES) for kind in kinds}

@@ -43,8 +43,8 @@ from piquet.servers.view import campaign_view
 from tests.server_facts import made_facts
 
 from . import bannered
-from .box import of_system, system
 from .cases import Case
+from .chroot import of_system, system
 from .client import Response, Wire, parse
 from .kinds import BASE_MODULES, Ask, Kind, Provider, modules
 from .servers import Server
@@ -129,7 +129,7 @@ class Picket:
             AssertionError: the server refuses the configuration.
         """
         for path, content in self.contents.items():
-            server.box.write(path, content, int(self.files[path].mode, 8))
+            server.chroot.write(path, content, int(self.files[path].mode, 8))
         assert server.test() == ""
 
     def withdraw(self, server: Server) -> None:
@@ -447,14 +447,14 @@ def _read_alone(text: str, is_behind: bool) -> Iterator[apache_tree.Read]:
 
 
 def _nginx_version() -> str:
-    """Of the nginx that boxes have, as a survey reads it."""
+    """Of the nginx that chroots have, as a survey reads it."""
     said = of_system("/usr/sbin/nginx", "-v")
     return said.rpartition("/")[2].split()[0]
 
 
 @cache
 def _lua_version() -> str:
-    """That the boxes' mod_lua is linked with."""
+    """That the chroots' mod_lua is linked with."""
     (module,) = (system() / "usr/lib/apache2/modules").glob("mod_lua.so")
     (version,) = set(re.findall(rb"\bliblua([0-9.]+)\.so", module.read_bytes()))
     return str(version, "ascii")
@@ -466,5 +466,5 @@ def _nginx_modules() -> set[str]:
 
 
 def ms(instant: datetime) -> int:
-    """Milliseconds since the epoch, as `Box.set_clock` wants them."""
+    """Milliseconds since the epoch, as `Chroot.set_clock` wants them."""
     return round(instant.timestamp() * 1000)

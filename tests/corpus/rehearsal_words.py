@@ -11,5 +11,5 @@ from .servers import Server
 
 def issue(server: Server, at_ms: int) -> str:
     """What `piquet-host rehearse` makes; its name."""
-    server.box.path("/run/piquet").mkdir(exist_ok=True)
-    return rehearsal_tokens.issue(Paths(str(server.box.root)), 1, at_ms / 1000).name
+    server.chroot.path("/run/piquet").mkdir(exist_ok=True)
+    return rehearsal_tokens.issue(Paths(str(server.chroot.root)), 1, at_ms / 1000).name

@@ -182,7 +182,7 @@ class Recorder:
 
     def at(self, at_ms: int, keep: frozenset[Item] | None = None) -> dict[Item, Wire]:
         """Answers at an instant, of all items or of those to keep."""
-        self.server.box.set_clock(at_ms)
+        self.server.chroot.set_clock(at_ms)
         answers: dict[Item, Wire] = {}
         for part in self.parts:
             chosen = part if keep is None else tuple(item for item in part if item in keep)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""nginx and Apache with all their kinds of vhost, planted in a box: start, test, hook, stage, flags.
+"""nginx and Apache with all their kinds of vhost, planted in a chroot: start, test, hook, stage, flags.
 
 `Server` knows where a provider's files lie and how it is started; it decides nothing about what is right.
 """
@@ -16,7 +16,7 @@ from pathlib import Path
 from piquet.protocol.places import FIRST_DROPIN
 from tests.ports import free_ports
 
-from .box import ADDRESS, Box, of_system, system
+from .chroot import ADDRESS, Chroot, of_system, system
 from .kinds import HERE, Kind, Places, Provider, modules, plant_root
 from .main_files import MainFile
 
@@ -32,66 +32,66 @@ _CERT, _KEY = "/etc/ssl/corpus.pem", "/etc/ssl/corpus.key"
 
 @dataclass(frozen=True)
 class Server:
-    """One provider in one box with the kinds planted in it; `http` and `https` are its ports, `sites` their folder."""
+    """One provider in a chroot, the kinds planted in it; `http` and `https` are its ports, `sites` their folder."""
 
     provider: Provider
-    box: Box
+    chroot: Chroot
     kinds: tuple[Kind, ...]
     http: int
     https: int
     sites: str = ""
 
     def serving(self, *, on_its_clock: bool = True) -> AbstractContextManager[None]:
-        """The server running with empty caches until the context ends, on its box's clock or the machine's."""
-        self.box.clean_caches()
-        return self.box.serving(START[self.provider], self.http, on_its_clock=on_its_clock)
+        """The server running with empty caches until the context ends, on its chroot's clock or the machine's."""
+        self.chroot.clean_caches()
+        return self.chroot.serving(START[self.provider], self.http, on_its_clock=on_its_clock)
 
     def test(self) -> str:
         """Test the whole configuration as the agent would; "" if it is good, else what the server says."""
-        done = self.box.run(_TEST[self.provider])
+        done = self.chroot.run(_TEST[self.provider])
         return "" if done.returncode == 0 else done.stdout + done.stderr
 
     def tree(self) -> str:
         """Apache: its configuration as it says it itself."""
         load = "LoadModule info_module /usr/lib/apache2/modules/mod_info.so"
-        return self.box.run([*_TEST["apache"], "-D", "DUMP_CONFIG", "-c", load]).stdout
+        return self.chroot.run([*_TEST["apache"], "-D", "DUMP_CONFIG", "-c", load]).stdout
 
     def read_text(self, path: str) -> str:
-        """The text of a file of the box."""
-        return self.box.path(path).read_text("utf-8")
+        """The text of a file of the chroot."""
+        return self.chroot.path(path).read_text("utf-8")
 
     def vhost_files(self) -> tuple[Path, ...]:
         """The owners' files, as paths on the machine."""
-        folder = self.box.path(self.sites or _SITES[self.provider])
+        folder = self.chroot.path(self.sites or _SITES[self.provider])
         return tuple(path for path in sorted(folder.iterdir()) if path.name != FIRST_DROPIN)
 
     def install(self, files: Mapping[str, bytes]) -> None:
         """Write the bundle's files at their production paths."""
         for path, content in files.items():
-            self.box.write(path, content)
+            self.chroot.write(path, content)
 
     def remove(self, files: Sequence[str]) -> None:
         """Delete files of the bundle."""
         for path in files:
-            self.box.path(path).unlink()
+            self.chroot.path(path).unlink()
 
     def make_flags(self, keys: Sequence[str]) -> None:
         """What arming makes: one empty file per key in a folder that `live` points to."""
-        folder = self.box.path("/run/piquet/flags.1")
+        folder = self.chroot.path("/run/piquet/flags.1")
         folder.mkdir(parents=True, exist_ok=True)
         for key in keys:
             (folder / key).touch(0o644)
-        live = self.box.path("/run/piquet/live")
+        live = self.chroot.path("/run/piquet/live")
         live.unlink(missing_ok=True)
         live.symlink_to("flags.1")
 
     def drop_flags(self) -> None:
         """What releases everything at once: `live` unlinked."""
-        self.box.path("/run/piquet/live").unlink(missing_ok=True)
+        self.chroot.path("/run/piquet/live").unlink(missing_ok=True)
 
     def errors(self) -> str:
         """The server's error log, for the report of a failure."""
-        log = self.box.path(
+        log = self.chroot.path(
             {"nginx": "/var/log/nginx/error.log", "apache": "/var/log/apache2/error.log"}[self.provider]
         )
         return log.read_text(errors="replace") if log.exists() else ""
@@ -108,60 +108,60 @@ def plant(
     headers_more: bool = False,
     more_modules: tuple[str, ...] = (),
 ) -> Server:
-    """A box with a server and these kinds, as their owners left it: nothing of ours in it yet.
+    """A chroot with a server and these kinds, as their owners left it: nothing of ours in it yet.
 
     Args:
         provider: which server.
         kinds: whose vhost files are planted.
-        folder: of the box; it does not exist yet.
+        folder: of the chroot; it does not exist yet.
         upstream_port: of the application.
         main: the owner's main file, by default the usual one.
         lua: whether its Lua module is loaded.
         headers_more: whether that module is loaded.
         more_modules: further modules of nginx, as their files are called.
     """
-    box = Box(folder)
+    chroot = Chroot(folder)
     http, https = free_ports(2)
     places = Places(http, https, "/srv", f"{ADDRESS}:{upstream_port}", _CERT, _KEY)
-    make_certificate(box.path(_CERT), box.path(_KEY))
+    make_certificate(chroot.path(_CERT), chroot.path(_KEY))
     sites = (main.sites if main else "") or _SITES[provider]
     for kind in kinds:
-        box.write(f"{sites}/{kind.name}.conf", kind.rendered(places))
-        plant_root(kind, box.path(f"/srv/{kind.name}"))
+        chroot.write(f"{sites}/{kind.name}.conf", kind.rendered(places))
+        plant_root(kind, chroot.path(f"/srv/{kind.name}"))
     if provider == "nginx":
         text = main.text if main else (HERE / "base/nginx.conf").read_text()
         wanted = (*(_LUA if lua else ()), *(_HEADERS_MORE if headers_more else ()))
         names = dict.fromkeys(
             (*wanted, *more_modules, *(module for kind in kinds for module in kind.modules))
         )
-        _plant_beside(box, kinds)
+        _plant_beside(chroot, kinds)
         loaded = "".join(f"load_module {_NGINX_MODULES}/{name}.so;\n" for name in names)
-        box.write("/etc/nginx/nginx.conf", (loaded + text).encode())
+        chroot.write("/etc/nginx/nginx.conf", (loaded + text).encode())
     else:
-        _plant_apache(box, kinds, places, main)
-    return Server(provider, box, kinds, http, https, sites)
+        _plant_apache(chroot, kinds, places, main)
+    return Server(provider, chroot, kinds, http, https, sites)
 
 
-def _plant_beside(box: Box, kinds: tuple[Kind, ...]) -> None:
+def _plant_beside(chroot: Chroot, kinds: tuple[Kind, ...]) -> None:
     for kind in kinds:
         for ending, place in _BESIDE.items():
             file = HERE / "nginx" / (kind.name + ending)
             if file.exists():
-                box.write(place.format(name=kind.name), file.read_bytes())
+                chroot.write(place.format(name=kind.name), file.read_bytes())
 
 
-def _plant_apache(box: Box, kinds: tuple[Kind, ...], places: Places, main: MainFile | None) -> None:
+def _plant_apache(chroot: Chroot, kinds: tuple[Kind, ...], places: Places, main: MainFile | None) -> None:
     text = main.text if main else (HERE / "base/apache2.conf").read_text()
     text = text.replace("@HTTP@", str(places.http)).replace("@HTTPS@", str(places.https))
-    box.write("/etc/apache2/apache2.conf", text.encode())
+    chroot.write("/etc/apache2/apache2.conf", text.encode())
     loaded = modules(kinds, main.modules, main.mpm) if main else modules(kinds)
     for number, module in enumerate(loaded):
         line = f"LoadModule {module}_module /usr/lib/apache2/modules/mod_{module}.so\n"
-        box.write(f"/etc/apache2/mods-enabled/{number:02d}-{module}.load", line.encode())
+        chroot.write(f"/etc/apache2/mods-enabled/{number:02d}-{module}.load", line.encode())
 
 
 def lacking(kind: Kind) -> tuple[str, ...]:
-    """Modules of a kind that the boxes' system does not have, built in or as files."""
+    """Modules of a kind that the chroots' system does not have, built in or as files."""
     built = of_system("/usr/sbin/nginx", "-V") if kind.built_in else ""
     absent = tuple(name for name in kind.built_in if f"--with-{name}_module" not in built)
     folder, name = {
@@ -173,7 +173,7 @@ def lacking(kind: Kind) -> tuple[str, ...]:
 
 
 def make_certificate(cert: Path, key: Path) -> None:
-    """A throw-away certificate; nobody checks it, the clock of the box being where it is."""
+    """A throw-away certificate; nobody checks it, the clock of the chroot being where it is."""
     argv = [
         "openssl",
         "req",

@@ -45,6 +45,6 @@ def check(given: dict[str, T]) -> T:
 
 
 def _at(server: Server, at_ms: int, question: Callable[[], T]) -> T:
-    server.box.set_clock(at_ms)
+    server.chroot.set_clock(at_ms)
     with server.serving():
         return question()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What piquet's own agent says of a server in a box, and what a plan makes of it."""
+"""What piquet's own agent says of a server in a chroot, and what a plan makes of it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Surveyed:
 
 
 def look(server: Server, campaign: Campaign) -> Surveyed:
-    """Run the agent in the box, as on a host whose server runs, and plan the campaign over what it found."""
+    """Run the agent in the chroot, as on a host whose server runs, and plan the campaign over what it found."""
     document = ask_agent(server)
     at = campaign.phases[0].start_at - timedelta(hours=1)
     document[server.provider]["running"] = True
@@ -58,10 +58,10 @@ def look(server: Server, campaign: Campaign) -> Surveyed:
 
 def ask_agent(server: Server) -> dict[str, Any]:
     """The SURVEY document of the agent protocol."""
-    box = server.box
-    box.write(_AGENT, payload({"verb": "survey", "at": 0}))
-    done = box.run(["/usr/bin/python3", _AGENT, "--request"], on_its_clock=False)
-    box.path(_AGENT).unlink()
+    chroot = server.chroot
+    chroot.write(_AGENT, payload({"verb": "survey", "at": 0}))
+    done = chroot.run(["/usr/bin/python3", _AGENT, "--request"], on_its_clock=False)
+    chroot.path(_AGENT).unlink()
     assert done.returncode == 0, done.stdout + done.stderr
     survey: dict[str, Any] = json.loads(done.stdout)["survey"]
     return survey

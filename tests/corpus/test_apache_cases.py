@@ -57,7 +57,7 @@ def test_the_window_of_a_banner_is_exact(variant: Variant, planted: Planter) -> 
     }
     with server.serving():
         for at, is_shown in [*expected.items(), *reversed(expected.items())]:
-            server.box.set_clock(at)
+            server.chroot.set_clock(at)
             assert is_ours(answer(server, HOME)) == is_shown, at
             assert is_ours(answer(server, replace(HOME, headers=forged))) == is_shown, at
 
@@ -75,7 +75,7 @@ def test_a_rehearsal_shows_the_phase_to_its_holder(
     strike.stage(server)
     for is_armed in (False, True):
         (server.make_flags if is_armed else lambda _: server.drop_flags())(strike.keys)
-        server.box.set_clock(strike.before_ms)
+        server.chroot.set_clock(strike.before_ms)
         with server.serving():
             usual, link = answer(server, HOME, way.host), answer(server, LINK, way.host)
             held = answer(server, replace(HOME, headers=HOLDER), way.host)
@@ -95,7 +95,7 @@ def test_a_rehearsal_shows_the_phase_to_its_holder(
                 [f":{server.http}/"],
             )
             assert answer(server, replace(LINK, method="POST"), way.host).status != 303
-            server.box.path(f"/run/piquet/rehearse/{WORD}").unlink()
+            server.chroot.path(f"/run/piquet/rehearse/{WORD}").unlink()
             assert answer(server, replace(HOME, headers=HOLDER), way.host) == held
             assert answer(server, LINK, way.host) == link
 
@@ -143,9 +143,9 @@ def test_sites_show_the_phases_that_they_take_part_in(variant: Variant, planted:
     }
     with server.serving():
         for number, (instant, shown) in enumerate(expected.items(), 1):
-            server.box.set_clock(ms(instant))
+            server.chroot.set_clock(ms(instant))
             assert tuple(is_ours(answer(server, HOME, host), number) for host in hosts) == shown, instant
-        server.box.set_clock(MADE_AT * 1000)
+        server.chroot.set_clock(MADE_AT * 1000)
         rehearsed = tuple(is_ours(answer(server, held, host), 1) for host in hosts)
     assert rehearsed == (True, True, False)
 
@@ -160,9 +160,9 @@ def test_no_cache_of_the_server_keeps_a_banner(variant: Variant, planted: Plante
     page = Case("GET", "/made/plain", (("Accept", "text/html"),))
     with server.serving():
         assert [is_ours(answer(server, page, host)) for _ in range(3)] == [True] * 3
-        server.box.set_clock(strike.after_ms)
+        server.chroot.set_clock(strike.after_ms)
         assert [is_ours(answer(server, page, host)) for _ in range(3)] == [False] * 3
-        server.box.set_clock(strike.inside_ms)
+        server.chroot.set_clock(strike.inside_ms)
         assert [is_ours(answer(server, page, host)) for _ in range(3)] == [False] * 3
 
 
@@ -170,7 +170,7 @@ def test_no_cache_of_the_server_keeps_a_banner(variant: Variant, planted: Plante
 def test_the_order_of_modules_does_not_matter(variant: Variant, planted: Planter) -> None:
     """A folder's own page has the banner also where mod_headers was loaded before mod_dir."""
     server = planted("apache", "static")
-    folder = server.box.path("/etc/apache2/mods-enabled")
+    folder = server.chroot.path("/etc/apache2/mods-enabled")
     (path,) = folder.glob("*-headers.load")
     path.rename(folder / "00-a-headers.load")
     known = look(server, picket(server).campaign).facts
@@ -179,10 +179,10 @@ def test_the_order_of_modules_does_not_matter(variant: Variant, planted: Planter
     begin(server, strike, strike.before_ms)
     with server.serving():
         assert not is_ours(answer(server, HOME))
-        server.box.set_clock(strike.inside_ms)
+        server.chroot.set_clock(strike.inside_ms)
         assert is_ours(answer(server, HOME))
         assert is_ours(answer(server, Case("GET", "/index.html")))
-        server.box.set_clock(strike.after_ms)
+        server.chroot.set_clock(strike.after_ms)
         assert not is_ours(answer(server, HOME))
 
 
@@ -193,13 +193,13 @@ def test_deleted_pages_are_no_error(mode: Mode, planted: Planter) -> None:
     strike = picket(server, variant="lua", mode=mode)
     begin(server, strike, strike.inside_ms)
     with server.serving():
-        shutil.rmtree(server.box.path(WWW))
+        shutil.rmtree(server.chroot.path(WWW))
         home = answer(server, HOME)
         assert (home.status, is_ours(home)) == ((503, True) if mode == "block" else (200, mode == "banner"))
         assert answer(server, Case("GET", "/.well-known/piquet.json")).status == (
             503 if mode == "block" else 404
         )
-        server.box.set_clock(strike.after_ms)
+        server.chroot.set_clock(strike.after_ms)
         assert not is_ours(answer(server, HOME))
 
 
@@ -207,9 +207,9 @@ def test_deleted_pages_are_no_error(mode: Mode, planted: Planter) -> None:
 def test_deleted_configuration_is_no_error(mode: Mode, planted: Planter) -> None:
     """What runs goes on to the end of the window; the next start finds a good configuration that shows nothing."""
     server = planted("apache", "static")
-    server.box.set_clock(0)
+    server.chroot.set_clock(0)
     with server.serving():
-        server.box.set_clock(ms(DAY))
+        server.chroot.set_clock(ms(DAY))
         usual = answer(server, HOME)
     strike = picket(server, (DAY, DAY + HOUR), variant="lua", mode=mode)
     begin(server, strike, ms(DAY))
@@ -217,12 +217,12 @@ def test_deleted_configuration_is_no_error(mode: Mode, planted: Planter) -> None
         assert is_ours(
             answer(server, HOME)
         )  # it listens before it reads its configuration for the second time
-        shutil.rmtree(server.box.path("/etc/piquet"))
+        shutil.rmtree(server.chroot.path("/etc/piquet"))
         assert is_ours(answer(server, HOME))
-        server.box.set_clock(strike.after_ms)
+        server.chroot.set_clock(strike.after_ms)
         assert not is_ours(answer(server, HOME))
     assert server.test() == ""
-    server.box.set_clock(ms(DAY))
+    server.chroot.set_clock(ms(DAY))
     with server.serving():
         assert answer(server, HOME) == usual
 
@@ -243,7 +243,7 @@ def test_without_the_marks_nobody_is_shown_more(variant: Variant, planted: Plant
         assert is_ours(answer(server, HOME, "proxy-pass.corpus.example"), 2)
         assert is_ours(answer(server, HOME, wildcard), 2)
         assert not is_ours(answer(server, HOME), 2)
-        shutil.rmtree(server.box.path("/etc/piquet"))
+        shutil.rmtree(server.chroot.path("/etc/piquet"))
         assert not is_ours(answer(server, HOME), 2)
 
 
@@ -253,10 +253,10 @@ def test_a_module_that_is_unloaded_breaks_nothing(module: str, variant: Variant,
     """Its owner switches one off during the picket: the configuration stays good, and shows less, or as much."""
     server = planted("apache", "static")
     strike = picket(server, variant=variant, mode="banner")
-    server.box.set_clock(strike.inside_ms)
-    loads = list(server.box.path("/etc/apache2/mods-enabled").glob(f"*-{module}.load"))
+    server.chroot.set_clock(strike.inside_ms)
+    loads = list(server.chroot.path("/etc/apache2/mods-enabled").glob(f"*-{module}.load"))
     begin(server, strike, strike.inside_ms)
-    for path in [*loads, *server.box.path("/etc/piquet/apache").glob("10-load.conf")]:
+    for path in [*loads, *server.chroot.path("/etc/piquet/apache").glob("10-load.conf")]:
         path.write_text(re.sub(rf"(?m)^ *LoadModule {module}_module.*", "", path.read_text()))
     assert server.test() == ""
     with server.serving():

@@ -62,7 +62,7 @@ def test_no_answer_of_a_block_says_how_long_it_is_kept(variant: Variant, tmp_pat
         for path in ("/", "/style.css", ABOUT_PATH, ASSET_PREFIX + STYLE_ASSET):
             found = answers_to(server, Case("GET", path))
             assert [(is_ours(answer), kept(answer)) for answer in found] == [(True, [])] * len(texts), path
-        server.box.set_clock(strike.before_ms)
+        server.chroot.set_clock(strike.before_ms)
         links = answers_to(server, LINK)
         assert [(answer.status, kept(answer)) for answer in links] == [(303, [])] * len(texts)
         for answer in answers_to(server, replace(HOME, headers=HOLDER)):
@@ -74,7 +74,7 @@ def test_no_page_with_a_banner_says_how_long_it_is_kept(variant: Variant, tmp_pa
     """A program's own headers stand among those of errors, as those of `Header always` do."""
     server = raised(tmp_path, plain=VHOST.format(""), always=VHOST.format(SAYS))
     for kind in server.kinds:
-        script = server.box.path(f"/srv/{kind.name}/app.cgi")
+        script = server.chroot.path(f"/srv/{kind.name}/app.cgi")
         script.write_text(CGI)
         script.chmod(0o755)
     strike = picket(server, variant=variant, mode="banner")
@@ -100,7 +100,7 @@ SAID = 'Header set Cache-Control "max-age=3600"'
 def test_who_is_read_first_does_not_win(variant: Variant, name: str, is_barred: bool, tmp_path: Path) -> None:
     """A <Location> outside of every virtual host bars the banner only where it is read after ours, staged or not."""
     server = raised(tmp_path, plain=VHOST.format(""))
-    server.box.write(f"/etc/apache2/conf-enabled/{name}.conf", LATE.format(SAID).encode())
+    server.chroot.write(f"/etc/apache2/conf-enabled/{name}.conf", LATE.format(SAID).encode())
     known = look(server, picket(server).campaign).facts
     assert known.recached == ({"*"} if is_barred else set())
     strike = picket(server, variant=variant, mode="banner", known=known)
@@ -127,7 +127,7 @@ def test_only_who_undoes_ours_shows_no_banner(variant: Variant, tmp_path: Path) 
     server = raised(
         tmp_path, **{name: VHOST.format(text) for name, text in LATER.items()}, plain=VHOST.format("")
     )
-    server.box.write("/etc/apache2/snippets/said.conf", b'Header set Cache-Control "max-age=3600"\n')
+    server.chroot.write("/etc/apache2/snippets/said.conf", b'Header set Cache-Control "max-age=3600"\n')
     known = look(server, picket(server).campaign).facts
     assert known.barred == {host_name(name) for name in LATER}
     strike = picket(server, variant=variant, mode="banner", known=known)
@@ -150,7 +150,7 @@ BEFORE = {
 def test_an_if_of_a_site_does_not_win(variant: Variant, tmp_path: Path) -> None:
     """Of a virtual host, of a folder or of its .htaccess, which no survey sees: banners, and kept by nobody."""
     server = raised(tmp_path, **{name: VHOST.format(text) for name, text in BEFORE.items()})
-    server.box.write("/srv/there/.htaccess", f"{IF.format(SAID)}\n".encode())
+    server.chroot.write("/srv/there/.htaccess", f"{IF.format(SAID)}\n".encode())
     strike = picket(server, variant=variant, mode="banner")
     assert look(server, strike.campaign).facts.barred == set()
     begin(server, strike, strike.inside_ms)
@@ -197,7 +197,7 @@ def test_a_cache_that_stores_everything_keeps_no_answer_of_ours(variant: Variant
             for path in ("/", ABOUT_PATH):
                 (answer,) = answers_to(server, Case("GET", path))
                 assert is_ours(answer) is not is_over, path
-            server.box.set_clock(strike.after_ms)
+            server.chroot.set_clock(strike.after_ms)
 
 
 def test_a_cache_that_stores_everything_is_named(planted: Planter) -> None:
@@ -206,7 +206,7 @@ def test_a_cache_that_stores_everything_is_named(planted: Planter) -> None:
     campaign = picket(server).campaign
     more = "/etc/apache2/sites-enabled/more.conf"
     assert look(server, campaign).facts.stores_no_store == set()
-    server.box.write(more, APACHE.format("", "CacheStoreNoStore On").encode())
+    server.chroot.write(more, APACHE.format("", "CacheStoreNoStore On").encode())
     assert look(server, campaign).facts.stores_no_store == {"b.example"}
-    server.box.write(more, b"CacheStoreNoStore On\n")
+    server.chroot.write(more, b"CacheStoreNoStore On\n")
     assert look(server, campaign).facts.stores_no_store == {"*"}

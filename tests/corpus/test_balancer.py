@@ -75,7 +75,7 @@ def on_strike(server: Server, *health_paths: str) -> Iterator[tuple[Picket, str]
     asked.hook(server)
     asked.stage(server)
     server.make_flags(asked.keys)
-    server.box.set_clock(asked.inside_ms)
+    server.chroot.set_clock(asked.inside_ms)
     with server.serving():
         yield asked, next(kind for kind in server.kinds if kind.name == "static").sites[0]
 

@@ -87,7 +87,7 @@ def raised(way: str, name: str, texts: dict[Provider, str], folder: Path, port: 
     strike = picket(server, mode="banner", variant=variant)
     strike.hook(server)
     strike.stage(server)
-    server.box.set_clock(strike.inside_ms)
+    server.chroot.set_clock(strike.inside_ms)
     return server, strike
 
 

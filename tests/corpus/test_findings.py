@@ -155,7 +155,7 @@ def test_single_sites_are_refused_with_file_and_line(
     server = planted("nginx", "static", more_modules=LOADED)
     said = []
     for text in (fires, silent):
-        server.box.write("/etc/nginx/sites-enabled/more.conf", text.encode())
+        server.chroot.write("/etc/nginx/sites-enabled/more.conf", text.encode())
         assert server.test() == ""
         seen = look(server, picket(server).campaign)
         said.append([finding.got for finding in seen.findings if finding.code == code])
@@ -168,7 +168,7 @@ def test_what_no_module_of_ours_has_is_refused_by_name(planted: Planter) -> None
     """A name that nobody here knows, at both levels; nginx itself need not know it either to be surveyed."""
     server = planted("nginx", "static")
     text = "waf_zone all;\n" + NGINX.format("auth_ldap on;")
-    server.box.write("/etc/nginx/sites-enabled/more.conf", text.encode())
+    server.chroot.write("/etc/nginx/sites-enabled/more.conf", text.encode())
     seen = look(server, picket(server).campaign)
     told = {f.message.split("`")[1]: f.sites for f in seen.findings if f.code == "inherited-unknown"}
     assert told == {"auth_ldap": ("more.example",), "waf_zone": ("more.example", "static.corpus.example")}
@@ -187,7 +187,7 @@ def test_it_is_said_where_it_is_so_and_nowhere_else(
     said = []
     for text in (fires, silent):
         folder = {"nginx": "nginx", "apache": "apache2"}[provider]
-        server.box.write(f"/etc/{folder}/sites-enabled/more.conf", text.encode())
+        server.chroot.write(f"/etc/{folder}/sites-enabled/more.conf", text.encode())
         seen = look(server, campaign)
         said.append((code in seen.survey, code in seen.plan))
     assert said == [(True, True), (False, False)]

@@ -22,7 +22,7 @@ from tests.ports import free_ports
 from tests.verify.fronts import in_front, purge
 from tests.verify.servers import make_authority
 
-from .box import ADDRESS
+from .chroot import ADDRESS
 from .conftest import Planter
 from .kinds import Provider, host_name
 from .picket import SECRET, Picket, picket

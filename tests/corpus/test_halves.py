@@ -50,12 +50,12 @@ def late_include(server: Server) -> None:
 
 def no_dropin(server: Server) -> None:
     """Our drop-in is deleted."""
-    server.box.path(DROPIN).unlink()
+    server.chroot.path(DROPIN).unlink()
 
 
 def renamed_dropin(server: Server) -> None:
     """It is switched off by its name."""
-    server.box.path(DROPIN).rename(server.box.path(DROPIN + ".off"))
+    server.chroot.path(DROPIN).rename(server.chroot.path(DROPIN + ".off"))
 
 
 def commented_dropin(server: Server) -> None:
@@ -65,22 +65,22 @@ def commented_dropin(server: Server) -> None:
 
 def no_http_folder(server: Server) -> None:
     """What it includes is deleted."""
-    shutil.rmtree(server.box.path("/etc/piquet/nginx/http"))
+    shutil.rmtree(server.chroot.path("/etc/piquet/nginx/http"))
 
 
 def no_hook_file(server: Server) -> None:
     """What the hook line includes is deleted."""
-    server.box.path(HOOK_FILE).unlink()
+    server.chroot.path(HOOK_FILE).unlink()
 
 
 def no_server_folder(server: Server) -> None:
     """With its folder."""
-    shutil.rmtree(server.box.path("/etc/piquet/nginx/server"))
+    shutil.rmtree(server.chroot.path("/etc/piquet/nginx/server"))
 
 
 def no_etc(server: Server) -> None:
     """All of ours."""
-    shutil.rmtree(server.box.path("/etc/piquet"))
+    shutil.rmtree(server.chroot.path("/etc/piquet"))
 
 
 HTTP_HALF = (no_include, no_dropin, renamed_dropin, commented_dropin, no_http_folder, no_etc)
@@ -89,10 +89,10 @@ Step = Callable[[Server], None]
 
 
 def _edit(server: Server, path: str, change: Callable[[str], str]) -> None:
-    text = server.box.path(path).read_text("utf-8")
+    text = server.chroot.path(path).read_text("utf-8")
     changed = change(text)
     assert changed != text, f"{path} has not what this test wants to change"
-    server.box.path(path).write_text(changed, "utf-8")
+    server.chroot.path(path).write_text(changed, "utf-8")
 
 
 def answers(server: Server) -> dict[Item, bytes]:
@@ -106,7 +106,7 @@ def armed(
     """Servers in the window, all flags up, with what they answered before."""
     server = planted("nginx", *kinds, lua=variant == "lua")
     strike = picket(server, mode=mode, variant=variant)
-    server.box.set_clock(strike.inside_ms)
+    server.chroot.set_clock(strike.inside_ms)
     with server.serving():
         usual = answers(server)
     strike.hook(server)
@@ -171,7 +171,7 @@ def test_the_halves_are_read_in_any_order(mode: Mode, planted: Planter) -> None:
     assert server.test() == ""
     with server.serving():
         assert answers(server) == shown
-    server.box.set_clock(strike.after_ms)
+    server.chroot.set_clock(strike.after_ms)
     with server.serving():
         assert [item for item, wire in answers(server).items() if b"X-Piquet" in wire] == []
 

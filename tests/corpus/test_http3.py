@@ -13,7 +13,7 @@ from piquet.campaign.model import Mode
 from piquet.fleet.model import Variant
 from piquet.protocol.http import ABOUT_PATH
 
-from .box import choose_suite
+from .chroot import choose_suite
 from .conftest import Planter
 from .kinds import host_name
 from .picket import Picket, picket
@@ -79,7 +79,7 @@ def curl(server: Server) -> dict[str, Shown]:
     for number, part in enumerate(parts.values()):
         argv += (["--next"] if number else []) + [*common, "-w", _CUT, *part]
     for _ in range(_ATTEMPTS):
-        done = server.box.run(argv, on_its_clock=False)
+        done = server.chroot.run(argv, on_its_clock=False)
         if not done.returncode:
             break
     assert done.returncode == 0, (done.returncode, done.stdout[-300:], server.errors()[-500:])
@@ -92,7 +92,7 @@ def looks(server: Server, strike: Picket) -> dict[int, dict[str, Shown]]:
     found = {}
     with server.serving():
         for at_ms in (strike.before_ms, strike.inside_ms, strike.after_ms):
-            server.box.set_clock(at_ms)
+            server.chroot.set_clock(at_ms)
             found[at_ms] = curl(server)
     return found
 

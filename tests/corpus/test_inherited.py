@@ -54,7 +54,7 @@ def test_a_slow_site_does_not_slow_the_strike(planted: Planter) -> None:
     strike.hook(server)
     strike.stage(server)
     server.make_flags(strike.keys)
-    server.box.set_clock(strike.inside_ms)
+    server.chroot.set_clock(strike.inside_ms)
     way = Ask("http", "slow-trailers.corpus.example")
     with server.serving():
         begun = time.monotonic()
@@ -93,7 +93,7 @@ def test_each_switch_is_needed(switch: str, kind: str, planted: Planter) -> None
     strike.hook(server)
     strike.stage(server)
     server.make_flags(strike.keys)
-    server.box.set_clock(strike.inside_ms)
+    server.chroot.set_clock(strike.inside_ms)
     with server.serving():
         asked = {item: ask(server, item.ask, item.case) for item in items(server.kinds, CASES)}
     assert any(strike.deviation(item.ask, item.case, wire, wire, None) for item, wire in asked.items())

@@ -62,14 +62,14 @@ def standing(
     text = (SITE % lines).replace("@PAGE@", ESCAPED)
     kinds = (site("kept", text, "nginx"),)
     has_more = "more_set_headers" in lines
-    server = plant("nginx", kinds, folder / "box", 1, lua=variant == "lua", headers_more=has_more)
-    server.box.path("/srv/kept/page.html").write_text(PAGE)
+    server = plant("nginx", kinds, folder / "chroot", 1, lua=variant == "lua", headers_more=has_more)
+    server.chroot.path("/srv/kept/page.html").write_text(PAGE)
     known = look(server, picket(server).campaign).facts
     strike = picket(server, mode=mode, variant=variant, known=known)
     strike.hook(server)
     strike.stage(server)
     server.make_flags(strike.keys)
-    server.box.set_clock(strike.inside_ms)
+    server.chroot.set_clock(strike.inside_ms)
     with server.serving():
         yield lambda path: _got(server, path)
 

@@ -36,7 +36,7 @@ def test_the_same_server_twice_gives_the_same_bytes(provider: Provider, planted:
     """The control: without it, a difference between hooked and unhooked would say nothing."""
     server = planted(provider)
     asked = items(load(provider), standard((), SECRET, "piquet_bypass"))
-    server.box.set_clock(AT_MS)
+    server.chroot.set_clock(AT_MS)
     first, second = record(server, asked), record(server, asked)
     assert [str(deviation) for deviation in differences("unhooked", first, second)] == []
     assert [str(item) for item, wire in first.items() if wire.ended == "timeout"] == []
@@ -47,9 +47,9 @@ def test_the_box_has_its_own_clock(planted: Planter) -> None:
     for provider in ("nginx", "apache"):
         server = planted(provider, "static")
         asked = items(server.kinds, standard((), SECRET, "piquet_bypass")[:1])
-        server.box.set_clock(AT_MS)
+        server.chroot.set_clock(AT_MS)
         before = record(server, asked)[asked[0]].received
-        server.box.set_clock(AT_MS + 1)
+        server.chroot.set_clock(AT_MS + 1)
         after = record(server, asked)[asked[0]].received
         assert b"\r\nDate: Fri, 11 Dec 2026 14:40:00 GMT\r\n" in before
         assert b"\r\nDate: Fri, 11 Dec 2026 14:40:01 GMT\r\n" in after

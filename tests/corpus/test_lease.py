@@ -87,7 +87,7 @@ def visit(server: Server, visited: list[int]) -> list[dict[Item, Wire]]:
     answers: list[dict[Item, Wire]] = []
     with server.serving():
         for at in visited:
-            server.box.set_clock(at)
+            server.chroot.set_clock(at)
             answers.append({item: ask(server, item.ask, item.case) for item in items(server.kinds, CASES)})
     return answers
 

@@ -65,10 +65,10 @@ def test_what_a_quick_cache_holds_is_shown_during_a_block(planted: Planter) -> N
     server.make_flags(strike.keys)
     way = Ask("http", "cache-quick.corpus.example")
     held, other, posted = Case("GET", "/"), Case("GET", "/files/two.txt"), Case("POST", "/")
-    server.box.set_clock(strike.before_ms)
+    server.chroot.set_clock(strike.before_ms)
     with server.serving():
         usual = ask(server, way, held).received
-        server.box.set_clock(strike.inside_ms)
+        server.chroot.set_clock(strike.inside_ms)
         shown = {case: ask(server, way, case).received for case in (held, other, posted)}
     assert usual.partition(b"\r\n\r\n")[2] == shown[held].partition(b"\r\n\r\n")[2]
     assert [b"\r\nX-Piquet: " in shown[case] for case in (held, other, posted)] == [False, True, True]
@@ -109,7 +109,7 @@ def test_the_clock_never_reaches_the_application(planted: Planter) -> None:
     way = Ask("http", "proxy-pass.corpus.example")
     with server.serving():
         for at in (strike.before_ms, strike.inside_ms, strike.after_ms):
-            server.box.set_clock(at)
+            server.chroot.set_clock(at)
             received = ask(server, way, Case("GET", "/api/x")).received
             assert b"GET /api/x HTTP/1.1" in received
             assert b"piquet" not in received.lower()

@@ -132,7 +132,7 @@ def test_a_visitor_who_has_the_page_in_cache(
     strike.stage(server)
     server.make_flags(strike.keys)
     (plain,) = items(server.kinds, (Case("GET", "/"),))
-    server.box.set_clock(strike.before_ms)
+    server.chroot.set_clock(strike.before_ms)
     with server.serving():
         before = parse(ask(server, plain.ask, plain.case).received)
         assert before
@@ -140,7 +140,7 @@ def test_a_visitor_who_has_the_page_in_cache(
         asked_again = Case(
             "GET", "/", (("Accept", "text/html,*/*"), ("If-None-Match", tag), ("Accept-Encoding", "gzip"))
         )
-        server.box.set_clock(strike.inside_ms)
+        server.chroot.set_clock(strike.inside_ms)
         got = parse(ask(server, plain.ask, asked_again).received)
         assert got
         assert got.status == status
@@ -154,12 +154,12 @@ def test_lua_whose_decision_is_gone_shows_nothing(planted: Planter) -> None:
     server = planted("nginx", "static", "proxy", lua=True)
     strike = picket(server, mode="banner", variant="lua")
     (plain, proxied) = items(server.kinds, (Case("GET", "/page/plain"),))
-    server.box.set_clock(strike.inside_ms)
+    server.chroot.set_clock(strike.inside_ms)
     with server.serving():
         usual = [ask(server, item.ask, item.case) for item in (plain, proxied)]
     strike.stage(server)
     server.make_flags(strike.keys)
-    for path in server.box.path("/etc/piquet/nginx/http").glob("*.conf"):
+    for path in server.chroot.path("/etc/piquet/nginx/http").glob("*.conf"):
         if path.name != "50-answer.conf":
             path.unlink()
     assert server.test() == ""
@@ -187,7 +187,7 @@ def test_no_banner_where_a_cache_could_keep_it(line: str, carries: bool, planted
     strike.hook(server)
     strike.stage(server)
     server.make_flags(strike.keys)
-    server.box.set_clock(strike.inside_ms)
+    server.chroot.set_clock(strike.inside_ms)
     (home,) = items(server.kinds, (Case("GET", "/"),))
     with server.serving():
         got = parse(ask(server, home.ask, home.case).received)

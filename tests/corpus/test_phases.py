@@ -46,7 +46,7 @@ def seen(
 ) -> dict[str, str]:
     """Kind → our sign on its answer, `banner` for a page with one, else its status."""
     found = {}
-    server.box.set_clock(ms(at))
+    server.chroot.set_clock(ms(at))
     for item in items(server.kinds, (Case("GET", target, headers),)):
         wire = ask(server, item.ask, item.case)
         response = parse(wire.received)
@@ -93,14 +93,14 @@ def test_a_rehearsal_is_for_its_holder_alone(staged: tuple[Server, Picket]) -> N
                 holder = (("Cookie", f"a=b; {REHEARSAL_COOKIE}={word}"),)
                 usual = seen(server, at, "/")
                 assert seen(server, at, "/", holder) == usual
-                server.box.write(f"/run/piquet/rehearse/{word}", b"")
+                server.chroot.write(f"/run/piquet/rehearse/{word}", b"")
                 assert seen(server, at, "/", holder)["static"] == expected
                 assert seen(server, at, "/") == usual
                 assert seen(server, at, "/", (("Cookie", f"{REHEARSAL_COOKIE}={word}0"),)) == usual
                 assert seen(server, at, "/page/plain", holder)["proxy"] == (
                     "banner" if number == 1 else "200"
                 )
-                server.box.path(f"/run/piquet/rehearse/{word}").unlink()
+                server.chroot.path(f"/run/piquet/rehearse/{word}").unlink()
                 assert seen(server, at, "/", holder) == usual
         server.make_flags(strike.keys)
         assert seen(server, inside, "/", holder)["static"] == "2/block"
@@ -112,9 +112,9 @@ def test_the_link_of_a_rehearsal(staged: tuple[Server, Picket]) -> None:
     word = word_at(2, START - HOUR)
     link = REHEARSAL_PREFIX + word
     with server.serving():
-        server.box.set_clock(ms(START - HOUR))
+        server.chroot.set_clock(ms(START - HOUR))
         usual = seen(server, START - HOUR, link)
-        server.box.write(f"/run/piquet/rehearse/{word}", b"")
+        server.chroot.write(f"/run/piquet/rehearse/{word}", b"")
         assert seen(server, START - HOUR, link) == {"static": "2/block", "proxy": usual["proxy"]}
         assert seen(server, START - HOUR, link + "?x") == usual
         (item,) = (i for i in items(server.kinds, (Case("GET", link),)) if i.kind == "static")

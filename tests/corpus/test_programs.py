@@ -11,7 +11,7 @@ from piquet.host.system.platforms import parse_os_release
 from testbed.image import own_suite
 from tests.figures import note
 
-from .box import of_system, system
+from .chroot import of_system, system
 
 _ASKED = {
     "nginx": (("nginx", "-v"), r"nginx/([\d.]+)"),

@@ -65,7 +65,7 @@ def get(server: Server, cases: Iterable[Case]) -> dict[Item, Wire]:
 
 def make(server: Server, word: str = WORD) -> None:
     """What `piquet-host arm` makes."""
-    folder = server.box.path("/run/piquet/proof")
+    folder = server.chroot.path("/run/piquet/proof")
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o711)
     for name in (word, f"{word}-{seal(KEY, CAMPAIGN)}"):
@@ -74,7 +74,7 @@ def make(server: Server, word: str = WORD) -> None:
 
 def end(server: Server) -> None:
     """What it does right afterwards."""
-    shutil.rmtree(server.box.path("/run/piquet/proof"))
+    shutil.rmtree(server.chroot.path("/run/piquet/proof"))
 
 
 def set_up(provider: Provider, variant: Variant, planted: Planter, *kinds: str) -> tuple[Server, Picket]:
@@ -85,13 +85,13 @@ def set_up(provider: Provider, variant: Variant, planted: Planter, *kinds: str) 
 
 def states(server: Server, strike: Picket) -> Iterable[str]:
     """Staged; inside a window that nobody armed; armed in it; behind its end."""
-    server.box.set_clock(strike.before_ms)
+    server.chroot.set_clock(strike.before_ms)
     yield "staged"
-    server.box.set_clock(strike.inside_ms)
+    server.chroot.set_clock(strike.inside_ms)
     yield "inside, not armed"
     server.make_flags(strike.keys)
     yield "inside, armed"
-    server.box.set_clock(strike.after_ms)
+    server.chroot.set_clock(strike.after_ms)
     yield "after"
 
 
@@ -141,7 +141,7 @@ def test_without_the_file_nothing_is_changed(provider: Provider, variant: Varian
     usual = {}
     with server.serving():
         for name in ("before", "inside", "after"):
-            server.box.set_clock(getattr(strike, f"{name}_ms"))
+            server.chroot.set_clock(getattr(strike, f"{name}_ms"))
             usual[name] = get(server, cases)
     strike.hook(server)
     strike.stage(server)
@@ -176,7 +176,7 @@ def test_only_answers_of_ours_repeat_a_word_whose_file_is_there(
     make(server)
     with server.serving():
         for at_ms in (strike.inside_ms, strike.after_ms):
-            server.box.set_clock(at_ms)
+            server.chroot.set_clock(at_ms)
             for item, wire in get(
                 server, (*naming(WORD, own), *naming(OTHER), *naming(WORD.upper()))
             ).items():

@@ -52,12 +52,14 @@ def staged(server: Server, *kinds: str) -> Manifest:
 
 def codes(server: Server, known: Manifest) -> list[str]:
     """What arm would refuse of the running server."""
-    return [found.code for found in proof.unproved(this_machine("root", Paths(str(server.box.root))), known)]
+    return [
+        found.code for found in proof.unproved(this_machine("root", Paths(str(server.chroot.root))), known)
+    ]
 
 
 def echoed(server: Server, known: Manifest) -> list[bool]:
     """Of which sites the answer is made by our configuration."""
-    paths = Paths(str(server.box.root))
+    paths = Paths(str(server.chroot.root))
     return [proof.is_echoed(entry, paths, "/", known.seal) for entry in known.entries]
 
 
@@ -66,7 +68,7 @@ def test_arm_asks_and_the_end_is_told_apart(provider: Provider, variant: Variant
     """Every site proves itself alone, whenever; only while it is on strike its answer is of our configuration."""
     server = planted(provider, *KINDS[provider], lua=(provider, variant) == ("nginx", "lua"))
     strike, known = picket(server, variant=variant), staged(server, *KINDS[provider])
-    server.box.set_clock(strike.before_ms)
+    server.chroot.set_clock(strike.before_ms)
     with server.serving():
         assert codes(server, known) == ["not-proved"], "nothing of ours is there"
     strike.hook(server)
@@ -75,13 +77,13 @@ def test_arm_asks_and_the_end_is_told_apart(provider: Provider, variant: Variant
         for kind in KINDS[provider]:
             assert codes(server, staged(server, kind)) == []
         assert echoed(server, known) == [False] * len(known.entries)
-        server.box.set_clock(strike.inside_ms)
+        server.chroot.set_clock(strike.inside_ms)
         assert codes(server, known) == []
         assert echoed(server, known) == [False] * len(known.entries)
         server.make_flags(strike.keys)
         assert codes(server, known) == []
         assert echoed(server, known) == [True] * len(known.entries)
-        server.box.set_clock(strike.after_ms)
+        server.chroot.set_clock(strike.after_ms)
         assert echoed(server, known) == [False] * len(known.entries)
 
 
@@ -94,9 +96,9 @@ def test_a_server_with_a_run_of_its_own_proves_nothing(
     strike, known = picket(server, variant=variant), staged(server, *KINDS[provider])
     strike.hook(server)
     strike.stage(server)
-    server.box.path("/run/piquet").mkdir(exist_ok=True)
-    server.box.set_clock(strike.before_ms)
-    with server.box.serving(["/bin/sh", "-ec", HIDING, "sh", *START[provider]], server.http):
+    server.chroot.path("/run/piquet").mkdir(exist_ok=True)
+    server.chroot.set_clock(strike.before_ms)
+    with server.chroot.serving(["/bin/sh", "-ec", HIDING, "sh", *START[provider]], server.http):
         assert codes(server, known) == ["not-proved"]
 
 
@@ -106,15 +108,15 @@ def test_an_htaccess_with_our_header_is_not_ours(variant: Variant, more: str, pl
     """Of a tenant, behind the end, whatever it does to look like us; in the window it is on strike like all others."""
     server = planted("apache", "static", "htaccess-cloud")
     strike, known = picket(server, variant=variant), staged(server, "htaccess-cloud")
-    file = server.box.path("/srv/htaccess-cloud/.htaccess")
+    file = server.chroot.path("/srv/htaccess-cloud/.htaccess")
     file.write_text(f'{file.read_text()}\nHeader always set X-Piquet "{CAMPAIGN}/1/block"\n{more}\n')
     strike.hook(server)
     strike.stage(server)
     server.make_flags(strike.keys)
-    server.box.set_clock(strike.after_ms)
+    server.chroot.set_clock(strike.after_ms)
     with server.serving():
         (entry,) = known.entries
         assert entry.probe is not None and probe.probe(entry.probe).is_of(CAMPAIGN, 1)
         assert echoed(server, known) == [False]
-        server.box.set_clock(strike.inside_ms)
+        server.chroot.set_clock(strike.inside_ms)
         assert echoed(server, known) == [True]

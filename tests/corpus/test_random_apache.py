@@ -46,7 +46,7 @@ _COUNTED = ("configurations", "sites", "answers staged", "answers of ours", "ans
 
 
 class Running:
-    """One Apache in a box, and what it has been given."""
+    """One Apache in a chroot, and what it has been given."""
 
     def __init__(self, server: Server) -> None:
         self.server, self.taken_up, self.counts = server, 0, Counter[str]()
@@ -55,12 +55,12 @@ class Running:
     def take_up(self, files: dict[str, str]) -> None:
         """Have the server read its configuration, and wait until it answers by it."""
         for path, text in files.items():
-            self.server.box.write(path, text.replace("@HTTP@", str(self.server.http)).encode())
+            self.server.chroot.write(path, text.replace("@HTTP@", str(self.server.http)).encode())
         self.written |= files.keys()
         self.taken_up += 1
         new = f"<VirtualHost *:{self.server.http}>\nServerName {_NEW}\nDocumentRoot /srv/static\n"
         new += f'RewriteEngine Off\nHeader always set X-New "{self.taken_up}"\n</VirtualHost>\n'
-        self.server.box.write(_NEW_PATH, new.encode())
+        self.server.chroot.write(_NEW_PATH, new.encode())
         assert self.server.test() == "", files
         os.kill(_master(), signal.SIGHUP)
         deadline = time.monotonic() + _READY_S
@@ -77,16 +77,16 @@ class Running:
     def clear(self) -> None:
         """Take away what the last example left, also one that failed."""
         self.server.drop_flags()
-        self.server.box.set_clock(
+        self.server.chroot.set_clock(
             picket(self.server, known=plain_facts("apache", self.server.kinds)).before_ms
         )
         for path in self.written:
-            self.server.box.path(path).unlink(missing_ok=True)
+            self.server.chroot.path(path).unlink(missing_ok=True)
         self.written.clear()
 
 
 def _master() -> int:
-    """The child of this process's child that the box was entered by."""
+    """The child of this process's child that the chroot was entered by."""
     (entered,) = _children(os.getpid(), "unshare")
     (found,) = _children(entered, "apache2")
     return found
@@ -104,10 +104,10 @@ def running(tmp_path: Path) -> Iterator[Running]:
         replace(kind, modules=MODULES) for kind in load("apache") if kind.name in ("00-default", "static")
     )
     server = plant("apache", kinds, tmp_path / "apache", 1)
-    server.box.path("/etc/apache2/sites-enabled/static.conf").unlink()
+    server.chroot.path("/etc/apache2/sites-enabled/static.conf").unlink()
     other = _OPEN.replace("@HTTP@", str(server.http))
-    server.box.write("/etc/apache2/sites-enabled/01-other.conf", other.encode())
-    server.box.set_clock(picket(server).before_ms)
+    server.chroot.write("/etc/apache2/sites-enabled/01-other.conf", other.encode())
+    server.chroot.set_clock(picket(server).before_ms)
     with server.serving():
         yield Running(server)
 
@@ -156,7 +156,7 @@ def _ask_one(running: Running, made: Made) -> None:
         assert _answers(server, hosts) == unstaged, (variant, made.files)
         _hold(running, strike, facts, unstaged, made)
         for path in strike.contents:
-            server.box.path(path).unlink()
+            server.chroot.path(path).unlink()
     running.counts.update({"configurations": 1, "sites": len(served), "answers staged": 2 * len(unstaged)})
 
 
@@ -187,7 +187,7 @@ def _hold(
     """Inside the window: what a site answered is on strike, or was said not to be."""
     server = running.server
     server.make_flags(strike.keys)
-    server.box.set_clock(strike.inside_ms)
+    server.chroot.set_clock(strike.inside_ms)
     for (way, path), usual in unstaged.items():
         was = parse(usual.received)
         name = way.host if way.host in NAMES else f"*{way.host[1:]}"
@@ -203,4 +203,4 @@ def _hold(
         assert is_ours or is_said, (strike.variant, way, path, answer, made.files)
         running.counts["answers of ours" if is_ours else "answers foretold"] += 1
     server.drop_flags()
-    server.box.set_clock(strike.before_ms)
+    server.chroot.set_clock(strike.before_ms)

@@ -81,15 +81,15 @@ class Counted:
 
 
 class Looked(nginx.Nginx):
-    """The agent's own eyes on the box's files, in this process: the server is asked nothing."""
+    """The agent's own eyes on the chroot's files, in this process: the server is asked nothing."""
 
     def __init__(self, server: Server) -> None:
         super().__init__(Platform("debian", ("debian",)), Paths())
-        self.root = server.box.root
+        self.root = server.chroot.root
 
     @property
     def conf(self) -> Path:
-        """The box's main file."""
+        """The chroot's main file."""
         return self.root / "etc/nginx/nginx.conf"
 
     def is_present(self) -> bool:
@@ -158,18 +158,18 @@ class Course:
 
     def plant(self, case: Made, names: list[str]) -> None:
         """Write the owner's files."""
-        box, port = self.server.box, self.server.http
+        chroot, port = self.server.chroot, self.server.http
         loaded = "".join(f"load_module /usr/lib/nginx/modules/{name}.so;\n" for name in MODULES)
         http = "".join(f"    {line}\n" for line in case.http).replace("@UPSTREAM@", self.upstream)
-        box.write(
+        chroot.write(
             "/etc/nginx/nginx.conf", (loaded + MAIN.replace("@PORT@", str(port)) + http + "}\n").encode()
         )
-        box.write("/etc/nginx/snippets/part.conf", "\n".join(case.snippet).encode())
+        chroot.write("/etc/nginx/snippets/part.conf", "\n".join(case.snippet).encode())
         for path in self.server.vhost_files():
             path.unlink()
         for name, lines in zip(names, case.servers, strict=True):
             text = block(name, port, lines, self.upstream)
-            box.write(f"/etc/nginx/sites-enabled/{name}.conf", text.encode())
+            chroot.write(f"/etc/nginx/sites-enabled/{name}.conf", text.encode())
 
     def begin(self, case: Made, names: list[str]) -> None:
         """Have the owner's files in force; a configuration that nginx refuses is no example."""
@@ -181,7 +181,7 @@ class Course:
 
     def ask(self, names: list[str], at_ms: int) -> Answers:
         """Every case of every site at an instant."""
-        self.server.box.set_clock(at_ms)
+        self.server.chroot.set_clock(at_ms)
         self.counted.requests += len(names) * len(CASES)
         return {(n, asked): ask(self.server, Ask("http", n), asked) for n in names for asked in CASES}
 
@@ -236,7 +236,7 @@ def reload(server: Server) -> None:
 
 
 def _master(server: Server) -> int:
-    root = str(server.box.root)
+    root = str(server.chroot.root)
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit() and _title(int(folder.name)).startswith("nginx: master"):
             try:
@@ -270,7 +270,7 @@ def test_every_site_of_configurations_made_at_random(
     course = Course(
         server, {mode: picket(server, mode=mode).campaign for mode in MODES}, f"127.0.0.1:{application}"
     )
-    server.box.write("/etc/pam.d/nginx", b"auth required pam_deny.so\naccount required pam_deny.so\n")
+    server.chroot.write("/etc/pam.d/nginx", b"auth required pam_deny.so\naccount required pam_deny.so\n")
     course.plant(Made((), ((),), ()), ["site0.example"])
 
     @settings(max_examples=examples, print_blob=False, suppress_health_check=list(HealthCheck))

@@ -73,7 +73,7 @@ def get(server: Server, cases: Iterable[Case]) -> dict[Item, Wire]:
 
 def end(server: Server) -> None:
     """What `piquet-host rehearse --end` does."""
-    assert rehearsal_tokens.clear(Paths(str(server.box.root)))
+    assert rehearsal_tokens.clear(Paths(str(server.chroot.root)))
 
 
 def as_stranger(got: dict[Item, Wire], word: str, stranger: str = UNKNOWN) -> dict[Item, Wire]:
@@ -115,7 +115,7 @@ def test_only_who_holds_the_pass_sees_the_strike(
         *holding("1-"),
         *holding("../live"),
     )
-    server.box.set_clock(strike.before_ms)
+    server.chroot.set_clock(strike.before_ms)
     with server.serving():
         as_usual = get(server, strangers)
     strike.hook(server)
@@ -142,7 +142,7 @@ def test_the_link_gives_the_cookie_while_the_pass_is_there(
     strike = picket(server, variant=variant, mode=mode)
     strike.hook(server)
     strike.stage(server)
-    server.box.set_clock(strike.before_ms)
+    server.chroot.set_clock(strike.before_ms)
     with server.serving():
         word = issue(server, strike.before_ms)
         for item, wire in get(server, opening(word)).items():
@@ -169,8 +169,8 @@ def test_half_an_hour_is_enough(provider: Provider, planted: Planter) -> None:
     strike = picket(server)
     strike.hook(server)
     strike.stage(server)
-    paths, now = Paths(str(server.box.root)), strike.before_ms / 1000
-    server.box.set_clock(strike.before_ms)
+    paths, now = Paths(str(server.chroot.root)), strike.before_ms / 1000
+    server.chroot.set_clock(strike.before_ms)
     with server.serving():
         word = issue(server, strike.before_ms)
         assert not rehearsal_tokens.sweep_tokens(paths, now + rehearsal_tokens.LIFE_S - 61)
@@ -218,7 +218,7 @@ def test_a_pass_ends_by_itself(provider: Provider, variant: Variant, mode: Mode,
                 (until * 1000 + 7_200_000, False),
                 ((made_at - 1000) * 1000, False),
             ):
-                server.box.set_clock(at_ms)
+                server.chroot.set_clock(at_ms)
                 asked = [
                     any(map(is_ours, get(server, part).values())) for part in (holding(word), opening(word))
                 ]
@@ -238,7 +238,7 @@ def test_in_a_window_that_nobody_armed_there_is_no_rehearsal(
     """Neither the cookie nor the link does anything: whoever holds them sees what everybody sees, the site."""
     server = planted(provider, "static", lua=(provider, variant) == ("nginx", "lua"))
     strike = picket(server, variant=variant, mode=mode)
-    server.box.set_clock(strike.inside_ms)
+    server.chroot.set_clock(strike.inside_ms)
     stranger = unknown(INSIDE)
     with server.serving():
         as_usual = get(server, (*holding(stranger), *opening(stranger)))
@@ -261,10 +261,10 @@ def test_in_the_window_everybody_sees_the_strike(provider: Provider, planted: Pl
     strike.hook(server)
     strike.stage(server)
     server.make_flags(strike.keys)
-    server.box.set_clock(strike.inside_ms)
+    server.chroot.set_clock(strike.inside_ms)
     with server.serving():
         word = issue(server, strike.inside_ms)
         for asked in (CASES, holding(word), holding(UNKNOWN)):
             assert {b"X-Piquet: " in wire.received for wire in get(server, asked).values()} == {True}
-        server.box.set_clock(strike.after_ms)
+        server.chroot.set_clock(strike.after_ms)
         assert {b"X-Piquet: " in wire.received for wire in get(server, CASES).values()} == {False}

@@ -23,14 +23,14 @@ from .servers import Server
 def unlink_flags(server: Server, keys: tuple[str, ...]) -> None:
     """Delete the flags one by one; the folder and `live` stay."""
     for key in keys:
-        server.box.path(f"/run/piquet/live/{key}").unlink()
+        server.chroot.path(f"/run/piquet/live/{key}").unlink()
 
 
 WAYS: dict[str, Callable[[Server, Picket], None]] = {
     "live unlinked": lambda server, _: server.drop_flags(),
     "every flag unlinked": lambda server, strike: unlink_flags(server, strike.keys),
-    "/run/piquet gone": lambda server, _: shutil.rmtree(server.box.path("/run/piquet")),
-    "the end": lambda server, strike: server.box.set_clock(strike.after_ms),
+    "/run/piquet gone": lambda server, _: shutil.rmtree(server.chroot.path("/run/piquet")),
+    "the end": lambda server, strike: server.chroot.set_clock(strike.after_ms),
 }
 
 
@@ -40,13 +40,13 @@ def test_one_thing_releases_at_once(provider: Provider, variant: Variant, way: s
     """Shown before, as without us at the very next request after."""
     server = planted(provider, *STATELESS[provider], lua=variant == "lua")
     strike = picket(server, variant=variant)
-    server.box.set_clock(strike.after_ms if way == "the end" else strike.inside_ms)
+    server.chroot.set_clock(strike.after_ms if way == "the end" else strike.inside_ms)
     with server.serving():
         unhooked = answers(server)
     strike.hook(server)
     strike.stage(server)
     server.make_flags(strike.keys)
-    server.box.set_clock(strike.inside_ms)
+    server.chroot.set_clock(strike.inside_ms)
     with server.serving():
         assert {
             b" 503 " in wire.received[:14] or b"X-Piquet: " in wire.received
@@ -64,12 +64,12 @@ def test_one_flag_releases_its_own_entry_only(provider: Provider, variant: Varia
     strike.hook(server)
     strike.stage(server)
     server.make_flags(strike.keys)
-    server.box.set_clock(strike.inside_ms)
+    server.chroot.set_clock(strike.inside_ms)
     with server.serving():
         shown = blocked(server)
-        server.box.path("/run/piquet/live/_.wildcard.corpus.example").unlink()
+        server.chroot.path("/run/piquet/live/_.wildcard.corpus.example").unlink()
         assert shown - blocked(server) == {"one.wildcard.corpus.example", "deep.two.wildcard.corpus.example"}
-        server.box.path("/run/piquet/live/static.corpus.example").unlink()
+        server.chroot.path("/run/piquet/live/static.corpus.example").unlink()
         assert blocked(server) == {"wildcard.corpus.example"}
 
 
@@ -83,10 +83,10 @@ def test_nobody_meets_an_error_page_when_our_configuration_is_deleted(
     strike.hook(server)
     strike.stage(server)
     server.make_flags(strike.keys)
-    server.box.set_clock(strike.inside_ms)
+    server.chroot.set_clock(strike.inside_ms)
     with server.serving():
         shown = answers(server)
-        shutil.rmtree(server.box.path("/etc/piquet"))
+        shutil.rmtree(server.chroot.path("/etc/piquet"))
         assert shown == answers(server)
 
 
@@ -94,18 +94,18 @@ def test_open_file_cache_of_the_owner_delays_a_flag_but_not_the_end(planted: Pla
     """Why survey reports it: a removed flag can be seen late there. The lease ends on time all the same."""
     server = planted("nginx", "open-file-cache")
     strike = picket(server)
-    server.box.set_clock(strike.after_ms)
+    server.chroot.set_clock(strike.after_ms)
     with server.serving():
         unhooked = answers(server)
     strike.hook(server)
     strike.stage(server)
     server.make_flags(strike.keys)
-    server.box.set_clock(strike.inside_ms)
+    server.chroot.set_clock(strike.inside_ms)
     with server.serving():
         assert blocked(server) == {"open-file-cache.corpus.example"}
         server.drop_flags()
         assert blocked(server) == {"open-file-cache.corpus.example"}
-        server.box.set_clock(strike.after_ms)
+        server.chroot.set_clock(strike.after_ms)
         assert answers(server) == unhooked
 
 
@@ -125,17 +125,17 @@ def test_a_page_that_is_gone_is_a_plain_answer(variant: Variant, mode: Mode, pla
     """Somebody deleted our pages: a bare 503, or the site as usual; never another error, and it ends on time."""
     server = planted("nginx", *STATELESS["nginx"], lua=variant == "lua")
     strike = picket(server, mode=mode, variant=variant)
-    server.box.set_clock(strike.after_ms)
+    server.chroot.set_clock(strike.after_ms)
     with server.serving():
         unhooked = answers(server)
     strike.hook(server)
     strike.stage(server)
     server.make_flags(strike.keys)
-    shutil.rmtree(server.box.path(WWW))
-    server.box.set_clock(strike.inside_ms)
+    shutil.rmtree(server.chroot.path(WWW))
+    server.chroot.set_clock(strike.inside_ms)
     with server.serving():
         statuses = {wire.received[9:12] for wire in answers(server).values()}
         usual = {wire.received[9:12] for wire in unhooked.values()}
         assert statuses <= usual | {b"503"}
-        server.box.set_clock(strike.after_ms)
+        server.chroot.set_clock(strike.after_ms)
         assert answers(server) == unhooked

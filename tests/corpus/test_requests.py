@@ -14,8 +14,8 @@ import pytest
 
 from piquet.answers import APART_STORE
 
-from .box import ADDRESS
 from .cases import Case
+from .chroot import ADDRESS
 from .client import Wire, exchange, parse
 from .conftest import Planter
 from .kinds import Ask, Provider
@@ -130,7 +130,7 @@ def test_conditions_and_ranges(provider: Provider, planted: Planter) -> None:
     server = planted(provider, "static")
     strike = picket(server)
     way = Ask("http", "static.corpus.example")
-    server.box.set_clock(strike.before_ms)
+    server.chroot.set_clock(strike.before_ms)
     with server.serving():
         plain = parse(ask(server, way, Case("GET", "/files/one.txt")).received)
     assert plain

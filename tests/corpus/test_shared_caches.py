@@ -16,7 +16,7 @@ from piquet.fleet.model import Variant
 from tests.corpus.rehearsal_words import issue
 from tests.ports import free_ports
 
-from .box import ADDRESS, Box
+from .chroot import ADDRESS, Chroot
 from .client import Response, exchange, parse
 from .conftest import Planter
 from .picket import SECRET, Picket, picket
@@ -60,9 +60,9 @@ Cache = Callable[[int, Path], AbstractContextManager[int]]
 def nginx_cache(behind: int, folder: Path) -> Iterator[int]:
     """nginx, which knows no cookies and keeps every page for a day that does not forbid it; yields its port."""
     (port,) = free_ports(1)
-    box = Box(folder)
-    box.write("/etc/nginx/nginx.conf", _NGINX.format(address=ADDRESS, port=port, behind=behind).encode())
-    with box.serving(["/usr/sbin/nginx", "-g", "daemon off;"], port, on_its_clock=False):
+    chroot = Chroot(folder)
+    chroot.write("/etc/nginx/nginx.conf", _NGINX.format(address=ADDRESS, port=port, behind=behind).encode())
+    with chroot.serving(["/usr/sbin/nginx", "-g", "daemon off;"], port, on_its_clock=False):
         yield port
 
 
@@ -132,12 +132,12 @@ def _rows() -> Iterator[object]:
 def test_a_tester_fills_no_cache(cache: str, way: str, planted: Planter, tmp_path: Path) -> None:
     """Let through by the cookie in a block: whoever comes next meets the strike, and after the end the site."""
     server, strike = raised(way, "block", planted)
-    server.box.set_clock(strike.inside_ms)
+    server.chroot.set_clock(strike.inside_ms)
     with server.serving(), CACHES[cache](server.http, tmp_path / "cache") as port:
         assert shown(get(port, PAGE, f"{BYPASS_COOKIE}={SECRET}")) == "usual"
         looks = [get(port, PAGE) for _ in range(3)]
         assert [(shown(look), look.status) for look in looks] == [("ours", 503)] * 3
-        server.box.set_clock(strike.after_ms)
+        server.chroot.set_clock(strike.after_ms)
         assert {shown(get(port, PAGE)) for _ in range(2)} == {"usual"}
         kept = get(port, PAGE)
         assert kept.values("x-kept") == ["HIT"]
@@ -149,7 +149,7 @@ def test_a_visitor_of_the_usual_page_fills_no_cache(
 ) -> None:
     """Who went past the occupied front page keeps it occupied for all others."""
     server, strike = raised(way, "occupy", planted)
-    server.box.set_clock(strike.inside_ms)
+    server.chroot.set_clock(strike.inside_ms)
     name = usual_cookie_name(strike.campaign, strike.campaign.phases[0])
     with server.serving(), CACHES[cache](server.http, tmp_path / "cache") as port:
         assert shown(get(port, "/", f"{name}=usual")) == "usual"
@@ -164,7 +164,7 @@ def test_a_rehearsal_is_seen_by_nobody_else(
     """Before its hour: neither the strike page, nor a banner's style sheet, without which a banner is not shown."""
     server, strike = raised(way, mode, planted)
     holder = f"{REHEARSAL_COOKIE}={issue(server, strike.before_ms)}"
-    server.box.set_clock(strike.before_ms)
+    server.chroot.set_clock(strike.before_ms)
     sheet = "/.well-known/piquet/" + ("strike.css" if mode == "block" else "banner.css")
     with server.serving(), CACHES[cache](server.http, tmp_path / "cache") as port:
         for path in (PAGE, sheet):

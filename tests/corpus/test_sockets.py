@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from .box import ADDRESS
+from .chroot import ADDRESS
 from .conftest import Planter
 from .kinds import Provider
 from .picket import picket
@@ -24,17 +24,17 @@ def test_sockets_through_a_whole_campaign(provider: Provider, planted: Planter) 
     strike.hook(server)
     strike.stage(server)
     server.make_flags(strike.keys)
-    server.box.set_clock(strike.before_ms)
+    server.chroot.set_clock(strike.before_ms)
     with server.serving():
         standing = [opened(server, path) for path in PATHS[provider]]
         assert [echo(one) for one in standing] == [b"ping"] * len(standing)
-        server.box.set_clock(strike.inside_ms)
+        server.chroot.set_clock(strike.inside_ms)
         assert [refused(server, path) for path in PATHS[provider]] == [True] * len(standing)
         assert [echo(one) for one in standing] == [b"ping"] * len(standing)
-        server.box.set_clock(strike.after_ms)
+        server.chroot.set_clock(strike.after_ms)
         standing += [opened(server, path) for path in PATHS[provider]]
         assert [echo(one) for one in standing] == [b"ping"] * len(standing)
-        server.box.set_clock(strike.inside_ms)
+        server.chroot.set_clock(strike.inside_ms)
         server.drop_flags()
         standing += [opened(server, path) for path in PATHS[provider]]
         assert [echo(one) for one in standing] == [b"ping"] * len(standing)

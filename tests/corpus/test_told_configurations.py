@@ -171,7 +171,7 @@ def test_what_the_server_understood_is_what_is_said(case: str, planted: Planter)
     vhosts = ask_agent(server)["apache"]["vhosts"]
     assert {name for vhost in vhosts for name in vhost["names"]} == told.names | KINDS
     asked = [(name, Case("GET", path)) for name in sorted(told.names) for path in ("/", "/old", "/x")]
-    server.box.set_clock(strike.before_ms)
+    server.chroot.set_clock(strike.before_ms)
     with server.serving():
         unstaged = [ask(server, Ask("http", name), one) for name, one in asked]
     picket(server, known=seen.facts).stage(server)
@@ -186,10 +186,10 @@ def server_with(planted: Planter, files: Mapping[str, str]) -> Server:
     """A server with rules, macros and one ordinary site, and these files."""
     server = planted("apache", "static", "macro", "redirect-rewrite", "00-default")
     for kind in ("macro", "redirect-rewrite"):  # only their modules are wanted
-        server.box.path(f"{_SITES}/{kind}.conf").unlink()
-    server.box.write(f"{_SITES}/open.conf", _OPEN.encode())
+        server.chroot.path(f"{_SITES}/{kind}.conf").unlink()
+    server.chroot.write(f"{_SITES}/open.conf", _OPEN.encode())
     for path, text in files.items():
-        server.box.write(path, text.replace("@HTTP@", str(server.http)).encode())
+        server.chroot.write(path, text.replace("@HTTP@", str(server.http)).encode())
     return server
 
 
@@ -200,7 +200,7 @@ def test_an_encoded_slash_is_refused_before_rules_and_not_before_lua(
     """By rules the site's own 404 stands where AllowEncodedSlashes is off, as the survey says; else the strike."""
     more = {"off": "", "taken": "AllowEncodedSlashes On", "kept": "AllowEncodedSlashes NoDecode"}
     server = raised(tmp_path, **{name: VHOST.format(text) for name, text in more.items()})
-    server.box.write(
+    server.chroot.write(
         "/etc/apache2/conf-enabled/zzz.conf", b"AllowEncodedSlashes On\n"
     )  # no virtual host takes it over
     strike = picket(server, variant=variant)

@@ -13,7 +13,7 @@ from piquet.fleet.read import read_fleet
 from piquet.plan import make_plan
 from piquet.servers.registry import SERVERS
 
-from .box import ADDRESS
+from .chroot import ADDRESS
 from .conftest import Planter
 from .kinds import HERE
 from .picket import picket
@@ -39,11 +39,11 @@ def test_a_door_by_address_needs_the_visitors_address_behind(
 ) -> None:
     """Refused with the site's name, unless the server behind takes the front's word or no network is open."""
     server = planted("apache", "static", "remoteip")
-    box, port = server.box, server.https
+    chroot, port = server.chroot, server.https
     front = FRONT.format(port=port, address=ADDRESS, behind=server.http)
-    box.write("/etc/nginx/nginx.conf", (HERE / "base/nginx.conf").read_bytes())
-    box.write("/etc/nginx/sites-enabled/front.conf", front.encode())
-    box.write("/etc/apache2/conf-enabled/told.conf", told.encode())
+    chroot.write("/etc/nginx/nginx.conf", (HERE / "base/nginx.conf").read_bytes())
+    chroot.write("/etc/nginx/sites-enabled/front.conf", front.encode())
+    chroot.write("/etc/apache2/conf-enabled/told.conf", told.encode())
     document = ask_agent(server) | {"skew_s": 0.0}
     campaign = replace(picket(server).campaign, doors=Doors(("/api/",), networks, True))
     at = campaign.phases[0].start_at - timedelta(hours=1)

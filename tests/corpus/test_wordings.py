@@ -54,12 +54,12 @@ def test_each_site_is_told_what_will_become_of_it(
         for item in asked:
             is_open = HOSTS[item.ask.host] in messages
             texts = spoken[dict(item.case.headers)["Accept-Language"]]
-            server.box.set_clock(ms(START))
+            server.chroot.set_clock(ms(START))
             body = (ask(server, item.ask, item.case)).received.decode("latin-1")
             expected, other = (texts[f"effect_{key}"] for key in ("none", "block"))
             expected, other = (expected, other) if is_open else (other, expected)
             assert (body.count(expected), body.count(other)) == (1, 0), item
-            server.box.set_clock(ms(WINDOWS[1][0]))
+            server.chroot.set_clock(ms(WINDOWS[1][0]))
             later = parse(ask(server, item.ask, item.case).received)
             assert later
             assert later.status == (200 if is_open else 503), item

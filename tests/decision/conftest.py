@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.host.box import Box
+from tests.host.folder_host import FolderHost
 
 from .keys import make_keys
 
@@ -29,9 +29,9 @@ def is_regenerating(request: pytest.FixtureRequest) -> bool:
 
 
 @pytest.fixture
-def box(tmp_path: Path) -> Iterator[Box]:
+def host(tmp_path: Path) -> Iterator[FolderHost]:
     """A host with a running nginx, at its own hour."""
-    made = Box(tmp_path)
+    made = FolderHost(tmp_path)
     made.now = YEAR_THAT_MATTERS
     made.start()
     yield made
@@ -39,9 +39,9 @@ def box(tmp_path: Path) -> Iterator[Box]:
 
 
 @pytest.fixture
-def still(tmp_path: Path) -> Box:
+def still(tmp_path: Path) -> FolderHost:
     """One whose servers do not run."""
-    (tmp_path / "box").mkdir()
-    made = Box(tmp_path / "box")
+    (tmp_path / "host").mkdir()
+    made = FolderHost(tmp_path / "host")
     made.now = YEAR_THAT_MATTERS
     return made

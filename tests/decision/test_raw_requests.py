@@ -20,7 +20,7 @@ from piquet.protocol.signatures import SigningRole
 from piquet.protocol.signers import DECISION_NAMESPACE, STOP_NAMESPACE, read_signers
 from piquet.protocol.stopping import StoppedDecision, stop_document
 from piquet.protocol.trust import trust_document
-from tests.host.box import HOUR_S, PAGE, SITES, Box
+from tests.host.folder_host import HOUR_S, PAGE, SITES, FolderHost
 
 from .keys import public_line, sign_raw
 
@@ -28,8 +28,8 @@ from .keys import public_line, sign_raw
 class Raw:
     """Somebody with the agent and ssh alone."""
 
-    def __init__(self, box: Box, keys: Mapping[str, Path]) -> None:
-        self.box, self.keys = box, keys
+    def __init__(self, host: FolderHost, keys: Mapping[str, Path]) -> None:
+        self.host, self.keys = host, keys
 
     def signers(self, *names: str, threshold: int = 2) -> bytes:
         """A list with one role."""
@@ -39,7 +39,7 @@ class Raw:
     def trust(self, document: bytes, *by: str, namespace: str = DECISION_NAMESPACE) -> Outcome:
         """The verb, with signatures over that list."""
         signed = {f"signatures/{name}": sign_raw(self.keys[name], namespace, document) for name in by}
-        return self.box.ask("trust", {"trust.json": document, **signed})
+        return self.host.ask("trust", {"trust.json": document, **signed})
 
     def stage(self, *by: str, over: bytes | None = None, **changes: Any) -> str:
         """Stage a bundle with its decision and signatures over it, or over something else."""
@@ -48,21 +48,21 @@ class Raw:
         members |= {
             f"signatures/{name}": sign_raw(self.keys[name], DECISION_NAMESPACE, message) for name in by
         }
-        self.box.good("stage", members, plan_digest=digest, allow_unloaded=True)
+        self.host.good("stage", members, plan_digest=digest, allow_unloaded=True)
         return digest
 
     def bundle(
         self, start: int = -60, decided: Mapping[str, Any] | None = None, **changes: Any
     ) -> tuple[str, dict[str, bytes]]:
-        """The box's bundle with a lease and a table of names, and the decision that says the same."""
-        first, last = int(self.box.now) + start, int(self.box.now) + HOUR_S - 1
+        """The host's bundle with a lease and a table of names, and the decision that says the same."""
+        first, last = int(self.host.now) + start, int(self.host.now) + HOUR_S - 1
         pattern = number_pattern(first, last)
         rows = "".join(f'    "{site}" "{site}";\n' for site in SITES)
         maps = (
             f'map $msec $piquet_real {{\n    default "";\n    "~^{pattern}\\\\." 1;\n}}\n'
             f'map $host $piquet_entry {{\n    default "";\n{rows}}}\n'
         )
-        _, members = self.box.bundle(start=start, dropin=maps, **changes)
+        _, members = self.host.bundle(start=start, dropin=maps, **changes)
         manifest = json.loads(members["manifest.json"])
         page = next(record for record in manifest["files"] if record["path"] == PAGE)
         members["decision.json"] = canonical({**decision(first, last + 1, page["sha256"]), **(decided or {})})
@@ -73,24 +73,24 @@ class Raw:
 
     def stop(self, name: str, namespace: str = STOP_NAMESPACE, check: bool = False, **of: Any) -> Outcome:
         """Somebody's stop of what is staged, or of something else."""
-        document = json.loads(self.box.paths.decision.read_bytes())
+        document = json.loads(self.host.paths.decision.read_bytes())
         about = {"campaign": document["campaign"], "revision": document["revision"]}
-        about["digest"] = hashlib.sha256(self.box.paths.decision.read_bytes()).hexdigest()
+        about["digest"] = hashlib.sha256(self.host.paths.decision.read_bytes()).hexdigest()
         message = stop_document(StoppedDecision(**{**about, **of}))
         signed = {f"signatures/{name}": sign_raw(self.keys[name], namespace, message)}
-        return self.box.ask("stop", {"stop.json": message, **signed}, check=check)
+        return self.host.ask("stop", {"stop.json": message, **signed}, check=check)
 
     def refused(self, digest: str, *codes: str) -> None:
         """Arm says these codes and nothing is changed on the host."""
-        before = self.box.tree()
-        outcome = self.box.ask("arm", plan_digest=digest)
+        before = self.host.tree()
+        outcome = self.host.ask("arm", plan_digest=digest)
         assert [f.code for f in outcome.findings if f.severity == "error"] == list(codes)
-        assert not outcome.is_changed and before == self.box.tree()
-        assert not self.box.is_ours()
+        assert not outcome.is_changed and before == self.host.tree()
+        assert not self.host.is_ours()
 
 
 def decision(start: int, end: int, page: str) -> dict[str, Any]:
-    """What the box's bundle shows."""
+    """What the host's bundle shows."""
     instants = {
         key: f"{datetime.fromtimestamp(at, UTC):{INSTANT_FORM}}"
         for key, at in (("start", start), ("end", end))
@@ -111,10 +111,10 @@ def decision(start: int, end: int, page: str) -> dict[str, Any]:
 
 
 @pytest.fixture
-def raw(box: Box, keys: dict[str, Path]) -> Raw:
+def raw(host: FolderHost, keys: dict[str, Path]) -> Raw:
     """A hooked host where two of three of the assembly are pinned."""
-    made = Raw(box, keys)
-    box.hook()
+    made = Raw(host, keys)
+    host.hook()
     assert made.trust(made.signers("alice", "bob", "carol")).is_changed
     return made
 
@@ -127,16 +127,16 @@ def codes(outcome: Outcome) -> list[str]:
 def test_what_two_of_three_decided_is_armed_shown_stopped_and_armed_again(raw: Raw) -> None:
     """Rollback asks for no signature, and after it arm is enough."""
     digest = raw.stage("alice", "bob")
-    assert raw.box.good("arm", plan_digest=digest).is_changed and raw.box.is_ours()
-    assert raw.box.good("rollback").is_changed and not raw.box.is_ours()
-    assert raw.box.good("arm", plan_digest=digest).is_changed and raw.box.is_ours()
-    raw.box.good("rollback")
+    assert raw.host.good("arm", plan_digest=digest).is_changed and raw.host.is_ours()
+    assert raw.host.good("rollback").is_changed and not raw.host.is_ours()
+    assert raw.host.good("arm", plan_digest=digest).is_changed and raw.host.is_ours()
+    raw.host.good("rollback")
 
 
 def test_what_nobody_decided_is_refused(raw: Raw) -> None:
     """No decision, no signature, one of two, a stranger's, and two over another decision."""
-    digest, members = raw.box.bundle()
-    raw.box.good("stage", members, plan_digest=digest)
+    digest, members = raw.host.bundle()
+    raw.host.good("stage", members, plan_digest=digest)
     raw.refused(digest, "not-decided")
     for by in ((), ("alice",), ("mallory", "alice")):
         raw.refused(raw.stage(*by), "not-decided")
@@ -146,11 +146,11 @@ def test_what_nobody_decided_is_refused(raw: Raw) -> None:
 def test_own_signers_in_the_payload_count_for_nothing(raw: Raw) -> None:
     """Neither a list that comes along with stage, nor a pin of one's own without those who are pinned."""
     mine = raw.signers("mallory", threshold=1)
-    before = raw.box.tree()
+    before = raw.host.tree()
     for by in ((), ("mallory",), ("alice",), ("alice", "mallory")):
         assert codes(raw.trust(mine, *by)) == ["not-agreed"]
     assert codes(raw.trust(mine, "alice", "bob", namespace=STOP_NAMESPACE)) == ["not-agreed"]
-    assert before == raw.box.tree()
+    assert before == raw.host.tree()
     raw.refused(raw.stage("mallory"), "not-decided")
 
 
@@ -160,23 +160,23 @@ def test_signers_are_changed_by_those_who_are_pinned_or_by_root(raw: Raw) -> Non
     assert raw.trust(other, "alice", "bob").is_changed
     raw.refused(raw.stage("alice", "bob"), "not-decided")
     digest = raw.stage("carol", "director")
-    assert raw.box.good("arm", plan_digest=digest, only_check=True).is_ok
-    raw.box.paths.signers.unlink()
+    assert raw.host.good("arm", plan_digest=digest, only_check=True).is_ok
+    raw.host.paths.signers.unlink()
     assert raw.trust(raw.signers("mallory", threshold=1)).is_changed
-    assert raw.box.journal()[-2:] == ["signers-deleted", "signers-pinned"]
+    assert raw.host.journal()[-2:] == ["signers-deleted", "signers-pinned"]
 
 
 def test_a_bad_list_is_refused_and_check_changes_nothing(raw: Raw) -> None:
     """Names of many, an empty role, other bytes of the same meaning."""
-    before = raw.box.tree()
+    before = raw.host.tree()
     good = raw.signers("alice", "bob", "carol")
     line = f"a@x,b@x {public_line(raw.keys['mallory'])}"
     bad = {"piquet_trust": 1, "roles": {"assembly": {"threshold": 1, "signers": [line]}}}
     for document in (b"", good + b"\n", canonical(bad), canonical({"piquet_trust": 1, "roles": {}})):
-        assert codes(raw.box.ask("trust", {"trust.json": document})) == ["bad-signers"]
+        assert codes(raw.host.ask("trust", {"trust.json": document})) == ["bad-signers"]
     assert not raw.trust(good).is_changed
-    assert raw.box.ask("trust", {"trust.json": raw.signers("alice", "bob")}, check=True).is_changed is False
-    assert before == raw.box.tree()
+    assert raw.host.ask("trust", {"trust.json": raw.signers("alice", "bob")}, check=True).is_changed is False
+    assert before == raw.host.tree()
 
 
 def test_staged_bytes_that_say_something_else(raw: Raw) -> None:
@@ -194,26 +194,26 @@ def test_staged_bytes_that_say_something_else(raw: Raw) -> None:
 def test_what_was_decided_last_month_does_not_come_back(raw: Raw) -> None:
     """Revision 1 was armed, then 2; a payload of the first, signatures and all, is refused. So is one that is over."""
     first = raw.bundle()
-    raw.box.good("arm", plan_digest=raw.stage("alice", "bob"))
-    raw.box.good("rollback")
-    raw.box.good("arm", plan_digest=raw.stage("alice", "bob", decided={"revision": 2}))
-    raw.box.good("rollback")
+    raw.host.good("arm", plan_digest=raw.stage("alice", "bob"))
+    raw.host.good("rollback")
+    raw.host.good("arm", plan_digest=raw.stage("alice", "bob", decided={"revision": 2}))
+    raw.host.good("rollback")
     assert first[0] == raw.stage("alice", "bob")
     raw.refused(first[0], "decision-superseded")
     again = raw.stage("alice", "bob", decided={"revision": 2})
-    raw.box.now += 31 * 24 * HOUR_S
+    raw.host.now += 31 * 24 * HOUR_S
     raw.refused(again, "past")
 
 
 def test_remove_leaves_who_may_decide(raw: Raw) -> None:
     """It asks for no signature, says so, and what is pinned still holds for whoever stages next."""
-    raw.box.good("arm", plan_digest=raw.stage("alice", "bob"))
-    outcome = raw.box.good("remove")
+    raw.host.good("arm", plan_digest=raw.stage("alice", "bob"))
+    outcome = raw.host.good("remove")
     assert [finding.code for finding in outcome.findings if finding.code == "signers-kept"] == [
         "signers-kept"
     ]
-    assert not raw.box.is_ours() and raw.box.paths.signers.stat().st_mode & 0o777 == 0o600
-    raw.box.hook()
+    assert not raw.host.is_ours() and raw.host.paths.signers.stat().st_mode & 0o777 == 0o600
+    raw.host.hook()
     raw.refused(raw.stage("mallory"), "not-decided")
     assert codes(raw.trust(raw.signers("mallory", threshold=1))) == ["not-agreed"]
 
@@ -221,17 +221,17 @@ def test_remove_leaves_who_may_decide(raw: Raw) -> None:
 def test_one_signer_stops_what_is_armed_for_good(raw: Raw) -> None:
     """It is released at once; the same revision is not armed again, whatever is in it; the next one is, signed anew."""
     digest = raw.stage("alice", "bob")
-    raw.box.good("arm", plan_digest=digest)
-    assert raw.stop("carol", check=True).is_changed and raw.box.is_ours()
-    assert raw.stop("carol").is_changed and not raw.box.is_ours()
+    raw.host.good("arm", plan_digest=digest)
+    assert raw.stop("carol", check=True).is_changed and raw.host.is_ours()
+    assert raw.stop("carol").is_changed and not raw.host.is_ours()
     assert not raw.stop("alice").is_changed
-    assert raw.box.journal()[-1] == "decision-stopped"
+    assert raw.host.journal()[-1] == "decision-stopped"
     raw.refused(digest, "decision-stopped")
     same_revision = raw.stage("alice", "bob", decided={"timezone": "Europe/Paris"})
     raw.refused(same_revision, "decision-superseded", "decision-stopped")
     raw.refused(raw.stage(decided={"revision": 2}), "not-decided")
-    assert raw.box.good("arm", plan_digest=raw.stage("alice", "bob", decided={"revision": 2})).is_changed
-    raw.box.good("rollback")
+    assert raw.host.good("arm", plan_digest=raw.stage("alice", "bob", decided={"revision": 2})).is_changed
+    raw.host.good("rollback")
 
 
 def test_a_stop_outlives_remove_and_reaches_a_host_before_arm(raw: Raw) -> None:
@@ -239,8 +239,8 @@ def test_a_stop_outlives_remove_and_reaches_a_host_before_arm(raw: Raw) -> None:
     digest = raw.stage("alice", "bob")
     assert "not armed here" in raw.stop("bob").message
     raw.refused(digest, "decision-stopped")
-    raw.box.good("remove")
-    raw.box.hook()
+    raw.host.good("remove")
+    raw.host.hook()
     raw.refused(raw.stage("alice", "bob"), "decision-stopped")
 
 
@@ -249,21 +249,21 @@ def test_a_stop_of_something_else_stops_nothing_here(raw: Raw) -> None:
     raw.stage("alice", "bob")
     old = raw.stop("carol")
     assert old.is_changed
-    raw.box.good("arm", plan_digest=raw.stage("alice", "bob", decided={"revision": 2}))
+    raw.host.good("arm", plan_digest=raw.stage("alice", "bob", decided={"revision": 2}))
     for of in ({"revision": 1, "digest": "0" * 64}, {"campaign": "other", "digest": "1" * 64}):
-        assert raw.stop("carol", **of).is_ok and raw.box.is_ours()
-    raw.box.good("rollback")
+        assert raw.stop("carol", **of).is_ok and raw.host.is_ours()
+    raw.host.good("rollback")
 
 
 def test_nobody_else_stops_a_decision(raw: Raw) -> None:
     """A stranger, a signer in the wrong namespace, words that are no stop, a host where nobody is pinned."""
-    raw.box.good("arm", plan_digest=raw.stage("alice", "bob"))
-    before = raw.box.tree()
+    raw.host.good("arm", plan_digest=raw.stage("alice", "bob"))
+    before = raw.host.tree()
     assert codes(raw.stop("mallory")) == ["stop-not-signed"]
     assert codes(raw.stop("alice", namespace=DECISION_NAMESPACE)) == ["stop-not-signed"]
-    for document in (b"", b"{}\n", raw.box.paths.decision.read_bytes()):
-        assert codes(raw.box.ask("stop", {"stop.json": document})) == ["not-stopped"]
-    assert before == raw.box.tree() and raw.box.is_ours()
-    raw.box.paths.signers.unlink()
+    for document in (b"", b"{}\n", raw.host.paths.decision.read_bytes()):
+        assert codes(raw.host.ask("stop", {"stop.json": document})) == ["not-stopped"]
+    assert before == raw.host.tree() and raw.host.is_ours()
+    raw.host.paths.signers.unlink()
     assert codes(raw.stop("alice")) == ["not-pinned"]
-    raw.box.good("rollback")
+    raw.host.good("rollback")

@@ -17,26 +17,26 @@ from piquet.fleet.workdir import Workdir
 from piquet.host import request
 from piquet.host.outcome import Outcome
 from tests.case_files import CaseFile
-from tests.host.box import Box
+from tests.host.folder_host import FolderHost
 
 from .keys import lay_out, public_line
 
 
-def sent(box: Box, file: Path) -> Outcome:
+def sent(host: FolderHost, file: Path) -> Outcome:
     """`trust` as an engine sends it."""
-    return carried(box, "trust", trust_members(file))
+    return carried(host, "trust", trust_members(file))
 
 
-def carried(box: Box, verb: str, members: Mapping[str, bytes]) -> Outcome:
+def carried(host: FolderHost, verb: str, members: Mapping[str, bytes]) -> Outcome:
     """A payload, unpacked and carried out as the agent does."""
-    asked = {"verb": verb, "check": False, "diff": False, "at": box.now, "host": "box"}
-    zipped = box.root / "payload.zip"
+    asked = {"verb": verb, "check": False, "diff": False, "at": host.now, "host": "host"}
+    zipped = host.root / "payload.zip"
     zipped.write_bytes(payload(asked, members))
-    return request.carry_out(box.machine(), request.from_payload(zipped))
+    return request.carry_out(host.machine(), request.from_payload(zipped))
 
 
 def test_signers_are_pinned_and_changed_by_their_own_signatures(
-    still: Box, keys: dict[str, Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    still: FolderHost, keys: dict[str, Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """First by root; then the assembly and the employer sign a list without Alice, and Alice herself may agree."""
     file = tmp_path / "c/campaign.yml"
@@ -70,7 +70,7 @@ def test_a_campaign_without_roles_pins_nobody(keys: dict[str, Path], tmp_path: P
 
 
 def test_a_stop_is_kept_for_whoever_carries_it(
-    still: Box, keys: dict[str, Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    still: FolderHost, keys: dict[str, Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """One signer signs; the host that is away then gets it from anybody who has the folder, and no campaign."""
     file = tmp_path / "c/campaign.yml"

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.host.box import Box
+from tests.host.folder_host import FolderHost
 
 CALLS = ("fsync", "rename", "replace", "unlink", "symlink", "mkdir", "rmdir", "chmod", "fchmod", "write")
 
@@ -43,19 +43,19 @@ def dies_before(count: int, act: Callable[[], object]) -> bool:
     return code == DIED
 
 
-def armable(root: Path) -> Box:
-    """A box with everything staged."""
-    box = Box(root)
-    box.hook()
-    box.stage()
-    return box
+def armable(root: Path) -> FolderHost:
+    """A host with everything staged."""
+    host = FolderHost(root)
+    host.hook()
+    host.stage()
+    return host
 
 
-def arm(box: Box) -> None:
+def arm(host: FolderHost) -> None:
     """Arm without the checks that need a running server."""
     from piquet.host.system.lock import locked
     from piquet.host.verbs import arm as verb
 
-    digest = str((box.paths.installed).read_text().split('"plan_digest":"')[1][:64])
-    with locked(box.paths):
-        assert verb._arm(box.machine(), "arm", digest) == []
+    digest = str((host.paths.installed).read_text().split('"plan_digest":"')[1][:64])
+    with locked(host.paths):
+        assert verb._arm(host.machine(), "arm", digest) == []

@@ -8,19 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.host.box import Box
+from tests.host.folder_host import FolderHost
 
 
 @pytest.fixture
-def still(tmp_path: Path) -> Box:
-    """A box whose servers do not run."""
-    return Box(tmp_path)
+def still(tmp_path: Path) -> FolderHost:
+    """A host whose servers do not run."""
+    return FolderHost(tmp_path)
 
 
 @pytest.fixture
-def box(tmp_path: Path) -> Iterator[Box]:
-    """A box whose nginx runs; stopped afterwards."""
-    made = Box(tmp_path)
+def host(tmp_path: Path) -> Iterator[FolderHost]:
+    """A host whose nginx runs; stopped afterwards."""
+    made = FolderHost(tmp_path)
     made.start()
     yield made
     made.stop()

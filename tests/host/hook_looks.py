@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-from tests.host.box import Box
+from tests.host.folder_host import FolderHost
 
 
-def two_looks(box: Box) -> None:
+def two_looks(host: FolderHost) -> None:
     """Two minutes of the timer."""
     for _ in range(2):
-        box.reconcile()
-        box.now += 60
+        host.reconcile()
+        host.now += 60

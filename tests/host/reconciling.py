@@ -6,16 +6,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from piquet.host.outcome import Outcome
-from tests.host.box import DROPIN, SITES, Box
+from tests.host.folder_host import DROPIN, SITES, FolderHost
 
 
-def without_hooks(box: Box, *sites: str) -> dict[Path, str]:
+def without_hooks(host: FolderHost, *sites: str) -> dict[Path, str]:
     """Somebody's deploy takes the hooks of sites out; what their files held."""
-    paths = [box.root / f"etc/nginx/sites-available/{site}" for site in sites]
+    paths = [host.root / f"etc/nginx/sites-available/{site}" for site in sites]
     hooked = {path: path.read_text() for path in paths}
     for path, text in hooked.items():
         path.write_text(text.replace("include ", "# include "))
-    box.machine().servers["nginx"].reload()
+    host.machine().servers["nginx"].reload()
     return hooked
 
 
@@ -25,10 +25,10 @@ def severity(outcome: Outcome, code: str) -> str:
     return found
 
 
-def make_it_stay(box: Box) -> None:
+def make_it_stay(host: FolderHost) -> None:
     """A configuration that goes on without flags (a bug of ours, or a clock that is wrong)."""
-    path = box.paths.at(DROPIN)
-    path.write_text(path.read_text().replace(f"{box.paths.live}/", f"{box.root}/tmp/"))
+    path = host.paths.at(DROPIN)
+    path.write_text(path.read_text().replace(f"{host.paths.live}/", f"{host.root}/tmp/"))
     for site in SITES:
-        (box.root / "tmp" / site).touch()
-    box.machine().servers["nginx"].reload()
+        (host.root / "tmp" / site).touch()
+    host.machine().servers["nginx"].reload()

@@ -15,7 +15,7 @@ from piquet.host.servers.apache import text as apache_text
 from piquet.host.servers.apache.hosts import ApacheHost
 from piquet.host.servers.apache.tree import Statement, TreeError, parse_tree, walk
 from piquet.host.system import commands, processes
-from tests.host.box import Box
+from tests.host.folder_host import FolderHost
 
 DUMP = """\
 # In file: /etc/apache2/apache2.conf
@@ -220,39 +220,39 @@ def test_whose_requests_mod_md_sends_to_https(text: str) -> None:
         assert apache_hosts.redirected_to_https(root, hosts) == expected
 
 
-def test_the_running_servers_options_decide_what_is_read(box: Box) -> None:
+def test_the_running_servers_options_decide_what_is_read(host: FolderHost) -> None:
     """What its start defines is defined when it is asked, attached or not; what it is to do is not repeated."""
-    conf = box.apache_conf
-    more = f"<IfDefine EXTRA>\n<VirtualHost *:{box.apache_port}>\nServerName extra.test\n</VirtualHost>\n</IfDefine>\n"
+    conf = host.apache_conf
+    more = f"<IfDefine EXTRA>\n<VirtualHost *:{host.apache_port}>\nServerName extra.test\n</VirtualHost>\n</IfDefine>\n"
     conf.write_text(conf.read_text() + more)
     for words in (["-D", "EXTRA"], ["-DEXTRA", "-e", "warn"]):
-        subprocess.run([*box.platform.packaged["apache"].command, *words, "-k", "start"], check=True)
+        subprocess.run([*host.platform.packaged["apache"].command, *words, "-k", "start"], check=True)
         deadline = time.monotonic() + 5
-        while not box.machine().servers["apache"].is_running() and time.monotonic() < deadline:
+        while not host.machine().servers["apache"].is_running() and time.monotonic() < deadline:
             time.sleep(0.05)
-        server = box.machine().servers["apache"]
+        server = host.machine().servers["apache"]
         assert server.carried() == ["-D", "EXTRA"]
         survey = server.survey()
         assert survey
         assert ["extra.test"] in [vhost["names"] for vhost in survey.document["vhosts"]]
-        subprocess.run([*box.platform.packaged["apache"].command, "-k", "stop"], check=True)
-        while box.machine().servers["apache"].is_running() and time.monotonic() < deadline:
+        subprocess.run([*host.platform.packaged["apache"].command, "-k", "stop"], check=True)
+        while host.machine().servers["apache"].is_running() and time.monotonic() < deadline:
             time.sleep(0.05)
-    survey = box.machine().servers["apache"].survey()
+    survey = host.machine().servers["apache"].survey()
     assert survey
     assert ["extra.test"] not in [vhost["names"] for vhost in survey.document["vhosts"]]
 
 
 @pytest.mark.parametrize("is_broken", [True, False])
 def test_a_server_that_tells_nothing_is_read_and_that_is_said(
-    is_broken: bool, box: Box, monkeypatch: pytest.MonkeyPatch
+    is_broken: bool, host: FolderHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A broken configuration, or no mod_info: what the texts say, and a finding that it is only that."""
     if is_broken:
-        box.apache_conf.write_text(box.apache_conf.read_text() + "NoSuchDirective on\n")
+        host.apache_conf.write_text(host.apache_conf.read_text() + "NoSuchDirective on\n")
     else:
         monkeypatch.setattr(apache.Apache, "_module_files", lambda *_: iter(()))
-    survey = box.machine().servers["apache"].survey()
+    survey = host.machine().servers["apache"].survey()
     assert survey
     (said,) = [finding for finding in survey.findings if finding.code == "configuration-untold"]
     assert ("test" if is_broken else "mod_info.so") in said.got
@@ -263,11 +263,11 @@ def test_a_server_that_tells_nothing_is_read_and_that_is_said(
     ]
 
 
-def test_a_told_configuration_is_no_finding(box: Box) -> None:
+def test_a_told_configuration_is_no_finding(host: FolderHost) -> None:
     """Whether mod_info is loaded by its owner or by the question."""
     for line in ("", "LoadModule info_module /usr/lib/apache2/modules/mod_info.so\n"):
-        box.apache_conf.write_text(line + box.apache_conf.read_text())
-        survey = box.machine().servers["apache"].survey()
+        host.apache_conf.write_text(line + host.apache_conf.read_text())
+        survey = host.machine().servers["apache"].survey()
         assert survey
         assert survey.document["told"]
         assert "configuration-untold" not in [finding.code for finding in survey.findings]
@@ -275,32 +275,32 @@ def test_a_told_configuration_is_no_finding(box: Box) -> None:
 
 @pytest.mark.parametrize("files", [1, 300])
 def test_the_work_grows_with_the_sites_and_no_faster(
-    files: int, box: Box, monkeypatch: pytest.MonkeyPatch
+    files: int, host: FolderHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As many processes for ten times the sites; each file is read and each statement parsed once."""
-    folder = box.apache_conf.parent / "sites-enabled"
+    folder = host.apache_conf.parent / "sites-enabled"
     folder.mkdir()
-    box.apache_conf.write_text(box.apache_conf.read_text() + "Include sites-enabled/*.conf\n")
+    host.apache_conf.write_text(host.apache_conf.read_text() + "Include sites-enabled/*.conf\n")
     counted: dict[int, tuple[int, int, int]] = {}
     for sites in (30, 300):
         for path in folder.iterdir():
             path.unlink()
         per_file = max(1, sites // files)
         for number in range(sites // per_file):
-            text = "".join(_site(box, number * per_file + n) for n in range(per_file))
+            text = "".join(_site(host, number * per_file + n) for n in range(per_file))
             (folder / f"{number:04}.conf").write_text(text)
-        counted[sites] = _counts(box, monkeypatch)
+        counted[sites] = _counts(host, monkeypatch)
     assert counted[300][0] == counted[30][0] <= 6
     assert counted[300][1] - counted[30][1] == (0 if files == 1 else 270)
     assert counted[300][2] - counted[30][2] == 270 * 4
 
 
-def _site(box: Box, number: int) -> str:
+def _site(host: FolderHost, number: int) -> str:
     inner = f"ServerName s{number}.test\n<Location />\nOptions None\n</Location>\n"
-    return f"<VirtualHost *:{box.apache_port}>\n{inner}</VirtualHost>\n"
+    return f"<VirtualHost *:{host.apache_port}>\n{inner}</VirtualHost>\n"
 
 
-def _counts(box: Box, monkeypatch: pytest.MonkeyPatch) -> tuple[int, int, int]:
+def _counts(host: FolderHost, monkeypatch: pytest.MonkeyPatch) -> tuple[int, int, int]:
     """Processes, files and statements of one survey."""
     ran, read, made = [], [], []
     run, text, begin = commands.execute, Path.read_text, Statement.__init__
@@ -322,7 +322,7 @@ def _counts(box: Box, monkeypatch: pytest.MonkeyPatch) -> tuple[int, int, int]:
         patched.setattr(commands, "execute", count_run)
         patched.setattr(Path, "read_text", count_read)
         patched.setattr(Statement, "__init__", count_made)
-        survey = box.machine().servers["apache"].survey()
+        survey = host.machine().servers["apache"].survey()
     assert survey
     assert len({path for path in read if path.suffix == ".conf"}) == sum(
         path.suffix == ".conf" for path in read

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from piquet.host.servers import complaints
-from tests.host.box import INCLUDED, SITES, Box
 from tests.host.builds import other_apache_build, other_nginx_build
+from tests.host.folder_host import INCLUDED, SITES, FolderHost
 from tests.host.owners_names import NO_NAME
 
 NGINX = {
@@ -49,15 +49,15 @@ APACHE = {
 }
 
 
-def made(box: Box, text: str, file: Path) -> str:
-    """A piece of a case with the box's places in it."""
-    for word, value in {"ROOT": box.root, "FILE": file, "PORT": box.port, "TLS": box.apache_port}.items():
+def made(host: FolderHost, text: str, file: Path) -> str:
+    """A piece of a case with the host's places in it."""
+    for word, value in {"ROOT": host.root, "FILE": file, "PORT": host.port, "TLS": host.apache_port}.items():
         text = text.replace(word, str(value))
     return text
 
 
 @pytest.mark.parametrize("kind", NGINX)
-def test_of_nginx(still: Box, kind: str) -> None:
+def test_of_nginx(still: FolderHost, kind: str) -> None:
     """Where it is, that it is not ours, and what is known of the kind."""
     text, place, cause = NGINX[kind]
     file = still.root / "etc/nginx/conf.d/x.conf"
@@ -66,7 +66,7 @@ def test_of_nginx(still: Box, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", APACHE)
-def test_of_apache(still: Box, kind: str) -> None:
+def test_of_apache(still: FolderHost, kind: str) -> None:
     """The same, and of the places that a nested complaint names the innermost."""
     text, place, cause = APACHE[kind]
     file = still.root / "etc/apache2/conf-enabled/x.conf"
@@ -76,7 +76,7 @@ def test_of_apache(still: Box, kind: str) -> None:
     judge(still, "apache", made(still, place, file), cause)
 
 
-def test_of_modules_of_another_build(still: Box) -> None:
+def test_of_modules_of_another_build(still: FolderHost) -> None:
     """nginx and Apache name them as what they are."""
     nginx, apache = other_nginx_build(still.root), other_apache_build(still.root)
     still.conf.write_text(f"load_module {nginx};\n{still.conf.read_text()}")
@@ -85,37 +85,37 @@ def test_of_modules_of_another_build(still: Box) -> None:
     judge(still, "apache", f"{still.apache_conf}:1", "another build")
 
 
-def judge(box: Box, server: str, place: str, cause: str) -> None:
+def judge(host: FolderHost, server: str, place: str, cause: str) -> None:
     """Of an owner's complaint."""
-    tested = box.machine().servers[server].test()
-    found = complaints.first_complaint(tested.output, box.paths)
+    tested = host.machine().servers[server].test()
+    found = complaints.first_complaint(tested.output, host.paths)
     assert (tested.ok, found.place, found.is_ours) == (False, place, False), tested.output
     assert cause in found.cause and bool(cause) == bool(found.cause)
     assert found.words == (f": {place} is not ours" if place else "; it does not say which file")
 
 
 @pytest.mark.parametrize("kind", ["directive", "missing", "unreadable words"])
-def test_of_ours(box: Box, kind: str) -> None:
+def test_of_ours(host: FolderHost, kind: str) -> None:
     """What lies in a file that we installed is ours, also where an owner's file is named as the place."""
-    box.hook()
-    box.stage()
-    included = box.paths.at(INCLUDED)
+    host.hook()
+    host.stage()
+    included = host.paths.at(INCLUDED)
     if kind == "directive":
         included.write_text("\nnonsense;\n")
     elif kind == "missing":
-        site = box.root / "etc/nginx/sites-available" / SITES[0]
+        site = host.root / "etc/nginx/sites-available" / SITES[0]
         included.unlink()
-        site.write_text(f"server {{ listen 127.0.0.1:{box.port}; include {included}; }}\n")
+        site.write_text(f"server {{ listen 127.0.0.1:{host.port}; include {included}; }}\n")
     else:
         included.write_text("if (-f $piquet_unknown) { return 503; }\n")
-    tested = box.machine().servers["nginx"].test()
-    found = complaints.first_complaint(tested.output, box.paths)
+    tested = host.machine().servers["nginx"].test()
+    found = complaints.first_complaint(tested.output, host.paths)
     assert (tested.ok, found.is_ours) == (False, True), tested.output
     assert found.words.endswith("is ours") and "remove" in found.hint
     assert found.place.partition(":")[0] == ("" if kind == "unreadable words" else str(included))
 
 
-def test_of_a_test_that_hangs(still: Box) -> None:
+def test_of_a_test_that_hangs(still: FolderHost) -> None:
     """It names no file, and most often it waits for a name server."""
     found = complaints.first_complaint("nginx -t: no answer within 60 s", still.paths)
     assert (found.place, found.is_ours) == ("", False) and "name server" in found.cause

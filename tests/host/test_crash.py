@@ -12,26 +12,28 @@ from pathlib import Path
 import pytest
 
 from tests.host.arming import arm, armable, dies_before
-from tests.host.box import HOUR_S, SITES, Box
+from tests.host.folder_host import HOUR_S, SITES, FolderHost
 
 STRIDES = pytest.mark.parametrize("stride", [9, pytest.param(1, marks=pytest.mark.long)])
 
 
-def every_death(stride: int, make: Callable[[int], tuple[Box, Callable[[], object]]]) -> list[Box]:
+def every_death(
+    stride: int, make: Callable[[int], tuple[FolderHost, Callable[[], object]]]
+) -> list[FolderHost]:
     """Boxes left by a death before each call (or each stride-th), and the one where nobody died."""
-    boxes, count, died = [], 1, True
+    hosts, count, died = [], 1, True
     while died:
-        box, act = make(count)
+        host, act = make(count)
         died = dies_before(count, act)
-        boxes.append(box)
+        hosts.append(host)
         count += stride
-    assert len(boxes) * stride > 10, "the verb has changed nothing: this test would prove nothing"
-    return boxes
+    assert len(hosts) * stride > 10, "the verb has changed nothing: this test would prove nothing"
+    return hosts
 
 
-def foreign(box: Box) -> dict[str, str]:
+def foreign(host: FolderHost) -> dict[str, str]:
     """The owner's files."""
-    return {k: v for k, v in box.tree().items() if k.startswith("etc/nginx") and "piquet" not in k}
+    return {k: v for k, v in host.tree().items() if k.startswith("etc/nginx") and "piquet" not in k}
 
 
 @STRIDES
@@ -39,66 +41,68 @@ def foreign(box: Box) -> dict[str, str]:
 def test_before_or_after_but_nothing_between(tmp_path: Path, verb: str, stride: int) -> None:
     """After a crash and a recovery, all files are as before the verb or as after it, foreign ones included."""
 
-    def make(count: int) -> tuple[Box, Callable[[], object]]:
+    def make(count: int) -> tuple[FolderHost, Callable[[], object]]:
         (tmp_path / str(count)).mkdir()
-        box = Box(tmp_path / str(count))
-        survey = box.good("survey").survey
+        host = FolderHost(tmp_path / str(count))
+        survey = host.good("survey").survey
         assert survey is not None
         files = survey["nginx"]["files"]
         if verb != "hook":
-            box.good("hook", files=files)
+            host.good("hook", files=files)
         if verb in ("restage", "remove"):
-            box.stage()
-        digest, members = box.bundle(page=b"new" if verb == "restage" else b"first")
-        box.before = box.tree()  # type: ignore[attr-defined]
+            host.stage()
+        digest, members = host.bundle(page=b"new" if verb == "restage" else b"first")
+        host.before = host.tree()  # type: ignore[attr-defined]
         acts = {
-            "hook": lambda: box.good("hook", files=files),
-            "unhook": lambda: box.good("unhook"),
-            "remove": lambda: box.good("remove"),
+            "hook": lambda: host.good("hook", files=files),
+            "unhook": lambda: host.good("unhook"),
+            "remove": lambda: host.good("remove"),
         }
-        return box, acts.get(verb, lambda: box.good("stage", members, plan_digest=digest))
+        return host, acts.get(verb, lambda: host.good("stage", members, plan_digest=digest))
 
-    boxes = every_death(stride, make)
-    after = _names(boxes[-1])
-    for count, box in zip(range(1, 9999, stride), boxes, strict=False):
+    hosts = every_death(stride, make)
+    after = _names(hosts[-1])
+    for count, host in zip(range(1, 9999, stride), hosts, strict=False):
         if verb == "remove":
-            box.good("remove")
-            assert _names(box) == after, f"death before call {count}"
+            host.good("remove")
+            assert _names(host) == after, f"death before call {count}"
             continue
-        box.good("rollback")  # any verb recovers first
-        found, before = box.tree(), box.before  # type: ignore[attr-defined]
+        host.good("rollback")  # any verb recovers first
+        found, before = host.tree(), host.before  # type: ignore[attr-defined]
         if found != before:
-            assert _names(box) == after, f"death before call {count}"
-            assert foreign(box).keys() == foreign(boxes[-1]).keys()
-        assert not list(box.root.rglob(".*.piquet")), (
+            assert _names(host) == after, f"death before call {count}"
+            assert foreign(host).keys() == foreign(hosts[-1]).keys()
+        assert not list(host.root.rglob(".*.piquet")), (
             f"a temporary file is left by a death before call {count}"
         )
 
 
-def _names(box: Box) -> set[str]:
-    """Names of all files: contents differ from box to box by port and folder."""
-    hooked = {f"{name} hooked" for name in foreign(box) if b"# piquet hook" in (box.root / name).read_bytes()}
-    return set(box.tree()) | hooked
+def _names(host: FolderHost) -> set[str]:
+    """Names of all files: contents differ from host to host by port and folder."""
+    hooked = {
+        f"{name} hooked" for name in foreign(host) if b"# piquet hook" in (host.root / name).read_bytes()
+    }
+    return set(host.tree()) | hooked
 
 
 @STRIDES
 def test_arming_ends_armed_or_released(tmp_path: Path, stride: int) -> None:
     """Armed with every flag, or nothing live and nothing that comes back; never something between."""
 
-    def make(count: int) -> tuple[Box, Callable[[], object]]:
+    def make(count: int) -> tuple[FolderHost, Callable[[], object]]:
         (tmp_path / str(count)).mkdir()
-        box = armable(tmp_path / str(count))
-        return box, lambda: arm(box)
+        host = armable(tmp_path / str(count))
+        return host, lambda: arm(host)
 
     outcomes = set()
-    for box in every_death(stride, make):
-        box.reconcile()
-        flags = {site for site in SITES if (box.paths.live / site).exists()}
+    for host in every_death(stride, make):
+        host.reconcile()
+        flags = {site for site in SITES if (host.paths.live / site).exists()}
         assert flags in (set(), set(SITES))
-        assert box.paths.armed.exists() == bool(flags)
-        box.reboot()
-        box.reconcile(boot=True)
-        assert box.paths.live.is_dir() == bool(flags)
+        assert host.paths.armed.exists() == bool(flags)
+        host.reboot()
+        host.reconcile(boot=True)
+        assert host.paths.live.is_dir() == bool(flags)
         outcomes.add(bool(flags))
     assert outcomes == {True, False}
 
@@ -108,51 +112,53 @@ def test_arming_ends_armed_or_released(tmp_path: Path, stride: int) -> None:
 def test_a_release_is_finished_by_the_next_reconcile(tmp_path: Path, release: str, stride: int) -> None:
     """Whenever the releasing agent dies, the next one finishes, and no boot brings anything back."""
 
-    def make(count: int) -> tuple[Box, Callable[[], object]]:
+    def make(count: int) -> tuple[FolderHost, Callable[[], object]]:
         (tmp_path / str(count)).mkdir()
-        box = armable(tmp_path / str(count))
-        arm(box)
+        host = armable(tmp_path / str(count))
+        arm(host)
         if release == "end":
-            box.now += 2 * HOUR_S
+            host.now += 2 * HOUR_S
         if release == "stop by hand":
-            box.paths.live.unlink()
-        return box, lambda: box.good("rollback") if release == "rollback" else box.reconcile()
+            host.paths.live.unlink()
+        return host, lambda: host.good("rollback") if release == "rollback" else host.reconcile()
 
-    for count, box in enumerate(every_death(stride, make), 1):
-        box.reconcile()
+    for count, host in enumerate(every_death(stride, make), 1):
+        host.reconcile()
         if count == 1 and release == "rollback":
             continue  # it died before it had done anything
-        assert not box.paths.live.is_symlink(), f"death before call {count}"
-        assert not box.paths.armed.exists(), f"death before call {count}"
-        box.reboot()
-        box.reconcile(boot=True)
-        assert not box.paths.live.is_symlink(), f"death before call {count}"
+        assert not host.paths.live.is_symlink(), f"death before call {count}"
+        assert not host.paths.armed.exists(), f"death before call {count}"
+        host.reboot()
+        host.reconcile(boot=True)
+        assert not host.paths.live.is_symlink(), f"death before call {count}"
 
 
-def test_a_rollback_after_a_dead_hook_in_a_broken_configuration_is_one(box: Box) -> None:
+def test_a_rollback_after_a_dead_hook_in_a_broken_configuration_is_one(host: FolderHost) -> None:
     """The hook is taken out, nginx cannot take that up, and the release says so without having failed."""
-    box.arm()
-    (box.root / "etc/nginx/sites-enabled" / SITES[1]).resolve().write_text("server { listen 127.0.0.1:9; }\n")
-    survey = box.good("survey").survey
+    host.arm()
+    (host.root / "etc/nginx/sites-enabled" / SITES[1]).resolve().write_text(
+        "server { listen 127.0.0.1:9; }\n"
+    )
+    survey = host.good("survey").survey
     assert survey is not None
-    assert dies_before(18, lambda: box.good("hook", files=survey["nginx"]["files"], allow_unloaded=True))
-    assert box.paths.checkpoint.exists()
-    (box.root / "etc/nginx/conf.d/broken.conf").write_text("Nonsense;\n")
-    outcome = box.good("rollback")
+    assert dies_before(18, lambda: host.good("hook", files=survey["nginx"]["files"], allow_unloaded=True))
+    assert host.paths.checkpoint.exists()
+    (host.root / "etc/nginx/conf.d/broken.conf").write_text("Nonsense;\n")
+    outcome = host.good("rollback")
     assert "not-reloaded" in {finding.code for finding in outcome.findings}
-    assert not box.is_ours()
+    assert not host.is_ours()
 
 
 @STRIDES
 def test_no_death_leaves_a_temporary_file_beyond_the_next_verb(tmp_path: Path, stride: int) -> None:
     """Also not of state that the next verb does not write again."""
 
-    def make(count: int) -> tuple[Box, Callable[[], object]]:
+    def make(count: int) -> tuple[FolderHost, Callable[[], object]]:
         (tmp_path / str(count)).mkdir()
-        box = armable(tmp_path / str(count))
-        arm(box)
-        return box, lambda: box.good("rollback")
+        host = armable(tmp_path / str(count))
+        arm(host)
+        return host, lambda: host.good("rollback")
 
-    for box in every_death(min(stride, 3), make):
-        box.reconcile()
-        assert not list(box.root.rglob(".*.piquet"))
+    for host in every_death(min(stride, 3), make):
+        host.reconcile()
+        assert not list(host.root.rglob(".*.piquet"))

@@ -15,7 +15,7 @@ import pytest
 from piquet.host.system import commands, schedule
 from piquet.host.system.lock import locked
 from piquet.host.system.paths import Paths
-from tests.host.box import SITES, Box, make_bundle
+from tests.host.folder_host import SITES, FolderHost, make_bundle
 
 CRON_FILE = "/etc/cron.d/piquet"
 UNIT = "/etc/systemd/system/piquet-reconcile.timer"
@@ -28,116 +28,116 @@ def codes(outcome: Any) -> dict[str, str]:
     return {finding.code: finding.severity for finding in outcome.findings}
 
 
-def test_arm_wants_a_cron_that_runs(box: Box) -> None:
+def test_arm_wants_a_cron_that_runs(host: FolderHost) -> None:
     """Stage only warns, since cron can be started until then; arm refuses, with a way out, and nothing blocks."""
-    box.hook()
-    digest, members = box.bundle(**BY_CRON)
-    assert codes(box.good("stage", members, plan_digest=digest)) == {"cron-not-running": "warning"}
-    refused = box.ask("arm", plan_digest=digest)
+    host.hook()
+    digest, members = host.bundle(**BY_CRON)
+    assert codes(host.good("stage", members, plan_digest=digest)) == {"cron-not-running": "warning"}
+    refused = host.ask("arm", plan_digest=digest)
     assert codes(refused) == {"cron-not-running": "error"}
     assert "service cron start" in refused.findings[0].hint
-    assert not box.is_ours()
-    with box.cron():
-        box.good("arm", plan_digest=digest)
-    assert box.is_ours()
+    assert not host.is_ours()
+    with host.cron():
+        host.good("arm", plan_digest=digest)
+    assert host.is_ours()
 
 
-def test_status_says_what_cron_gives(box: Box) -> None:
+def test_status_says_what_cron_gives(host: FolderHost) -> None:
     """Whether it runs, when it looks next, that a stop by hand waits for that; and a warning once it is dead."""
-    box.hook()
-    digest = box.stage(**BY_CRON)
-    with box.cron():
-        box.good("arm", plan_digest=digest)
-        told = box.good("status")
-        document = box.machine()
+    host.hook()
+    digest = host.stage(**BY_CRON)
+    with host.cron():
+        host.good("arm", plan_digest=digest)
+        told = host.good("status")
+        document = host.machine()
         assert "noticed at the next minute" in told.message
         assert told.findings == ()
         assert document.schedule("cron").timer(119.5) == (True, 120)
         assert document.schedule("cron").timer(120.0) == (True, 180)
-    assert codes(box.good("status")) == {"cron-not-running": "warning"}
+    assert codes(host.good("status")) == {"cron-not-running": "warning"}
 
 
-def test_a_dead_cron_changes_nothing_of_what_is_up(box: Box) -> None:
+def test_a_dead_cron_changes_nothing_of_what_is_up(host: FolderHost) -> None:
     """The schedule only ever helps: without it the host stays armed, and a reconcile by hand works as always."""
-    box.hook()
-    digest = box.stage(**BY_CRON)
-    with box.cron():
-        box.good("arm", plan_digest=digest)
-    assert box.reconcile().findings == ()
-    assert box.is_ours()
-    box.now += 3600
-    assert box.reconcile().is_changed
-    assert not box.is_ours()
+    host.hook()
+    digest = host.stage(**BY_CRON)
+    with host.cron():
+        host.good("arm", plan_digest=digest)
+    assert host.reconcile().findings == ()
+    assert host.is_ours()
+    host.now += 3600
+    assert host.reconcile().is_changed
+    assert not host.is_ours()
 
 
-def test_a_program_in_a_container_is_no_cron_of_ours(box: Box) -> None:
+def test_a_program_in_a_container_is_no_cron_of_ours(host: FolderHost) -> None:
     """What runs on this machine in a PID namespace of its own looks after that container only."""
-    program = box.platform.cron[0]
-    with box.cron():
-        assert box.machine().schedule("cron").is_usable()
-    path = f"{box.root}/{program}"
+    program = host.platform.cron[0]
+    with host.cron():
+        assert host.machine().schedule("cron").is_usable()
+    path = f"{host.root}/{program}"
     script = f"cp $(command -v sleep) {path} && exec unshare --pid --fork --kill-child {path} 600"
     process = subprocess.Popen(["/bin/sh", "-c", script])
     try:
-        assert not _is_seen(box, seconds=1.0)
+        assert not _is_seen(host, seconds=1.0)
     finally:
         process.kill()
         process.wait()
 
 
-def _is_seen(box: Box, seconds: float) -> bool:
-    """Whether the box's cron is ever taken for running within that time."""
+def _is_seen(host: FolderHost, seconds: float) -> bool:
+    """Whether the host's cron is ever taken for running within that time."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        if box.machine().schedule("cron").is_usable():
+        if host.machine().schedule("cron").is_usable():
             return True
     return False
 
 
 @pytest.mark.parametrize(("first", "second"), [(BY_CRON, BY_SYSTEMD), (BY_SYSTEMD, BY_CRON)])
 def test_another_schedule_takes_the_place_of_the_first(
-    box: Box, first: dict[str, Any], second: dict[str, Any]
+    host: FolderHost, first: dict[str, Any], second: dict[str, Any]
 ) -> None:
     """Staged over, the first one's files are gone and the second one's there; remove leaves neither."""
-    box.hook()
-    there = {path: box.root / path.lstrip("/") for path in (CRON_FILE, UNIT)}
-    box.stage(**first)
+    host.hook()
+    there = {path: host.root / path.lstrip("/") for path in (CRON_FILE, UNIT)}
+    host.stage(**first)
     before = {path: file.exists() for path, file in there.items()}
-    box.stage(**second)
+    host.stage(**second)
     after = {path: file.exists() for path, file in there.items()}
     assert before == {path: path in first["extra"] for path in there}
     assert after == {path: path in second["extra"] for path in there}
-    box.good("remove")
+    host.good("remove")
     assert not any(file.exists() for file in there.values())
 
 
-def test_a_minute_after_remove_makes_nothing_again(box: Box) -> None:
+def test_a_minute_after_remove_makes_nothing_again(host: FolderHost) -> None:
     """Cron may still have the job loaded: no file comes back, not even the lock."""
-    box.hook()
-    box.stage(**BY_CRON)
-    box.good("remove")
-    assert box.reconcile().is_ok
-    assert [path for path in _own(box) if path.exists()] == []
+    host.hook()
+    host.stage(**BY_CRON)
+    host.good("remove")
+    assert host.reconcile().is_ok
+    assert [path for path in _own(host) if path.exists()] == []
 
 
-def test_a_minute_that_meets_a_verb_waits_for_it(box: Box) -> None:
+def test_a_minute_that_meets_a_verb_waits_for_it(host: FolderHost) -> None:
     """Cron starts reconcile whatever else runs: it waits for the lock, and finds nothing where all was removed."""
-    box.hook()
-    box.stage(**BY_CRON)
+    host.hook()
+    host.stage(**BY_CRON)
     with ThreadPoolExecutor(1) as pool:
-        with locked(box.paths):
-            waiting = pool.submit(box.reconcile)
+        with locked(host.paths):
+            waiting = pool.submit(host.reconcile)
             time.sleep(0.5)
             assert not waiting.done()
-            for path in _own(box):
+            for path in _own(host):
                 shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
         assert waiting.result(30).is_ok
-    assert [path for path in _own(box) if path.exists()] == []
+    assert [path for path in _own(host) if path.exists()] == []
 
 
-def _own(box: Box) -> tuple[Path, ...]:
+def _own(host: FolderHost) -> tuple[Path, ...]:
     """The places that a reconcile writes to."""
-    return box.paths.etc, box.paths.lib, box.paths.run, box.paths.lock
+    return host.paths.etc, host.paths.lib, host.paths.run, host.paths.lock
 
 
 def test_systemctl_alone_is_no_systemd(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,15 +155,15 @@ def test_systemctl_alone_is_no_systemd(tmp_path: Any, monkeypatch: pytest.Monkey
     assert systemd.is_usable()
 
 
-def test_the_first_look_after_a_boot_puts_flags_up(box: Box) -> None:
+def test_the_first_look_after_a_boot_puts_flags_up(host: FolderHost) -> None:
     """After a boot that only cron knows of, the first reconcile puts all flags up, and the next changes nothing."""
-    box.hook()
-    digest, members = make_bundle(box, **BY_CRON)
-    box.good("stage", members, plan_digest=digest)
-    with box.cron():
-        box.good("arm", plan_digest=digest)
-    box.reboot()
-    assert not box.is_ours()
-    assert box.reconcile(boot=True).is_changed
-    assert all(box.is_ours(site) for site in SITES)
-    assert not box.reconcile().is_changed
+    host.hook()
+    digest, members = make_bundle(host, **BY_CRON)
+    host.good("stage", members, plan_digest=digest)
+    with host.cron():
+        host.good("arm", plan_digest=digest)
+    host.reboot()
+    assert not host.is_ours()
+    assert host.reconcile(boot=True).is_changed
+    assert all(host.is_ours(site) for site in SITES)
+    assert not host.reconcile().is_changed

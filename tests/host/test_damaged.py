@@ -18,7 +18,7 @@ from piquet.host import status_document
 from piquet.host.errors import StateError
 from piquet.host.state import armed, journal, manifest, store, token_file
 from tests.host.arming import arm, armable
-from tests.host.box import Box
+from tests.host.folder_host import FolderHost
 
 DEEP = b"[" * 200_000
 WORST = (
@@ -52,7 +52,7 @@ def replaced(document: Any, way: tuple[Any, ...], value: Any) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def host(tmp_path_factory: pytest.TempPathFactory) -> Box:
+def host(tmp_path_factory: pytest.TempPathFactory) -> FolderHost:
     """A staged host; each example arms it."""
     return armable(tmp_path_factory.mktemp("damaged") / "host")
 
@@ -63,7 +63,7 @@ RELEASES = ("armed", "token")
 """Those without which nobody knows what is armed; any damage that matters to them releases."""
 
 
-def assert_sound(host: Box, name: str, data: bytes) -> None:
+def assert_sound(host: FolderHost, name: str, data: bytes) -> None:
     """Reconcile, a boot and status go through; what is left is either armed as before or released as a whole."""
     path: Path = getattr(host.paths, name)
     before = {
@@ -94,7 +94,7 @@ def assert_sound(host: Box, name: str, data: bytes) -> None:
             spoiled.unlink(missing_ok=True)
 
 
-def is_usable(host: Box, name: str, data: bytes) -> bool:
+def is_usable(host: FolderHost, name: str, data: bytes) -> bool:
     """Whether a damaged text still is such a document: then it may count."""
     if name == "token":
         return False
@@ -106,14 +106,14 @@ def is_usable(host: Box, name: str, data: bytes) -> bool:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_no_text_makes_reconcile_fail(host: Box, name: str) -> None:
+def test_no_text_makes_reconcile_fail(host: FolderHost, name: str) -> None:
     """Bytes that are no document."""
     for data in WORST:
         assert_sound(host, name, data)
 
 
 @pytest.mark.parametrize("name", [n for n in NAMES if n not in ("journal", "checkpoint", "ended")])
-def test_no_value_makes_reconcile_fail(host: Box, name: str, request: pytest.FixtureRequest) -> None:
+def test_no_value_makes_reconcile_fail(host: FolderHost, name: str, request: pytest.FixtureRequest) -> None:
     """Every value of every document, replaced by what does not belong there."""
     arm(host)
     host.reconcile()
@@ -129,7 +129,7 @@ def test_no_value_makes_reconcile_fail(host: Box, name: str, request: pytest.Fix
 
 
 @pytest.mark.parametrize("name", RELEASES)
-def test_each_value_of_what_is_armed_is_usable_or_told(host: Box, name: str) -> None:
+def test_each_value_of_what_is_armed_is_usable_or_told(host: FolderHost, name: str) -> None:
     """All of them, by the reader alone: what comes of it has instants that are dates, or there is the one error."""
     arm(host)
     path: Path = getattr(host.paths, name)
@@ -145,7 +145,7 @@ def test_each_value_of_what_is_armed_is_usable_or_told(host: Box, name: str) -> 
     host.good("rollback")
 
 
-def instants_of(host: Box, name: str) -> list[float]:
+def instants_of(host: FolderHost, name: str) -> list[float]:
     """All that are read from a document."""
     if name == "token":
         token = token_file.read_token(host.paths) or pytest.fail()
@@ -184,10 +184,10 @@ def test_readers_give_a_value_or_say_so(tmp_path_factory: pytest.TempPathFactory
 class _Root:
     """One folder for all examples."""
 
-    made: Box | None = None
+    made: FolderHost | None = None
 
     @classmethod
-    def of(cls, factory: pytest.TempPathFactory) -> Box:
+    def of(cls, factory: pytest.TempPathFactory) -> FolderHost:
         if cls.made is None:
-            cls.made = Box(factory.mktemp("readers") / "host")
+            cls.made = FolderHost(factory.mktemp("readers") / "host")
         return cls.made

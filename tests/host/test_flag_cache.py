@@ -9,7 +9,7 @@ import pytest
 
 from piquet.plan.gates.server import server_findings
 from piquet.servers.nginx.kind import NGINX_KIND
-from tests.host.box import SITES, Box
+from tests.host.folder_host import SITES, FolderHost
 
 ON = "open_file_cache max=100;"
 FIGURES = {
@@ -33,16 +33,16 @@ FIGURES = {
 """At http level, in the first site's block → seconds for the first site, for the second."""
 
 
-def configured(box: Box, http: str, server: str) -> None:
+def configured(host: FolderHost, http: str, server: str) -> None:
     """Write it where the owner would."""
-    (box.root / "etc/nginx/conf.d/own.conf").write_text(f"{http}\n")
-    file = Path(box.root / f"etc/nginx/sites-available/{SITES[0]}")
+    (host.root / "etc/nginx/conf.d/own.conf").write_text(f"{http}\n")
+    file = Path(host.root / f"etc/nginx/sites-available/{SITES[0]}")
     file.write_text(file.read_text().replace("server {", f"server {{ {server}", 1))
 
 
 @pytest.mark.parametrize(("said", "expected"), FIGURES.items(), ids=lambda value: str(value)[:70])
 def test_the_figure_is_that_of_the_block_itself(
-    still: Box, said: tuple[str, str], expected: tuple[int, int]
+    still: FolderHost, said: tuple[str, str], expected: tuple[int, int]
 ) -> None:
     """Each statement is inherited by itself, and no location has a say."""
     configured(still, *said)
@@ -72,10 +72,10 @@ def test_the_figure_is_that_of_the_block_itself(
         (("", "location / { open_file_cache max=9; }"), False),
     ],
 )
-def test_nginx_does_what_the_figure_says(box: Box, said: tuple[str, str], is_late: bool) -> None:
+def test_nginx_does_what_the_figure_says(host: FolderHost, said: tuple[str, str], is_late: bool) -> None:
     """Seen on the running server: where the figure is 0 the site is back at once, else it is not."""
-    configured(box, *said)
-    box.arm()
-    assert box.is_ours() and box.is_ours()
-    (box.paths.live / SITES[0]).unlink()
-    assert box.is_ours() == is_late
+    configured(host, *said)
+    host.arm()
+    assert host.is_ours() and host.is_ours()
+    (host.paths.live / SITES[0]).unlink()
+    assert host.is_ours() == is_late

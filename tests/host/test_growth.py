@@ -15,7 +15,7 @@ import pytest
 from piquet.host.servers.nginx import config as nginx_config
 from piquet.host.servers.nginx import hook_line
 from piquet.host.system import commands
-from tests.host.box import Box
+from tests.host.folder_host import FolderHost
 
 _heard: list[str] = []
 """Names of files that were opened."""
@@ -59,45 +59,45 @@ def of_nginx(counted: Callable[..., Any], real: Callable[..., Any]) -> Callable[
     return lambda argv, **named: (counted if argv[0] == "nginx" else real)(argv, **named)
 
 
-def many(box: Box, sites: int) -> None:
+def many(host: FolderHost, sites: int) -> None:
     """So many more server blocks, in a file each."""
-    folder = box.root / "etc/nginx"
+    folder = host.root / "etc/nginx"
     for number in range(sites):
         name = f"many{number}"
-        text = f"server {{ listen 127.0.0.1:{box.port}; server_name {name}.test; return 200 '{name}'; }}\n"
+        text = f"server {{ listen 127.0.0.1:{host.port}; server_name {name}.test; return 200 '{name}'; }}\n"
         (folder / "sites-available" / name).write_text(text)
         (folder / "sites-enabled" / name).symlink_to(f"../sites-available/{name}")
 
 
-def costs(box: Box, monkeypatch: pytest.MonkeyPatch) -> dict[str, Counter[str]]:
+def costs(host: FolderHost, monkeypatch: pytest.MonkeyPatch) -> dict[str, Counter[str]]:
     """Each verb on a host with so many files as it has now."""
     found: dict[str, Counter[str]] = {}
-    found["survey"] = counts(monkeypatch, lambda: box.good("survey"))
-    survey = box.good("survey").survey
+    found["survey"] = counts(monkeypatch, lambda: host.good("survey"))
+    survey = host.good("survey").survey
     assert survey is not None
     hooked = {"files": survey["nginx"]["files"], "allow_unloaded": True}
-    found["hook"] = counts(monkeypatch, lambda: box.good("hook", **hooked))
-    digest, members = box.bundle()
+    found["hook"] = counts(monkeypatch, lambda: host.good("hook", **hooked))
+    digest, members = host.bundle()
     found["stage"] = counts(
-        monkeypatch, lambda: box.good("stage", members, plan_digest=digest, allow_unloaded=True)
+        monkeypatch, lambda: host.good("stage", members, plan_digest=digest, allow_unloaded=True)
     )
-    found["arm"] = counts(monkeypatch, lambda: box.good("arm", plan_digest=digest))
-    found["status"] = counts(monkeypatch, lambda: box.good("status"))
-    found["rollback"] = counts(monkeypatch, lambda: box.good("rollback"))
-    found["unhook"] = counts(monkeypatch, lambda: box.good("unhook"))
-    box.good("hook", **hooked)
-    found["remove"] = counts(monkeypatch, lambda: box.good("remove"))
+    found["arm"] = counts(monkeypatch, lambda: host.good("arm", plan_digest=digest))
+    found["status"] = counts(monkeypatch, lambda: host.good("status"))
+    found["rollback"] = counts(monkeypatch, lambda: host.good("rollback"))
+    found["unhook"] = counts(monkeypatch, lambda: host.good("unhook"))
+    host.good("hook", **hooked)
+    found["remove"] = counts(monkeypatch, lambda: host.good("remove"))
     return found
 
 
 def test_each_file_more_costs_a_verb_the_same(
-    box: Box, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    host: FolderHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of thirty files more: how often each is opened, parsed and synced; no process more is started for them."""
-    costs(box, monkeypatch)  # makes folders that stay
-    few = costs(box, monkeypatch)
-    many(box, 30)
-    more = costs(box, monkeypatch)
+    costs(host, monkeypatch)  # makes folders that stay
+    few = costs(host, monkeypatch)
+    many(host, 30)
+    more = costs(host, monkeypatch)
     grown = {
         verb: tuple((more[verb][what] - few[verb][what]) / 30 for what in ("opened", "parsed", "synced"))
         for verb in more

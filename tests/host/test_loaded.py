@@ -13,7 +13,7 @@ import pytest
 
 from piquet.host import loaded
 from piquet.host.outcome import Outcome
-from tests.host.box import SITES, Box
+from tests.host.folder_host import SITES, FolderHost
 
 _LATER_S = 0.3
 """More than the tolerance."""
@@ -71,76 +71,76 @@ def codes(outcome: Outcome) -> dict[str, str]:
     return {finding.code: finding.severity for finding in outcome.findings}
 
 
-def hooked(box: Box, **more: object) -> Outcome:
+def hooked(host: FolderHost, **more: object) -> Outcome:
     """Survey, then hook."""
-    survey = box.good("survey").survey
+    survey = host.good("survey").survey
     assert survey is not None
-    return box.ask("hook", files=survey["nginx"]["files"], **more)
+    return host.ask("hook", files=survey["nginx"]["files"], **more)
 
 
-def surveyed(box: Box) -> list[str]:
+def surveyed(host: FolderHost) -> list[str]:
     """Codes of the survey's findings."""
-    survey = box.good("survey").survey
+    survey = host.good("survey").survey
     assert survey is not None
     return [finding["code"] for finding in survey["findings"]]
 
 
 @pytest.mark.parametrize("edit", EDITS, ids=lambda edit: edit.__name__)
-def test_hook_does_not_load_what_its_owner_has_not(box: Box, edit: Edit) -> None:
+def test_hook_does_not_load_what_its_owner_has_not(host: FolderHost, edit: Edit) -> None:
     """The survey tells, hook and its check refuse and touch nothing; with a word they go on; after a reload too."""
     time.sleep(_LATER_S)
-    edit(box.conf.parent)
-    before = box.tree()
-    assert "unloaded-edits" in surveyed(box)
+    edit(host.conf.parent)
+    before = host.tree()
+    assert "unloaded-edits" in surveyed(host)
     for check in (True, False):
-        assert codes(hooked(box, check=check))["unloaded-edits"] == "error"
-    assert box.tree() == before
-    allowed = hooked(box, check=True, allow_unloaded=True)
+        assert codes(hooked(host, check=check))["unloaded-edits"] == "error"
+    assert host.tree() == before
+    allowed = hooked(host, check=True, allow_unloaded=True)
     assert allowed.is_ok and codes(allowed)["unloaded-edits"] == "warning"
     time.sleep(_LATER_S)
-    box.machine().servers["nginx"].reload()
-    assert "unloaded-edits" not in surveyed(box)
-    assert hooked(box).is_ok
+    host.machine().servers["nginx"].reload()
+    assert "unloaded-edits" not in surveyed(host)
+    assert hooked(host).is_ok
 
 
-def test_stage_does_not_either(box: Box) -> None:
+def test_stage_does_not_either(host: FolderHost) -> None:
     """An edit between hook and stage; what is ours is none, at any of our verbs."""
-    box.hook()
+    host.hook()
     time.sleep(_LATER_S)
-    digest, members = box.bundle()
-    first(box.conf.parent).write_text(first(box.conf.parent).read_text() + "# later\n")
-    refused = box.ask("stage", members, plan_digest=digest)
+    digest, members = host.bundle()
+    first(host.conf.parent).write_text(first(host.conf.parent).read_text() + "# later\n")
+    refused = host.ask("stage", members, plan_digest=digest)
     assert not refused.is_ok and codes(refused)["unloaded-edits"] == "error"
     named = next(finding for finding in refused.findings if finding.code == "unloaded-edits")
-    assert str(first(box.conf.parent)) in named.got and "piquet_allow_unloaded" in named.hint
-    assert box.ask("stage", members, plan_digest=digest, allow_unloaded=True).is_ok
-    assert "unloaded-edits" not in surveyed(box)
+    assert str(first(host.conf.parent)) in named.got and "piquet_allow_unloaded" in named.hint
+    assert host.ask("stage", members, plan_digest=digest, allow_unloaded=True).is_ok
+    assert "unloaded-edits" not in surveyed(host)
 
 
-def test_our_own_files_are_no_edits(box: Box) -> None:
+def test_our_own_files_are_no_edits(host: FolderHost) -> None:
     """Hook, stage, stage of another page, rollback, unhook and hook again: each reloads what it wrote."""
-    box.arm()
+    host.arm()
     time.sleep(_LATER_S)
-    box.good("rollback")
-    assert "unloaded-edits" not in surveyed(box)
-    box.stage(page=b"other")
+    host.good("rollback")
+    assert "unloaded-edits" not in surveyed(host)
+    host.stage(page=b"other")
     time.sleep(_LATER_S)
-    box.good("unhook")
-    assert "unloaded-edits" not in surveyed(box)
-    box.hook()
+    host.good("unhook")
+    assert "unloaded-edits" not in surveyed(host)
+    host.hook()
 
 
-def test_what_a_server_does_not_take_up_is_no_edit(box: Box) -> None:
+def test_what_a_server_does_not_take_up_is_no_edit(host: FolderHost) -> None:
     """Pages, certificates and files beside."""
     time.sleep(_LATER_S)
     for name in ("renewed.pem", "snippets/unused.conf"):
-        (box.conf.parent / name).write_text("x")
-    assert "unloaded-edits" not in surveyed(box)
+        (host.conf.parent / name).write_text("x")
+    assert "unloaded-edits" not in surveyed(host)
 
 
 @pytest.fixture
-def apache(still: Box) -> Iterator[Box]:
-    """A box whose Apache runs; one file lies in its folder, since Apache tells of no folder that is empty."""
+def apache(still: FolderHost) -> Iterator[FolderHost]:
+    """A host whose Apache runs; one file lies in its folder, since Apache tells of no folder that is empty."""
     (still.apache_conf.parent / "conf-enabled" / "kept.conf").write_text("# kept\n")
     subprocess.run([*still.platform.packaged["apache"].command], check=True)
     deadline = time.monotonic() + 10
@@ -150,7 +150,7 @@ def apache(still: Box) -> Iterator[Box]:
     still.stop()
 
 
-def test_apache_is_asked_for_its_files(apache: Box) -> None:
+def test_apache_is_asked_for_its_files(apache: FolderHost) -> None:
     """Its main file, one that came and one that went; a graceful restart takes them up, and the pid file says when."""
     machine = apache.machine()
 

@@ -12,7 +12,7 @@ import pytest
 
 from piquet.host.system.lock import locked
 from piquet.host.system.paths import Paths
-from tests.host.box import Box
+from tests.host.folder_host import FolderHost
 
 
 def test_lock_lies_where_only_root_can_make_files() -> None:
@@ -20,7 +20,7 @@ def test_lock_lies_where_only_root_can_make_files() -> None:
     assert not stat.S_IMODE(Paths().lock.parent.stat().st_mode) & stat.S_IWOTH
 
 
-def test_a_link_in_the_place_of_the_lock_is_not_followed(still: Box) -> None:
+def test_a_link_in_the_place_of_the_lock_is_not_followed(still: FolderHost) -> None:
     """Nothing is written to the file that it leads to."""
     other = still.root / "precious"
     other.write_text("untouched")
@@ -31,7 +31,7 @@ def test_a_link_in_the_place_of_the_lock_is_not_followed(still: Box) -> None:
     assert other.read_text() == "untouched"
 
 
-def test_lock_is_private(still: Box) -> None:
+def test_lock_is_private(still: FolderHost) -> None:
     """Whoever cannot open it cannot hold it."""
     with locked(still.paths, wait_s=0):
         assert stat.S_IMODE(still.paths.lock.stat().st_mode) == 0o600

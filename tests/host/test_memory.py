@@ -11,27 +11,27 @@ from pathlib import Path
 import pytest
 
 from piquet.host.system import memory
-from tests.host.box import Box
 from tests.host.codes import codes
+from tests.host.folder_host import FolderHost
 
 LITTLE, PLENTY = "MemAvailable: 1000 kB\nSwapFree: 24 kB\n", "MemAvailable: 100000000 kB\nSwapFree: 0 kB\n"
 
 
 @pytest.fixture
-def large(box: Box) -> Box:
+def large(host: FolderHost) -> FolderHost:
     """A process larger than this one has just ended, as the test of a server with many sites has."""
     size_kb = 2 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     subprocess.run([sys.executable, "-c", f"len(bytearray(b'x') * {size_kb << 10})"], check=True)
     assert memory.largest_child_kb() > size_kb
-    return box
+    return host
 
 
-def say(box: Box, text: str) -> None:
+def say(host: FolderHost, text: str) -> None:
     """What the machine says of its memory."""
-    (box.root / "proc/meminfo").write_text(text)
+    (host.root / "proc/meminfo").write_text(text)
 
 
-def test_hook_and_stage_are_put_back(large: Box) -> None:
+def test_hook_and_stage_are_put_back(large: FolderHost) -> None:
     """Every file is as it was; with enough of it both are carried out."""
     files = (large.good("survey").survey or {})["nginx"]["files"]
     digest, members = large.bundle()
@@ -46,7 +46,7 @@ def test_hook_and_stage_are_put_back(large: Box) -> None:
         assert large.good(verb, **more).is_changed
 
 
-def test_a_release_asks_for_no_memory(large: Box) -> None:
+def test_a_release_asks_for_no_memory(large: FolderHost) -> None:
     """Rollback, unhook, remove and what they reload go on."""
     large.arm()
     say(large, LITTLE)

@@ -21,7 +21,7 @@ from piquet.host.system.files import Change
 from piquet.host.system.paths import Paths
 from piquet.host.verbs import hook, remove
 from piquet.protocol import places
-from tests.host.box import DROPIN, HOUR_S, INCLUDED, SITES, Box
+from tests.host.folder_host import DROPIN, HOUR_S, INCLUDED, SITES, FolderHost
 
 PARTS: Mapping[str, bytes] = MappingProxyType(
     {
@@ -31,129 +31,129 @@ PARTS: Mapping[str, bytes] = MappingProxyType(
 )
 
 
-def including(box: Box) -> dict[str, Any]:
+def including(host: FolderHost) -> dict[str, Any]:
     """A bundle whose drop-in includes parts that need each other, as the real one does."""
-    return {"extra": PARTS, "dropin": f"include {box.paths.etc}/nginx/http/*.conf;\n"}
+    return {"extra": PARTS, "dropin": f"include {host.paths.etc}/nginx/http/*.conf;\n"}
 
 
-def test_every_step_leaves_what_nginx_accepts(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_step_leaves_what_nginx_accepts(host: FolderHost, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whenever the power goes while files are written or deleted, nginx starts afterwards without us."""
     real, steps = files.perform, []
 
     def perform(change: Change) -> None:
         real(change)
         steps.append(change.path.name)
-        tested = box.machine().servers["nginx"].test()
+        tested = host.machine().servers["nginx"].test()
         assert tested.ok, f"after {change.kind} {change.path}: {tested.output}"
 
-    box.hook()
+    host.hook()
     monkeypatch.setattr(files, "perform", perform)
-    box.stage(**including(box))
-    box.good("remove")
+    host.stage(**including(host))
+    host.good("remove")
     assert steps.count("30-bypass.conf") == 2
 
 
 @pytest.mark.parametrize("is_boot", [False, True])
 @pytest.mark.parametrize("gone", [DROPIN, "/etc/piquet/nginx/http/30-bypass.conf"])
-def test_the_owner_may_delete_a_part_of_ours(box: Box, gone: str, is_boot: bool) -> None:
+def test_the_owner_may_delete_a_part_of_ours(host: FolderHost, gone: str, is_boot: bool) -> None:
     """A clean-up of unknown files must not keep nginx from its next reload or start: all of ours goes, for good."""
-    before = box.tree()
-    box.hook()
-    digest = box.stage(**including(box))
-    box.good("arm", plan_digest=digest)
-    box.paths.at(gone).unlink()
-    assert not box.machine().servers["nginx"].test().ok
+    before = host.tree()
+    host.hook()
+    digest = host.stage(**including(host))
+    host.good("arm", plan_digest=digest)
+    host.paths.at(gone).unlink()
+    assert not host.machine().servers["nginx"].test().ok
     if is_boot:
-        box.reboot()
-    workers = running(box)
-    codes = {finding.code for finding in box.reconcile(boot=is_boot).findings}
+        host.reboot()
+    workers = running(host)
+    codes = {finding.code for finding in host.reconcile(boot=is_boot).findings}
     assert {"configuration-incomplete"} == codes & {"configuration-incomplete", "configuration-broken"}
-    assert running(box) == workers, (
+    assert running(host) == workers, (
         "a reload would also have put into force what its owner is about to change"
     )
-    assert box.machine().servers["nginx"].test().ok
-    box.machine().servers["nginx"].reload()
-    assert not box.is_ours()
-    assert not box.paths.armed.exists()
-    assert not box.reconcile().findings
-    box.stage(**including(box))
-    assert box.good("arm", plan_digest=digest).is_changed
-    assert box.is_ours()
-    box.good("remove")
-    assert box.tree() == before
+    assert host.machine().servers["nginx"].test().ok
+    host.machine().servers["nginx"].reload()
+    assert not host.is_ours()
+    assert not host.paths.armed.exists()
+    assert not host.reconcile().findings
+    host.stage(**including(host))
+    assert host.good("arm", plan_digest=digest).is_changed
+    assert host.is_ours()
+    host.good("remove")
+    assert host.tree() == before
 
 
-def running(box: Box) -> list[int]:
+def running(host: FolderHost) -> list[int]:
     """The processes that serve; a reload starts others."""
-    master = box.machine().servers["nginx"].master()
+    master = host.machine().servers["nginx"].master()
     assert master is not None
     return [worker.pid for worker in processes.children(master.pid)]
 
 
-def test_what_a_deleted_part_leaves_is_tested(box: Box) -> None:
+def test_what_a_deleted_part_leaves_is_tested(host: FolderHost) -> None:
     """Where the configuration is refused without ours too, the owner is told before the next start fails."""
-    box.hook()
-    box.good("arm", plan_digest=box.stage(**including(box)))
-    box.paths.at(DROPIN).unlink()
-    broken = box.root / "etc/nginx/conf.d/broken.conf"
+    host.hook()
+    host.good("arm", plan_digest=host.stage(**including(host)))
+    host.paths.at(DROPIN).unlink()
+    broken = host.root / "etc/nginx/conf.d/broken.conf"
     broken.write_text("no such directive;\n")
-    found = {finding.code: finding for finding in box.reconcile().findings}
+    found = {finding.code: finding for finding in host.reconcile().findings}
     assert "no such directive" not in found["configuration-incomplete"].got
     assert 'unknown directive "no"' in found["configuration-broken"].got
-    assert not box.is_ours()
+    assert not host.is_ours()
     broken.unlink()
-    assert box.machine().servers["nginx"].test().ok
+    assert host.machine().servers["nginx"].test().ok
 
 
-def test_the_owner_may_delete_all_of_our_configuration(box: Box) -> None:
+def test_the_owner_may_delete_all_of_our_configuration(host: FolderHost) -> None:
     """`rm -rf /etc/piquet` is a stop too, before any reload."""
-    box.arm()
-    shutil.rmtree(box.paths.etc)
-    box.reconcile()
-    assert not box.is_ours()
-    assert not box.paths.armed.exists()
-    assert box.machine().servers["nginx"].test().ok
+    host.arm()
+    shutil.rmtree(host.paths.etc)
+    host.reconcile()
+    assert not host.is_ours()
+    assert not host.paths.armed.exists()
+    assert host.machine().servers["nginx"].test().ok
 
 
-def test_remove_knows_its_files_without_its_record(box: Box) -> None:
+def test_remove_knows_its_files_without_its_record(host: FolderHost) -> None:
     """Somebody deleted /var/lib/piquet: the manifest says what else is ours."""
-    before = box.tree()
-    box.arm()
-    shutil.rmtree(box.paths.lib)
-    box.good("remove")
-    assert box.tree().keys() == before.keys()
+    before = host.tree()
+    host.arm()
+    shutil.rmtree(host.paths.lib)
+    host.good("remove")
+    assert host.tree().keys() == before.keys()
 
 
 @pytest.mark.parametrize(("verb", "module"), [("hook", hook), ("unhook", hook), ("remove", remove)])
 def test_what_the_owner_saves_meanwhile_stays(
-    box: Box, monkeypatch: pytest.MonkeyPatch, verb: str, module: Any
+    host: FolderHost, monkeypatch: pytest.MonkeyPatch, verb: str, module: Any
 ) -> None:
     """Between reading a file and writing it lies a test of the configuration, seconds on a large host."""
-    path = box.root / f"etc/nginx/sites-available/{SITES[1]}"
+    path = host.root / f"etc/nginx/sites-available/{SITES[1]}"
     edit, real = b"# saved while piquet worked\n", transaction.make_changes
     if verb != "hook":
-        box.hook()
+        host.hook()
 
     def apply(*arguments: Any) -> None:
         path.write_bytes(path.read_bytes() + edit)
         real(*arguments)
 
-    survey = box.good("survey").survey
+    survey = host.good("survey").survey
     assert survey is not None
     monkeypatch.setattr(module.transaction, "make_changes", apply)
-    outcome = box.ask(verb, files=survey["nginx"]["files"])
+    outcome = host.ask(verb, files=survey["nginx"]["files"])
     monkeypatch.undo()
     assert not outcome.is_ok
     assert path.read_bytes().endswith(edit)
-    other = box.root / f"etc/nginx/sites-available/{SITES[0]}"
+    other = host.root / f"etc/nginx/sites-available/{SITES[0]}"
     assert (b"# piquet hook" in other.read_bytes()) is (verb != "hook"), "all or nothing"
-    box.good("remove")
+    host.good("remove")
     assert path.read_bytes().endswith(edit)
     assert b"# piquet hook" not in path.read_bytes()
 
 
 @pytest.fixture
-def read_only(box: Box, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+def read_only(host: FolderHost, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """Make /var as a read-only mount is: every change of ours is refused, deleting what is not there too."""
 
     def refuse_all(*_: Any) -> Any:
@@ -161,7 +161,7 @@ def read_only(box: Box, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 
     def refuse(real: Callable[..., Any]) -> Callable[..., Any]:
         def call(path: Path, *arguments: Any, **named: Any) -> Any:
-            if {box.paths.lib, box.paths.spool} & set(path.parents):
+            if {host.paths.lib, host.paths.spool} & set(path.parents):
                 raise OSError(errno.EROFS, "Read-only file system", str(path))
             return real(path, *arguments, **named)
 
@@ -176,58 +176,58 @@ def read_only(box: Box, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 
 
 def test_a_read_only_disk_does_not_keep_flags_up(
-    box: Box, read_only: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+    host: FolderHost, read_only: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After the end they go; what cannot be recorded anywhere is told."""
-    box.arm()
+    host.arm()
     read_only()
     monkeypatch.setattr(Paths, "stopped", property(lambda paths: paths.lib / "stopped"))
-    box.now += 2 * HOUR_S
-    assert {f.code for f in box.reconcile().findings} == {"not-disarmed"}
-    assert not box.is_ours()
-    assert not box.paths.live.is_symlink()
+    host.now += 2 * HOUR_S
+    assert {f.code for f in host.reconcile().findings} == {"not-disarmed"}
+    assert not host.is_ours()
+    assert not host.paths.live.is_symlink()
 
 
 @pytest.mark.parametrize("stop", ["rollback", "by hand"])
 def test_a_stop_on_a_read_only_disk_is_final(
-    box: Box, read_only: Callable[[], None], monkeypatch: pytest.MonkeyPatch, stop: str
+    host: FolderHost, read_only: Callable[[], None], monkeypatch: pytest.MonkeyPatch, stop: str
 ) -> None:
     """`armed.json` cannot be deleted; the stop is recorded elsewhere, and no boot undoes it, only a new arm."""
-    digest = box.arm()
+    digest = host.arm()
     read_only()
     if stop == "rollback":
-        assert box.good("rollback").is_changed
+        assert host.good("rollback").is_changed
     else:
-        box.paths.live.unlink()
-        box.reconcile()
-    assert box.paths.armed.exists()
-    assert status_document.status_of(box.machine())["state"] == "stopped"
-    again = box.ask("arm", plan_digest=digest)
+        host.paths.live.unlink()
+        host.reconcile()
+    assert host.paths.armed.exists()
+    assert status_document.status_of(host.machine())["state"] == "stopped"
+    again = host.ask("arm", plan_digest=digest)
     assert (again.is_ok, {f.code for f in again.findings} >= {"stopped-elsewhere"}) == (False, True)
-    assert not box.is_ours(), "a picket that cannot be armed is not called armed already"
+    assert not host.is_ours(), "a picket that cannot be armed is not called armed already"
     monkeypatch.undo()
     for _ in range(2):
-        box.reboot()
-        box.reconcile(boot=True)
-        box.reconcile()
-        assert not box.is_ours()
-        assert not box.paths.armed.exists()
-    box.good("arm", plan_digest=digest)
-    assert box.is_ours()
-    box.reboot()
-    box.reconcile(boot=True)
-    assert box.is_ours(), "the old stop does not count against the new arm"
-    box.good("remove")
-    assert not box.paths.etc.exists()
+        host.reboot()
+        host.reconcile(boot=True)
+        host.reconcile()
+        assert not host.is_ours()
+        assert not host.paths.armed.exists()
+    host.good("arm", plan_digest=digest)
+    assert host.is_ours()
+    host.reboot()
+    host.reconcile(boot=True)
+    assert host.is_ours(), "the old stop does not count against the new arm"
+    host.good("remove")
+    assert not host.paths.etc.exists()
 
 
-def test_a_stop_on_a_read_only_disk_stops_the_host(box: Box, read_only: Callable[[], None]) -> None:
+def test_a_stop_on_a_read_only_disk_stops_the_host(host: FolderHost, read_only: Callable[[], None]) -> None:
     """One flag taken away that cannot be recorded: too little rather than too much."""
-    box.arm()
+    host.arm()
     read_only()
-    (box.paths.live / SITES[0]).unlink()
-    assert "state-not-written" in {f.code for f in box.reconcile().findings}
-    assert not box.is_ours(SITES[1])
+    (host.paths.live / SITES[0]).unlink()
+    assert "state-not-written" in {f.code for f in host.reconcile().findings}
+    assert not host.is_ours(SITES[1])
 
 
 def test_what_is_included_has_its_order() -> None:
@@ -237,57 +237,57 @@ def test_what_is_included_has_its_order() -> None:
     assert last_loaded_first([DROPIN, *PARTS, INCLUDED])[:2] == (INCLUDED, DROPIN)
 
 
-def test_unhooking_an_armed_host_is_a_stop(box: Box) -> None:
+def test_unhooking_an_armed_host_is_a_stop(host: FolderHost) -> None:
     """Said, and for good: hooking again shows nothing, at once or after a boot, without a new arm."""
-    digest = box.arm()
-    assert box.is_ours()
-    assert {f.code for f in box.good("unhook").findings} == {"stopped"}
-    box.hook()
-    assert not box.is_ours()
-    box.reboot()
-    box.reconcile(boot=True)
-    assert not box.is_ours()
-    box.good("arm", plan_digest=digest)
-    assert box.is_ours()
+    digest = host.arm()
+    assert host.is_ours()
+    assert {f.code for f in host.good("unhook").findings} == {"stopped"}
+    host.hook()
+    assert not host.is_ours()
+    host.reboot()
+    host.reconcile(boot=True)
+    assert not host.is_ours()
+    host.good("arm", plan_digest=digest)
+    assert host.is_ours()
 
 
-def test_all_of_our_configuration_gone_is_a_stop(box: Box) -> None:
+def test_all_of_our_configuration_gone_is_a_stop(host: FolderHost) -> None:
     """Put back later, from a backup say, it shows nothing without a new arm."""
-    box.arm()
-    kept = {path: box.paths.at(path).read_bytes() for path in (DROPIN, INCLUDED)}
+    host.arm()
+    kept = {path: host.paths.at(path).read_bytes() for path in (DROPIN, INCLUDED)}
     for path in reversed(kept):
-        box.paths.at(path).unlink()
-    box.machine().servers["nginx"].reload()
-    box.reconcile()
-    assert not box.paths.armed.exists()
+        host.paths.at(path).unlink()
+    host.machine().servers["nginx"].reload()
+    host.reconcile()
+    assert not host.paths.armed.exists()
     for path, content in kept.items():
-        box.paths.at(path).write_bytes(content)
-    box.machine().servers["nginx"].reload()
-    box.reconcile()
-    assert not box.is_ours()
+        host.paths.at(path).write_bytes(content)
+    host.machine().servers["nginx"].reload()
+    host.reconcile()
+    assert not host.is_ours()
 
 
-def test_a_drop_in_that_is_not_read_any_more_is_named(box: Box) -> None:
+def test_a_drop_in_that_is_not_read_any_more_is_named(host: FolderHost) -> None:
     """Somebody takes its folder out of nginx.conf: status says it, and arm refuses, whatever nginx's test says."""
 
     def told(verb: str, **more: str) -> set[str]:
-        return {finding.code for finding in box.ask(verb, **more).findings}
+        return {finding.code for finding in host.ask(verb, **more).findings}
 
-    box.hook()
-    digest = box.stage()
+    host.hook()
+    digest = host.stage()
     assert not told("status")
-    text = box.conf.read_text()
+    text = host.conf.read_text()
     without = re.sub(r"include [^;]*conf\.d/[^;]*;", "", text)
     assert text != without
-    box.conf.write_text(without)
+    host.conf.write_text(without)
     assert "dropin-not-read" in told("status")
     assert "dropin-not-read" in told("arm", plan_digest=digest)
-    assert not box.paths.armed.exists()
-    box.conf.write_text(text)
-    assert box.good("arm", plan_digest=digest).is_changed
+    assert not host.paths.armed.exists()
+    host.conf.write_text(text)
+    assert host.good("arm", plan_digest=digest).is_changed
 
 
-def test_a_copy_of_our_file_in_apaches_folder_is_removed(still: Box) -> None:
+def test_a_copy_of_our_file_in_apaches_folder_is_removed(still: FolderHost) -> None:
     """Put back by somebody's tool after a remove; a file of the same name that is not ours stays, so does any other."""
     folder = still.apache_conf.parent / "conf-enabled"
     ours, other = folder / places.DROPIN, folder / "other.conf"

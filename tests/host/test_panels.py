@@ -17,7 +17,7 @@ from piquet.host.servers.nginx.panels import PANELS
 from piquet.host.state import flags
 from piquet.protocol.places import HOOK_MARK
 from tests.corpus.servers import make_certificate
-from tests.host.box import HOUR_S, SITES, Box
+from tests.host.folder_host import HOUR_S, SITES, FolderHost
 from tests.host.hook_looks import two_looks
 from tests.ports import free_ports
 
@@ -69,16 +69,16 @@ ANTI_REPLAY = 'map $ssl_early_data $anti_replay {{ 1 425; default ""; }}\ninclud
 
 
 class Panelled:
-    """A box whose first site a panel looks after."""
+    """A host whose first site a panel looks after."""
 
-    def __init__(self, box: Box, title: str) -> None:
-        self.box, self.title = box, title
+    def __init__(self, host: FolderHost, title: str) -> None:
+        self.host, self.title = host, title
         (self.https,) = free_ports(1)
-        make_certificate(box.root / "c.pem", box.root / "k.pem")
-        sign = box.paths.at(USED[title].sign)
+        make_certificate(host.root / "c.pem", host.root / "k.pem")
+        sign = host.paths.at(USED[title].sign)
         sign.parent.mkdir(parents=True)
         sign.touch()
-        (box.conf.parent / "sites-enabled" / SITE).unlink()
+        (host.conf.parent / "sites-enabled" / SITE).unlink()
         self.redirects = True
         self.make = {"YunoHost": self._yunohost, "HestiaCP": self._hestia}[title]
         self.rebuild()
@@ -86,12 +86,12 @@ class Panelled:
     @property
     def etc(self) -> Path:
         """nginx's folder."""
-        return self.box.conf.parent
+        return self.host.conf.parent
 
     @property
     def home(self) -> Path:
         """HestiaCP's folder of a site's files."""
-        return self.box.root / "home/op/conf/web" / SITE
+        return self.host.root / "home/op/conf/web" / SITE
 
     @property
     def places(self) -> list[Path]:
@@ -103,8 +103,8 @@ class Panelled:
 
     def rebuild(self) -> None:
         """What the panel's own rebuild does: every file that it generates, written anew."""
-        words = {"site": SITE, "etc": self.etc, "home": self.home, "root": self.box.root}
-        words |= {"http": self.box.port, "https": self.https}
+        words = {"site": SITE, "etc": self.etc, "home": self.home, "root": self.host.root}
+        words |= {"http": self.host.port, "https": self.https}
         for path, text in self.make().items():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text.format(**words))
@@ -112,7 +112,7 @@ class Panelled:
 
     def load(self) -> None:
         """What a panel does at the end."""
-        self.box.machine().servers["nginx"].reload()
+        self.host.machine().servers["nginx"].reload()
 
     def _yunohost(self) -> dict[Path, str]:
         app = "# of an application\nrewrite ^/app$ /app/ permanent;\nlocation / {{ return 200 usual; }}\n"
@@ -140,13 +140,13 @@ class Panelled:
 
     def answers(self) -> tuple[int, int]:
         """By http and https."""
-        https = {**self.box.target(SITE), "port": self.https, "tls": True}
-        return self.box.answer().status, probe.probe(https).status
+        https = {**self.host.target(SITE), "port": self.https, "tls": True}
+        return self.host.answer().status, probe.probe(https).status
 
     def raw(self) -> list[tuple[object, ...]]:
         """By http and https: status, every header but the date, and body."""
         found: list[tuple[object, ...]] = []
-        for port, kind in ((self.box.port, http.client.HTTPConnection), (self.https, _unchecked)):
+        for port, kind in ((self.host.port, http.client.HTTPConnection), (self.https, _unchecked)):
             connection = kind("127.0.0.1", port, timeout=10)
             connection.request("GET", "/some/page?x=1", headers={"Host": SITE})
             reply = connection.getresponse()
@@ -162,7 +162,7 @@ class Panelled:
 
     def told(self) -> list[dict[str, object]]:
         """What the survey says of panels."""
-        survey = self.box.good("survey").survey
+        survey = self.host.good("survey").survey
         assert survey is not None
         (panel,) = survey["nginx"]["panels"]
         assert panel["title"] == self.title
@@ -177,70 +177,72 @@ def _unchecked(address: str, port: int, timeout: int) -> http.client.HTTPSConnec
 
 
 @pytest.fixture(params=[*USED])
-def site(box: Box, request: pytest.FixtureRequest) -> Panelled:
+def site(host: FolderHost, request: pytest.FixtureRequest) -> Panelled:
     """Of each panel whose place we use; http redirects to https, as it does by default or usually."""
-    return Panelled(box, request.param)
+    return Panelled(host, request.param)
 
 
-def up(box: Box) -> frozenset[str]:
+def up(host: FolderHost) -> frozenset[str]:
     """Keys whose flag is up."""
-    return flags.up(box.paths) or frozenset()
+    return flags.up(host.paths) or frozenset()
 
 
-def test_the_line_comes_from_the_panels_place_and_outlives_a_rebuild(box: Box, site: Panelled) -> None:
+def test_the_line_comes_from_the_panels_place_and_outlives_a_rebuild(
+    host: FolderHost, site: Panelled
+) -> None:
     """Both ports show the strike; a rebuild takes the line out of what the panel generates, and https stays held.
 
     That is told and no stop. The end and remove leave what the panel has written, and nothing else.
     """
-    before, usual = box.tree(), site.raw()
+    before, usual = host.tree(), site.raw()
     assert site.answers() == (301, 200)
     (apart,) = site.told()
-    box.hook()
+    host.hook()
     assert site.raw() == usual
-    box.arm()
+    host.arm()
     assert [place.read_bytes().count(MARK) for place in site.places] == [1]
     assert len(site.generated()) == 1 and site.answers() == (503, 503)
     site.rebuild()
     assert site.answers() == (301, 503)
-    two_looks(box)
-    assert up(box) == set(SITES) and site.answers() == (301, 503) and box.is_ours(OTHER)
-    (told,) = [one for one in box.ask("status").findings if one.code == "hook-missing"]
+    two_looks(host)
+    assert up(host) == set(SITES) and site.answers() == (301, 503) and host.is_ours(OTHER)
+    (told,) = [one for one in host.ask("status").findings if one.code == "hook-missing"]
     assert told.subject == apart["block"]
-    box.now += HOUR_S
-    box.reconcile()
+    host.now += HOUR_S
+    host.reconcile()
     assert site.raw() == usual
-    box.good("remove")
-    assert box.tree() == before and site.raw() == usual
+    host.good("remove")
+    assert host.tree() == before and site.raw() == usual
 
 
 @pytest.mark.parametrize("redirects", [True, False])
-def test_unhook_takes_exactly_that_back(box: Box, site: Panelled, redirects: bool) -> None:
+def test_unhook_takes_exactly_that_back(host: FolderHost, site: Panelled, redirects: bool) -> None:
     """Without the panel's redirect every block has its place, and no file that it generates is touched."""
     (site.home / "nginx.forcessl.conf").unlink(missing_ok=True)
     site.redirects = redirects
     site.rebuild()
-    before = box.tree()
+    before = host.tree()
     assert bool(site.told()) is redirects
-    box.hook()
+    host.hook()
     assert len(site.generated()) == redirects and all(place.is_file() for place in site.places)
-    assert box.hook().is_changed is False
-    box.good("unhook")
-    assert box.tree() == before
+    assert host.hook().is_changed is False
+    host.good("unhook")
+    assert host.tree() == before
 
 
-def test_our_file_deleted_is_a_stop(box: Box, site: Panelled) -> None:
+def test_our_file_deleted_is_a_stop(host: FolderHost, site: Panelled) -> None:
     """As any hook line that somebody takes out; the other site goes on."""
-    box.arm()
+    host.arm()
     for place in site.places:
         place.unlink()
     site.load()
-    two_looks(box)
-    assert up(box) == {OTHER}
+    two_looks(host)
+    assert up(host) == {OTHER}
 
 
-def test_a_block_that_lacks_its_place_is_a_stop(box: Box, site: Panelled) -> None:
+def test_a_block_that_lacks_its_place_is_a_stop(host: FolderHost, site: Panelled) -> None:
     """No rebuild makes one: somebody has taken the include out, although the line in the other block is still there."""
-    box.arm()
+    host.arm()
     (place,) = site.places
     for file in (site.etc / f"conf.d/{SITE}.conf", site.home / "nginx.ssl.conf"):
         if file.exists():
@@ -248,71 +250,71 @@ def test_a_block_that_lacks_its_place_is_a_stop(box: Box, site: Panelled) -> Non
             include = f"include {place.parent}/"
             file.write_text("".join(line for line in lines if include not in line or "*" not in line))
     site.load()
-    two_looks(box)
-    assert up(box) == {OTHER}
+    two_looks(host)
+    assert up(host) == {OTHER}
 
 
-def test_a_place_behind_a_redirect_of_later(box: Box) -> None:
+def test_a_place_behind_a_redirect_of_later(host: FolderHost) -> None:
     """What the panel puts before its place is told; hook then puts the line first, once in each block."""
-    site = Panelled(box, "HestiaCP")
+    site = Panelled(host, "HestiaCP")
     force = site.home / "nginx.forcessl.conf"
     text = force.read_text()
     force.unlink()
     site.redirects = False
     site.load()
-    before = box.tree()
-    digest = box.arm()
+    before = host.tree()
+    digest = host.arm()
     assert site.told() == [] and site.answers() == (503, 503)
     force.write_text(text)
     site.load()
     assert site.answers() == (301, 503)
-    two_looks(box)
-    assert up(box) == set(SITES)
-    assert "hook-not-first" in {finding.code for finding in box.ask("status").findings}
+    two_looks(host)
+    assert up(host) == set(SITES)
+    assert "hook-not-first" in {finding.code for finding in host.ask("status").findings}
     (apart,) = site.told()
     assert apart["before"] == ["return"]
-    box.hook()
-    box.good("arm", plan_digest=digest)
+    host.hook()
+    host.good("arm", plan_digest=digest)
     assert site.answers() == (503, 503) and not (site.home / "nginx.conf_00-piquet").exists()
     force.unlink()
-    box.good("remove")
-    assert box.tree() == before
+    host.good("remove")
+    assert host.tree() == before
 
 
-def test_the_line_never_comes_in_twice(box: Box) -> None:
+def test_the_line_never_comes_in_twice(host: FolderHost) -> None:
     """Where one of two blocks that share a place has its owner's line, the other gets ours: nginx would refuse two."""
-    site = Panelled(box, "YunoHost")
+    site = Panelled(host, "YunoHost")
     site.redirects = False
     site.rebuild()
     file = site.etc / f"conf.d/{SITE}.conf"
-    line = f"server {{\n    include {box.paths.hook_include};\n"
+    line = f"server {{\n    include {host.paths.hook_include};\n"
     file.write_text(file.read_text().replace("server {\n", line, 1))
     site.load()
-    before = box.tree()
-    box.arm()
+    before = host.tree()
+    host.arm()
     assert site.answers() == (503, 503) and not any(place.exists() for place in site.places)
     assert file.read_bytes().count(MARK) == 1
-    box.good("remove")
-    assert box.tree() == before
+    host.good("remove")
+    assert host.tree() == before
 
 
 @pytest.mark.parametrize(("title", "is_link"), [("YunoHost", False), ("HestiaCP", True)])
-def test_a_file_of_somebody_elses_is_left_alone(box: Box, title: str, is_link: bool) -> None:
+def test_a_file_of_somebody_elses_is_left_alone(host: FolderHost, title: str, is_link: bool) -> None:
     """Hook refuses, and names it."""
-    site = Panelled(box, title)
+    site = Panelled(host, title)
     (place,) = site.places
     (place.with_name("theirs") if is_link else place).write_text("# mine\n")
     if is_link:
         place.symlink_to("theirs")
     site.load()
-    survey = box.good("survey").survey
+    survey = host.good("survey").survey
     assert survey is not None
-    refused = box.ask("hook", files=survey["nginx"]["files"], allow_unloaded=True)
+    refused = host.ask("hook", files=survey["nginx"]["files"], allow_unloaded=True)
     (told,) = [finding for finding in refused.findings if finding.code == "place-taken"]
     assert told.subject == str(place) and place.read_text() == "# mine\n" and site.generated() == []
 
 
-def test_each_panel_is_recognised(still: Box) -> None:
+def test_each_panel_is_recognised(still: FolderHost) -> None:
     """By its sign, and named in the survey with its place; nothing where there is none."""
     assert recognised(still) == []
     for panel in PANELS:
@@ -323,8 +325,8 @@ def test_each_panel_is_recognised(still: Box) -> None:
         sign.unlink()
 
 
-def recognised(box: Box) -> list[object]:
-    """Panels, as the survey of a box tells them."""
-    survey = box.good("survey").survey
+def recognised(host: FolderHost) -> list[object]:
+    """Panels, as the survey of a host tells them."""
+    survey = host.good("survey").survey
     assert survey is not None
     return list(survey["nginx"]["panels"])

@@ -22,7 +22,7 @@ from piquet.host.state.manifest import StagedPhase
 from piquet.host.system import platforms, processes, schedule
 from piquet.host.system.paths import Paths
 from piquet.protocol.findings import Finding
-from tests.host.box import Box
+from tests.host.folder_host import FolderHost
 
 PACKAGE = Path(piquet.__file__).parent
 MODULES = sorted(file for room in ("host", "protocol") for file in (PACKAGE / room).rglob("*.py"))
@@ -201,7 +201,7 @@ def test_processes_are_measured_on_the_boot_clock() -> None:
 
 
 def test_the_end_comes_even_if_somebody_hangs_with_the_lock(
-    still: Box, monkeypatch: pytest.MonkeyPatch
+    still: FolderHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After the end, flags go without the lock; before it, they are the holder's business."""
     from piquet.host.state import flags
@@ -224,7 +224,7 @@ def test_the_end_comes_even_if_somebody_hangs_with_the_lock(
     assert not still.paths.armed.exists()
 
 
-def test_a_garbled_register_does_not_keep_a_picket_up(still: Box) -> None:
+def test_a_garbled_register_does_not_keep_a_picket_up(still: FolderHost) -> None:
     """Valid JSON that is no register: said, and the end comes."""
     from tests.host.arming import arm
 

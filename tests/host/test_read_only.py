@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.host.box import Box
 from tests.host.codes import codes
+from tests.host.folder_host import FolderHost
 
 
 @contextmanager
@@ -27,39 +27,39 @@ def read_only(folder: Path) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("name", ["usr/local", "etc/systemd", "etc/nginx/conf.d", "var/lib"])
-def test_stage_refuses_before_the_first_write(box: Box, name: str) -> None:
+def test_stage_refuses_before_the_first_write(host: FolderHost, name: str) -> None:
     """The folder is named, check mode says the same, and nothing is there that has to be put back."""
-    box.hook()
-    digest, members = box.bundle()
-    (box.root / name).mkdir(parents=True, exist_ok=True)
-    before = box.tree()
-    with read_only(box.root / name):
+    host.hook()
+    digest, members = host.bundle()
+    (host.root / name).mkdir(parents=True, exist_ok=True)
+    before = host.tree()
+    with read_only(host.root / name):
         for options in ({"check": True}, {}):
-            outcome = box.ask("stage", members, plan_digest=digest, **options)
+            outcome = host.ask("stage", members, plan_digest=digest, **options)
             assert codes(outcome) == {"not-writable"}, [f.to_json() for f in outcome.findings]
             assert not outcome.is_changed
-    assert box.tree() == before
+    assert host.tree() == before
 
 
-def test_hook_refuses_before_the_first_write(box: Box) -> None:
+def test_hook_refuses_before_the_first_write(host: FolderHost) -> None:
     """No vhost is touched where one cannot be."""
-    survey = box.good("survey").survey
+    survey = host.good("survey").survey
     assert survey is not None
-    before = box.tree()
-    with read_only(box.conf.parent / "sites-available"):
-        outcome = box.ask("hook", files=survey["nginx"]["files"])
+    before = host.tree()
+    with read_only(host.conf.parent / "sites-available"):
+        outcome = host.ask("hook", files=survey["nginx"]["files"])
     assert "not-writable" in codes(outcome)
-    assert box.tree() == before
+    assert host.tree() == before
 
 
-def test_remove_tells_what_it_could_not_take_away(box: Box) -> None:
+def test_remove_tells_what_it_could_not_take_away(host: FolderHost) -> None:
     """The strike is over all the same; a second remove takes the rest."""
-    box.arm()
-    assert box.is_ours()
-    with read_only(box.root / "usr/local"):
-        outcome = box.ask("remove")
-        assert not box.is_ours()
+    host.arm()
+    assert host.is_ours()
+    with read_only(host.root / "usr/local"):
+        outcome = host.ask("remove")
+        assert not host.is_ours()
         left = {finding.subject: finding.got for finding in outcome.findings if finding.code == "left"}
-        assert left == {str(box.paths.agent): "Read-only file system"}
-    assert box.good("remove").is_changed
-    assert not box.paths.agent.exists()
+        assert left == {str(host.paths.agent): "Read-only file system"}
+    assert host.good("remove").is_changed
+    assert not host.paths.agent.exists()

@@ -14,89 +14,95 @@ from piquet.host.state import flags
 from piquet.host.system import lock
 from piquet.host.system.paths import Paths
 from piquet.host.verbs import arm, reconcile
-from tests.host.box import SITES, Box
+from tests.host.folder_host import SITES, FolderHost
 
 
-def is_released(box: Box) -> bool:
+def is_released(host: FolderHost) -> bool:
     """Nothing is live, nothing comes back after a power cut."""
-    is_live = box.paths.live.is_symlink()
-    box.reboot()
-    box.reconcile(boot=True)
-    return not is_live and not box.paths.live.is_symlink() and not box.paths.armed.exists()
+    is_live = host.paths.live.is_symlink()
+    host.reboot()
+    host.reconcile(boot=True)
+    return not is_live and not host.paths.live.is_symlink() and not host.paths.armed.exists()
 
 
-def rolled_back(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+def rolled_back(host: FolderHost, monkeypatch: pytest.MonkeyPatch) -> None:
     """As somebody does who does not wait for a hanging arm."""
     real = lock.locked
     monkeypatch.setattr(stop_now, "locked", lambda paths: real(paths, wait_s=0.0))
-    box.ask("rollback")
+    host.ask("rollback")
 
 
-def test_an_arm_that_hung_does_not_go_on_after_a_rollback(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_arm_that_hung_does_not_go_on_after_a_rollback(
+    host: FolderHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It began, hung in the server's test, somebody rolled back and went to bed; it is refused when it goes on."""
-    box.hook()
-    digest = box.stage()
-    hanging = box.machine()
-    rolled_back(box, monkeypatch)
+    host.hook()
+    digest = host.stage()
+    hanging = host.machine()
+    rolled_back(host, monkeypatch)
     outcome = arm.run(hanging, Request("arm", options={"plan_digest": digest}))
     assert not outcome.is_ok
-    assert is_released(box)
+    assert is_released(host)
 
 
-def test_a_rollback_in_the_middle_of_an_arm_wins(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rollback_in_the_middle_of_an_arm_wins(host: FolderHost, monkeypatch: pytest.MonkeyPatch) -> None:
     """Even between the flags and the record that they are up."""
-    box.hook()
-    digest, real = box.stage(), flags.make_flags
+    host.hook()
+    digest, real = host.stage(), flags.make_flags
 
     def hangs(paths: Paths, keys: list[str]) -> None:
         real(paths, keys)
-        rolled_back(box, monkeypatch)
+        rolled_back(host, monkeypatch)
 
     monkeypatch.setattr(flags, "make_flags", hangs)
-    assert not box.ask("arm", plan_digest=digest).is_ok
-    assert is_released(box)
+    assert not host.ask("arm", plan_digest=digest).is_ok
+    assert is_released(host)
 
 
-def test_a_boot_that_hung_does_not_go_on_after_a_rollback(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_boot_that_hung_does_not_go_on_after_a_rollback(
+    host: FolderHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The other one that puts flags up."""
-    box.arm()
-    box.reboot()
-    hanging, real = box.machine("boot"), reconciliation.gather
+    host.arm()
+    host.reboot()
+    hanging, real = host.machine("boot"), reconciliation.gather
 
     def hangs(machine: object) -> reconciliation.Facts:
         facts = real(hanging)
-        rolled_back(box, monkeypatch)
+        rolled_back(host, monkeypatch)
         return facts
 
     monkeypatch.setattr(reconciliation, "gather", hangs)
     reconcile.run(hanging, Request("reconcile", options={"boot": True}))
     monkeypatch.undo()
-    assert is_released(box)
+    assert is_released(host)
 
 
-def test_a_rollback_that_waited_for_an_arm_takes_it_back(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rollback_that_waited_for_an_arm_takes_it_back(
+    host: FolderHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What was armed while rollback waited for the lock is disarmed for good, and told."""
-    box.hook()
-    digest, real = box.stage(), lock.locked
+    host.hook()
+    digest, real = host.stage(), lock.locked
 
     @contextlib.contextmanager
     def waits(paths: Paths) -> Iterator[None]:
-        box.good("arm", plan_digest=digest)
+        host.good("arm", plan_digest=digest)
         with real(paths):
             yield
 
     monkeypatch.setattr(stop_now, "locked", waits)
-    outcome = box.good("rollback")
+    outcome = host.good("rollback")
     assert outcome.is_changed
     assert outcome.message.startswith("Released")
-    assert is_released(box)
+    assert is_released(host)
 
 
-@pytest.mark.parametrize("before", [lambda box: None, lambda box: box.good("rollback")])
-def test_a_new_arm_is_not_called_back(box: Box, before: Callable[[Box], object]) -> None:
+@pytest.mark.parametrize("before", [lambda host: None, lambda host: host.good("rollback")])
+def test_a_new_arm_is_not_called_back(host: FolderHost, before: Callable[[FolderHost], object]) -> None:
     """An earlier rollback stops no later arm."""
-    box.arm()
-    before(box)
-    box.good("rollback")
-    box.arm()
-    assert all(box.is_ours(site) for site in SITES)
+    host.arm()
+    before(host)
+    host.good("rollback")
+    host.arm()
+    assert all(host.is_ours(site) for site in SITES)

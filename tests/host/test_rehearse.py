@@ -21,24 +21,24 @@ from piquet.host.state import manifest, rehearsal_tokens, rollback_stamp
 from piquet.host.system import lock, processes
 from piquet.host.verbs import reconcile, rehearse
 from piquet.protocol.http import REHEARSAL_PREFIX, REHEARSAL_WORD
-from tests.host.box import PAGE, SITES, Box
 from tests.host.codes import codes
+from tests.host.folder_host import PAGE, SITES, FolderHost
 
 LATER = 2 * rehearsal_tokens.LIFE_S
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
-    """One running box for all tests here: rehearsals leave its configuration alone."""
-    made = Box(tmp_path_factory.mktemp("rehearsed"))
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FolderHost]:
+    """One running host for all tests here: rehearsals leave its configuration alone."""
+    made = FolderHost(tmp_path_factory.mktemp("rehearsed"))
     made.start()
     yield made
     made.stop()
 
 
 @pytest.fixture
-def ready(shared: Box) -> Box:
-    """A box on which a bundle is staged, whose phase begins in two hours; nothing is rehearsed, whatever was before."""
+def ready(shared: FolderHost) -> FolderHost:
+    """A host with a staged bundle, whose phase begins in two hours; nothing is rehearsed, whatever was before."""
     shared.now = 1_000_000.0
     shared.reboot()
     shared.good("rollback")
@@ -47,19 +47,19 @@ def ready(shared: Box) -> Box:
     return shared
 
 
-def begin(box: Box, **options: Any) -> dict[str, Any]:
+def begin(host: FolderHost, **options: Any) -> dict[str, Any]:
     """Rehearse; what the caller is told."""
-    told = box.good("rehearse", **options).rehearsal
+    told = host.good("rehearse", **options).rehearsal
     assert told is not None
     return told
 
 
-def files(box: Box) -> list[str]:
+def files(host: FolderHost) -> list[str]:
     """Names of all passes."""
-    return sorted(path.name for path in box.paths.rehearse.iterdir()) if box.paths.rehearse.is_dir() else []
+    return sorted(path.name for path in host.paths.rehearse.iterdir()) if host.paths.rehearse.is_dir() else []
 
 
-def test_one_pass_is_made_and_told(ready: Box) -> None:
+def test_one_pass_is_made_and_told(ready: FolderHost) -> None:
     """A file that workers can open who know its name, in a folder that nobody can list; a link per sample of sites."""
     told = begin(ready)
     (name,) = files(ready)
@@ -97,7 +97,7 @@ def test_the_agents_words_are_those_of_the_table() -> None:
         assert not rehearsal_tokens._NAME.match(wrong) and not re.fullmatch(REHEARSAL_WORD, wrong)
 
 
-def test_a_new_rehearsal_replaces_the_old_one(ready: Box) -> None:
+def test_a_new_rehearsal_replaces_the_old_one(ready: FolderHost) -> None:
     """There is one secret at a time, and never the same twice."""
     first, second = begin(ready), begin(ready)
     assert first["path"] != second["path"]
@@ -105,7 +105,7 @@ def test_a_new_rehearsal_replaces_the_old_one(ready: Box) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff", b"[" * 4096, b'{"boot_id": 1}'], ids=range(6))
-def test_a_pass_that_cannot_be_read_ends_and_keeps_no_end_back(ready: Box, content: bytes) -> None:
+def test_a_pass_that_cannot_be_read_ends_and_keeps_no_end_back(ready: FolderHost, content: bytes) -> None:
     """Whatever its file holds: it is over, and reconcile goes on to what it is there for."""
     begin(ready)
     (name,) = files(ready)
@@ -115,7 +115,7 @@ def test_a_pass_that_cannot_be_read_ends_and_keeps_no_end_back(ready: Box, conte
 
 
 @pytest.mark.parametrize("at", [1_000_000.0, 1_000_020.0, 1_000_019.999, 1_000_079.5])
-def test_it_ends_at_a_full_minute_within_half_an_hour(ready: Box, at: float) -> None:
+def test_it_ends_at_a_full_minute_within_half_an_hour(ready: FolderHost, at: float) -> None:
     """Which is when the timer looks: until then it is good, from then on it is gone."""
     ready.now = at
     until = begin(ready)["until"]
@@ -129,7 +129,7 @@ def test_it_ends_at_a_full_minute_within_half_an_hour(ready: Box, at: float) -> 
     assert not ready.reconcile().is_changed
 
 
-def test_a_clock_set_back_does_not_prolong_it(ready: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_clock_set_back_does_not_prolong_it(ready: FolderHost, monkeypatch: pytest.MonkeyPatch) -> None:
     """The kernel's own clock counts too; and what lies in the future is over."""
     until, real = begin(ready)["until"], processes.uptime_s
     lasts_s = until - ready.now
@@ -146,7 +146,7 @@ def test_a_clock_set_back_does_not_prolong_it(ready: Box, monkeypatch: pytest.Mo
     assert files(ready) == []
 
 
-def test_a_clock_set_forward_ends_it(ready: Box) -> None:
+def test_a_clock_set_forward_ends_it(ready: FolderHost) -> None:
     """By a day, say."""
     begin(ready)
     ready.now += 86_400
@@ -154,7 +154,7 @@ def test_a_clock_set_forward_ends_it(ready: Box) -> None:
     assert files(ready) == []
 
 
-def test_no_boot_brings_it_back(ready: Box) -> None:
+def test_no_boot_brings_it_back(ready: FolderHost) -> None:
     """`/run` is emptied; where it is not, a pass of another boot is over."""
     begin(ready)
     (ready.root / "proc/sys/kernel/random/boot_id").write_text("another\n")
@@ -162,7 +162,7 @@ def test_no_boot_brings_it_back(ready: Box) -> None:
     assert files(ready) == []
 
 
-def test_what_is_no_pass_of_ours_is_taken_away(ready: Box) -> None:
+def test_what_is_no_pass_of_ours_is_taken_away(ready: FolderHost) -> None:
     """A file made by hand, a link, a folder, nonsense; the pass itself stays."""
     told = begin(ready)
     folder = ready.paths.rehearse
@@ -176,7 +176,7 @@ def test_what_is_no_pass_of_ours_is_taken_away(ready: Box) -> None:
 
 
 @pytest.mark.parametrize("which", ["run", "rehearse", "both"])
-def test_links_are_not_followed(ready: Box, tmp_path: Path, which: str) -> None:
+def test_links_are_not_followed(ready: FolderHost, tmp_path: Path, which: str) -> None:
     """Where somebody has put a link in our place no secret is made, and nothing behind it is touched."""
     elsewhere = tmp_path / "elsewhere"
     (elsewhere / "folder").mkdir(parents=True)
@@ -199,7 +199,7 @@ def test_links_are_not_followed(ready: Box, tmp_path: Path, which: str) -> None:
         ready.paths.run.unlink()
 
 
-def test_a_folder_that_others_can_write_is_refused(ready: Box) -> None:
+def test_a_folder_that_others_can_write_is_refused(ready: FolderHost) -> None:
     """They could read the names, or take them away."""
     ready.paths.run.mkdir(exist_ok=True)
     ready.paths.rehearse.mkdir()
@@ -208,35 +208,35 @@ def test_a_folder_that_others_can_write_is_refused(ready: Box) -> None:
     assert files(ready) == []
 
 
-def _stage_another(box: Box) -> None:
-    digest, members = box.bundle(page=b"other", start=LATER * 2, end=LATER * 3)
-    box.good("stage", members, plan_digest=digest)
+def _stage_another(host: FolderHost) -> None:
+    digest, members = host.bundle(page=b"other", start=LATER * 2, end=LATER * 3)
+    host.good("stage", members, plan_digest=digest)
 
 
-def _fail_to_arm(box: Box) -> None:
+def _fail_to_arm(host: FolderHost) -> None:
     """`armed.json` cannot be read, so reconcile disarms."""
-    box.paths.armed.write_text("{")
-    box.reconcile()
+    host.paths.armed.write_text("{")
+    host.reconcile()
 
 
-def _take_configuration_away(box: Box) -> None:
-    (box.root / "etc/piquet/nginx/server/piquet.conf").unlink()
-    box.reconcile()
+def _take_configuration_away(host: FolderHost) -> None:
+    (host.root / "etc/piquet/nginx/server/piquet.conf").unlink()
+    host.reconcile()
 
 
-ENDS: dict[str, Callable[[Box], object]] = {
-    "end": lambda box: box.good("rehearse", end=True),
-    "rollback": lambda box: box.good("rollback"),
-    "remove": lambda box: box.good("remove"),
+ENDS: dict[str, Callable[[FolderHost], object]] = {
+    "end": lambda host: host.good("rehearse", end=True),
+    "rollback": lambda host: host.good("rollback"),
+    "remove": lambda host: host.good("remove"),
     "stage of another plan": _stage_another,
     "disarm": _fail_to_arm,
     "configuration deleted": _take_configuration_away,
-    "reboot": lambda box: box.reboot(),
+    "reboot": lambda host: host.reboot(),
 }
 
 
 @pytest.mark.parametrize("how", ENDS)
-def test_ways_to_end_it(ready: Box, how: str) -> None:
+def test_ways_to_end_it(ready: FolderHost, how: str) -> None:
     """Each sufficient alone."""
     begin(ready)
     ENDS[how](ready)
@@ -244,7 +244,7 @@ def test_ways_to_end_it(ready: Box, how: str) -> None:
     assert status_document.status_of(ready.machine())["rehearsal"] is None
 
 
-def test_ends_say_whether_there_was_one(ready: Box) -> None:
+def test_ends_say_whether_there_was_one(ready: FolderHost) -> None:
     """Changed the first time, not the second; check mode says what would be and touches nothing."""
     begin(ready)
     for verb in ("rehearse", "rollback"):
@@ -262,7 +262,7 @@ def test_ends_say_whether_there_was_one(ready: Box) -> None:
     assert not ready.good("rehearse", end=True, check=True).is_changed
 
 
-def test_what_leaves_it_alone(ready: Box) -> None:
+def test_what_leaves_it_alone(ready: FolderHost) -> None:
     """Staging the same again, arming, and the line on the paper: only its holder sees it, and it ends by itself."""
     told = begin(ready)
     digest, members = ready.bundle(start=LATER * 2, end=LATER * 3)
@@ -276,7 +276,7 @@ def test_what_leaves_it_alone(ready: Box) -> None:
     assert len(files(ready)) == 1 and files(ready)[0] not in told["path"]
 
 
-def test_it_disturbs_no_rule_of_flags(ready: Box) -> None:
+def test_it_disturbs_no_rule_of_flags(ready: FolderHost) -> None:
     """`/run/piquet` deleted is a stop by hand, with a rehearsal or without; a rehearsal brings no flag back."""
     digest = ready.bundle(start=LATER * 2, end=LATER * 3)[0]
     ready.good("arm", plan_digest=digest)
@@ -290,7 +290,7 @@ def test_it_disturbs_no_rule_of_flags(ready: Box) -> None:
     assert status_document.status_of(ready.machine())["state"] == "stopped"
 
 
-def test_a_boot_is_taken_up_behind_a_rehearsal(ready: Box) -> None:
+def test_a_boot_is_taken_up_behind_a_rehearsal(ready: FolderHost) -> None:
     """A rehearsal between the boot and its first reconcile is no sign of a stop."""
     ready.good("arm", plan_digest=ready.bundle(start=LATER * 2, end=LATER * 3)[0])
     ready.reboot()
@@ -300,31 +300,31 @@ def test_a_boot_is_taken_up_behind_a_rehearsal(ready: Box) -> None:
     assert ready.paths.live.exists() and len(files(ready)) == 1
 
 
-def _spoil(box: Box) -> None:
-    box.paths.at(PAGE).write_text("other")
+def _spoil(host: FolderHost) -> None:
+    host.paths.at(PAGE).write_text("other")
 
 
-def _unhook(box: Box) -> None:
-    path = box.root / f"etc/nginx/sites-available/{SITES[1]}"
-    path.write_bytes(hook_line.remove_hook(path.read_bytes(), box.paths.hook_include))
+def _unhook(host: FolderHost) -> None:
+    path = host.root / f"etc/nginx/sites-available/{SITES[1]}"
+    path.write_bytes(hook_line.remove_hook(path.read_bytes(), host.paths.hook_include))
 
 
-def _past(box: Box) -> None:
-    box.now += 10 * LATER
+def _past(host: FolderHost) -> None:
+    host.now += 10 * LATER
 
 
-REFUSED: dict[str, tuple[Callable[[Box], object], dict[str, Any]]] = {
-    "not-staged": (lambda box: box.good("remove"), {}),
+REFUSED: dict[str, tuple[Callable[[FolderHost], object], dict[str, Any]]] = {
+    "not-staged": (lambda host: host.good("remove"), {}),
     "not-intact": (_spoil, {}),
-    "other-plan": (lambda box: None, {"plan_digest": "0" * 64}),
+    "other-plan": (lambda host: None, {"plan_digest": "0" * 64}),
     "not-hooked": (_unhook, {}),
-    "no-such-phase": (lambda box: None, {"phase": 7}),
+    "no-such-phase": (lambda host: None, {"phase": 7}),
     "past": (_past, {}),
 }
 
 
 @pytest.mark.parametrize("code", REFUSED)
-def test_refusals(ready: Box, code: str) -> None:
+def test_refusals(ready: FolderHost, code: str) -> None:
     """What arm would refuse is no rehearsal; nothing is made, and one that is on goes on."""
     change, options = REFUSED[code]
     change(ready)
@@ -333,14 +333,14 @@ def test_refusals(ready: Box, code: str) -> None:
     assert not ready.paths.rehearse.exists()
 
 
-def test_the_plan_that_was_asked_for(ready: Box) -> None:
+def test_the_plan_that_was_asked_for(ready: FolderHost) -> None:
     """Its digest is enough to pin it; without one whatever is staged is rehearsed."""
     begin(ready, plan_digest=ready.bundle(start=LATER * 2, end=LATER * 3)[0])
     begin(ready, plan_digest="")
     begin(ready, phase=1)
 
 
-def test_check_mode_makes_no_secret(ready: Box) -> None:
+def test_check_mode_makes_no_secret(ready: FolderHost) -> None:
     """It says what would be."""
     before = ready.tree()
     outcome = ready.good("rehearse", check=True)
@@ -350,7 +350,7 @@ def test_check_mode_makes_no_secret(ready: Box) -> None:
     assert ready.tree() == before and not ready.paths.rehearse.exists()
 
 
-def test_the_secret_is_in_the_answer_alone(ready: Box) -> None:
+def test_the_secret_is_in_the_answer_alone(ready: FolderHost) -> None:
     """Not in the message, a problem, the status, its sentence or the journal."""
     asked = request.parse_request({"verb": "rehearse", "at": ready.now})
     response = request.respond(ready.machine(), asked)
@@ -368,7 +368,7 @@ def test_the_secret_is_in_the_answer_alone(ready: Box) -> None:
     assert secret not in "".join(p.read_text("latin-1") for p in ready.root.rglob("*.log"))
 
 
-def test_a_failure_does_not_name_the_secret(ready: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_does_not_name_the_secret(ready: FolderHost, monkeypatch: pytest.MonkeyPatch) -> None:
     """The error of the file system would."""
     begin(ready)
     (name,) = files(ready)
@@ -384,7 +384,7 @@ def test_a_failure_does_not_name_the_secret(ready: Box, monkeypatch: pytest.Monk
     assert name not in ready.paths.journal.read_text()
 
 
-def test_a_rollback_meanwhile_wins(ready: Box) -> None:
+def test_a_rollback_meanwhile_wins(ready: FolderHost) -> None:
     """A rehearsal that hung and goes on afterwards makes nothing that stays."""
     hanging = ready.machine()
     time.sleep(0.01)
@@ -394,7 +394,7 @@ def test_a_rollback_meanwhile_wins(ready: Box) -> None:
     assert files(ready) == []
 
 
-def test_it_ends_while_somebody_holds_the_lock(ready: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_ends_while_somebody_holds_the_lock(ready: FolderHost, monkeypatch: pytest.MonkeyPatch) -> None:
     """By its own end and by somebody's; that the lock is held is said."""
     real = lock.locked
     for module in (rehearse, reconcile):
@@ -410,7 +410,7 @@ def test_it_ends_while_somebody_holds_the_lock(ready: Box, monkeypatch: pytest.M
         assert files(ready) == []
 
 
-def test_open_file_cache_is_told(ready: Box) -> None:
+def test_open_file_cache_is_told(ready: FolderHost) -> None:
     """The end can be seen late there, and no reload is made for it."""
     file = ready.root / "etc/nginx/conf.d/cache.conf"
     file.write_text("open_file_cache max=100;\n")
@@ -421,7 +421,7 @@ def test_open_file_cache_is_told(ready: Box) -> None:
 
 
 def test_a_person_at_the_machine(
-    ready: Box, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ready: FolderHost, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The sentence, then the links; the secret is no argument of any command."""
     monkeypatch.setattr(command_line, "this_machine", ready.machine)
@@ -437,7 +437,7 @@ def test_a_person_at_the_machine(
     assert capsys.readouterr().out.splitlines()[-1] == "The rehearsal is over."
 
 
-def test_in_a_window_there_is_none(ready: Box) -> None:
+def test_in_a_window_there_is_none(ready: FolderHost) -> None:
     """All sites in it: refused, armed or not, and nothing is made; one second before it begins, and once it is over."""
     digest = ready.stage(start=0, end=LATER, later=[(2 * LATER, 3 * LATER)])
     for _ in range(2):
@@ -458,7 +458,7 @@ def test_in_a_window_there_is_none(ready: Box) -> None:
     assert "in-window" not in codes(told) and told.rehearsal and told.rehearsal["phase"] == 2
 
 
-def test_sites_outside_of_the_window_show_it(ready: Box) -> None:
+def test_sites_outside_of_the_window_show_it(ready: FolderHost) -> None:
     """A warning says how many do not; links are told of the others only."""
     ready.stage(start=0, end=LATER, later=[(2 * LATER, 3 * LATER)], shares={SITES[0]: (2,)})
     outcome = ready.good("rehearse")
@@ -468,7 +468,7 @@ def test_sites_outside_of_the_window_show_it(ready: Box) -> None:
     assert [link.rpartition(":")[0] for link in outcome.rehearsal["links"]] == [f"http://{SITES[0]}"]
 
 
-def test_a_window_that_begins_within_half_an_hour_is_told(ready: Box) -> None:
+def test_a_window_that_begins_within_half_an_hour_is_told(ready: FolderHost) -> None:
     """From then on its sites show no rehearsal; silent where it begins later."""
     ready.stage(start=1700, end=LATER)
     assert codes(ready.good("rehearse")) == {"window-soon"}
@@ -476,7 +476,7 @@ def test_a_window_that_begins_within_half_an_hour_is_told(ready: Box) -> None:
     assert codes(ready.good("rehearse")) == set()
 
 
-def test_a_phase_in_which_nobody_takes_part(ready: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_phase_in_which_nobody_takes_part(ready: FolderHost, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing to see on this host, which is no failure of the fleet."""
     monkeypatch.setattr(manifest.Manifest, "entries", ())
     monkeypatch.setattr(readiness, "readiness", lambda *_: [])

@@ -11,16 +11,16 @@ import pytest
 from piquet.agent_archive import payload
 from piquet.host import __main__ as program
 from piquet.host import command_line, release_first
-from tests.host.box import Box
+from tests.host.folder_host import FolderHost
 
 
 @pytest.fixture
-def armed(box: Box, monkeypatch: pytest.MonkeyPatch) -> Box:
-    """A box that is armed, where the agent takes itself to be."""
-    box.arm()
-    monkeypatch.setattr(release_first, "Paths", lambda: box.paths)
-    monkeypatch.setattr(command_line, "this_machine", box.machine)
-    return box
+def armed(host: FolderHost, monkeypatch: pytest.MonkeyPatch) -> FolderHost:
+    """A host that is armed, where the agent takes itself to be."""
+    host.arm()
+    monkeypatch.setattr(release_first, "Paths", lambda: host.paths)
+    monkeypatch.setattr(command_line, "this_machine", host.machine)
+    return host
 
 
 def request(folder: Path, **document: object) -> str:
@@ -32,7 +32,9 @@ def request(folder: Path, **document: object) -> str:
 
 @pytest.mark.parametrize("verb", ["rollback", "remove"])
 @pytest.mark.parametrize("is_request", [True, False])
-def test_flags_are_down_before_anything_else(armed: Box, tmp_path: Path, verb: str, is_request: bool) -> None:
+def test_flags_are_down_before_anything_else(
+    armed: FolderHost, tmp_path: Path, verb: str, is_request: bool
+) -> None:
     """By the controller and by somebody at the machine; an arm that is under way is called back."""
     arguments = ["--request"] if is_request else [verb]
     assert release_first.release_first(arguments, request(tmp_path, verb=verb))
@@ -50,7 +52,7 @@ def test_flags_are_down_before_anything_else(armed: Box, tmp_path: Path, verb: s
         {},
     ],
 )
-def test_nothing_else_touches_them(armed: Box, tmp_path: Path, document: dict[str, object]) -> None:
+def test_nothing_else_touches_them(armed: FolderHost, tmp_path: Path, document: dict[str, object]) -> None:
     """Not check mode, not what cannot be read."""
     assert not release_first.release_first(["--request"], request(tmp_path, **document))
     broken = tmp_path / "broken.zip"
@@ -60,7 +62,9 @@ def test_nothing_else_touches_them(armed: Box, tmp_path: Path, document: dict[st
     assert armed.paths.live.is_symlink() and not armed.paths.recall.exists()
 
 
-def test_it_is_said_at_once_and_the_rest_follows(armed: Box, capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_is_said_at_once_and_the_rest_follows(
+    armed: FolderHost, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Flags, then for good, then what the servers say to it."""
     assert program.main(["rollback"]) == 0
     first, second = capsys.readouterr().out.splitlines()
@@ -70,7 +74,7 @@ def test_it_is_said_at_once_and_the_rest_follows(armed: Box, capsys: pytest.Capt
     assert json.loads(armed.paths.ended.read_text())["reason"] == "rollback"
 
 
-def test_flags_of_no_arming_are_a_release_too(armed: Box, capsys: pytest.CaptureFixture[str]) -> None:
+def test_flags_of_no_arming_are_a_release_too(armed: FolderHost, capsys: pytest.CaptureFixture[str]) -> None:
     """What was there a moment ago is not forgotten in what is said."""
     armed.paths.armed.unlink()
     armed.paths.token.unlink()
@@ -79,7 +83,7 @@ def test_flags_of_no_arming_are_a_release_too(armed: Box, capsys: pytest.Capture
 
 
 def test_one_that_resists_is_said_by_the_verb(
-    armed: Box, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    armed: FolderHost, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody claims that flags are down which are not."""
     real = release_first.flags.take_all_down

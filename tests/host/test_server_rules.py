@@ -11,7 +11,7 @@ from piquet.host.servers.apache.hosts import has_server_rules
 from piquet.host.servers.apache.tree import parse_tree
 from piquet.host.system import commands
 from tests.host.apache_files import tree
-from tests.host.box import Box
+from tests.host.folder_host import FolderHost
 
 MAIN = "IncludeOptional conf-enabled/*.conf\nIncludeOptional sites-enabled/*.conf\n"
 SITE = "<VirtualHost *:80>\n  ServerName a.example\n  {}\n</VirtualHost>\n"
@@ -66,7 +66,7 @@ def test_ours_are_not_counted() -> None:
     assert not has_server_rules(root)
 
 
-def test_rules_that_have_come_since_the_survey_are_seen(still: Box) -> None:
+def test_rules_that_have_come_since_the_survey_are_seen(still: FolderHost) -> None:
     """By arm, from what a real Apache says that it reads; where ours are not handed down there is no harm."""
     apache = still.machine().servers["apache"]
     decide = still.paths.at("/etc/piquet/apache/20-decide.conf")
@@ -81,7 +81,7 @@ def test_rules_that_have_come_since_the_survey_are_seen(still: Box) -> None:
     assert [False, True, False, False] == seen
 
 
-def test_the_configuration_is_asked_for_once(still: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_configuration_is_asked_for_once(still: FolderHost, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many questions a verb has; again when files have changed."""
     apache, asked = still.machine().servers["apache"], []
     run = commands.execute

@@ -15,27 +15,27 @@ from piquet.host.outcome import Request
 from piquet.host.state import armed, signs
 from piquet.host.system import schedule
 from tests.host.arming import arm, armable
-from tests.host.box import Box
+from tests.host.folder_host import FolderHost
 
 
 @pytest.fixture
-def host(tmp_path: Path) -> Box:
+def host(tmp_path: Path) -> FolderHost:
     """An armed host that somebody looks after."""
-    box = armable(tmp_path / "host")
-    arm(box)
-    box.reconcile(boot=True)
-    return box
+    host = armable(tmp_path / "host")
+    arm(host)
+    host.reconcile(boot=True)
+    return host
 
 
-def stop_units(box: Box, monkeypatch: pytest.MonkeyPatch, *, is_shutdown: bool) -> None:
+def stop_units(host: FolderHost, monkeypatch: pytest.MonkeyPatch, *, is_shutdown: bool) -> None:
     """What systemd calls when the boot unit ends."""
     monkeypatch.setattr(schedule.Schedule, "is_going_down", lambda _: is_shutdown)
-    request.carry_out(box.machine("schedule"), Request("reconcile", options={"stopping": True}))
+    request.carry_out(host.machine("schedule"), Request("reconcile", options={"stopping": True}))
 
 
 @pytest.mark.parametrize("is_released", [False, True])
 def test_units_stopped_by_hand_end_it_with_the_next_boot(
-    host: Box, monkeypatch: pytest.MonkeyPatch, is_released: bool
+    host: FolderHost, monkeypatch: pytest.MonkeyPatch, is_released: bool
 ) -> None:
     """Whether or not anything was deleted then: nobody looked."""
     stop_units(host, monkeypatch, is_shutdown=False)
@@ -50,7 +50,9 @@ def test_units_stopped_by_hand_end_it_with_the_next_boot(
     assert not host.paths.armed.exists()
 
 
-def test_units_that_run_again_are_as_if_never_stopped(host: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_units_that_run_again_are_as_if_never_stopped(
+    host: FolderHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With the flags up all the while; a flag that went meanwhile is a stop."""
     stop_units(host, monkeypatch, is_shutdown=False)
     host.reconcile(boot=True)
@@ -64,7 +66,7 @@ def test_units_that_run_again_are_as_if_never_stopped(host: Box, monkeypatch: py
     assert not host.paths.armed.exists()
 
 
-def test_a_look_by_hand_does_not_start_the_units(host: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_look_by_hand_does_not_start_the_units(host: FolderHost, monkeypatch: pytest.MonkeyPatch) -> None:
     """`piquet-host reconcile` at the console is one look, not a schedule."""
     stop_units(host, monkeypatch, is_shutdown=False)
     host.reconcile()
@@ -74,7 +76,7 @@ def test_a_look_by_hand_does_not_start_the_units(host: Box, monkeypatch: pytest.
     assert not host.paths.live.is_symlink()
 
 
-def test_an_orderly_reboot_is_no_stop(host: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_orderly_reboot_is_no_stop(host: FolderHost, monkeypatch: pytest.MonkeyPatch) -> None:
     """Systemd stops our units then too."""
     stop_units(host, monkeypatch, is_shutdown=True)
     host.reboot()
@@ -102,30 +104,30 @@ def test_a_unit_that_is_masked_may_not_even_be_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     """It counts as stopped from the first look on, also when the file is back before the next boot."""
-    box = Box(tmp_path / "host")
-    monkeypatch.setattr(type(box.machine()), "schedule", lambda *_: _Units())
-    box.hook()
-    box.stage(extra={UNIT: b"[Service]\n"})
-    arm(box)
-    unit = box.paths.at(UNIT)
+    host = FolderHost(tmp_path / "host")
+    monkeypatch.setattr(type(host.machine()), "schedule", lambda *_: _Units())
+    host.hook()
+    host.stage(extra={UNIT: b"[Service]\n"})
+    arm(host)
+    unit = host.paths.at(UNIT)
     if how == "edited":
         unit.write_bytes(b"[Service]\nExecStop=\n")
     else:
         unit.unlink()
     if how == "masked":
         unit.symlink_to("/dev/null")
-    box.reconcile()
-    assert box.paths.live.is_symlink()
-    shutil.rmtree(box.paths.run)
+    host.reconcile()
+    assert host.paths.live.is_symlink()
+    shutil.rmtree(host.paths.run)
     unit.unlink(missing_ok=True)
     unit.write_bytes(b"[Service]\n")
-    box.reboot()
-    box.reconcile(boot=True)
-    assert not box.paths.live.is_symlink()
-    assert not box.paths.armed.exists()
+    host.reboot()
+    host.reconcile(boot=True)
+    assert not host.paths.live.is_symlink()
+    assert not host.paths.armed.exists()
 
 
-def test_another_plan_put_back_ends_it(host: Box) -> None:
+def test_another_plan_put_back_ends_it(host: FolderHost) -> None:
     """Its hours would be shown with the flags of this arming, as soon as the server reads its files again."""
     host.paths.plan.write_bytes(host.paths.plan.read_bytes() + b" ")
     host.reconcile()
@@ -133,24 +135,24 @@ def test_another_plan_put_back_ends_it(host: Box) -> None:
     assert not host.paths.armed.exists()
 
 
-def lived_on(box: Box, monkeypatch: pytest.MonkeyPatch, seconds: float, ago: float = 60.0) -> None:
+def lived_on(host: FolderHost, monkeypatch: pytest.MonkeyPatch, seconds: float, ago: float = 60.0) -> None:
     """The last look was so long before the last line in a log, and that was a while before this boot."""
-    sign = box.paths.logs / "nginx/access.log"
+    sign = host.paths.logs / "nginx/access.log"
     sign.parent.mkdir(parents=True, exist_ok=True)
     sign.write_text("GET /\n")
     boot = time.time()
     os.utime(sign, (boot - ago, boot - ago))
-    if box.paths.seen.exists():
-        os.utime(box.paths.seen, (boot - ago - seconds, boot - ago - seconds))
+    if host.paths.seen.exists():
+        os.utime(host.paths.seen, (boot - ago - seconds, boot - ago - seconds))
     monkeypatch.setattr(signs, "booted_at", lambda: boot)
-    box.reboot()
+    host.reboot()
 
 
 @pytest.mark.parametrize(
     ("seconds", "is_back"), [(0, True), (59, True), (150, True), (301, False), (90_000, False)]
 )
 def test_a_machine_that_lived_on_without_looks_stays_released(
-    host: Box, monkeypatch: pytest.MonkeyPatch, seconds: float, is_back: bool
+    host: FolderHost, monkeypatch: pytest.MonkeyPatch, seconds: float, is_back: bool
 ) -> None:
     """Cron was stopped, units were masked: the log files say how long; a power cut ends looks and logs at once."""
     lived_on(host, monkeypatch, seconds)
@@ -159,7 +161,7 @@ def test_a_machine_that_lived_on_without_looks_stays_released(
     assert host.paths.armed.exists() is is_back
 
 
-def test_a_long_time_without_power_is_no_sign(host: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_time_without_power_is_no_sign(host: FolderHost, monkeypatch: pytest.MonkeyPatch) -> None:
     """Days later, with logs of this boot already there."""
     lived_on(host, monkeypatch, 30, ago=86_400.0)
     (host.paths.logs / "syslog").write_text("of this boot\n")
@@ -168,7 +170,7 @@ def test_a_long_time_without_power_is_no_sign(host: Box, monkeypatch: pytest.Mon
     assert host.paths.live.is_symlink()
 
 
-def test_nothing_to_tell_it_by_is_no_stop(host: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_to_tell_it_by_is_no_stop(host: FolderHost, monkeypatch: pytest.MonkeyPatch) -> None:
     """No logs, or nobody ever looked."""
     host.paths.seen.unlink()
     lived_on(host, monkeypatch, 0)
@@ -176,7 +178,7 @@ def test_nothing_to_tell_it_by_is_no_stop(host: Box, monkeypatch: pytest.MonkeyP
     assert host.paths.live.is_symlink()
 
 
-def test_every_look_leaves_its_mark(host: Box) -> None:
+def test_every_look_leaves_its_mark(host: FolderHost) -> None:
     """A quiet minute too."""
     os.utime(host.paths.seen, (1, 1))
     host.reconcile()

@@ -9,7 +9,7 @@ import pytest
 
 from piquet.controller.survey import survey_findings
 from piquet.host.servers.nginx.times import milliseconds
-from tests.host.box import Box
+from tests.host.folder_host import FolderHost
 
 VALUES = {
     "100ms": 100,
@@ -26,23 +26,23 @@ VALUES = {
 
 @pytest.mark.parametrize("written", VALUES)
 @pytest.mark.parametrize("is_included", [False, True])
-def test_the_survey_tells_it(box: Box, written: str, is_included: bool) -> None:
+def test_the_survey_tells_it(host: FolderHost, written: str, is_included: bool) -> None:
     """In nginx.conf or a file that it includes; nothing where it is off."""
-    line, included = f"timer_resolution {written};\n", box.conf.parent / "snippets/timer.conf"
+    line, included = f"timer_resolution {written};\n", host.conf.parent / "snippets/timer.conf"
     included.write_text(line)
-    box.conf.write_text((f"include {included};\n" if is_included else line) + box.conf.read_text())
-    assert box.machine().servers["nginx"].test().ok
-    outcome = box.good("survey")
+    host.conf.write_text((f"include {included};\n" if is_included else line) + host.conf.read_text())
+    assert host.machine().servers["nginx"].test().ok
+    outcome = host.good("survey")
     assert outcome.survey is not None
     assert outcome.survey["nginx"]["http"]["timer_resolution_ms"] == (VALUES[written] or None)
     told = [f.got for f in survey_findings("web1", outcome.survey) if f.code == "timer-resolution"]
     assert told == ([f"{VALUES[written]} ms"] if VALUES[written] else [])
 
 
-def test_without_it_nothing_is_told(box: Box) -> None:
+def test_without_it_nothing_is_told(host: FolderHost) -> None:
     """Nor of a comment, or of a directive of another name."""
-    box.conf.write_text("# timer_resolution 1s;\n" + box.conf.read_text())
-    outcome = box.good("survey")
+    host.conf.write_text("# timer_resolution 1s;\n" + host.conf.read_text())
+    outcome = host.good("survey")
     assert outcome.survey is not None
     assert outcome.survey["nginx"]["http"]["timer_resolution_ms"] is None
     assert "timer-resolution" not in {found["code"] for found in outcome.survey["findings"]}
@@ -56,15 +56,15 @@ def test_what_is_no_duration(text: str) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("written", ["100ms", "1", "'1s 500ms'"])
-def test_nginx_reads_it_so(box: Box, written: str) -> None:
+def test_nginx_reads_it_so(host: FolderHost, written: str) -> None:
     """Its clock is late by up to that, and by no more than a moment besides."""
-    path = next((box.conf.parent / "sites-available").iterdir())
+    path = next((host.conf.parent / "sites-available").iterdir())
     path.write_text(path.read_text().replace("return ", "add_header X-Piquet $msec; return "))
-    box.conf.write_text(f"timer_resolution {written};\n" + box.conf.read_text())
-    box.machine().servers["nginx"].reload()
+    host.conf.write_text(f"timer_resolution {written};\n" + host.conf.read_text())
+    host.machine().servers["nginx"].reload()
     late_s, ends_at = 0.0, time.monotonic() + 4
     while time.monotonic() < ends_at:
-        mark = box.answer(path.name).mark
+        mark = host.answer(path.name).mark
         assert mark is not None
         late_s = max(late_s, time.time() - float(mark))
         time.sleep(0.01)

@@ -17,7 +17,7 @@ from piquet.host.state import armed, birth, boot_mark, flags, store
 from piquet.host.system.paths import Paths
 from piquet.protocol.places import END_IT_NOW
 from tests.host.arming import arm, armable
-from tests.host.box import HOUR_S, SITES, Box
+from tests.host.folder_host import HOUR_S, SITES, FolderHost
 
 PLACES = ("etc/piquet", "var/lib/piquet", "var/spool/piquet")
 SOME = tuple(c for n in range(1, 4) for c in itertools.combinations(PLACES, n))
@@ -34,19 +34,19 @@ def _file_system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.fixture
-def host(tmp_path: Path) -> Iterator[Box]:
+def host(tmp_path: Path) -> Iterator[FolderHost]:
     """An armed host, with a backup of everything that `save` has taken."""
-    box = armable(tmp_path / "host")
-    arm(box)
-    save(box)
-    yield box
+    host = armable(tmp_path / "host")
+    arm(host)
+    save(host)
+    yield host
 
 
-def save(box: Box) -> None:
+def save(host: FolderHost) -> None:
     """A backup of the three places and of the run folder, as `cp -a` makes it."""
-    shutil.rmtree(box.root.with_name("saved"), ignore_errors=True)
+    shutil.rmtree(host.root.with_name("saved"), ignore_errors=True)
     for place in (*PLACES, "run"):
-        copy(box.root / place, box.root.with_name("saved") / place)
+        copy(host.root / place, host.root.with_name("saved") / place)
 
 
 def copy(source: Path, target: Path) -> None:
@@ -85,55 +85,55 @@ NEAREST = [(False, True, places, by_copy) for places in (PLACES[1:2], PLACES[1:]
 """A power cut before anybody has looked, with an armed state and without any record of its end; always tried."""
 
 
-def rollback(box: Box) -> None:
+def rollback(host: FolderHost) -> None:
     """The verb."""
-    box.good("rollback")
+    host.good("rollback")
 
 
-def printed_line(box: Box) -> None:
+def printed_line(host: FolderHost) -> None:
     """What is on the paper, word by word."""
-    subprocess.run(["sh", "-c", END_IT_NOW.replace(" /", f" {box.root}/")], check=True)
+    subprocess.run(["sh", "-c", END_IT_NOW.replace(" /", f" {host.root}/")], check=True)
 
 
-def older_line(box: Box) -> None:
+def older_line(host: FolderHost) -> None:
     """A paper from before there was a token."""
-    box.paths.live.unlink()
-    box.paths.armed.unlink()
+    host.paths.live.unlink()
+    host.paths.armed.unlink()
 
 
-def flags_deleted(box: Box) -> None:
+def flags_deleted(host: FolderHost) -> None:
     """Noticed by the next reconcile."""
-    shutil.rmtree(box.paths.run)
-    box.reconcile()
+    shutil.rmtree(host.paths.run)
+    host.reconcile()
 
 
-def end(box: Box) -> None:
+def end(host: FolderHost) -> None:
     """By the clock; afterwards it is set back."""
-    box.now += 2 * HOUR_S
-    box.reconcile()
-    box.now -= 2 * HOUR_S
+    host.now += 2 * HOUR_S
+    host.reconcile()
+    host.now -= 2 * HOUR_S
 
 
-RELEASES: Sequence[Callable[[Box], None]] = (rollback, printed_line, older_line, flags_deleted, end)
+RELEASES: Sequence[Callable[[FolderHost], None]] = (rollback, printed_line, older_line, flags_deleted, end)
 
 
-def assert_stays_down(box: Box, *, is_cut: bool) -> None:
+def assert_stays_down(host: FolderHost, *, is_cut: bool) -> None:
     """Neither in this boot nor in the next ones, whoever looks."""
     for _ in range(2):
         if is_cut:
-            box.reboot()
-        box.reconcile(boot=is_cut)
-        assert not box.paths.live.is_symlink()
-        box.reconcile()
-        assert not box.paths.live.is_symlink()
+            host.reboot()
+        host.reconcile(boot=is_cut)
+        assert not host.paths.live.is_symlink()
+        host.reconcile()
+        assert not host.paths.live.is_symlink()
         is_cut = True
-    assert not box.paths.armed.exists()
-    assert not box.paths.spool.exists()
+    assert not host.paths.armed.exists()
+    assert not host.paths.spool.exists()
 
 
 @pytest.mark.parametrize("release", RELEASES)
 def test_a_backup_restored_after_a_stop_starts_nothing(
-    host: Box, release: Callable[[Box], None], request: pytest.FixtureRequest
+    host: FolderHost, release: Callable[[FolderHost], None], request: pytest.FixtureRequest
 ) -> None:
     """Any of the three places, any of them together, in every way of restoring; in the same boot and in the next."""
     cases = list(itertools.product((False, True), (False, True), SOME, WAYS))
@@ -152,7 +152,9 @@ def test_a_backup_restored_after_a_stop_starts_nothing(
 
 
 @pytest.mark.parametrize("is_booted", [False, True])
-def test_a_host_that_restores_everything_and_looks_late_stays_released(host: Box, is_booted: bool) -> None:
+def test_a_host_that_restores_everything_and_looks_late_stays_released(
+    host: FolderHost, is_booted: bool
+) -> None:
     """Stopped and restored in one go, also with the run folder and the mark of an earlier boot."""
     host.reboot()
     host.reconcile(boot=True)
@@ -170,7 +172,7 @@ def test_a_host_that_restores_everything_and_looks_late_stays_released(host: Box
 @pytest.mark.parametrize("places", TOGETHER)
 @pytest.mark.parametrize("has_same_id", [False, True])
 def test_another_hosts_state_starts_nothing(
-    host: Box, tmp_path: Path, places: tuple[str, ...], has_same_id: bool
+    host: FolderHost, tmp_path: Path, places: tuple[str, ...], has_same_id: bool
 ) -> None:
     """Staged and never armed: what an armed host has is no reason to block here, also on a machine that was cloned."""
     other = armable(tmp_path / "other")
@@ -188,7 +190,7 @@ def test_another_hosts_state_starts_nothing(
 @pytest.mark.parametrize("places", TOGETHER)
 @pytest.mark.parametrize("way", WAYS)
 def test_a_stop_of_one_site_outlives_a_backup(
-    host: Box, places: tuple[str, ...], way: Callable[[Path, Path], None]
+    host: FolderHost, places: tuple[str, ...], way: Callable[[Path, Path], None]
 ) -> None:
     """It is in the token, which no older one can take the place of; the other sites may be released with it."""
     (host.paths.live / SITES[0]).unlink()
@@ -202,7 +204,7 @@ def test_a_stop_of_one_site_outlives_a_backup(
         assert not (host.paths.live / SITES[0]).exists()
 
 
-def test_a_backup_of_this_very_moment_changes_nothing(host: Box) -> None:
+def test_a_backup_of_this_very_moment_changes_nothing(host: FolderHost) -> None:
     """Restored over itself: the state is as it was, the token is a copy; in doubt it is a release, at once."""
     by_copy(host.root.with_name("saved") / "var/lib/piquet", host.paths.lib)
     host.reconcile()
@@ -212,7 +214,7 @@ def test_a_backup_of_this_very_moment_changes_nothing(host: Box) -> None:
     assert_stays_down(host, is_cut=True)
 
 
-def test_a_backup_that_only_reads_stops_nothing(host: Box) -> None:
+def test_a_backup_that_only_reads_stops_nothing(host: FolderHost) -> None:
     """Reading changes neither inode nor birth, nor the time of change."""
     save(host)
     host.reconcile()
@@ -221,7 +223,7 @@ def test_a_backup_that_only_reads_stops_nothing(host: Box) -> None:
     assert host.paths.live.is_symlink()
 
 
-def test_a_backup_by_hard_links_stops_nothing_where_births_are_known(host: Box) -> None:
+def test_a_backup_by_hard_links_stops_nothing_where_births_are_known(host: FolderHost) -> None:
     """They change the time of change, which therefore counts only where nothing better is known."""
     saved = host.root.with_name("links")
     saved.mkdir()
@@ -231,7 +233,7 @@ def test_a_backup_by_hard_links_stops_nothing_where_births_are_known(host: Box) 
     assert host.paths.live.is_symlink() is has_birth
 
 
-def test_a_hard_link_of_the_token_is_worth_nothing_after_a_release(host: Box) -> None:
+def test_a_hard_link_of_the_token_is_worth_nothing_after_a_release(host: FolderHost) -> None:
     """It is the very file, so that a verb that releases empties it."""
     saved = host.root.with_name("links")
     saved.mkdir()
@@ -243,24 +245,24 @@ def test_a_hard_link_of_the_token_is_worth_nothing_after_a_release(host: Box) ->
     assert_stays_down(host, is_cut=True)
 
 
-SPOILS: dict[str, Callable[[Box], object]] = {
-    "gone": lambda box: box.paths.token.unlink(),
-    "empty": lambda box: box.paths.token.write_text(""),
-    "folder gone": lambda box: shutil.rmtree(box.paths.spool),
-    "a folder": lambda box: (box.paths.token.unlink(), box.paths.token.mkdir()),
-    "a link": lambda box: (
-        box.paths.token.rename(box.paths.spool / "x"), box.paths.token.symlink_to("x")),
-    "a pipe": lambda box: (box.paths.token.unlink(), os.mkfifo(box.paths.token)),
-    "open to others": lambda box: box.paths.token.chmod(0o666),
-    "folder open to others": lambda box: box.paths.spool.chmod(0o777),
-    "folder a link": lambda box: (
-        box.paths.spool.rename(box.root / "elsewhere"), box.paths.spool.symlink_to(box.root / "elsewhere")),
-    "another machine": lambda box: (box.root / "etc/machine-id").write_text("f" * 32),
+SPOILS: dict[str, Callable[[FolderHost], object]] = {
+    "gone": lambda host: host.paths.token.unlink(),
+    "empty": lambda host: host.paths.token.write_text(""),
+    "folder gone": lambda host: shutil.rmtree(host.paths.spool),
+    "a folder": lambda host: (host.paths.token.unlink(), host.paths.token.mkdir()),
+    "a link": lambda host: (
+        host.paths.token.rename(host.paths.spool / "x"), host.paths.token.symlink_to("x")),
+    "a pipe": lambda host: (host.paths.token.unlink(), os.mkfifo(host.paths.token)),
+    "open to others": lambda host: host.paths.token.chmod(0o666),
+    "folder open to others": lambda host: host.paths.spool.chmod(0o777),
+    "folder a link": lambda host: (
+        host.paths.spool.rename(host.root / "elsewhere"), host.paths.spool.symlink_to(host.root / "elsewhere")),
+    "another machine": lambda host: (host.root / "etc/machine-id").write_text("f" * 32),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("spoil", SPOILS)
-def test_a_token_that_does_not_agree_is_a_stop(host: Box, spoil: str) -> None:
+def test_a_token_that_does_not_agree_is_a_stop(host: FolderHost, spoil: str) -> None:
     """At the next look, for good, and it is journalled as one."""
     SPOILS[spoil](host)
     host.reconcile()
@@ -269,7 +271,7 @@ def test_a_token_that_does_not_agree_is_a_stop(host: Box, spoil: str) -> None:
     assert_stays_down(host, is_cut=True)
 
 
-def test_no_flag_goes_up_where_the_boot_cannot_be_marked(host: Box) -> None:
+def test_no_flag_goes_up_where_the_boot_cannot_be_marked(host: FolderHost) -> None:
     """Something in the mark's place keeps flags down in this boot and in every other one."""
     host.reboot()
     host.paths.boot_mark.mkdir(parents=True)
@@ -281,7 +283,9 @@ def test_no_flag_goes_up_where_the_boot_cannot_be_marked(host: Box) -> None:
 
 
 @pytest.mark.parametrize("is_seen", [False, True])
-def test_what_is_moved_back_in_a_later_boot_starts_nothing(host: Box, tmp_path: Path, is_seen: bool) -> None:
+def test_what_is_moved_back_in_a_later_boot_starts_nothing(
+    host: FolderHost, tmp_path: Path, is_seen: bool
+) -> None:
     """A move keeps inode and birth, so only the mark tells that somebody has looked in this boot already."""
     moved = (host.paths.lib, host.paths.spool)
     for place in moved:
@@ -299,7 +303,9 @@ def test_what_is_moved_back_in_a_later_boot_starts_nothing(host: Box, tmp_path: 
         assert_stays_down(host, is_cut=True)
 
 
-def test_no_flag_goes_up_where_the_mark_cannot_be_written(host: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_flag_goes_up_where_the_mark_cannot_be_written(
+    host: FolderHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A `/run` that takes no file: told, and nothing goes up in this boot or in any other one."""
 
     def full(_: Paths) -> None:
@@ -314,7 +320,7 @@ def test_no_flag_goes_up_where_the_mark_cannot_be_written(host: Box, monkeypatch
     assert_stays_down(host, is_cut=False)
 
 
-def test_the_boot_is_marked_before_its_first_flag(host: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_boot_is_marked_before_its_first_flag(host: FolderHost, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever dies in between leaves a mark and no flag."""
     real, seen = flags.make_flags, []
 
@@ -330,7 +336,7 @@ def test_the_boot_is_marked_before_its_first_flag(host: Box, monkeypatch: pytest
 
 
 @pytest.mark.parametrize("is_complete", [True, False])
-def test_flags_go_up_in_the_first_look_of_a_boot_only(host: Box, is_complete: bool) -> None:
+def test_flags_go_up_in_the_first_look_of_a_boot_only(host: FolderHost, is_complete: bool) -> None:
     """Whatever is deleted later in that boot, and whatever boot the armed state was set back to."""
     host.reboot()
     host.reconcile(boot=True)
@@ -346,7 +352,7 @@ def test_flags_go_up_in_the_first_look_of_a_boot_only(host: Box, is_complete: bo
     assert_stays_down(host, is_cut=True)
 
 
-def test_a_mark_is_of_its_boot(host: Box) -> None:
+def test_a_mark_is_of_its_boot(host: FolderHost) -> None:
     """A `/run` that outlives a boot, as some containers have it, keeps no picket down."""
     boot_id = host.root / "proc/sys/kernel/random/boot_id"
     shutil.rmtree(host.paths.run)
@@ -356,7 +362,7 @@ def test_a_mark_is_of_its_boot(host: Box) -> None:
     assert host.paths.live.is_symlink()
 
 
-def test_arm_is_not_bound_by_the_mark(host: Box) -> None:
+def test_arm_is_not_bound_by_the_mark(host: FolderHost) -> None:
     """It starts again what was stopped in this boot."""
     host.good("rollback")
     assert boot_mark.is_marked(host.paths)
@@ -367,7 +373,7 @@ def test_arm_is_not_bound_by_the_mark(host: Box) -> None:
     assert host.paths.token.stat().st_mode & 0o777 == 0o600
 
 
-def test_arm_goes_on_where_the_mark_cannot_be_written(host: Box) -> None:
+def test_arm_goes_on_where_the_mark_cannot_be_written(host: FolderHost) -> None:
     """It is said of boots; a person who arms is there, and the flags stay up in later looks."""
     host.good("rollback")
     host.paths.boot_mark.unlink(missing_ok=True)
@@ -377,7 +383,7 @@ def test_arm_goes_on_where_the_mark_cannot_be_written(host: Box) -> None:
     assert host.paths.live.is_symlink()
 
 
-def test_remove_leaves_neither_token_nor_mark(host: Box) -> None:
+def test_remove_leaves_neither_token_nor_mark(host: FolderHost) -> None:
     """Nothing of ours is anywhere."""
     host.good("remove")
     assert [str(p) for p in host.root.rglob("*piquet*")] == []

@@ -6,27 +6,27 @@ from __future__ import annotations
 import pytest
 
 from piquet.host import witnesses
-from tests.host.box import INCLUDED, SITES, Box
 from tests.host.codes import codes
+from tests.host.folder_host import INCLUDED, SITES, FolderHost
 
 BROKEN = b"return 500;\n"
 ONE_BROKEN = f"if ($host = {SITES[0]}) {{ return 500; }}\n".encode()
 
 
-def statuses(box: Box) -> list[int | None]:
+def statuses(host: FolderHost) -> list[int | None]:
     """What each site answers."""
-    return [box.answer(site).status for site in SITES]
+    return [host.answer(site).status for site in SITES]
 
 
-def break_sites(box: Box) -> None:
+def break_sites(host: FolderHost) -> None:
     """What their owner edits, and does not load."""
-    for path in (box.conf.parent / "sites-available").iterdir():
+    for path in (host.conf.parent / "sites-available").iterdir():
         path.write_text(path.read_text().replace("return 200", "return 500"))
 
 
-def surveyed(box: Box) -> dict[str, str]:
+def surveyed(host: FolderHost) -> dict[str, str]:
     """Files to hook."""
-    survey = box.good("survey").survey
+    survey = host.good("survey").survey
     assert survey is not None
     files: dict[str, str] = survey["nginx"]["files"]
     return files
@@ -39,13 +39,13 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def hooked(box: Box) -> Box:
+def hooked(host: FolderHost) -> FolderHost:
     """The line is in every block, and nothing staged."""
-    box.hook()
-    return box
+    host.hook()
+    return host
 
 
-def test_stage_undoes_what_breaks_the_sites(hooked: Box) -> None:
+def test_stage_undoes_what_breaks_the_sites(hooked: FolderHost) -> None:
     """Every file is as before, and so is every answer."""
     before = hooked.tree()
     digest, members = hooked.bundle(extra={INCLUDED: BROKEN})
@@ -56,24 +56,24 @@ def test_stage_undoes_what_breaks_the_sites(hooked: Box) -> None:
     hooked.stage()
 
 
-def test_hook_undoes_what_breaks_the_sites(box: Box) -> None:
+def test_hook_undoes_what_breaks_the_sites(host: FolderHost) -> None:
     """What was staged is harmless until the line is there."""
-    files = surveyed(box)
-    box.stage(extra={INCLUDED: BROKEN})
-    before = box.tree()
-    outcome = box.ask("hook", files=files, allow_unloaded=True)
+    files = surveyed(host)
+    host.stage(extra={INCLUDED: BROKEN})
+    before = host.tree()
+    outcome = host.ask("hook", files=files, allow_unloaded=True)
     assert "sites-broken" in codes(outcome)
-    assert (statuses(box), box.tree()) == ([200, 200], before)
+    assert (statuses(host), host.tree()) == ([200, 200], before)
 
 
-def test_one_site_that_fails_is_told_and_undoes_nothing(hooked: Box) -> None:
+def test_one_site_that_fails_is_told_and_undoes_nothing(hooked: FolderHost) -> None:
     """A site may break at any moment, by itself."""
     digest, members = hooked.bundle(extra={INCLUDED: ONE_BROKEN})
     outcome = hooked.good("stage", members, plan_digest=digest)
     assert "site-broken" in codes(outcome)
 
 
-def test_an_error_that_passes_is_none(hooked: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_that_passes_is_none(hooked: FolderHost, monkeypatch: pytest.MonkeyPatch) -> None:
     """Workers that have just started may be slow: they are asked again some seconds later."""
     ready = hooked.root / "tmp/ready"
     until_ready = f"if (!-f {ready}) {{ return 502; }}\n".encode()
@@ -85,7 +85,7 @@ def test_an_error_that_passes_is_none(hooked: Box, monkeypatch: pytest.MonkeyPat
     assert waits == [witnesses.AGAIN_S]
 
 
-def test_sites_that_were_broken_before_are_no_reason(hooked: Box) -> None:
+def test_sites_that_were_broken_before_are_no_reason(hooked: FolderHost) -> None:
     """Of those nobody knows what ours would do to them."""
     break_sites(hooked)
     hooked.machine().servers["nginx"].reload()
@@ -95,7 +95,7 @@ def test_sites_that_were_broken_before_are_no_reason(hooked: Box) -> None:
     hooked.good("stage", members, plan_digest=digest, allow_unloaded=True)
 
 
-def test_it_is_said_where_the_fault_is_not_ours(hooked: Box) -> None:
+def test_it_is_said_where_the_fault_is_not_ours(hooked: FolderHost) -> None:
     """An edit of the owner's that came into force with our reload stays in force when ours is taken back."""
     break_sites(hooked)
     digest, members = hooked.bundle()
@@ -103,7 +103,7 @@ def test_it_is_said_where_the_fault_is_not_ours(hooked: Box) -> None:
     assert {"sites-broken", "sites-stay-broken"} <= codes(outcome)
 
 
-def test_a_release_is_never_undone(hooked: Box) -> None:
+def test_a_release_is_never_undone(hooked: FolderHost) -> None:
     """Rollback, unhook and remove go on, whatever sites answer afterwards."""
     hooked.stage()
     break_sites(hooked)

@@ -15,7 +15,17 @@ from functools import cached_property
 from typing import Any
 
 from piquet.protocol.lease import number_pattern
-from tests.host.box import AGENT, PAGE, PROOF_FIRST, PROOF_LAST, SEAL, SITES, Box, canonical, proof_maps
+from tests.host.folder_host import (
+    AGENT,
+    PAGE,
+    PROOF_FIRST,
+    PROOF_LAST,
+    SEAL,
+    SITES,
+    FolderHost,
+    canonical,
+    proof_maps,
+)
 
 UNIT = "/etc/systemd/system/piquet-boot.service"
 """Stands for all of our unit files: whoever masks one puts a link in its place."""
@@ -41,7 +51,7 @@ class Plan:
 
     Attributes:
         provider: nginx or Apache, which serves all entries.
-        root: of the box.
+        root: of the host.
         ports: of its nginx and its Apache.
         base: epoch seconds; windows are counted from here.
         kind: other operators have other plans: other pages, other hours.
@@ -90,7 +100,7 @@ class Plan:
     def members(self) -> Mapping[str, bytes]:
         """The payload of stage."""
         manifest = canonical(_manifest(self))
-        promised = {"box": {"manifest": hashlib.sha256(manifest).hexdigest()}}
+        promised = {"host": {"manifest": hashlib.sha256(manifest).hexdigest()}}
         plan = canonical({"piquet_plan": 1, "hosts": promised})
         files = {f"files/{hashlib.sha256(data).hexdigest()}": data for data in self.contents.values()}
         return {"plan.json": plan, "manifest.json": manifest, **files}
@@ -100,21 +110,21 @@ class Plan:
         """Of the plan."""
         return hashlib.sha256(self.members["plan.json"]).hexdigest()
 
-    def is_intact(self, box: Box) -> bool:
-        """Whether every file lies in the box as this plan has it."""
+    def is_intact(self, host: FolderHost) -> bool:
+        """Whether every file lies in the host as this plan has it."""
         for path, data in self.contents.items():
-            file, mode = box.root / path[1:], 0o755 if path == AGENT else 0o644
+            file, mode = host.root / path[1:], 0o755 if path == AGENT else 0o644
             if not file.is_file() or file.stat().st_mode & 0o777 != mode:
                 return False
             if file.read_bytes() != data.replace(FILL, self.digest.encode()):
                 return False
-        own = {"manifest.json": box.paths.manifest, "plan.json": box.paths.plan}
+        own = {"manifest.json": host.paths.manifest, "plan.json": host.paths.plan}
         return all(path.is_file() and path.read_bytes() == self.members[name] for name, path in own.items())
 
-    def config_parts(self, box: Box) -> tuple[int, int]:
+    def config_parts(self, host: FolderHost) -> tuple[int, int]:
         """How many of our server files are there, and how many belong there."""
         names = SERVER_FILES[self.provider]
-        return sum((box.root / name[1:]).exists() for name in names), len(names)
+        return sum((host.root / name[1:]).exists() for name in names), len(names)
 
 
 def phase_of(texts: Mapping[str, str], provider: str, key: str, now: float) -> int | None:
@@ -209,7 +219,7 @@ def _manifest(plan: Plan) -> dict[str, Any]:
         for n, (start, end) in enumerate(plan.windows, 1)
     ]
     return {
-        "piquet_manifest": 1, "host": "box", "campaign": "test", "contact": "https://example.org/",
+        "piquet_manifest": 1, "host": "host", "campaign": "test", "contact": "https://example.org/",
         "timezone": "UTC", "providers": [plan.provider], "variants": _VARIANTS, "scheduler": "none",
         "seal": SEAL, "phases": phases,
         "entries": entries, "files": sorted(records, key=lambda record: str(record["path"])),

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The machine's host: a box whose owner's files are kept as the owner last wrote them, with servers told or live.
+"""The machine's host: a host whose owner's files are kept as the owner last wrote them, with servers told or live.
 
 *Told* servers are quick: whether a configuration passes is the real server's own verdict, asked once per set of bytes;
 what it answers is worked out from the bytes that it loaded last. *Live* servers are real processes on a calendar that
-the box sets (libfaketime), asked over HTTP. The agent is the same, and cannot tell.
+the host sets (libfaketime), asked over HTTP. The agent is the same, and cannot tell.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ from piquet.host.system.commands import Result
 from piquet.host.system.schedule import Schedule
 from piquet.protocol.findings import Finding
 from piquet.protocol.http import PROOF_PREFIX
-from tests.corpus.box import faketime_library
-from tests.host.box import Box
+from tests.corpus.chroot import faketime_library
+from tests.host.folder_host import FolderHost
 from tests.machine import restores
 from tests.machine.plans import KEYS, SEAL, SERVER_FILES, UNIT, Plan, phase_of
 
@@ -46,7 +46,7 @@ _READ = {"nginx": ("etc/nginx", "etc/piquet"), "apache": ("etc/apache2", "etc/pi
 _BROKEN = {"nginx": "etc/nginx/conf.d/zz-broken.conf", "apache": "etc/apache2/conf-enabled/zz-broken.conf"}
 
 
-class World(Box):
+class World(FolderHost):
     """One host that begins anew for each example; `provider` serves what a plan selects."""
 
     is_live = False
@@ -230,7 +230,7 @@ class World(Box):
     # servers
 
     def machine(self, role: str = "controller") -> Machine:
-        """A fresh look at the box, with servers that are told."""
+        """A fresh look at the host, with servers that are told."""
         machine = super().machine(role)
         machine.servers["nginx"]._version = self.version_text
         if not self.is_live:

@@ -28,7 +28,7 @@ from piquet.host.system.platforms import Packaged
 from piquet.plan import make_plan, plan_digest, plan_document, raise_if_unsafe
 from piquet.protocol.decision import read_decision
 from piquet.servers.registry import SERVERS
-from tests.host.box import Box
+from tests.host.folder_host import FolderHost
 from tests.ports import free_ports
 from tests.render.samples import CAMPAIGN, KEY, PHASE, pages
 from tests.running import running
@@ -36,7 +36,7 @@ from tests.running import running
 STRUCK, SPARED = "www.tiny.example", "urgences.tiny.example"
 
 
-class TinyBox(Box):
+class TinyBox(FolderHost):
     """A host whose only running server is a tiny one; its clock is the real one."""
 
     def __init__(self, root: Path) -> None:
@@ -87,7 +87,7 @@ def prepared(survey: dict[str, Any], pace: timedelta) -> Prepared:
     sites = Selection((STRUCK,), (), {})
     campaign = replace(CAMPAIGN, phases=(phase,), sites=sites, doors=replace(CAMPAIGN.doors, bypass=False))
     variables = {"ansible_host": "192.0.2.1", "piquet_scheduler": "cron"}
-    fleet = read_fleet({"box": variables}, {"box": {**survey, "skew_s": 0.0}}, SERVERS)
+    fleet = read_fleet({"host": variables}, {"host": {**survey, "skew_s": 0.0}}, SERVERS)
     plan = make_plan(campaign, fleet, datetime.now(UTC), SERVERS)
     raise_if_unsafe(plan)
     bundles = build_bundles(plan, pages(), None, KEY)
@@ -101,28 +101,28 @@ def prepared(survey: dict[str, Any], pace: timedelta) -> Prepared:
 
 def main(root: Path) -> None:
     """From survey to remove."""
-    box = TinyBox(root)
+    host = TinyBox(root)
     usual = {STRUCK: (200, None), SPARED: (200, None)}
-    with box.serving(), box.cron():
+    with host.serving(), host.cron():
         asked_at = time.monotonic()
-        survey = box.at_once("survey").survey
+        survey = host.at_once("survey").survey
         pace = timedelta(seconds=3 + int(20 * (time.monotonic() - asked_at)))  # a slow machine needs longer
         assert "tiny 1, running, test passes, 2 virtual hosts, 2 names, by lines" in survey_text(
-            "box", survey
+            "host", survey
         )
-        before = box.tree()
+        before = host.tree()
         made = prepared(survey, pace)
         (phase,), (bundle,) = made.plan.campaign.phases, made.bundles
-        box.at_once("stage", made.members(bundle), plan_digest=made.digest)
-        assert usual == {name: box.status(name) for name in usual}
-        box.at_once("arm", plan_digest=made.digest)
-        assert usual == {name: box.status(name) for name in usual}, "seen before its hour"
+        host.at_once("stage", made.members(bundle), plan_digest=made.digest)
+        assert usual == {name: host.status(name) for name in usual}
+        host.at_once("arm", plan_digest=made.digest)
+        assert usual == {name: host.status(name) for name in usual}, "seen before its hour"
         time.sleep(max(0.0, phase.start_at.timestamp() + 0.5 - time.time()))
-        assert {STRUCK: (503, "greve/1/block"), SPARED: (200, None)} == {n: box.status(n) for n in usual}
+        assert {STRUCK: (503, "greve/1/block"), SPARED: (200, None)} == {n: host.status(n) for n in usual}
         time.sleep(max(0.0, phase.end_at.timestamp() + 0.2 - time.time()))
-        assert usual == {name: box.status(name) for name in usual}, "it ends by itself"
-        box.at_once("remove")
-        assert before == box.tree()
+        assert usual == {name: host.status(name) for name in usual}, "it ends by itself"
+        host.at_once("remove")
+        assert before == host.tree()
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ SITES = ("www.a.test", "www.b.test")
 HOUR_S = 3600
 
 
-class Box:
+class FolderHost:
     """One such host; `now` is its clock."""
 
     def __init__(self, root: Path) -> None:
@@ -69,7 +69,7 @@ class Box:
         self.platform = replace(self.platform, packaged={**self.platform.packaged, "nginx": new})
 
     def machine(self, role: str = "controller") -> Machine:
-        """A fresh look at the box, as each call of the agent has."""
+        """A fresh look at the host, as each call of the agent has."""
         return this_machine(role, self.paths, self.platform, lambda: self.now)
 
     def ask(self, verb: str, members: dict[str, bytes] | None = None, **document: Any) -> Outcome:
@@ -108,7 +108,7 @@ class Box:
 
     @contextlib.contextmanager
     def cron(self) -> Iterator[None]:
-        """A running program with the name of this box's cron; it starts no jobs, the tests do."""
+        """A running program with the name of this host's cron; it starts no jobs, the tests do."""
         program = self.root / "usr/sbin" / self.platform.cron[0]
         program.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(shutil.which("sleep") or "", program)
@@ -130,7 +130,7 @@ class Box:
         return self.answer(site).mark is not None
 
     def hook(self) -> Outcome:
-        """Survey, then hook what was found; what a test wrote into the box's files may come into force with it."""
+        """Survey, then hook what was found; what a test wrote into the host's files may come into force with it."""
         survey = self.good("survey").survey
         assert survey is not None
         return self.good("hook", files=survey["nginx"]["files"], allow_unloaded=True)
@@ -193,42 +193,43 @@ def _wait_for(port: int) -> None:
     raise AssertionError(f"nothing listens on {port}")
 
 
-def _write_nginx(box: Box) -> None:
-    folder = box.conf.parent
+def _write_nginx(host: FolderHost) -> None:
+    folder = host.conf.parent
     for name in ("conf.d", "sites-available", "sites-enabled", "snippets"):
         (folder / name).mkdir(parents=True)
-    (box.root / "tmp").mkdir()
+    (host.root / "tmp").mkdir()
     places = "".join(
-        f"  {x}_temp_path {box.root}/tmp/{x};\n" for x in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        f"  {x}_temp_path {host.root}/tmp/{x};\n"
+        for x in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
-    box.conf.write_text(
-        f"user root;\npid {box.root}/nginx.pid;\nerror_log {box.root}/error.log;\nworker_processes 1;\nevents {{}}\n"
+    host.conf.write_text(
+        f"user root;\npid {host.root}/nginx.pid;\nerror_log {host.root}/error.log;\nworker_processes 1;\nevents {{}}\n"
         f"http {{\n  access_log off;\n{places}"
         f"  include {folder}/conf.d/*.conf;\n  include sites-enabled/*;\n"
-        f"  server {{ listen 127.0.0.1:{box.port} default_server; return 404 default; }}\n}}\n"
+        f"  server {{ listen 127.0.0.1:{host.port} default_server; return 404 default; }}\n}}\n"
     )
     for site in SITES:
         text = (
-            f"server {{\n\tlisten 127.0.0.1:{box.port};\n\tserver_name {site};\n\treturn 200 '{site}';\n}}\n"
+            f"server {{\n\tlisten 127.0.0.1:{host.port};\n\tserver_name {site};\n\treturn 200 '{site}';\n}}\n"
         )
         (folder / "sites-available" / site).write_text(text)
         (folder / "sites-enabled" / site).symlink_to(f"../sites-available/{site}")
 
 
-def _write_apache(box: Box) -> None:
-    folder = box.apache_conf.parent
+def _write_apache(host: FolderHost) -> None:
+    folder = host.apache_conf.parent
     (folder / "conf-enabled").mkdir(parents=True)
     modules = "".join(
         f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so\n"
         for name in ("mpm_event", "authz_core", "alias", "headers", "rewrite", "ssl")
     )
     (folder / "tls.inc").write_text("SSLEngine on\n")
-    box.apache_conf.write_text(
-        f"{modules}ServerName box\nPidFile {box.root}/apache.pid\nErrorLog {box.root}/apache.log\n"
-        f"Mutex posixsem\nDefaultRuntimeDir {box.root}/tmp\nListen 127.0.0.1:{box.apache_port}\n"
+    host.apache_conf.write_text(
+        f"{modules}ServerName host\nPidFile {host.root}/apache.pid\nErrorLog {host.root}/apache.log\n"
+        f"Mutex posixsem\nDefaultRuntimeDir {host.root}/tmp\nListen 127.0.0.1:{host.apache_port}\n"
         f"IncludeOptional conf-enabled/*.conf\n"
-        f"<VirtualHost *:{box.apache_port}>\n  ServerName one.test\n  ServerAlias *.one.test www.*.x\n</VirtualHost>\n"
-        f"<VirtualHost *:{box.apache_port}>\n  ServerName two.test:80\n"
+        f"<VirtualHost *:{host.apache_port}>\n  ServerName one.test\n  ServerAlias *.one.test www.*.x\n</VirtualHost>\n"
+        f"<VirtualHost *:{host.apache_port}>\n  ServerName two.test:80\n"
         f"  ServerAlias \\\n    alias.two.test\n</VirtualHost>\n"
     )
 
@@ -246,25 +247,25 @@ AGENT = "/usr/local/sbin/piquet-host"
 
 
 def make_bundle(
-    box: Box,
+    host: FolderHost,
     page: bytes = b"<h1>On strike</h1>",
     start: int = 0,
     end: int = HOUR_S,
     dropin: str = "",
-    host: str = "box",
+    name: str = "host",
     scheduler: str = "none",
     extra: Mapping[str, bytes] = MappingProxyType({}),
     later: Sequence[tuple[int, int]] = (),
     shares: Mapping[str, tuple[int, ...]] = MappingProxyType({}),
     wider: Sequence[str] = (),
 ) -> tuple[str, dict[str, bytes]]:
-    """A bundle for nginx alone; start, end and later windows are seconds from the box's clock.
+    """A bundle for nginx alone; start, end and later windows are seconds from the host's clock.
 
-    Names with a star, which no server block of the box has, come on top as `wider`.
+    Names with a star, which no server block of the host has, come on top as `wider`.
     """
-    live = box.paths.live
+    live = host.paths.live
     flags = "".join(f"  {site} {live}/{site};\n" for site in SITES)
-    proving = proof_maps(str(box.paths.proof), SEAL)
+    proving = proof_maps(str(host.paths.proof), SEAL)
     contents = {
         DROPIN: f"map $host $piquet_flag {{\n  default '';\n{flags}}}\n{proving}{dropin}".encode(),
         INCLUDED: (
@@ -291,7 +292,7 @@ def make_bundle(
     link = "/etc/systemd/system/timers.target.wants/piquet-reconcile.timer"
     records.append({"path": link, "kind": "link", "target": "../piquet-reconcile.timer"})
     phases = [
-        {"number": number, "mode": "block", "start": int(box.now) + begins, "end": int(box.now) + ends}
+        {"number": number, "mode": "block", "start": int(host.now) + begins, "end": int(host.now) + ends}
         for number, (begins, ends) in enumerate([(start, end), *later], 1)
     ]
     entries = [
@@ -300,19 +301,19 @@ def make_bundle(
             "key": entry_key(site),
             "phases": list(shares.get(site, [p["number"] for p in phases])),
             "provider": "nginx",
-            "probe": box.target(site) if site in SITES else None,
+            "probe": host.target(site) if site in SITES else None,
         }
         for site in (*SITES, *wider)
     ]
     manifest = canonical(
         {
-            "piquet_manifest": 1, "host": host, "campaign": "test", "contact": "https://example.org/",
+            "piquet_manifest": 1, "host": name, "campaign": "test", "contact": "https://example.org/",
             "timezone": "UTC", "providers": ["nginx"], "variants": {"nginx": "include"}, "scheduler": scheduler,
             "seal": SEAL, "phases": phases,
             "entries": entries, "files": sorted(records, key=lambda r: r["path"]),
         }
     )  # fmt: skip
-    plan = canonical({"piquet_plan": 1, "hosts": {host: {"manifest": hashlib.sha256(manifest).hexdigest()}}})
+    plan = canonical({"piquet_plan": 1, "hosts": {name: {"manifest": hashlib.sha256(manifest).hexdigest()}}})
     members = {"plan.json": plan, "manifest.json": manifest}
     members |= {f"files/{hashlib.sha256(data).hexdigest()}": data for data in contents.values()}
     return hashlib.sha256(plan).hexdigest(), members

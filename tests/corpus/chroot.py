@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A private root in which a real server runs with production paths, under a clock that the test holds still.
 
-The server is started in a mount and PID namespace of its own, changed into a folder that looks like a host:
-`/usr` is the machine's, or that of an image of another Debian release (`system`), but for `/usr/local`; `/etc`,
-`/var`, `/run` and `/srv` are plain folders below `Box.root`. So `/etc/piquet`, `/var/lib/piquet` and `/run/piquet` hold
-the very bytes that a host would get, the test reads and writes them from outside as ordinary files, and nothing of the
-machine is touched. All processes of a box end with the one that was started, also when the test is killed.
+The server is started in a mount and PID namespace of its own, changed into a folder that looks like a host: `/usr` is
+the machine's, or that of an image of another Debian release (`system`), but for `/usr/local`; `/etc`, `/var`, `/run`
+and `/srv` are plain folders below `Chroot.root`. So `/etc/piquet`, `/var/lib/piquet` and `/run/piquet` hold the very
+bytes that a host would get, the test reads and writes them from outside as ordinary files, and nothing of the machine
+is touched. All processes of a chroot end with the one that was started, also when the test is killed.
 
-The clock is libfaketime's: `set_clock` writes `/etc/faketimerc` in the box, which the server reads at every look at
+The clock is libfaketime's: `set_clock` writes `/etc/faketimerc` in the chroot, which the server reads at every look at
 the time. Only the calendar is faked, not the monotonic clock by which servers wait. Needs root (mounts), as the rest
 of the test fleet does.
 """
@@ -28,7 +28,7 @@ from testbed.image import ready_image
 
 ADDRESS = "127.0.0.1"
 _LOCAL = "/usr/local"
-"""A folder of the box's own below `/usr`: what is ours there is not the machine's."""
+"""A folder of the chroot's own below `/usr`: what is ours there is not the machine's."""
 _ENTER = f"""
 root=$1 system=$2; shift 2
 mount --rbind "$system/usr" "$root/usr"
@@ -56,12 +56,12 @@ _chosen = {"suite": ""}
 
 
 def choose_suite(suite: str) -> None:
-    """From now on boxes have the programs of that Debian release; "" for this machine's own."""
+    """From now on chroots have the programs of that Debian release; "" for this machine's own."""
     _chosen["suite"] = suite
 
 
 def system() -> Path:
-    """Whose `/usr` and `/etc` boxes have: the machine's, or those of an image, which is made if need be."""
+    """Whose `/usr` and `/etc` chroots have: the machine's, or those of an image, which is made if need be."""
     return ready_image(suite=_chosen["suite"]) if _chosen["suite"] else Path("/")
 
 
@@ -71,7 +71,7 @@ def of_system(*argv: str) -> str:
     return done.stdout + done.stderr
 
 
-class Box:
+class Chroot:
     """One private root and the processes started in it."""
 
     def __init__(self, root: Path) -> None:
@@ -98,13 +98,13 @@ class Box:
             (self.root / name).mkdir()
 
     def path(self, absolute: str) -> Path:
-        """Where a path of the box is on the machine."""
+        """Where a path of the chroot is on the machine."""
         if absolute.startswith(f"{_LOCAL}/"):
             return self.root / "local" / absolute[len(_LOCAL) + 1 :]
         return self.root / absolute.lstrip("/")
 
     def write(self, absolute: str, content: bytes, mode: int = 0o644) -> None:
-        """Write a file of the box, making its folders (0755)."""
+        """Write a file of the chroot, making its folders (0755)."""
         path = self.path(absolute)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
@@ -118,7 +118,7 @@ class Box:
         shutil.chown(self.root / "var/cache/apache2/mod_cache_disk", "www-data", "www-data")
 
     def set_clock(self, at_ms: int) -> None:
-        """Stop the box's calendar at an instant: milliseconds since the epoch, UTC. Seen by running servers at once."""
+        """Stop its calendar at an instant: milliseconds since the epoch, UTC. Seen by running servers at once."""
         seconds, milliseconds = divmod(at_ms, 1000)
         temporary = self.path("/etc/.faketimerc")
         # half a millisecond more, so that no rounding falls into the millisecond before
@@ -127,7 +127,7 @@ class Box:
         temporary.rename(self.path("/etc/faketimerc"))
 
     def run(self, argv: Sequence[str], *, on_its_clock: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run a command in the box to its end, on the box's clock or on the machine's."""
+        """Run a command in the chroot to its end, on the chroot's clock or on the machine's."""
         inside = self._argv(argv, on_its_clock=on_its_clock)
         return subprocess.run(inside, capture_output=True, text=True, timeout=60, check=False)
 
@@ -143,7 +143,7 @@ class Box:
             _end(process)
 
     def entering(self, argv: Sequence[str]) -> list[str]:
-        """The command line that runs a command in the box, on the machine's clock; its end ends all that it started."""
+        """The command line that runs a command in it, on the machine's clock; its end ends all that it started."""
         return self._argv(argv, on_its_clock=False)
 
     def _argv(self, argv: Sequence[str], *, on_its_clock: bool = True) -> list[str]:
