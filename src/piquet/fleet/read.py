@@ -42,7 +42,7 @@ _VARIABLES = (
     "piquet_campaign", "piquet_canary", "piquet_health_paths", "piquet_hosts", "piquet_install_python",
     "piquet_late_release", "piquet_max_skew_s", "piquet_plan_digest", "piquet_python",
     "piquet_eve_stage", "piquet_rehearse_end", "piquet_rehearse_phase", "piquet_scheduler", "piquet_sites",
-    "piquet_stop_site", "piquet_stop_withdrawn",
+    "piquet_stop_decision", "piquet_stop_site", "piquet_stop_withdrawn",
     "piquet_verify_baseline", "piquet_verify_ca", "piquet_verify_moment",
     "piquet_verify_public", "piquet_verify_resolver", "piquet_workdir",
 )  # fmt: skip
