@@ -15,7 +15,6 @@ from piquet.controller.clock import SLOW_WAY_S, judged_by_clock
 from piquet.controller.rehearsal import links_text
 from piquet.controller.request import hook_fields, make_request, wanted_site
 from piquet.controller.result import as_result
-from piquet.controller.signers import stop_members, trust_members
 from piquet.controller.store import read_members
 from piquet.controller.survey import is_broken, survey_text, with_skew
 from piquet.controller.transport import Remote, deliver
@@ -168,13 +167,20 @@ def _needs(
     if verb == "rehearse":
         digest = arguments.get("plan_digest") or ""
         return {"plan_digest": digest, "phase": arguments["phase"], "end": arguments["end"]}, {}
-    if verb == "trust":
-        return {}, trust_members(Path(str(arguments["campaign"])))
-    if verb == "stop" and arguments["decision"]:
-        return {}, stop_members(Path(str(arguments["decision"])))
+    if verb == "trust" or (verb == "stop" and arguments["decision"]):
+        return {}, _signed_members(verb, arguments)
     if verb == "stop":
         return {"site": wanted_site(arguments["site"]), "is_withdrawn": arguments["withdrawn"]}, {}
     return {}, {}
+
+
+def _signed_members(verb: str, arguments: Mapping[str, Any]) -> dict[str, bytes]:
+    """Of the two verbs that read a campaign's folder; no other waits for what reads that to be loaded."""
+    from piquet.controller.signers import stop_members, trust_members
+
+    if verb == "trust":
+        return trust_members(Path(str(arguments["campaign"])))
+    return stop_members(Path(str(arguments["decision"])))
 
 
 def _chosen_ways(arguments: Mapping[str, Any]) -> dict[str, str]:
