@@ -6,6 +6,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import threading
 from pathlib import Path
 
 import pytest
@@ -97,3 +98,17 @@ def test_what_its_owner_did_meanwhile_stays(
     assert path.read_text() == ("theirs" if edit == "text" else "old")
     assert stat.S_IMODE(path.stat().st_mode) == (0o644 if edit == "text" else 0o600)
     assert other.read_text() == "old"
+
+
+def test_a_machine_that_starts_no_thread_is_served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At its limit of processes everything is written all the same, and synced one by one."""
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    synced, real = [], os.fsync
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    monkeypatch.setattr(os, "fsync", lambda descriptor: (synced.append(descriptor), real(descriptor))[1])
+    paths = [tmp_path / str(number) for number in range(5)]
+    files.make_all([Change(path, files.FILE, b"new") for path in paths])
+    assert ([path.read_bytes() for path in paths], len(synced)) == ([b"new"] * 5, 5)

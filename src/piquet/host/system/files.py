@@ -166,9 +166,14 @@ def sync_temporaries(paths: Iterable[Path]) -> None:
     from concurrent.futures import ThreadPoolExecutor  # other verbs do not pay for it
 
     shares = min(len(temps), _SIDE_BY_SIDE)  # one task for each file would take a kilobyte or two for each
-    with ThreadPoolExecutor(shares) as pool:
-        for _ in pool.map(_sync_files, (temps[first::shares] for first in range(shares))):
-            pass
+    try:
+        with ThreadPoolExecutor(shares) as pool:
+            for _ in pool.map(_sync_files, (temps[first::shares] for first in range(shares))):
+                pass
+    except (
+        RuntimeError
+    ):  # a machine at its limit of processes starts no thread, and must be released all the same
+        _sync_files(temps)
 
 
 def _sync_files(paths: Sequence[Path]) -> None:
